@@ -1,0 +1,185 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Targets are listed from the bottom layer up; a target may depend only on layers above its own line in Docs/design.md.
+// `make lint` compares the edges below with Deploy/lint/edges.tsv.
+
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioCompression = Target.Dependency.product(name: "NIOHTTPCompression", package: "swift-nio-extras")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+
+let package = Package(
+  name: "myelin",
+  products: [
+    .library(name: "HomeserverCore", targets: ["Replication", "StorageEngine", "Stores"]),
+    .executable(name: "homeserver", targets: ["homeserver"]),
+    .executable(name: "generic_worker", targets: ["generic_worker"]),
+    .executable(name: "generate_config", targets: ["generate_config"]),
+    .executable(name: "generate_signing_key", targets: ["generate_signing_key"]),
+    .executable(name: "hash_password", targets: ["hash_password"]),
+    .executable(name: "register_new_matrix_user", targets: ["register_new_matrix_user"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // Layer 0: system libraries
+    .systemLibrary(name: "CLibPQ", providers: [.apt(["libpq-dev"])]),
+    .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+    .systemLibrary(name: "CLibYAML", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
+    .target(name: "CScan"),
+
+    // Layer 1: kits
+    library("Postgres", ["CLibPQ", logging, lifecycle]),
+    library("Redis", ["CHiredis", logging, nioCore, nioPosix, nioSSL]),
+    library("YAML", ["CLibYAML"]),
+    library("MatrixPrimitives", ["CScan"]),
+
+    // Layer 2: rules and settings
+    library("MatrixEvents", ["MatrixPrimitives", crypto]),
+    library("ServerConfig", ["YAML", "MatrixPrimitives", crypto, logging]),
+
+    // Layer 3: streams and storage
+    library("Replication", ["MatrixPrimitives", "ServerConfig", "Redis", asyncHTTPClient, nioCore, nioHTTP1, logging, crypto]),
+    library("StorageEngine", ["MatrixPrimitives", "Postgres", collections, logging]),
+
+    // Layer 4: SQL
+    library(
+      "Stores",
+      [
+        "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Postgres", collections, logging,
+        crypto,
+      ]),
+
+    // Layer 6: services
+    library(
+      "RoomServices",
+      [
+        "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
+        collections, logging, crypto,
+      ]),
+    library(
+      "AccountServices",
+      [
+        "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres", "CCrypt",
+        collections, logging, crypto,
+      ]),
+    library(
+      "SyncEngine",
+      [
+        "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
+        "RoomServices", collections, logging,
+      ]),
+
+    // Layer 7: endpoints
+    library("EndpointKit", ["MatrixPrimitives", "ServerConfig", "Replication", httpTypes, logging]),
+    library(
+      "ClientEndpoints",
+      [
+        "EndpointKit", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores", "RoomServices",
+        "AccountServices", "SyncEngine", logging,
+      ]),
+    library(
+      "AdminEndpoints",
+      ["EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "Stores", "AccountServices", crypto, logging]),
+    library(
+      "ReplicationEndpoints",
+      [
+        "EndpointKit", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores", "RoomServices",
+        "AccountServices", "SyncEngine", logging,
+      ]),
+
+    // Layer 8: the life of a process
+    library(
+      "WorkerRuntime",
+      [
+        "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres", "Redis",
+        hummingbird, hummingbirdCore, hummingbirdTLS, nioCore, nioPosix, nioHTTP1, nioSSL, httpTypes, lifecycle, logging,
+      ]),
+
+    // Layer 9: one binary per worker app, and the administrator's tools
+    executable(
+      "homeserver",
+      [
+        "WorkerRuntime", "EndpointKit", "ClientEndpoints", "AdminEndpoints", "ReplicationEndpoints", "RoomServices",
+        "AccountServices", "SyncEngine", "Stores", "Replication", "ServerConfig", "MatrixPrimitives", "MatrixEvents",
+        argumentParser, logging,
+      ]),
+    executable(
+      "generic_worker",
+      [
+        "WorkerRuntime", "EndpointKit", "ClientEndpoints", "ReplicationEndpoints", "RoomServices", "AccountServices",
+        "SyncEngine", "Stores", "Replication", "ServerConfig", "MatrixPrimitives", "MatrixEvents", argumentParser, logging,
+      ]),
+    executable("generate_config", ["ServerConfig", argumentParser]),
+    executable("generate_signing_key", ["ServerConfig", argumentParser]),
+    executable("hash_password", ["AccountServices", "ServerConfig", argumentParser]),
+    executable(
+      "register_new_matrix_user",
+      ["ServerConfig", "MatrixPrimitives", crypto, asyncHTTPClient, nioCore, argumentParser]),
+
+    // Tests
+    .target(
+      name: "TestSupport",
+      dependencies: [
+        "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Postgres", "StorageEngine", "Replication", "Stores", logging,
+      ],
+      path: "Tests/TestSupport", swiftSettings: strict),
+    tests("MatrixPrimitivesTests", ["MatrixPrimitives"]),
+    tests("MatrixEventsTests", ["MatrixEvents", "MatrixPrimitives", crypto]),
+    tests("PostgresTests", ["Postgres", "TestSupport", logging]),
+    tests("RedisTests", ["Redis", "TestSupport", logging]),
+    tests("YAMLTests", ["YAML"]),
+    tests("ServerConfigTests", ["ServerConfig", "MatrixPrimitives"]),
+    tests("ReplicationTests", ["Replication", "MatrixPrimitives", "ServerConfig", "TestSupport", logging]),
+    tests("StorageEngineTests", ["StorageEngine", "Postgres", "TestSupport", logging]),
+    tests(
+      "RoomServicesTests",
+      ["RoomServices", "Stores", "Replication", "StorageEngine", "MatrixEvents", "MatrixPrimitives", "TestSupport", logging]),
+    tests(
+      "AccountServicesTests",
+      ["AccountServices", "Stores", "Replication", "MatrixPrimitives", "TestSupport", logging]),
+    tests(
+      "SyncEngineTests",
+      ["SyncEngine", "RoomServices", "Stores", "Replication", "MatrixEvents", "MatrixPrimitives", "TestSupport", logging]),
+    tests("EndpointKitTests", ["EndpointKit", "MatrixPrimitives", httpTypes]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,2 @@
+// generate_config
+@main struct Main { static func main() {} }

@@ -1,0 +1,2 @@
+// generate_signing_key
+@main struct Main { static func main() {} }

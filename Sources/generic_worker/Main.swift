@@ -1,0 +1,2 @@
+// generic_worker
+@main struct Main { static func main() {} }

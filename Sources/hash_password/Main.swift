@@ -1,0 +1,2 @@
+// hash_password
+@main struct Main { static func main() {} }

@@ -1,0 +1,2 @@
+// homeserver
+@main struct Main { static func main() {} }

@@ -1,0 +1,2 @@
+// register_new_matrix_user
+@main struct Main { static func main() {} }
