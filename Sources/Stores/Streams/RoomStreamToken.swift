@@ -1,0 +1,52 @@
+/// Marks a point between two events: in the order of arrival (live), or in a room's history (depth first).
+///
+/// Wire forms, as Synapse's: `s<position>` live, `m<minimum>~<instance id>.<position>…` live with several writers, and
+/// `t<depth>-<position>` in history.
+public struct RoomStreamToken: Hashable, Sendable {
+  /// Holds the depth of the event before the point; nil for live tokens.
+  public let topological: Int64?
+  /// Holds the stream ordering of the event before the point, per writer.
+  public let position: MultiWriterToken
+
+  /// Makes a live token.
+  public init(_ position: MultiWriterToken) {
+    self.topological = nil
+    self.position = position
+  }
+
+  /// Makes a live token that all writers have reached.
+  public init(stream: Int64) { self.init(MultiWriterToken(stream: stream)) }
+
+  /// Makes a token in a room's history: just after the event with this depth and stream ordering.
+  public init(topological: Int64?, stream: Int64) {
+    self.topological = topological
+    self.position = MultiWriterToken(stream: stream)
+  }
+
+  /// Returns the minimal stream position.
+  public var stream: Int64 { position.stream }
+
+  /// Reads the wire form.
+  ///
+  /// - Returns: nil when the text is not a token.
+  /// - Throws: what the directory throws when it cannot be read.
+  public static func parse(_ text: Substring, directory: some InstanceDirectory) async throws -> RoomStreamToken? {
+    let rest = text.dropFirst()
+    switch text.utf8.first {
+    case UInt8(ascii: "s"): return TokenInteger.parse(rest).map { RoomStreamToken(stream: $0) }
+    case UInt8(ascii: "m"): return try await MultiWriterToken.parseVector(rest, directory: directory).map(Self.init)
+    case UInt8(ascii: "t"):
+      guard let dash = rest.dropFirst().firstIndex(of: "-"), let depth = TokenInteger.parse(rest[..<dash]),
+        let stream = TokenInteger.parse(rest[rest.index(after: dash)...])
+      else { return nil }
+      return RoomStreamToken(topological: depth, stream: stream)
+    default: return nil
+    }
+  }
+
+  /// Writes the wire form.
+  public func text(directory: some InstanceDirectory) async throws -> String {
+    if let topological { return "t\(topological)-\(position.stream)" }
+    return position.ahead.isEmpty ? "s\(position.stream)" : try await position.vectorText(directory: directory)
+  }
+}
