@@ -1,0 +1,146 @@
+/// Encodes values of one document canonically, copying source slices wherever they are canonical already.
+///
+/// Recursion is bounded by the depth the document was parsed with.
+struct CanonicalTapeEncoder {
+  let document: JSONDocument
+  let strict: Bool
+  var output: [UInt8] = []
+  /// The key nodes of the objects being written, innermost last; kept here so that an object does not allocate an array of its own.
+  private var keys: [Int] = []
+
+  init(document: JSONDocument, strict: Bool) {
+    self.document = document
+    self.strict = strict
+  }
+
+  mutating func encodeRoot(_ index: Int, omitting: Set<String>) throws(JSONError) {
+    if document.nodes[index].kind == .object, !omitting.isEmpty {
+      try encodeObject(index) { !omitting.contains($0.string ?? "") }
+    } else {
+      try encode(index)
+    }
+  }
+
+  private mutating func encode(_ index: Int) throws(JSONError) {
+    let node = document.nodes[index]
+    switch node.kind {
+    case .null, .bool: copy(node)
+    case .string: appendString(node)
+    case .integer: try appendInteger(node)
+    case .double: try appendDouble(node)
+    case .array: try encodeArray(index, node)
+    case .object: try encodeObject(index, where: nil)
+    }
+  }
+
+  private mutating func encodeArray(_ index: Int, _ node: JSONNode) throws(JSONError) {
+    output.append(UInt8(ascii: "["))
+    var child = index + 1
+    while child < Int(node.next) {
+      if child > index + 1 { output.append(UInt8(ascii: ",")) }
+      try encode(child)
+      child = Int(document.nodes[child].next)
+    }
+    output.append(UInt8(ascii: "]"))
+  }
+
+  private mutating func encodeObject(_ index: Int, where isWanted: ((JSONValue) -> Bool)?) throws(JSONError) {
+    let first = keys.count
+    let end = Int(document.nodes[index].next)
+    var hasEscapes = false
+    var child = index + 1
+    while child < end {
+      if isWanted?(JSONValue(document: document, index: child)) ?? true {
+        keys.append(child)
+        hasEscapes = hasEscapes || document.nodes[child].hasEscapes
+      }
+      child = Int(document.nodes[child + 1].next)
+    }
+    try sortKeys(from: first, hasEscapes: hasEscapes)
+    output.append(UInt8(ascii: "{"))
+    for position in first..<keys.count {
+      let key = keys[position]
+      if position > first { output.append(UInt8(ascii: ",")) }
+      appendString(document.nodes[key])
+      output.append(UInt8(ascii: ":"))
+      try encode(key + 1)
+    }
+    output.append(UInt8(ascii: "}"))
+    keys.removeSubrange(first...)
+  }
+
+  /// Sorts the keys pushed since `first` by their decoded bytes and refuses equal ones.
+  private mutating func sortKeys(from first: Int, hasEscapes: Bool) throws(JSONError) {
+    guard keys.count - first > 1 else { return }
+    if hasEscapes {
+      let decoded = keys[first...].map { key in
+        (key: key, text: JSONValue(document: document, index: key).string ?? "")
+      }
+      let sorted = decoded.sorted { ByteOrder.precedes($0.text, $1.text) }
+      keys.replaceSubrange(first..., with: sorted.map(\.key))
+      for (left, right) in zip(sorted, sorted.dropFirst()) where ByteOrder.areEqual(left.text, right.text) {
+        throw JSONError(.duplicateKey, offset: Int(document.nodes[right.key].start))
+      }
+      return
+    }
+    if try isSorted(from: first) { return }
+    let source = document
+    keys[first...].sort { Self.compare(source, $0, $1) < 0 }
+    guard try isSorted(from: first) else { throw JSONError(.duplicateKey) }
+  }
+
+  /// Tells whether the keys ascend; equal neighbours are refused at once.
+  private func isSorted(from first: Int) throws(JSONError) -> Bool {
+    for position in (first + 1)..<keys.count {
+      let order = Self.compare(document, keys[position - 1], keys[position])
+      if order == 0 { throw JSONError(.duplicateKey, offset: Int(document.nodes[keys[position]].start)) }
+      if order > 0 { return false }
+    }
+    return true
+  }
+
+  private static func compare(_ document: JSONDocument, _ a: Int, _ b: Int) -> Int {
+    let first = document.nodes[a]
+    let second = document.nodes[b]
+    return document.bytes.withUnsafeBufferPointer { bytes in
+      ByteOrder.compare(
+        UnsafeBufferPointer(rebasing: bytes[Int(first.start) + 1..<Int(first.end) - 1]),
+        UnsafeBufferPointer(rebasing: bytes[Int(second.start) + 1..<Int(second.end) - 1]))
+    }
+  }
+
+  private mutating func copy(_ node: JSONNode) {
+    output.append(contentsOf: document.bytes[Int(node.start)..<Int(node.end)])
+  }
+
+  private mutating func appendString(_ node: JSONNode) {
+    guard node.hasEscapes else {
+      copy(node)
+      return
+    }
+    var decoded: [UInt8] = []
+    document.bytes[Int(node.start) + 1..<Int(node.end) - 1].withUnsafeBufferPointer {
+      JSONText.unescape($0, into: &decoded)
+    }
+    decoded.withUnsafeBufferPointer { JSONText.appendQuoted($0, to: &output) }
+  }
+
+  private mutating func appendInteger(_ node: JSONNode) throws(JSONError) {
+    let integer = document.bytes[Int(node.start)..<Int(node.end)].withUnsafeBufferPointer { JSONText.integer($0) }
+    try CanonicalJSON.append(integer ?? 0, strict: strict, offset: Int(node.start), to: &output)
+  }
+
+  private mutating func appendDouble(_ node: JSONNode) throws(JSONError) {
+    let text = document.bytes[Int(node.start)..<Int(node.end)]
+    let isWhole = text.allSatisfy { $0 != UInt8(ascii: ".") && $0 | 0x20 != UInt8(ascii: "e") }
+    if isWhole, !strict {
+      // An integer beyond 64 bits: Python keeps every digit of it.
+      copy(node)
+      return
+    }
+    guard let double = text.withUnsafeBufferPointer({ JSONText.double($0) }) else {
+      throw JSONError(.numberOutOfRange, offset: Int(node.start))
+    }
+    try CanonicalJSON.append(double, strict: strict, offset: Int(node.start), to: &output)
+  }
+}

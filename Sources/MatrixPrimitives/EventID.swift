@@ -1,0 +1,18 @@
+/// Identifies an event: `$opaque:server` in room versions 1 and 2, `$` and a hash from version 3 on.
+public struct EventID: MatrixIdentifier {
+  public let rawValue: String
+
+  /// Accepts an event id: sigil, something behind it, at most 255 bytes, no NUL.
+  public init?(_ string: String) {
+    guard IdentifierSyntax.hasShape(string, sigil: UInt8(ascii: "$")), string.utf8.count > 1 else { return nil }
+    rawValue = string
+  }
+
+  public init(unchecked: String) { rawValue = unchecked }
+
+  /// Gives the part between the sigil and the server name (or the end).
+  public var localpart: String { IdentifierSyntax.localpart(of: rawValue) }
+
+  /// Gives the server that made the id, in room versions 1 and 2.
+  public var serverName: String? { IdentifierSyntax.serverName(of: rawValue).map(String.init) }
+}

@@ -1,0 +1,130 @@
+/// Holds a JSON value as a tree, for building and changing; reading is cheaper with `JSONValue`.
+///
+/// Being a Swift dictionary, an object cannot hold two keys that Unicode counts as canonically equivalent; `JSONValue` can.
+public enum JSON: Sendable, Hashable {
+  case null
+  case bool(Bool)
+  case integer(Int64)
+  case double(Double)
+  case string(String)
+  case array([JSON])
+  case object([String: JSON])
+
+  /// Copies a value out of its document. Of a repeated key the last value stays.
+  public init(_ value: JSONValue) {
+    switch value.kind {
+    case .null: self = .null
+    case .bool: self = .bool(value.bool ?? false)
+    case .integer: self = .integer(value.integer ?? 0)
+    case .double: self = .double(value.double ?? 0)
+    case .string: self = .string(value.string ?? "")
+    case .array: self = .array(value.elements?.map { JSON($0) } ?? [])
+    case .object:
+      var members: [String: JSON] = [:]
+      if let source = value.members {
+        for (key, member) in source { members[key] = JSON(member) }
+      }
+      self = .object(members)
+    }
+  }
+
+  /// Parses a whole text into a tree; see `JSONDocument.parse`.
+  public static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSON {
+    JSON(try JSONValue.parse(bytes))
+  }
+
+  /// Parses a whole text into a tree; see `JSONDocument.parse`.
+  public static func parse(_ text: String) throws(JSONError) -> JSON {
+    JSON(try JSONValue.parse(text))
+  }
+
+  /// Encodes without white space; the order of an object's members is not fixed.
+  public var encoded: [UInt8] {
+    var writer = JSONWriter()
+    writer.value(self)
+    return writer.bytes
+  }
+
+  /// Encodes the tree and parses it again, for interfaces that read documents.
+  /// - Throws: `JSONError` when the tree is nested deeper than documents may be.
+  public func document() throws(JSONError) -> JSONValue {
+    try JSONValue.parse(encoded)
+  }
+
+  /// Reads, sets or (with nil) removes a member of an object. Reading from anything else gives nil; writing to it does nothing.
+  public subscript(_ key: String) -> JSON? {
+    get {
+      guard case .object(let members) = self else { return nil }
+      return members[key]
+    }
+    set {
+      guard case .object(var members) = self else { return }
+      self = .null
+      members[key] = newValue
+      self = .object(members)
+    }
+  }
+
+  /// Gives an element of an array; nil if out of range or this is no array.
+  public subscript(_ position: Int) -> JSON? {
+    guard case .array(let elements) = self, elements.indices.contains(position) else { return nil }
+    return elements[position]
+  }
+
+  /// Gives the text of a string.
+  public var string: String? {
+    guard case .string(let value) = self else { return nil }
+    return value
+  }
+
+  /// Gives an integer.
+  public var integer: Int64? {
+    guard case .integer(let value) = self else { return nil }
+    return value
+  }
+
+  /// Gives any number as a double, integers too.
+  public var double: Double? {
+    switch self {
+    case .integer(let value): Double(value)
+    case .double(let value): value
+    default: nil
+    }
+  }
+
+  /// Gives a boolean.
+  public var bool: Bool? {
+    guard case .bool(let value) = self else { return nil }
+    return value
+  }
+
+  /// Tells whether the value is `null`.
+  public var isNull: Bool { self == .null }
+
+  /// Gives the elements of an array.
+  public var elements: [JSON]? {
+    guard case .array(let elements) = self else { return nil }
+    return elements
+  }
+
+  /// Gives the members of an object.
+  public var members: [String: JSON]? {
+    guard case .object(let members) = self else { return nil }
+    return members
+  }
+}
+
+extension JSON: ExpressibleByStringLiteral, ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral,
+  ExpressibleByBooleanLiteral, ExpressibleByFloatLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral,
+  ExpressibleByNilLiteral
+{
+  public init(stringLiteral value: String) { self = .string(value) }
+  public init(integerLiteral value: Int64) { self = .integer(value) }
+  public init(booleanLiteral value: Bool) { self = .bool(value) }
+  public init(floatLiteral value: Double) { self = .double(value) }
+  public init(arrayLiteral elements: JSON...) { self = .array(elements) }
+  public init(dictionaryLiteral elements: (String, JSON)...) {
+    self = .object(Dictionary(elements) { _, last in last })
+  }
+  public init(nilLiteral: ()) { self = .null }
+}

@@ -1,0 +1,92 @@
+/// Iterates the elements of an array.
+public struct JSONElements: Sequence, Sendable {
+  let array: JSONValue
+
+  /// Counts the elements by walking over them.
+  public var count: Int {
+    var count = 0
+    for _ in self { count += 1 }
+    return count
+  }
+
+  /// Tells whether there is no element.
+  public var isEmpty: Bool { Int(array.node.next) == array.index + 1 }
+
+  /// Walks the tape from one element to the next.
+  public struct Iterator: IteratorProtocol {
+    let document: JSONDocument
+    var index: Int
+    let end: Int
+
+    public mutating func next() -> JSONValue? {
+      guard index < end else { return nil }
+      defer { index = Int(document.nodes[index].next) }
+      return JSONValue(document: document, index: index)
+    }
+  }
+
+  public func makeIterator() -> Iterator {
+    Iterator(document: array.document, index: array.index + 1, end: Int(array.node.next))
+  }
+}
+
+/// Iterates the members of an object in the order of the source, repeated keys included.
+public struct JSONMembers: Sequence, Sendable {
+  let object: JSONValue
+
+  /// Counts the members by walking over them.
+  public var count: Int {
+    var count = 0
+    var iterator = makeIterator()
+    while iterator.advance() != nil { count += 1 }
+    return count
+  }
+
+  /// Tells whether there is no member.
+  public var isEmpty: Bool { Int(object.node.next) == object.index + 1 }
+
+  /// Gives the keys as values, so that none is decoded that is not asked for.
+  public var keys: some Sequence<JSONValue> {
+    sequence(state: makeIterator()) { iterator in
+      iterator.advance().map { JSONValue(document: iterator.document, index: $0) }
+    }
+  }
+
+  /// Walks the tape from one member to the next.
+  public struct Iterator: IteratorProtocol {
+    let document: JSONDocument
+    var index: Int
+    let end: Int
+
+    /// Returns the tape index of the next key.
+    mutating func advance() -> Int? {
+      guard index < end else { return nil }
+      let key = index
+      index = Int(document.nodes[index + 1].next)
+      return key
+    }
+
+    public mutating func next() -> (key: String, value: JSONValue)? {
+      guard let key = advance() else { return nil }
+      return (
+        JSONValue(document: document, index: key).string ?? "", JSONValue(document: document, index: key + 1)
+      )
+    }
+  }
+
+  public func makeIterator() -> Iterator {
+    Iterator(document: object.document, index: object.index + 1, end: Int(object.node.next))
+  }
+}
+
+extension JSONValue {
+  /// Gives the elements of an array; nil for every other type.
+  public var elements: JSONElements? {
+    node.kind == .array ? JSONElements(array: self) : nil
+  }
+
+  /// Gives the members of an object; nil for every other type.
+  public var members: JSONMembers? {
+    node.kind == .object ? JSONMembers(object: self) : nil
+  }
+}

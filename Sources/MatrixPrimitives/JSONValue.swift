@@ -1,0 +1,139 @@
+/// Views one value inside a parsed document; copying it costs a reference count.
+public struct JSONValue: Sendable {
+  /// Names the type of a value. Integers that fit 64 bits are told from all other numbers.
+  public enum Kind: Sendable {
+    case object, array, string, integer, double, bool, null
+  }
+
+  let document: JSONDocument
+  let index: Int
+
+  /// Gives `{}`, for where a missing object reads as an empty one.
+  public static let emptyObject = JSONDocument(
+    bytes: Array("{}".utf8), nodes: [JSONNode(start: 0, end: 2, next: 1, kind: .object, hasEscapes: false)]
+  ).root
+
+  /// Parses a whole text; see `JSONDocument.parse`.
+  public static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
+    try JSONDocument.parse(bytes).root
+  }
+
+  /// Parses a whole text; see `JSONDocument.parse`.
+  public static func parse(_ text: String) throws(JSONError) -> JSONValue {
+    try JSONDocument.parse(Array(text.utf8)).root
+  }
+
+  var node: JSONNode { document.nodes[index] }
+
+  /// Tells the type of the value.
+  public var kind: Kind {
+    switch node.kind {
+    case .object: .object
+    case .array: .array
+    case .string: .string
+    case .integer: .integer
+    case .double: .double
+    case .bool: .bool
+    case .null: .null
+    }
+  }
+
+  /// Gives the exact source bytes of the value, quotes and inner white space included.
+  public var raw: ArraySlice<UInt8> {
+    let node = node
+    return document.bytes[Int(node.start)..<Int(node.end)]
+  }
+
+  /// Finds a member of an object; nil if there is none or this is no object. Of a repeated key the last one counts.
+  public subscript(_ key: String) -> JSONValue? {
+    let container = node
+    guard container.kind == .object, container.next > index + 1 else { return nil }
+    var key = key
+    return key.withUTF8 { find($0, end: Int(container.next)) }
+  }
+
+  private func find(_ key: UnsafeBufferPointer<UInt8>, end: Int) -> JSONValue? {
+    var found: Int?
+    document.nodes.withUnsafeBufferPointer { nodes in
+      document.bytes.withUnsafeBufferPointer { bytes in
+        var child = index + 1
+        while child < end {
+          let name = nodes[child]
+          let text = UnsafeBufferPointer(rebasing: bytes[Int(name.start) + 1..<Int(name.end) - 1])
+          if name.hasEscapes {
+            var decoded: [UInt8] = []
+            JSONText.unescape(text, into: &decoded)
+            if decoded.elementsEqual(key) { found = child + 1 }
+          } else if ByteOrder.areEqual(text, key) {
+            found = child + 1
+          }
+          child = Int(nodes[child + 1].next)
+        }
+      }
+    }
+    return found.map { JSONValue(document: document, index: $0) }
+  }
+
+  /// Gives an element of an array by position; nil if out of range or this is no array. Costs time in proportion to the position.
+  public subscript(_ position: Int) -> JSONValue? {
+    guard position >= 0, let elements else { return nil }
+    var iterator = elements.makeIterator()
+    for _ in 0..<position where iterator.next() == nil {
+      return nil
+    }
+    return iterator.next()
+  }
+
+  /// Gives the text of a string, decoded; nil for every other type.
+  public var string: String? {
+    let node = node
+    guard node.kind == .string else { return nil }
+    return document.bytes.withUnsafeBufferPointer { bytes in
+      let text = UnsafeBufferPointer(rebasing: bytes[Int(node.start) + 1..<Int(node.end) - 1])
+      guard node.hasEscapes else { return String(decoding: text, as: UTF8.self) }
+      var decoded: [UInt8] = []
+      decoded.reserveCapacity(text.count)
+      JSONText.unescape(text, into: &decoded)
+      return String(decoding: decoded, as: UTF8.self)
+    }
+  }
+
+  /// Gives a number written without fraction and exponent that fits 64 bits; nil for everything else.
+  public var integer: Int64? {
+    guard node.kind == .integer else { return nil }
+    return raw.withUnsafeBufferPointer { JSONText.integer($0) }
+  }
+
+  /// Gives any number as a double, integers too.
+  public var double: Double? {
+    let kind = node.kind
+    guard kind == .integer || kind == .double else { return nil }
+    return raw.withUnsafeBufferPointer { JSONText.double($0) }
+  }
+
+  /// Gives a boolean.
+  public var bool: Bool? {
+    let node = node
+    guard node.kind == .bool else { return nil }
+    return document.bytes[Int(node.start)] == UInt8(ascii: "t")
+  }
+
+  /// Tells whether the value is `null`.
+  public var isNull: Bool { node.kind == .null }
+
+  /// Tells whether the value is a string of exactly this text, without building a string from it.
+  public func isString(_ text: String) -> Bool {
+    let node = node
+    guard node.kind == .string else { return false }
+    if node.hasEscapes { return string.map { ByteOrder.areEqual($0, text) } ?? false }
+    var text = text
+    return text.withUTF8 { wanted in
+      document.bytes.withUnsafeBufferPointer { bytes in
+        ByteOrder.areEqual(UnsafeBufferPointer(rebasing: bytes[Int(node.start) + 1..<Int(node.end) - 1]), wanted)
+      }
+    }
+  }
+
+  /// Copies the value out of its document.
+  public var json: JSON { JSON(self) }
+}

@@ -1,0 +1,23 @@
+/// Names a room for humans: `#localpart:server`.
+public struct RoomAlias: MatrixIdentifier {
+  public let rawValue: String
+
+  /// Accepts an alias: sigil, server name present, at most 255 bytes, no NUL.
+  public init?(_ string: String) {
+    guard IdentifierSyntax.hasShape(string, sigil: UInt8(ascii: "#")),
+      IdentifierSyntax.serverName(of: string) != nil
+    else { return nil }
+    rawValue = string
+  }
+
+  public init(unchecked: String) { rawValue = unchecked }
+
+  /// Builds an alias on a server; neither part is checked.
+  public init(localpart: String, serverName: String) { rawValue = "#\(localpart):\(serverName)" }
+
+  /// Gives what stands before the server name, without the sigil.
+  public var localpart: String { IdentifierSyntax.localpart(of: rawValue) }
+
+  /// Gives the server that answers for the alias.
+  public var serverName: String { IdentifierSyntax.serverName(of: rawValue).map(String.init) ?? "" }
+}

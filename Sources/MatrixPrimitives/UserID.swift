@@ -1,0 +1,39 @@
+/// Identifies a user: `@localpart:server`.
+public struct UserID: MatrixIdentifier {
+  public let rawValue: String
+
+  /// Accepts a user id: sigil, server name present, at most 255 bytes, no NUL.
+  ///
+  /// Historical localparts are accepted, as the specification wants for ids of other servers and old accounts.
+  public init?(_ string: String) {
+    guard IdentifierSyntax.hasShape(string, sigil: UInt8(ascii: "@")),
+      IdentifierSyntax.serverName(of: string) != nil
+    else { return nil }
+    rawValue = string
+  }
+
+  public init(unchecked: String) { rawValue = unchecked }
+
+  /// Builds the id of a user on a server; neither part is checked.
+  public init(localpart: String, serverName: String) { rawValue = "@\(localpart):\(serverName)" }
+
+  /// Gives what stands before the server name, without the sigil.
+  public var localpart: String { IdentifierSyntax.localpart(of: rawValue) }
+
+  /// Gives the server the user belongs to.
+  public var serverName: String { IdentifierSyntax.serverName(of: rawValue).map(String.init) ?? "" }
+
+  /// Tells whether the localpart follows the grammar for new users: `a`–`z`, digits and `._=-/+`, not empty.
+  public var hasStrictLocalpart: Bool {
+    let localpart = rawValue.utf8.dropFirst().prefix { $0 != UInt8(ascii: ":") }
+    return !localpart.isEmpty
+      && localpart.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."),
+          UInt8(ascii: "_"), UInt8(ascii: "="), UInt8(ascii: "-"), UInt8(ascii: "/"), UInt8(ascii: "+"):
+          true
+        default: false
+        }
+      }
+  }
+}
