@@ -1,0 +1,39 @@
+import HTTPTypes
+
+/// Carries a request from the HTTP server to the router: the head, and a way to read the body.
+public struct IncomingRequest: Sendable {
+  /// Reads the whole body.
+  ///
+  /// Takes the largest acceptable size in bytes. Throws `MatrixError` 413 as soon as more arrives, and any other error
+  /// when the connection breaks.
+  public typealias BodyReader = @Sendable (_ limit: Int) async throws -> [UInt8]
+
+  /// The method as sent; the router refuses those it does not know.
+  public let method: String
+  /// The path and query as sent.
+  public let target: String
+  /// The header fields.
+  public let headers: HTTPFields
+  /// The caller's address: of the connection, or of the proxy's `X-Forwarded-For` where the listener trusts it.
+  public let clientIP: String
+  /// Reads the body; called at most once.
+  public let body: BodyReader
+
+  /// Describes a request.
+  ///
+  /// - Parameters:
+  ///   - method: as on the request line.
+  ///   - target: path and query as on the request line.
+  ///   - headers: all fields.
+  ///   - clientIP: textual address.
+  ///   - body: reads the body, at most once.
+  public init(
+    method: String, target: String, headers: HTTPFields, clientIP: String, body: @escaping BodyReader = { _ in [] }
+  ) {
+    self.method = method
+    self.target = target
+    self.headers = headers
+    self.clientIP = clientIP
+    self.body = body
+  }
+}

@@ -1,0 +1,11 @@
+import Synchronization
+
+/// Numbers the requests of a process, so that log lines of one request can be found.
+final class RequestCounter: Sendable {
+  private let count = Atomic<UInt64>(0)
+
+  /// Makes the next id, such as `GET-17`.
+  func next(_ method: String) -> String {
+    "\(method)-\(count.wrappingAdd(1, ordering: .relaxed).newValue)"
+  }
+}

@@ -1,0 +1,23 @@
+/// Sums up an answered request for the access log and metrics.
+public struct RequestRecord: Sendable {
+  /// The request's id.
+  public let id: String
+  /// The endpoint's name, or nil when none matched.
+  public let endpoint: String?
+  /// The method as sent.
+  public let method: String
+  /// Path and query with the access token blotted out.
+  public let target: String
+  /// The answered status, or nil when the client was gone.
+  public let status: Int?
+  /// Bytes of the response's body.
+  public let responseBytes: Int
+  /// The user the token belongs to.
+  public let user: String?
+  /// The caller's address.
+  public let clientIP: String
+  /// The `User-Agent` header.
+  public let userAgent: String
+  /// From the request's head to the response.
+  public let duration: Duration
+}

@@ -1,0 +1,43 @@
+/// Tells which endpoint a request is for.
+public struct Route: Sendable {
+  enum Outcome: Sendable {
+    case endpoint(Endpoint, names: [String], values: [Substring])
+    case wrongMethod
+    case notFound
+    case preflight
+  }
+
+  let outcome: Outcome
+  let path: Substring
+  let query: Substring
+
+  init(_ outcome: Outcome, _ path: Substring, _ query: Substring) {
+    self.outcome = outcome
+    self.path = path
+    self.query = query
+  }
+
+  init(found result: RouteTable.Result, _ path: Substring, _ query: Substring) {
+    let outcome: Outcome =
+      switch result {
+      case .found(let endpoint, let names, let values): .endpoint(endpoint, names: names, values: values)
+      case .wrongMethod: .wrongMethod
+      case .notFound: .notFound
+      }
+    self.init(outcome, path, query)
+  }
+
+  /// The endpoint, or nil when the router answers by itself.
+  public var endpoint: Endpoint? {
+    if case .endpoint(let endpoint, _, _) = outcome { endpoint } else { nil }
+  }
+
+  /// Path and query with the value of `access_token` blotted out, for logs.
+  var redactedTarget: String {
+    if query.isEmpty { return String(path) }
+    let pairs = query.split(separator: "&", omittingEmptySubsequences: false).map { pair in
+      pair.hasPrefix("access_token=") ? "access_token=<redacted>" : pair
+    }
+    return path + "?" + pairs.joined(separator: "&")
+  }
+}

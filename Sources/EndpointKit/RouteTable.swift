@@ -1,0 +1,105 @@
+/// Finds the endpoint of a path by walking a trie of segments, literals before captures.
+struct RouteTable: Sendable {
+  /// Tells what a lookup found.
+  enum Result {
+    case found(Endpoint, names: [String], values: [Substring])
+    /// The path exists, with other methods.
+    case wrongMethod
+    case notFound
+  }
+
+  private struct Terminal: Sendable {
+    let method: HTTPMethod
+    let endpoint: Endpoint
+    let names: [String]
+  }
+
+  private struct Node: Sendable {
+    var literals: [Substring: Int] = [:]
+    var parameter: Int?
+    var here: [Terminal] = []
+    var rest: [Terminal] = []
+  }
+
+  private var nodes = [Node()]
+  /// Describes declarations that collide: two endpoints for one method and path. Empty in a sound program.
+  private(set) var conflicts: [String] = []
+
+  init(_ endpoints: [Endpoint]) {
+    for endpoint in endpoints {
+      for path in endpoint.paths { insert(path, endpoint) }
+    }
+  }
+
+  private mutating func insert(_ path: PathPattern, _ endpoint: Endpoint) {
+    var current = 0
+    var takesRest = false
+    for segment in path.segments {
+      switch segment {
+      case .literal(let text):
+        current = child(of: current, \.literals[Substring(text)])
+      case .parameter:
+        current = child(of: current, \.parameter)
+      case .rest:
+        takesRest = true
+      }
+    }
+    let terminals = takesRest ? \Node.rest : \Node.here
+    if let other = nodes[current][keyPath: terminals].first(where: { $0.method == endpoint.method }) {
+      conflicts.append("\(endpoint.method.rawValue) \(path): \(other.endpoint.name) and \(endpoint.name)")
+      return
+    }
+    let terminal = Terminal(method: endpoint.method, endpoint: endpoint, names: path.parameterNames)
+    nodes[current][keyPath: terminals].append(terminal)
+  }
+
+  private mutating func child(of node: Int, _ slot: WritableKeyPath<Node, Int?>) -> Int {
+    if let existing = nodes[node][keyPath: slot] { return existing }
+    nodes.append(Node())
+    nodes[node][keyPath: slot] = nodes.count - 1
+    return nodes.count - 1
+  }
+
+  /// Looks a path up.
+  ///
+  /// - Parameters:
+  ///   - method: `.head` must have been mapped to `.get` before.
+  ///   - path: undecoded, with its leading slash, without query.
+  func find(_ method: HTTPMethod, _ path: Substring) -> Result {
+    guard path.utf8.first == UInt8(ascii: "/") else { return .notFound }
+    let segments = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    var search = Search(method: method, path: path, segments: segments)
+    if let terminal = walk(0, 0, &search) {
+      return .found(terminal.endpoint, names: terminal.names, values: search.values)
+    }
+    return search.sawPath ? .wrongMethod : .notFound
+  }
+
+  private struct Search {
+    let method: HTTPMethod
+    let path: Substring
+    let segments: [Substring]
+    var values: [Substring] = []
+    var sawPath = false
+  }
+
+  private func walk(_ node: Int, _ depth: Int, _ search: inout Search) -> Terminal? {
+    guard depth < search.segments.count else { return pick(nodes[node].here, &search) }
+    let segment = search.segments[depth]
+    if let next = nodes[node].literals[segment], let found = walk(next, depth + 1, &search) { return found }
+    if let next = nodes[node].parameter {
+      search.values.append(segment)
+      if let found = walk(next, depth + 1, &search) { return found }
+      search.values.removeLast()
+    }
+    guard let found = pick(nodes[node].rest, &search) else { return nil }
+    search.values.append(search.path[segment.startIndex...])
+    return found
+  }
+
+  private func pick(_ terminals: [Terminal], _ search: inout Search) -> Terminal? {
+    if terminals.isEmpty { return nil }
+    search.sawPath = true
+    return terminals.first { $0.method == search.method }
+  }
+}

@@ -1,0 +1,34 @@
+import HTTPTypes
+import Logging
+import MatrixPrimitives
+
+extension Router {
+  /// Turns a thrown error into what the client sees.
+  ///
+  /// - Returns: nil for cancellation: nobody listens any more.
+  func respond(toError error: any Error, id: String, route: Route) -> Response? {
+    if let error = error as? MatrixError { return Response(error) }
+    // A pool or socket that notices cancellation throws its own error, so the task's state decides.
+    if error is CancellationError || Task.isCancelled { return nil }
+    settings.logger.error(
+      "Request failed",
+      metadata: [
+        "request": "\(id)", "endpoint": "\(route.endpoint?.name ?? "-")", "target": "\(route.redactedTarget)",
+        "cause": "\(String(reflecting: error))",
+      ])
+    return Response(
+      MatrixError.custom(
+        status: 500, errcode: "M_UNKNOWN", message: "Internal server error", extras: ["request_id": .string(id)]))
+  }
+}
+
+extension Response {
+  /// Shapes an error as the specification's standard error response, with `Retry-After` in whole seconds when the error names a wait.
+  public init(_ error: MatrixError) {
+    self = .json(status: error.status) { writer in error.write(to: &writer) }
+    if let milliseconds = error.retryAfterMilliseconds {
+      let wait = max(milliseconds, 0)
+      headers[.retryAfter] = String(wait / 1000 + (wait % 1000 == 0 ? 0 : 1))
+    }
+  }
+}

@@ -1,0 +1,189 @@
+import HTTPTypes
+import MatrixPrimitives
+import Synchronization
+import Testing
+
+@testable import EndpointKit
+
+@Suite struct RouterTests {
+  private struct Failure: Error {}
+
+  private func call(
+    _ endpoints: [Endpoint], _ method: String, _ target: String, headers: HTTPFields = [:], body: [UInt8] = [],
+    settings: Router.Settings = .init()
+  ) async throws -> Response {
+    let incoming = IncomingRequest(method: method, target: target, headers: headers, clientIP: "192.0.2.1") { limit in
+      guard body.count <= limit else { throw MatrixError.tooLarge("Request content is too large (>\(limit))") }
+      return body
+    }
+    return try #require(await Router(endpoints, settings: settings).respond(to: incoming))
+  }
+
+  private func errcode(_ response: Response) throws -> String? {
+    try JSONValue.parse(response.body)["errcode"]?.string
+  }
+
+  private func echo(_ method: HTTPMethod = .get, auth: Endpoint.Authentication = .none) -> Endpoint {
+    Endpoint(name: "Echo", method: method, paths: ["/echo/{word}"], auth: auth) { request in
+      .text(try request.parameter("word") + (request.queryValue("tail") ?? ""))
+    }
+  }
+
+  private func text(_ response: Response) -> String {
+    String(decoding: response.body, as: UTF8.self)
+  }
+
+  @Test func `hands decoded captures and query to the handler`() async throws {
+    let response = try await call([echo()], "GET", "/echo/a%20b?tail=%21+x")
+    #expect(response.status == 200)
+    #expect(text(response) == "a b! x")
+  }
+
+  @Test func `answers HEAD through GET`() async throws {
+    #expect(try await call([echo()], "HEAD", "/echo/a").status == 200)
+  }
+
+  @Test func `answers 404 and 405 with M_UNRECOGNIZED and CORS fields`() async throws {
+    let missing = try await call([echo()], "GET", "/nowhere")
+    #expect(missing.status == 404)
+    #expect(try errcode(missing) == "M_UNRECOGNIZED")
+    #expect(missing.headers[.accessControlAllowOrigin] == "*")
+    for method in ["POST", "PATCH", "BREW"] {
+      let wrong = try await call([echo()], method, "/echo/a")
+      #expect(wrong.status == 405)
+      #expect(try errcode(wrong) == "M_UNRECOGNIZED")
+    }
+  }
+
+  @Test func `answers OPTIONS on any path with 204 and CORS fields`() async throws {
+    let response = try await call([echo()], "OPTIONS", "/echo/a")
+    #expect(response.status == 204)
+    #expect(response.body.isEmpty)
+    #expect(response.headers[.accessControlAllowHeaders] == "X-Requested-With, Content-Type, Authorization, Date")
+    #expect(response.headers[.accessControlAllowMethods] == "GET, HEAD, POST, PUT, DELETE, OPTIONS")
+  }
+
+  @Test func `refuses captures and queries that do not decode`() async throws {
+    for target in ["/echo/%FF", "/echo/%4", "/echo/a?tail=%FF"] {
+      let response = try await call([echo()], "GET", target)
+      #expect(response.status == 400)
+      #expect(try errcode(response) == "M_INVALID_PARAM")
+    }
+  }
+
+  @Test func `bounds the body by the endpoint's limit`() async throws {
+    let endpoint = Endpoint(name: "Small", method: .post, paths: ["/small"], auth: .none, bodyLimit: 4) { request in
+      .text("\(request.body.count)")
+    }
+    #expect(text(try await call([endpoint], "POST", "/small", body: [1, 2, 3, 4])) == "4")
+    let refused = try await call([endpoint], "POST", "/small", body: [1, 2, 3, 4, 5])
+    #expect(refused.status == 413)
+    #expect(try errcode(refused) == "M_TOO_LARGE")
+  }
+
+  @Test(
+    arguments: [
+      ("", 400, "M_NOT_JSON"), ("{", 400, "M_NOT_JSON"), ("[]", 400, "M_BAD_JSON"), ("3", 400, "M_BAD_JSON"),
+      (#"{"a":1}"#, 200, nil),
+    ] as [(String, Int, String?)])
+  func `tells bad JSON from no JSON`(body: String, status: Int, code: String?) async throws {
+    let endpoint = Endpoint(name: "Object", method: .post, paths: ["/object"], auth: .none) { request in
+      .json(try request.jsonObject().json)
+    }
+    let response = try await call([endpoint], "POST", "/object", body: Array(body.utf8))
+    #expect(response.status == status)
+    #expect(try errcode(response) == code)
+  }
+
+  @Test func `takes an empty body for an empty object where asked`() async throws {
+    let endpoint = Endpoint(name: "Object", method: .post, paths: ["/object"], auth: .none) { request in
+      .json(try request.jsonObjectOrEmpty().json)
+    }
+    #expect(text(try await call([endpoint], "POST", "/object")) == "{}")
+  }
+
+  @Test(
+    arguments: [
+      (nil, "", "M_MISSING_TOKEN"), ("Basic abc", "", "M_MISSING_TOKEN"), ("Bearer a b", "", "M_MISSING_TOKEN"),
+      ("Bearer abc", "?access_token=abc", "M_MISSING_TOKEN"), ("Bearer abc", "", "M_UNKNOWN_TOKEN"),
+      (nil, "?access_token=abc", "M_UNKNOWN_TOKEN"),
+    ] as [(String?, String, String)])
+  func `demands one access token`(header: String?, query: String, code: String) async throws {
+    var headers: HTTPFields = [:]
+    headers[.authorization] = header
+    let response = try await call([echo(auth: .required)], "GET", "/echo/a" + query, headers: headers)
+    #expect(response.status == 401)
+    #expect(try errcode(response) == code)
+  }
+
+  @Test func `lets callers without a token through where it is optional`() async throws {
+    #expect(try await call([echo(auth: .optional)], "GET", "/echo/a").status == 200)
+    #expect(try await call([echo(auth: .optional)], "GET", "/echo/a?access_token=x").status == 401)
+  }
+
+  @Test func `demands the replication secret only when one is configured`() async throws {
+    let endpoints = [echo(auth: .replication)]
+    var settings = Router.Settings()
+    #expect(try await call(endpoints, "GET", "/echo/a", settings: settings).status == 200)
+    settings.replicationSecret = "hush"
+    #expect(try await call(endpoints, "GET", "/echo/a", settings: settings).status == 401)
+    let wrong: HTTPFields = [.authorization: "Bearer hash"]
+    #expect(try await call(endpoints, "GET", "/echo/a", headers: wrong, settings: settings).status == 401)
+    let right: HTTPFields = [.authorization: "Bearer hush"]
+    #expect(try await call(endpoints, "GET", "/echo/a", headers: right, settings: settings).status == 200)
+  }
+
+  @Test func `passes Matrix errors on with their waiting time`() async throws {
+    let endpoint = Endpoint(name: "Busy", method: .get, paths: ["/busy"], auth: .none) { _ in
+      throw MatrixError.limitExceeded(retryAfterMilliseconds: 1_500)
+    }
+    let response = try await call([endpoint], "GET", "/busy")
+    #expect(response.status == 429)
+    #expect(try JSONValue.parse(response.body)["retry_after_ms"]?.integer == 1_500)
+    #expect(response.headers[.retryAfter] == "2")
+  }
+
+  @Test func `hides other errors behind 500 and a request id`() async throws {
+    let endpoint = Endpoint(name: "Broken", method: .get, paths: ["/broken"], auth: .none) { _ in throw Failure() }
+    let response = try await call([endpoint], "GET", "/broken")
+    #expect(response.status == 500)
+    #expect(try errcode(response) == "M_UNKNOWN")
+    #expect(try JSONValue.parse(response.body)["request_id"]?.string == "GET-1")
+    #expect(!text(response).contains("Failure"))
+  }
+
+  @Test func `stays silent when the work was cancelled`() async {
+    let endpoint = Endpoint(name: "Gone", method: .get, paths: ["/gone"], auth: .none) { _ in throw CancellationError()
+    }
+    let incoming = IncomingRequest(method: "GET", target: "/gone", headers: [:], clientIP: "192.0.2.1")
+    #expect(await Router([endpoint]).respond(to: incoming) == nil)
+  }
+
+  @Test func `cancels a handler at its deadline and answers 504`() async throws {
+    let settings = Router.Settings()
+    let endpoint = Endpoint(name: "Slow", method: .put, paths: ["/slow"], auth: .none, deadline: .seconds(5)) { _ in
+      settings.deadlines.check(now: .now.advanced(by: .seconds(6)))
+      try Task.checkCancellation()
+      return .emptyObject
+    }
+    // The handler may start before its deadline is registered, so it is asked until it sees one.
+    var status = 200
+    for _ in 0..<1_000 where status == 200 {
+      status = try await call([endpoint], "PUT", "/slow", settings: settings).status
+    }
+    #expect(status == 504)
+  }
+
+  @Test func `reports each request without its token`() async throws {
+    let records = Mutex<[RequestRecord]>([])
+    var settings = Router.Settings()
+    settings.onFinish = { record in records.withLock { $0.append(record) } }
+    _ = try await call([echo()], "GET", "/echo/a?tail=1&access_token=secret", settings: settings)
+    let recorded = records.withLock { $0 }
+    let record = try #require(recorded.first)
+    #expect(record.endpoint == "Echo")
+    #expect(record.target == "/echo/a?tail=1&access_token=<redacted>")
+    #expect(record.status == 200)
+    #expect(record.responseBytes == 2)
+  }
+}
