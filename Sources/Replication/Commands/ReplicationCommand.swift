@@ -1,0 +1,78 @@
+/// Represents one command of the replication channel: a line `NAME arguments` without a newline.
+///
+/// Observed on Synapse's wire, where every process publishes to and reads from one Redis channel.
+public enum ReplicationCommand: Sendable, Equatable {
+  /// Carries a row: `RDATA <stream> <instance> <token or batch> <row>`. The token is nil (`batch`) when the next row
+  /// has the same token. The row is kept as JSON bytes so that rows nobody wants are never parsed.
+  case rdata(stream: StreamName, instance: String, token: Int64?, row: [UInt8])
+  /// Announces that a writer has no rows in `previous < token <= new`: `POSITION <stream> <instance> <prev> <new>`.
+  case position(stream: StreamName, instance: String, previous: Int64, new: Int64)
+  /// Asks every writer to announce its positions: `REPLICATE ` (the space at the end belongs to it).
+  case replicate
+  /// Tells the presence writer that a device starts or stops syncing.
+  case userSync(
+    instanceID: String, userID: String, deviceID: String?, isSyncing: Bool, lastSyncMilliseconds: Int64)
+  /// Tells the presence writer to forget all syncs of a process.
+  case clearUserSync(instanceID: String)
+  /// Tells the background process from where a user was seen; travels on a channel of its own.
+  case userIP(UserIPReport)
+  /// Tells the main process how far a federation sender has read the `federation` stream.
+  case federationAck(instance: String, token: Int64)
+  /// Tells federation senders that a server believed to be down is heard from again.
+  case remoteServerUp(server: String)
+  /// Wakes processes that wait for a lock.
+  case lockReleased(instance: String, name: String, key: String)
+  /// Asks the background process to start a scheduled task.
+  case newActiveTask(id: String)
+  /// Asks the background process to cancel a scheduled task.
+  case cancelTask(id: String)
+  /// Holds a leftover of the removed TCP mode (`SERVER`, `ERROR`, `PING`, `NAME`); without effect.
+  case legacy(name: String, argument: String)
+
+  /// Says from where a user was seen.
+  public struct UserIPReport: Sendable, Equatable {
+    /// Identifies the user.
+    public var userID: String
+    /// Holds the access token used.
+    public var accessToken: String
+    /// Holds the client's address.
+    public var ip: String
+    /// Holds the client's `User-Agent`.
+    public var userAgent: String
+    /// Identifies the device.
+    public var deviceID: String?
+    /// Holds when the user was seen, in milliseconds.
+    public var lastSeenMilliseconds: Int64
+
+    /// Makes a report.
+    public init(
+      userID: String, accessToken: String, ip: String, userAgent: String, deviceID: String?,
+      lastSeenMilliseconds: Int64
+    ) {
+      self.userID = userID
+      self.accessToken = accessToken
+      self.ip = ip
+      self.userAgent = userAgent
+      self.deviceID = deviceID
+      self.lastSeenMilliseconds = lastSeenMilliseconds
+    }
+  }
+
+  /// Returns the first word of the line.
+  public var name: String {
+    switch self {
+    case .rdata: "RDATA"
+    case .position: "POSITION"
+    case .replicate: "REPLICATE"
+    case .userSync: "USER_SYNC"
+    case .clearUserSync: "CLEAR_USER_SYNC"
+    case .userIP: "USER_IP"
+    case .federationAck: "FEDERATION_ACK"
+    case .remoteServerUp: "REMOTE_SERVER_UP"
+    case .lockReleased: "LOCK_RELEASED"
+    case .newActiveTask: "NEW_ACTIVE_TASK"
+    case .cancelTask: "CANCEL_TASK"
+    case .legacy(let name, _): name
+    }
+  }
+}

@@ -1,0 +1,212 @@
+import AsyncHTTPClient
+import Logging
+import MatrixPrimitives
+import NIOCore
+import NIOHTTP1
+
+/// Calls endpoints of other processes under `/_synapse/replication/`.
+///
+/// A call carries the own stream positions, so that the callee knows what the caller knew, and waits for the callee's
+/// positions before it returns, so that the caller sees what the callee did. Observed on Synapse's wire.
+public final class ReplicationClient: Sendable {
+  private let instanceName: String
+  private let instances: [String: ReplicationAddress]
+  private let secret: String?
+  private let positions: ReplicationPositions
+  private let http: HTTPClient
+  private let retry: RetryPolicy
+  private let logger: Logger
+
+  /// Sets waits between attempts; tests use shorter ones.
+  struct RetryPolicy: Sendable {
+    var timeout: TimeAmount = .seconds(60)
+    var afterTimeout: Duration = .seconds(1)
+    var afterConnectError: [Duration] = [1, 2, 4, 8, 16, 32].map { .seconds($0) }
+  }
+
+  /// Makes a client.
+  /// - Parameters:
+  ///   - instanceName: name of this process.
+  ///   - instances: where other processes are reached, the main process under `master`.
+  ///   - secret: `worker_replication_secret`.
+  ///   - positions: gives own positions and waits for others.
+  ///   - http: client whose life the caller rules; the shared one by default.
+  ///   - logger: receives failed attempts.
+  public convenience init(
+    instanceName: String, instances: [String: ReplicationAddress], secret: String?,
+    positions: ReplicationPositions, http: HTTPClient = .shared, logger: Logger
+  ) {
+    self.init(
+      instanceName: instanceName, instances: instances, secret: secret, positions: positions, http: http,
+      retry: RetryPolicy(), logger: logger)
+  }
+
+  init(
+    instanceName: String, instances: [String: ReplicationAddress], secret: String?,
+    positions: ReplicationPositions, http: HTTPClient, retry: RetryPolicy, logger: Logger
+  ) {
+    self.instanceName = instanceName
+    self.instances = instances
+    self.secret = secret
+    self.positions = positions
+    self.http = http
+    self.retry = retry
+    self.logger = logger
+  }
+
+  /// Calls an endpoint with a JSON object as body.
+  /// - Parameters:
+  ///   - endpoint: name of the endpoint, the first path segment.
+  ///   - arguments: further path segments, not encoded.
+  ///   - instance: process to call; not the own one.
+  ///   - body: the object to send.
+  ///   - cached: whether the endpoint keeps answers by transaction id, which makes repeating safe.
+  /// - Returns: the answer.
+  /// - Throws: `MatrixError` as the callee reported it, or 502 when it cannot be reached; `ReplicationError` when the
+  ///   instance is unknown or the answer is no JSON object.
+  public func call(
+    _ endpoint: String, arguments: [String] = [], instance: String, body: JSON = .object([:]), cached: Bool
+  ) async throws -> JSONValue {
+    try await call(endpoint, arguments: arguments, instance: instance, cached: cached) { writer in
+      for (key, value) in body.members ?? [:] { writer.member(key, value) }
+    }
+  }
+
+  /// Calls an endpoint whose body is written straight to bytes.
+  /// - Parameters:
+  ///   - endpoint: name of the endpoint, the first path segment.
+  ///   - arguments: further path segments, not encoded.
+  ///   - instance: process to call; not the own one.
+  ///   - cached: whether the endpoint keeps answers by transaction id, which makes repeating safe.
+  ///   - writeMembers: writes the members of the body, without the braces.
+  /// - Returns: the answer.
+  /// - Throws: as `call` with a body.
+  public func call(
+    _ endpoint: String, arguments: [String] = [], instance: String, cached: Bool,
+    writeMembers: (inout JSONWriter) throws -> Void
+  ) async throws -> JSONValue {
+    var writer = JSONWriter(capacity: 2048)
+    writer.beginObject()
+    try writeMembers(&writer)
+    ReplicationRequestEnvelope.write(instanceName: instanceName, positions: positions.own(), to: &writer)
+    writer.endObject()
+    let path = Self.path(endpoint, arguments, cached: cached)
+    let answer = try await exchange(.POST, path, instance: instance, body: writer.bytes)
+    await positions.wait(instance, ReplicationRequestEnvelope.positions(inAnswer: answer))
+    return answer
+  }
+
+  /// Asks a writer for rows of a stream that it holds in memory.
+  /// - Parameters:
+  ///   - stream: the stream.
+  ///   - instance: its writer.
+  ///   - from: exclusive lower bound.
+  ///   - to: inclusive upper bound.
+  /// - Returns: the rows; unreadable ones are left out.
+  /// - Throws: as `call`.
+  public func streamUpdates(
+    _ stream: StreamName, instance: String, from: Int64, to: Int64
+  ) async throws -> StreamUpdates {
+    let path = Self.path("get_repl_stream_updates", [stream.rawValue], cached: true)
+    let answer = try await exchange(
+      .GET, "\(path)?from_token=\(from)&upto_token=\(to)", instance: instance, body: nil)
+    guard let updates = answer["updates"]?.elements, let upTo = answer["upto_token"]?.integer else {
+      throw ReplicationError(.unexpectedAnswer, "get_repl_stream_updates: updates and upto_token are expected")
+    }
+    var rows: [(token: Int64, row: StreamRow)] = []
+    for update in updates {
+      guard let token = update[0]?.integer, let json = update[1] else {
+        throw ReplicationError(.unexpectedAnswer, "get_repl_stream_updates: [token, row] is expected")
+      }
+      do {
+        rows.append((token, try StreamRow(stream: stream, json: json)))
+      } catch {
+        logger.error("replication row is unreadable", metadata: ["stream": "\(stream)", "error": "\(error)"])
+      }
+    }
+    return StreamUpdates(rows: rows, upTo: upTo, limited: answer["limited"]?.bool ?? false)
+  }
+
+  static func path(_ endpoint: String, _ arguments: [String], cached: Bool) -> String {
+    let transaction = cached ? [RandomString.letters(10)] : []
+    let segments = arguments.map(PathEncoding.encode) + transaction
+    return "/_synapse/replication/\(endpoint)/\(segments.joined(separator: "/"))"
+  }
+}
+
+// MARK: - Attempts
+
+extension ReplicationClient {
+  private enum Outcome {
+    case answer(status: Int, body: [UInt8])
+    case timeout
+    case connectError(any Error)
+  }
+
+  /// Repeats the request under the same transaction id until there is an answer: for ever after timeouts, a few times
+  /// while the process cannot be reached.
+  private func exchange(
+    _ method: HTTPMethod, _ path: String, instance: String, body: [UInt8]?
+  ) async throws -> JSONValue {
+    guard instance != instanceName, let address = instances[instance] else {
+      throw ReplicationError(.unknownInstance, "\(instance) is not another process in instance_map")
+    }
+    var connectDelays = retry.afterConnectError[...]
+    while true {
+      switch try await attempt(method, address.url(path: path), body) {
+      case .answer(let status, let bytes):
+        return try Self.result(status: status, bytes: bytes)
+      case .timeout:
+        logger.warning("replication call timed out", metadata: ["instance": "\(instance)"])
+        try await Task.sleep(for: retry.afterTimeout)
+      case .connectError(let error):
+        logger.warning(
+          "process cannot be reached", metadata: ["instance": "\(instance)", "error": "\(error)"])
+        guard let delay = connectDelays.popFirst() else {
+          throw MatrixError.unknown("Failed to talk to \(instance)", status: 502)
+        }
+        try await Task.sleep(for: delay)
+      }
+    }
+  }
+
+  private func attempt(_ method: HTTPMethod, _ url: String, _ body: [UInt8]?) async throws -> Outcome {
+    var request = HTTPClientRequest(url: url)
+    request.method = method
+    if let secret { request.headers.add(name: "Authorization", value: "Bearer \(secret)") }
+    if let body {
+      request.headers.add(name: "Content-Type", value: "application/json")
+      request.body = .bytes(ByteBuffer(bytes: body))
+    }
+    do {
+      let response = try await http.execute(request, timeout: retry.timeout, logger: nil)
+      let bytes = try await response.body.collect(upTo: 256 << 20)
+      return .answer(status: Int(response.status.code), body: Array(bytes.readableBytesView))
+    } catch let error as CancellationError {
+      throw error
+    } catch let error as HTTPClientError where error == .cancelled {
+      throw CancellationError()
+    } catch let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout {
+      return .timeout
+    } catch {
+      return .connectError(error)
+    }
+  }
+
+  private static func result(status: Int, bytes: [UInt8]) throws -> JSONValue {
+    let json = try? JSONValue.parse(bytes)  // What is not JSON is judged by the status below.
+    guard status >= 400 else {
+      guard let json, json.kind == .object else {
+        throw ReplicationError(.unexpectedAnswer, "an object is expected, status \(status)")
+      }
+      return json
+    }
+    guard let json, let code = json["errcode"]?.string else {
+      throw MatrixError.unknown("Internal server error", status: status)
+    }
+    var extras: [String: JSON] = [:]
+    for (key, value) in json.json.members ?? [:] where key != "errcode" && key != "error" { extras[key] = value }
+    throw MatrixError.custom(
+      status: status, errcode: code, message: json["error"]?.string ?? "", extras: extras)
+  }
+}

@@ -1,0 +1,289 @@
+import Logging
+import MatrixPrimitives
+import NIOCore
+import Synchronization
+
+/// Handles everything that arrives for one stream, in order: rows and positions of other writers and the own rows.
+///
+/// The queue is bounded. What does not fit is not lost: rows of others are caught up after the next POSITION (which
+/// the lane asks for), own rows are read back from the source.
+final class StreamLane: Sendable {
+  typealias Handler = @Sendable (StreamBatch) async -> Void
+
+  enum Item: Sendable {
+    case rows(instance: String, token: Int64?, row: [UInt8])
+    case position(instance: String, previous: Int64, new: Int64, isRetry: Bool)
+    case own(StreamBatch)
+    case ownMissed(from: Int64, to: Int64)
+    case connectionChanged
+    case barrier(CheckedContinuation<Void, Never>)
+  }
+
+  /// Holds what the lane needs from its hub.
+  struct Surroundings: Sendable {
+    let instanceName: String
+    let queueLimit: Int
+    let logger: Logger
+    /// Fetches missed rows of a writer: stream, instance, from, to.
+    let fetch: @Sendable (any StreamSource, String, Int64, Int64) async throws -> StreamUpdates
+    /// Is called after a position moved or a writer became connected.
+    let moved: @Sendable (StreamName) -> Void
+    /// Asks all writers to announce their positions.
+    let askForPositions: @Sendable () -> Void
+  }
+
+  private struct State {
+    var source: (any StreamSource)?
+    var storeHandlers: [Handler] = []
+    var afterHandlers: [Handler] = []
+    var queue = CircularBuffer<Item>()
+    var isDraining = false
+    /// Writers whose POSITION was handled on this connection.
+    var connected: Set<String> = []
+    /// Rows sent as `batch` whose number has not come yet.
+    var partial: [String: [[UInt8]]] = [:]
+    var failures: [String: Int] = [:]
+    var isDroppingRemote = false
+    var ownGap: (from: Int64, to: Int64)?
+  }
+
+  let stream: StreamName
+  private let surroundings: Surroundings
+  private let state = Mutex(State())
+
+  init(stream: StreamName, surroundings: Surroundings) {
+    self.stream = stream
+    self.surroundings = surroundings
+  }
+
+  // MARK: Set-up
+
+  var source: (any StreamSource)? { state.withLock(\.source) }
+
+  func setSource(_ source: some StreamSource) { state.withLock { $0.source = source } }
+
+  func subscribe(_ handler: @escaping Handler) { state.withLock { $0.storeHandlers.append(handler) } }
+
+  func subscribeAfterAdvance(_ handler: @escaping Handler) { state.withLock { $0.afterHandlers.append(handler) } }
+
+  func isConnected(to instance: String) -> Bool { state.withLock { $0.connected.contains(instance) } }
+
+  // MARK: Queue
+
+  func enqueue(_ item: Item) {
+    let mustStart = state.withLock { state in
+      guard admit(item, &state) else { return false }
+      if state.isDraining { return false }
+      state.isDraining = true
+      return true
+    }
+    // One task exists exactly while something is queued: an idle stream costs nothing.
+    if mustStart { Task { await self.drain() } }
+  }
+
+  /// Waits until everything queued so far is handled.
+  func waitUntilIdle() async {
+    await withCheckedContinuation { enqueue(.barrier($0)) }
+  }
+
+  /// Appends an item, or notes the gap that leaving it out makes.
+  private func admit(_ item: Item, _ state: inout State) -> Bool {
+    let isFull = state.queue.count >= surroundings.queueLimit
+    switch item {
+    case .own(let batch) where isFull || state.ownGap != nil:
+      state.ownGap = (from: state.ownGap?.from ?? batch.token - 1, to: batch.token)
+      return true
+    case .rows where isFull || state.isDroppingRemote, .position where isFull || state.isDroppingRemote:
+      state.isDroppingRemote = true
+      return true
+    default:
+      state.queue.append(item)
+      return true
+    }
+  }
+
+  private enum Step {
+    case handle(Item)
+    case fillOwnGap(from: Int64, to: Int64)
+    case askForPositions
+    case stop
+  }
+
+  private func drain() async {
+    while true {
+      switch state.withLock({ nextStep(&$0) }) {
+      case .handle(let item): await handle(item)
+      case .fillOwnGap(let from, let to): await handle(.ownMissed(from: from, to: to))
+      case .askForPositions:
+        surroundings.logger.warning("replication queue overflowed", metadata: ["stream": "\(stream)"])
+        surroundings.askForPositions()
+      case .stop: return
+      }
+    }
+  }
+
+  private func nextStep(_ state: inout State) -> Step {
+    if let item = state.queue.popFirst() { return .handle(item) }
+    if let gap = state.ownGap {
+      state.ownGap = nil
+      return .fillOwnGap(from: gap.from, to: gap.to)
+    }
+    if state.isDroppingRemote {
+      state.isDroppingRemote = false
+      state.connected = []
+      state.partial = [:]
+      return .askForPositions
+    }
+    state.isDraining = false
+    return .stop
+  }
+
+  // MARK: Handling
+
+  private func handle(_ item: Item) async {
+    switch item {
+    case .rows(let instance, let token, let row): await handleRow(instance, token, row)
+    case .position(let instance, let previous, let new, let isRetry):
+      await handlePosition(instance, previous, new, isRetry)
+    case .own(let batch): await deliver(batch, advancing: nil)
+    case .ownMissed(let from, let to): await deliverOwnMissed(from: from, to: to)
+    case .connectionChanged:
+      state.withLock {
+        $0.connected = []
+        $0.partial = [:]
+      }
+    case .barrier(let continuation): continuation.resume()
+    }
+  }
+
+  private func handleRow(_ instance: String, _ token: Int64?, _ row: [UInt8]) async {
+    let limit = surroundings.queueLimit
+    let rows: [[UInt8]]? = state.withLock { state in
+      // Before the writer's first POSITION nothing is known to be complete; that POSITION triggers a catch-up.
+      guard state.connected.contains(instance) else { return nil }
+      guard state.partial[instance, default: []].count < limit else {
+        state.isDroppingRemote = true
+        return nil
+      }
+      state.partial[instance, default: []].append(row)
+      return token == nil ? nil : state.partial.removeValue(forKey: instance)
+    }
+    guard let rows, let token, let source, token > source.currentToken(of: instance) else { return }
+    let batch = StreamBatch(stream: stream, instanceName: instance, token: token, rows: rows.compactMap(parse))
+    await deliver(batch, advancing: source)
+  }
+
+  private func parse(_ row: [UInt8]) -> StreamRow? {
+    do {
+      return try StreamRow(stream: stream, json: try JSONValue.parse(row))
+    } catch {
+      // The position still advances: waiting would stall the stream for ever on a row that never becomes readable.
+      surroundings.logger.error(
+        "replication row is unreadable", metadata: ["stream": "\(stream)", "error": "\(error)"])
+      return nil
+    }
+  }
+
+  private func deliver(_ batch: StreamBatch, advancing source: (any StreamSource)?) async {
+    let (store, after) = state.withLock { ($0.storeHandlers, $0.afterHandlers) }
+    for handler in store { await handler(batch) }
+    source?.advance(batch.instanceName, to: batch.token)
+    surroundings.moved(stream)
+    for handler in after { await handler(batch) }
+  }
+}
+
+// MARK: - Positions and catch-up
+
+extension StreamLane {
+  private func handlePosition(_ instance: String, _ previous: Int64, _ new: Int64, _ isRetry: Bool) async {
+    guard let source else { return }
+    let isConnected = state.withLock { state in
+      state.partial[instance] = nil
+      return state.connected.contains(instance)
+    }
+    if isConnected && isRetry { return }
+    let current = source.currentToken(of: instance)
+    if isConnected && !stream.hasVolatileTokens && new <= current { return }
+    state.withLock { _ = $0.connected.remove(instance) }
+    do {
+      try await catchUp(source, instance, previous: previous, current: current, new: new)
+    } catch {
+      return retryLater(instance, previous, new, error)
+    }
+    if stream.hasVolatileTokens || new > source.currentToken(of: instance) { source.advance(instance, to: new) }
+    state.withLock {
+      $0.connected.insert(instance)
+      $0.failures[instance] = nil
+    }
+    surroundings.moved(stream)
+  }
+
+  private func catchUp(
+    _ source: any StreamSource, _ instance: String, previous: Int64, current: Int64, new: Int64
+  ) async throws {
+    if previous <= current && current <= new { return }
+    if current > new {
+      // Stored positions never go back: there is nothing to fetch. A counter in memory went back with its writer.
+      guard stream.hasVolatileTokens else { return }
+      source.advance(instance, to: 0)
+    }
+    var from = current
+    while true {
+      let updates = try await surroundings.fetch(source, instance, from, new)
+      await deliver(updates, of: instance, advancing: source)
+      guard updates.isLimited else { return }
+      guard updates.upTo > from || (from > new && updates.upTo > 0) else {
+        throw ReplicationError(.stalledCatchUp, "\(stream): no progress behind \(from)")
+      }
+      from = updates.upTo
+    }
+  }
+
+  /// Delivers rows grouped by token.
+  private func deliver(
+    _ updates: StreamUpdates, of instance: String, advancing source: (any StreamSource)?
+  ) async {
+    var index = updates.rows.startIndex
+    while index < updates.rows.endIndex {
+      let token = updates.rows[index].token
+      let end = updates.rows[index...].firstIndex { $0.token != token } ?? updates.rows.endIndex
+      let rows = updates.rows[index..<end].map(\.row)
+      await deliver(
+        StreamBatch(stream: stream, instanceName: instance, token: token, rows: rows), advancing: source)
+      index = end
+    }
+  }
+
+  private func retryLater(_ instance: String, _ previous: Int64, _ new: Int64, _ error: any Error) {
+    let failures = state.withLock { state in
+      let count = state.failures[instance, default: 0] + 1
+      state.failures[instance] = count
+      return count
+    }
+    surroundings.logger.warning(
+      "catch-up failed, trying again",
+      metadata: ["stream": "\(stream)", "instance": "\(instance)", "error": "\(error)"])
+    let seconds = min(30, 1 << min(failures - 1, 5))
+    Task { [weak self] in
+      try? await Task.sleep(for: .seconds(seconds))  // Not cancelled by anyone; a stale retry is recognised later.
+      self?.enqueue(.position(instance: instance, previous: previous, new: new, isRetry: true))
+    }
+  }
+
+  private func deliverOwnMissed(from: Int64, to: Int64) async {
+    guard let source else { return }
+    var from = from
+    do {
+      while from < to {
+        let updates = try await source.updates(of: surroundings.instanceName, from: from, to: to, limit: 1000)
+        await deliver(updates, of: surroundings.instanceName, advancing: nil)
+        guard updates.isLimited, updates.upTo > from else { return }
+        from = updates.upTo
+      }
+    } catch {
+      surroundings.logger.error(
+        "own rows could not be read back", metadata: ["stream": "\(stream)", "error": "\(error)"])
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import MatrixPrimitives
+
+/// Describes the presence of a user: `[user_id, state, last_active_ts, last_federation_update_ts, last_user_sync_ts,
+/// status_msg?, currently_active]`. Times are milliseconds since 1970, 0 for never.
+public struct PresenceRow: Sendable, Hashable {
+  /// Identifies the user.
+  public var userID: UserID
+  /// Holds `online`, `unavailable`, `offline`, `busy` or `org.matrix.msc3026.busy`.
+  public var state: String
+  /// Holds when the user last did something, in milliseconds.
+  public var lastActiveTS: Int64
+  /// Holds when the state was last sent to or heard from other servers, in milliseconds.
+  public var lastFederationUpdateTS: Int64
+  /// Holds when the user last synced, in milliseconds.
+  public var lastUserSyncTS: Int64
+  /// Holds the user's status text.
+  public var statusMessage: String?
+  /// Tells whether the user is active right now.
+  public var isCurrentlyActive: Bool
+
+  /// Makes the row of a presence state.
+  public init(
+    userID: UserID, state: String, lastActiveTS: Int64, lastFederationUpdateTS: Int64, lastUserSyncTS: Int64,
+    statusMessage: String?, isCurrentlyActive: Bool
+  ) {
+    self.userID = userID
+    self.state = state
+    self.lastActiveTS = lastActiveTS
+    self.lastFederationUpdateTS = lastFederationUpdateTS
+    self.lastUserSyncTS = lastUserSyncTS
+    self.statusMessage = statusMessage
+    self.isCurrentlyActive = isCurrentlyActive
+  }
+
+  init(row: RowReader) throws(ReplicationError) {
+    userID = UserID(unchecked: try row.string(0))
+    state = try row.string(1)
+    lastActiveTS = try row.integer(2)
+    lastFederationUpdateTS = try row.integer(3)
+    lastUserSyncTS = try row.integer(4)
+    statusMessage = try row.optionalString(5)
+    isCurrentlyActive = try row.bool(6)
+  }
+
+  func write(to writer: inout JSONWriter) {
+    writer.beginArray()
+    writer.value(userID.rawValue)
+    writer.value(state)
+    writer.value(lastActiveTS)
+    writer.value(lastFederationUpdateTS)
+    writer.value(lastUserSyncTS)
+    writer.nullable(statusMessage)
+    writer.value(isCurrentlyActive)
+    writer.endArray()
+  }
+}
+
+/// Tells that a user's presence is to be sent to a server: `[destination, user_id]`.
+public struct PresenceFederationRow: Sendable, Hashable {
+  /// Names the receiving server.
+  public var destination: String
+  /// Identifies the user.
+  public var userID: UserID
+
+  /// Makes the row of a presence state to be sent.
+  public init(destination: String, userID: UserID) {
+    self.destination = destination
+    self.userID = userID
+  }
+}
+
+/// Lists everybody who types in a room, replacing the previous list: `[room_id, [user_id…]]`.
+public struct TypingRow: Sendable, Hashable {
+  /// Identifies the room.
+  public var roomID: RoomID
+  /// Identifies the users typing now; empty when nobody is.
+  public var userIDs: [UserID]
+
+  /// Makes the row of a room's typing users.
+  public init(roomID: RoomID, userIDs: [UserID]) {
+    self.roomID = roomID
+    self.userIDs = userIDs
+  }
+}
+
+/// Describes a read receipt: `[room_id, receipt_type, user_id, event_id, thread_id?, data]`.
+public struct ReceiptRow: Sendable, Hashable {
+  /// Identifies the room.
+  public var roomID: RoomID
+  /// Holds `m.read`, `m.read.private` or another receipt type.
+  public var receiptType: String
+  /// Identifies the reader.
+  public var userID: UserID
+  /// Identifies the event read.
+  public var eventID: EventID
+  /// Identifies the thread, `main` for the main timeline, nil for an unthreaded receipt.
+  public var threadID: String?
+  /// Holds the receipt's data object, usually `{"ts": milliseconds}`.
+  public var data: JSON
+
+  /// Makes the row of a receipt.
+  public init(
+    roomID: RoomID, receiptType: String, userID: UserID, eventID: EventID, threadID: String?, data: JSON
+  ) {
+    self.roomID = roomID
+    self.receiptType = receiptType
+    self.userID = userID
+    self.eventID = eventID
+    self.threadID = threadID
+    self.data = data
+  }
+
+  init(row: RowReader) throws(ReplicationError) {
+    roomID = RoomID(unchecked: try row.string(0))
+    receiptType = try row.string(1)
+    userID = UserID(unchecked: try row.string(2))
+    eventID = EventID(unchecked: try row.string(3))
+    threadID = try row.optionalString(4)
+    data = try row.object(5)
+  }
+
+  func write(to writer: inout JSONWriter) {
+    writer.beginArray()
+    writer.value(roomID.rawValue)
+    writer.value(receiptType)
+    writer.value(userID.rawValue)
+    writer.value(eventID.rawValue)
+    writer.nullable(threadID)
+    writer.value(data)
+    writer.endArray()
+  }
+}
+
+/// Carries an EDU for the federation senders: `[type, data]`.
+///
+/// `pd` is presence with its destinations, `k` an EDU with a key by which a later one replaces it, `e` a plain EDU.
+public struct FederationRow: Sendable, Hashable {
+  /// Holds `pd`, `k` or `e`.
+  public var type: String
+  /// Holds the object that goes with the type.
+  public var data: JSON
+
+  /// Makes a row for the federation senders.
+  public init(type: String, data: JSON) {
+    self.type = type
+    self.data = data
+  }
+}
