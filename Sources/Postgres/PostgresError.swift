@@ -1,0 +1,108 @@
+import CLibPQ
+
+/// Describes a failure of the database, of the connection to it, or of reading what it answered.
+public struct PostgresError: Error, Sendable, CustomStringConvertible {
+  /// Names what went wrong, so that callers need not read messages.
+  public enum Code: String, Sendable, Hashable {
+    /// PostgreSQL refused a statement; see ``PostgresError/sqlState``.
+    case server
+    /// No connection could be made.
+    case connectFailed
+    /// The connection broke while work was under way; what was not committed is lost.
+    case connectionLost
+    /// The connection broke after COMMIT was sent and before it was answered: the work may or may not have been done.
+    case commitOutcomeUnknown
+    /// No connection became free in time, or too much is already waiting.
+    case poolTimeout
+    /// The task that waited for the answer was cancelled.
+    case cancelled
+    /// The client has been shut down.
+    case shutDown
+    /// A cell of a result is not of the type that was asked for.
+    case decoding
+    /// A value or a statement cannot be sent, for example text with a NUL in it.
+    case invalidParameter
+  }
+
+  /// What went wrong.
+  public var code: Code
+  /// PostgreSQL's five-character code, for example `23505`; only with ``Code/server`` and some lost connections.
+  public var sqlState: String?
+  /// The message for the log; not for clients.
+  public var message: String
+  /// PostgreSQL's further explanation.
+  public var detail: String?
+  /// The name of the constraint that was violated.
+  public var constraint: String?
+  /// The table that the error is about.
+  public var table: String?
+  /// Whether a plan cached by the server no longer fits the tables; preparing anew mends it.
+  var isStaleStatement = false
+
+  /// Makes an error.
+  public init(code: Code, message: String, sqlState: String? = nil, constraint: String? = nil) {
+    self.code = code
+    self.message = message
+    self.sqlState = sqlState
+    self.constraint = constraint
+  }
+
+  /// Tells whether a unique or primary key constraint was violated (23505).
+  public var isUniqueViolation: Bool { sqlState == "23505" }
+  /// Tells whether a foreign key constraint was violated (23503).
+  public var isForeignKeyViolation: Bool { sqlState == "23503" }
+  /// Tells whether any constraint was violated (class 23).
+  public var isIntegrityViolation: Bool { sqlState?.hasPrefix("23") ?? false }
+  /// Tells whether concurrent transactions collided, so that running this one again may succeed (40001, 40P01).
+  public var isConflict: Bool { sqlState == "40001" || sqlState == "40P01" }
+
+  /// Returns one line for the log.
+  public var description: String {
+    var text = "postgres \(code.rawValue)"
+    if let sqlState { text += " \(sqlState)" }
+    text += ": \(message)"
+    if let detail { text += " (\(detail))" }
+    return text
+  }
+
+  @usableFromInline
+  static func unexpectedNull(column: Int) -> PostgresError {
+    PostgresError(code: .decoding, message: "column \(column): unexpected NULL")
+  }
+
+  static func connectionLost(_ raw: OpaquePointer) -> PostgresError {
+    PostgresError(code: .connectionLost, message: Self.lastMessage(of: raw))
+  }
+
+  /// Returns libpq's last message about a connection on one line.
+  static func lastMessage(of raw: OpaquePointer) -> String {
+    guard let message = PQerrorMessage(raw) else { return "no message" }
+    let lines = String(cString: message).split(whereSeparator: \.isNewline)
+    return lines.isEmpty ? "the connection is closed" : lines.joined(separator: " ")
+  }
+
+  /// Reads the fields of a failed result.
+  init(result: OpaquePointer) {
+    func field(_ code: Int) -> String? {
+      PQresultErrorField(result, Int32(code)).map { String(cString: $0) }
+    }
+    let state = field(CLIBPQ_DIAG_SQLSTATE)
+    let primary = field(CLIBPQ_DIAG_MESSAGE_PRIMARY)
+    // Results that libpq makes up itself, for a connection that broke, bear no code.
+    let endsConnection = state.map { $0.hasPrefix("57P") || $0.hasPrefix("08") } ?? true
+    code = endsConnection ? .connectionLost : .server
+    sqlState = state
+    message =
+      primary
+      ?? PQresultErrorMessage(result).map {
+        String(cString: $0).split(whereSeparator: \.isNewline).joined(separator: " ")
+      } ?? "no message"
+    detail = field(CLIBPQ_DIAG_MESSAGE_DETAIL)
+    constraint = field(CLIBPQ_DIAG_CONSTRAINT_NAME)
+    table = field(CLIBPQ_DIAG_TABLE_NAME)
+    // The function's name is the only sign of "cached plan must not change result type" that is never translated.
+    isStaleStatement =
+      state == "26000"
+      || (state == "0A000" && field(CLIBPQ_DIAG_SOURCE_FUNCTION) == "RevalidateCachedQuery")
+  }
+}

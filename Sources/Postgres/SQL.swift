@@ -1,0 +1,149 @@
+/// Carries the text of one SQL statement together with the values that travel beside it.
+///
+/// Written as a string literal, every interpolated value becomes a bind and never part of the text:
+///
+/// ```swift
+/// let sql: SQL = "SELECT name FROM users WHERE name = \(name) AND deactivated = \(0)"
+/// ```
+///
+/// Binds are sent in text form without a type, so PostgreSQL infers it from the context. Where it cannot, write a cast:
+/// `\(ids)::bigint[]`, `unnest(\(names)::text[], \(levels)::bigint[])`.
+public struct SQL: ExpressibleByStringInterpolation, Sendable {
+  /// Stands in ``text`` where a bind goes. PostgreSQL refuses it in a statement, so it cannot mean anything else.
+  static let placeholder: Unicode.Scalar = "\u{0}"
+
+  /// The statement with a NUL for every bind; the key of the prepared statement cache.
+  private(set) var text: String
+  /// The values, in the order of their places in ``text``.
+  private(set) var binds: [SQLValue]
+  /// Whether the statement is parsed anew every time instead of being kept prepared.
+  private(set) var isUncached = false
+
+  /// Makes a statement without binds.
+  public init(stringLiteral value: String) {
+    text = value
+    binds = []
+  }
+
+  /// Makes a statement from a literal with interpolations.
+  public init(stringInterpolation: Interpolation) {
+    self = stringInterpolation.sql
+  }
+
+  /// Makes a statement without binds from text that is known when the program is compiled.
+  public init(verbatim: StaticString) {
+    text = verbatim.description
+    binds = []
+  }
+
+  /// Joins two pieces; the binds of the right one come after those of the left one.
+  public static func + (left: SQL, right: SQL) -> SQL {
+    left.appending(right)
+  }
+
+  /// Appends a piece in place.
+  public static func += (left: inout SQL, right: SQL) {
+    left.append(right)
+  }
+
+  /// Returns this statement followed by another piece.
+  public func appending(_ other: SQL) -> SQL {
+    var result = self
+    result.append(other)
+    return result
+  }
+
+  /// Appends a piece of SQL with its binds.
+  public mutating func append(_ other: SQL) {
+    text.append(other.text)
+    binds.append(contentsOf: other.binds)
+  }
+
+  /// Returns the same statement, not to be kept prepared. For text that will hardly come again, such as DDL.
+  public func uncached() -> SQL {
+    var result = self
+    result.isUncached = true
+    return result
+  }
+
+  /// Returns the text that PostgreSQL is given: `$1`, `$2`, … in the places of the binds.
+  public var rendered: String {
+    guard !binds.isEmpty else { return text }
+    var result = ""
+    result.reserveCapacity(text.utf8.count + binds.count * 3)
+    var number = 0
+    for scalar in text.unicodeScalars {
+      if scalar == Self.placeholder {
+        number += 1
+        result.append("$\(number)")
+      } else {
+        result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+
+  fileprivate mutating func appendText(_ piece: String) {
+    text.append(piece)
+  }
+
+  fileprivate mutating func appendBind(_ value: SQLValue) {
+    text.unicodeScalars.append(Self.placeholder)
+    binds.append(value)
+  }
+
+  fileprivate mutating func reserve(text count: Int, binds bindCount: Int) {
+    text.reserveCapacity(count)
+    binds.reserveCapacity(bindCount)
+  }
+
+  /// Collects the literal parts and the binds of an interpolated statement.
+  public struct Interpolation: StringInterpolationProtocol {
+    fileprivate var sql = SQL(stringLiteral: "")
+
+    /// Starts an empty statement with room for its parts.
+    public init(literalCapacity: Int, interpolationCount: Int) {
+      sql.reserve(text: literalCapacity + interpolationCount, binds: interpolationCount)
+    }
+
+    /// Appends a part of the literal as it stands.
+    public mutating func appendLiteral(_ literal: String) {
+      sql.appendText(literal)
+    }
+
+    /// Appends a value as a bind.
+    public mutating func appendInterpolation(_ value: some SQLBindable) {
+      sql.appendBind(value.sqlValue)
+    }
+
+    /// Appends another piece of SQL together with its binds.
+    public mutating func appendInterpolation(_ piece: SQL) {
+      sql.append(piece)
+    }
+
+    /// Appends text that is known when the program is compiled, for example one of two operators.
+    public mutating func appendInterpolation(verbatim: StaticString) {
+      sql.appendText(verbatim.description)
+    }
+
+    /// Appends the name of a table, column or sequence, quoted so that it cannot be read as anything else.
+    public mutating func appendInterpolation(identifier: String) {
+      sql.appendText(
+        "\"" + identifier.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\"")
+    }
+  }
+}
+
+extension Sequence where Element == SQL {
+  /// Joins pieces of SQL with a separator, for example `", "` or `" AND "`.
+  public func joined(separator: SQL) -> SQL {
+    var result = SQL(stringLiteral: "")
+    var isFirst = true
+    for piece in self {
+      if !isFirst { result.append(separator) }
+      isFirst = false
+      result.append(piece)
+    }
+    return result
+  }
+}

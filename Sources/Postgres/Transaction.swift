@@ -1,0 +1,139 @@
+/// Runs statements inside one transaction. Valid only inside the closure it was handed to, on that thread.
+///
+/// BEGIN travels with the first batch and COMMIT with what is enqueued at the end, so a transaction that only enqueues costs
+/// one round trip. The first error ends the transaction: everything after it fails with the same error, and nothing is kept.
+public final class Transaction {
+  private let connection: Connection
+  private let isolation: IsolationLevel
+  private let isReadOnly: Bool
+  private let ticket: JobTicket
+  private let counters: Counters
+  private var pending: [SQL] = []
+  private var hasBegun = false
+  private var isOver = false
+  private var hooks: [@Sendable () -> Void] = []
+  /// The error that ended the transaction.
+  private(set) var failure: PostgresError?
+  /// Whether the connection broke.
+  private(set) var hasLostConnection = false
+
+  init(
+    connection: Connection, isolation: IsolationLevel, isReadOnly: Bool, ticket: JobTicket, counters: Counters
+  ) {
+    self.connection = connection
+    self.isolation = isolation
+    self.isReadOnly = isReadOnly
+    self.ticket = ticket
+    self.counters = counters
+  }
+
+  /// Runs a statement and returns its rows, in one round trip together with everything enqueued before.
+  ///
+  /// - Throws: `PostgresError`; also for an error in what was enqueued.
+  public func query(_ sql: SQL) throws(PostgresError) -> PostgresRows {
+    let rows = try pipeline([sql])
+    guard let last = rows.last else { throw PostgresError(code: .connectionLost, message: "no answer") }
+    return last
+  }
+
+  /// Runs a statement and returns the number of rows it affected, in one round trip.
+  ///
+  /// - Throws: `PostgresError`; also for an error in what was enqueued.
+  @discardableResult
+  public func execute(_ sql: SQL) throws(PostgresError) -> Int {
+    try query(sql).affectedRows
+  }
+
+  /// Adds a statement to what goes out with the next round trip or with COMMIT. Its rows are dropped; its error surfaces
+  /// there.
+  public func enqueue(_ sql: SQL) {
+    pending.append(sql)
+  }
+
+  /// Runs statements one after the other in a single round trip and returns the rows of each.
+  ///
+  /// - Throws: `PostgresError` of the first that failed, those enqueued before included.
+  public func pipeline(_ sqls: [SQL]) throws(PostgresError) -> [PostgresRows] {
+    try checkUsable()
+    var batch = takeBatch()
+    let unwanted = batch.count
+    batch.append(contentsOf: sqls)
+    guard !batch.isEmpty else { return [] }
+    let outcome = run(batch, isCommitting: false)
+    if let error = outcome.error { throw error }
+    return Array(outcome.rows.dropFirst(unwanted))
+  }
+
+  /// Has a closure called after the transaction was committed and before `transaction` returns. Closures are called in the
+  /// order in which they were added, on the connection's thread, so they must be short. Dropped on rollback and retry.
+  public func afterCommit(_ body: @escaping @Sendable () -> Void) {
+    hooks.append(body)
+  }
+
+  // MARK: - For the runner
+
+  /// Commits. An error leaves nothing stored, but for the code `commitOutcomeUnknown`.
+  func commit() throws(PostgresError) {
+    try checkUsable()
+    isOver = true
+    guard hasBegun || !pending.isEmpty else { return }
+    let batch = takeBatch() + ["COMMIT"]
+    let outcome = run(batch, isCommitting: true)
+    guard let error = outcome.error else {
+      if outcome.rows.last?.handle.commandTag == "COMMIT" { return }
+      // The server answers ROLLBACK to the COMMIT of a transaction that had failed.
+      let error = PostgresError(code: .server, message: "the transaction was rolled back by the server")
+      failure = error
+      throw error
+    }
+    // A last word from the server (with a code) about a statement before COMMIT tells that COMMIT was not reached.
+    let mayHaveCommitted = outcome.rows.count >= batch.count - 1 || error.sqlState == nil
+    if outcome.isLost, outcome.isWholeBatchSent, error.code == .connectionLost, mayHaveCommitted, !isReadOnly {
+      var unknown = error
+      unknown.code = .commitOutcomeUnknown
+      failure = unknown
+      throw unknown
+    }
+    throw error
+  }
+
+  /// Undoes everything. Returns false when the connection is of no more use.
+  func rollBack() -> Bool {
+    isOver = true
+    pending = []
+    guard !hasLostConnection else { return false }
+    guard hasBegun else { return true }
+    let outcome = connection.run([SQL(stringLiteral: "ROLLBACK").uncached()])
+    counters.countRoundTrip(statements: 1)
+    return !outcome.isLost && outcome.error == nil
+  }
+
+  /// Calls the closures that wait for the commit.
+  func runHooks() {
+    for hook in hooks { hook() }
+  }
+
+  private func checkUsable() throws(PostgresError) {
+    if let failure { throw failure }
+    guard !isOver else { throw PostgresError(code: .invalidParameter, message: "the transaction is over") }
+    guard !ticket.isCancelled else {
+      throw PostgresError(code: .cancelled, message: "cancelled between two statements")
+    }
+  }
+
+  private func takeBatch() -> [SQL] {
+    defer { pending = [] }
+    guard !hasBegun else { return pending }
+    hasBegun = true
+    return [isolation.begin(readOnly: isReadOnly)] + pending
+  }
+
+  private func run(_ batch: [SQL], isCommitting: Bool) -> Connection.Outcome {
+    counters.countRoundTrip(statements: batch.count)
+    var outcome = connection.run(batch, isCommitting: isCommitting)
+    if outcome.isLost { hasLostConnection = true }
+    if outcome.error?.sqlState == "57014", ticket.isCancelled { outcome.error?.code = .cancelled }
+    if let error = outcome.error { failure = error }
+    return outcome
+  }
+}

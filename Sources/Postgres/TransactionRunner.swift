@@ -1,0 +1,69 @@
+import Foundation
+import Logging
+
+/// Runs a transaction's closure to its end on a worker thread, again after collisions and lost connections.
+struct TransactionRunner<R: Sendable>: Sendable {
+  let name: StaticString
+  let isolation: IsolationLevel
+  let isReadOnly: Bool
+  let body: @Sendable (Transaction) throws -> R
+
+  private enum End {
+    case success(R)
+    case failure(any Error)
+    case again(PostgresError, any Error)
+  }
+
+  /// Runs the closure until it is committed, fails for good or has been tried often enough.
+  func run(on session: WorkerSession, ticket: JobTicket) -> Result<R, any Error> {
+    var attempt = 1
+    while true {
+      let connection: Connection
+      do throws(PostgresError) {
+        connection = try session.ready(
+          until: .now + session.configuration.waitTimeout, isCancelled: { ticket.isCancelled })
+      } catch {
+        return .failure(error)
+      }
+      ticket.move(to: connection.cancelHandle)
+      switch attemptOnce(connection, session, ticket) {
+      case .success(let value): return .success(value)
+      case .failure(let error): return .failure(error)
+      case .again(let cause, let error):
+        guard attempt < session.configuration.maximumAttempts, !ticket.isCancelled else { return .failure(error) }
+        session.counters.retries.wrappingAdd(1, ordering: .relaxed)
+        session.logger.debug(
+          "transaction is run again",
+          metadata: ["transaction": "\(name)", "attempt": "\(attempt)", "error": "\(cause)"])
+        if cause.isConflict { pause(after: attempt) }
+        attempt += 1
+      }
+    }
+  }
+
+  private func attemptOnce(_ connection: Connection, _ session: WorkerSession, _ ticket: JobTicket) -> End {
+    let transaction = Transaction(
+      connection: connection, isolation: isolation, isReadOnly: isReadOnly, ticket: ticket, counters: session.counters)
+    do {
+      let value = try body(transaction)
+      try transaction.commit()
+      if transaction.hasLostConnection { session.discard() }
+      session.counters.transactions.wrappingAdd(1, ordering: .relaxed)
+      transaction.runHooks()
+      return .success(value)
+    } catch {
+      let failure = transaction.failure
+      if !transaction.rollBack() { session.discard() }
+      guard let failure, failure.isConflict || failure.isStaleStatement || failure.code == .connectionLost else {
+        return .failure(error)
+      }
+      return .again(failure, error)
+    }
+  }
+
+  /// Lets colliding transactions drift apart: up to 2, 4, 8 … 64 ms.
+  private func pause(after attempt: Int) {
+    let ceiling = Double(1 << min(attempt, 6)) / 1000
+    Thread.sleep(forTimeInterval: Double.random(in: 0...ceiling))
+  }
+}

@@ -1,0 +1,91 @@
+import Foundation
+import Logging
+import Synchronization
+
+/// Holds the connection of one worker thread and makes a new one when it breaks. Confined to that thread.
+final class WorkerSession {
+  private(set) var connection: Connection?
+  let configuration: PostgresConfiguration
+  let counters: Counters
+  let logger: Logger
+  private let stopping: StopFlag
+
+  init(
+    connection: Connection?, configuration: PostgresConfiguration, counters: Counters, logger: Logger,
+    stopping: StopFlag
+  ) {
+    self.connection = connection
+    self.configuration = configuration
+    self.counters = counters
+    self.logger = logger
+    self.stopping = stopping
+  }
+
+  /// Closes the connection after it was lost or left in an unknown state.
+  func discard() {
+    connection = nil
+  }
+
+  /// Closes the connection when it has died while it was idle.
+  func dropIfDead() {
+    if let connection, !connection.isAlive { discard() }
+  }
+
+  /// Returns the connection, or makes one; tries again with growing pauses until it succeeds or is told to give up.
+  ///
+  /// - Throws: `PostgresError` of the last attempt.
+  func ready(
+    until deadline: ContinuousClock.Instant?, onFailure: (PostgresError) -> Void = { _ in },
+    isCancelled: () -> Bool = { false }
+  ) throws(PostgresError) -> Connection {
+    if let connection { return connection }
+    var backoff = Backoff()
+    while true {
+      do throws(PostgresError) {
+        let opened = try Connection.open(configuration)
+        counters.connections.wrappingAdd(1, ordering: .relaxed)
+        connection = opened
+        return opened
+      } catch {
+        backoff.logFailure(error, logger)
+        onFailure(error)
+        let mayRetry = backoff.pause { stopping.isSet || isCancelled() || deadline.map { $0 <= .now } ?? false }
+        guard mayRetry else { throw error }
+      }
+    }
+  }
+}
+
+/// Tells all threads of a client that it is being shut down.
+final class StopFlag: Sendable {
+  private let flag = Atomic<Bool>(false)
+  var isSet: Bool { flag.load(ordering: .acquiring) }
+  func set() { flag.store(true, ordering: .releasing) }
+}
+
+/// Spaces out attempts to connect: 50 ms, doubling up to 2 s.
+struct Backoff {
+  private var seconds = 0.05
+  private var failures = 0
+
+  /// Waits before the next attempt, on this thread. Returns false as soon as the closure says to give up.
+  mutating func pause(unless giveUp: () -> Bool) -> Bool {
+    let slice = 0.025
+    var left = seconds
+    while left > 0 {
+      if giveUp() { return false }
+      Thread.sleep(forTimeInterval: min(slice, left))
+      left -= slice
+    }
+    seconds = min(seconds * 2, 2)
+    return !giveUp()
+  }
+
+  /// Logs the first failure of a row loudly and the others softly.
+  mutating func logFailure(_ error: PostgresError, _ logger: Logger) {
+    failures += 1
+    logger.log(
+      level: failures == 1 ? .warning : .debug, "cannot connect to the database",
+      metadata: ["error": "\(error.message)", "attempt": "\(failures)"])
+  }
+}
