@@ -1,0 +1,15 @@
+import MatrixPrimitives
+
+/// Tells why an event is not allowed by the auth rules.
+public struct AuthError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// Tells the reason in words meant for the sender.
+  public let message: String
+
+  /// Creates an error.
+  public init(_ message: String) { self.message = message }
+
+  public var description: String { message }
+
+  /// Gives the 403 a client gets whose event is refused.
+  public var matrixError: MatrixError { .forbidden(message) }
+}

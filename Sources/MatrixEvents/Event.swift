@@ -1,0 +1,109 @@
+import MatrixPrimitives
+
+/// Holds an immutable event: the JSON it was parsed from and the fields that rules need, read once.
+///
+/// The JSON is what the database stores: no `event_id` from room version 3 on, no internal metadata.
+public final class Event: Sendable {
+  /// Gives the event's id.
+  public let eventID: EventID
+  /// Gives the room's id; for a create event of version 12 it follows from the event id.
+  public let roomID: RoomID
+  /// Gives the event type.
+  public let type: String
+  /// Gives the state key; nil for events that are no state.
+  public let stateKey: String?
+  /// Gives the user who sent it.
+  public let sender: UserID
+  /// Gives the content, always an object.
+  public let content: JSONValue
+  /// Gives the sending server's time in milliseconds since 1970.
+  public let originServerTS: Int64
+  /// Gives the claimed distance from the create event, 0 to 2^63 − 1.
+  public let depth: Int64
+  /// Gives the events this one follows.
+  public let prevEvents: [EventID]
+  /// Gives the events that authorise this one, as written; from version 12 on without the implied create event.
+  public let authEvents: [EventID]
+  /// Gives the event a redaction aims at, from wherever the room version puts it.
+  public let redacts: EventID?
+  /// Gives the unsigned data the JSON came with.
+  public let unsigned: JSONValue?
+  /// Gives the room version the event was read by.
+  public let version: RoomVersion
+  /// Gives the whole event.
+  public let json: JSONValue
+
+  /// Reads an event.
+  /// - Parameters:
+  ///   - value: the event's object.
+  ///   - version: the version of its room.
+  ///   - eventID: the id, if it is known (a stored event). Without it the id is computed, or read in versions 1 and 2, and the event's
+  ///     size and canonical form are checked too, which stored events have behind them.
+  /// - Throws: `EventError` when a field is missing, has the wrong type or is out of range.
+  public static func parse(
+    _ value: JSONValue, version: RoomVersion, eventID: EventID? = nil
+  ) throws(EventError) -> Event {
+    var reader = EventReader(value: value, version: version)
+    return try reader.read(eventID: eventID)
+  }
+
+  init(
+    eventID: EventID, roomID: RoomID, type: String, stateKey: String?, sender: UserID, content: JSONValue,
+    originServerTS: Int64, depth: Int64, prevEvents: [EventID], authEvents: [EventID], redacts: EventID?,
+    version: RoomVersion, json: JSONValue
+  ) {
+    self.eventID = eventID
+    self.roomID = roomID
+    self.type = type
+    self.stateKey = stateKey
+    self.sender = sender
+    self.content = content
+    self.originServerTS = originServerTS
+    self.depth = depth
+    self.prevEvents = prevEvents
+    self.authEvents = authEvents
+    self.redacts = redacts
+    self.unsigned = json["unsigned"].flatMap { $0.kind == .object ? $0 : nil }
+    self.version = version
+    self.json = json
+  }
+
+  /// Tells whether the event is state.
+  public var isState: Bool { stateKey != nil }
+
+  /// Names the slot of the state the event belongs in; nil if it is no state.
+  public var key: StateKey? { stateKey.map { StateKey(type, $0) } }
+
+  /// Gives `content.membership` of a membership event; nil for every other type and for anything but a string.
+  public var membership: String? {
+    type == EventType.member ? content["membership"]?.string : nil
+  }
+
+  /// Tells whether this is the event that began its room.
+  public var isCreate: Bool { type == EventType.create && stateKey == "" }
+
+  /// Gives the id of the create event that the room id implies in version 12; nil before, and for the create event itself.
+  public var impliedCreateEventID: EventID? {
+    guard version.isRoomIDCreateHash, !isCreate else { return nil }
+    return EventID(unchecked: "$" + roomID.rawValue.dropFirst())
+  }
+
+  /// Gives the events that authorise this one, the implied create event included.
+  public var authEventsWithCreate: [EventID] {
+    guard let create = impliedCreateEventID else { return authEvents }
+    return authEvents + [create]
+  }
+
+  /// Makes the redacted form of the event: same id, only the keys its room version keeps.
+  /// - Throws: `EventError` if the event has no canonical form.
+  public func redacted() throws(EventError) -> Event {
+    let bytes = try Redaction.redact(json, version: version)
+    let value: JSONValue
+    do {
+      value = try JSONValue.parse(bytes)
+    } catch {
+      throw EventError(error)
+    }
+    return try Event.parse(value, version: version, eventID: eventID)
+  }
+}

@@ -1,0 +1,142 @@
+import MatrixPrimitives
+
+/// Checks the shape of an event's JSON and reads its fields.
+///
+/// Source of the limits: the specification's "Size limits" and the PDU schemas (20 previous events, 10 auth events).
+struct EventReader {
+  static let maximumSize = 65_536
+  static let maximumPrevEvents = 20
+  static let maximumAuthEvents = 10
+
+  let value: JSONValue
+  let version: RoomVersion
+
+  mutating func read(eventID knownID: EventID?) throws(EventError) -> Event {
+    guard value.kind == .object else { throw malformed("An event must be a JSON object.") }
+    let type = try string("type", maximumBytes: 255)
+    let stateKey = try stateKey()
+    let sender = try sender()
+    let content = try object("content")
+    guard let timestamp = value["origin_server_ts"]?.integer else {
+      throw malformed("'origin_server_ts' must be an integer.")
+    }
+    let depth = try depth()
+    let prevEvents = try references("prev_events", maximum: Self.maximumPrevEvents)
+    let authEvents = try references("auth_events", maximum: Self.maximumAuthEvents)
+    try checkOptionalObjects()
+    if knownID == nil { try checkSize() }
+    let eventID: EventID
+    if let knownID { eventID = knownID } else { eventID = try computedID() }
+    let roomID = try roomID(type: type, stateKey: stateKey, eventID: eventID)
+    return Event(
+      eventID: eventID, roomID: roomID, type: type, stateKey: stateKey, sender: sender, content: content,
+      originServerTS: timestamp, depth: depth, prevEvents: prevEvents, authEvents: authEvents,
+      redacts: redacts(type: type, content: content), version: version, json: value)
+  }
+
+  private func malformed(_ message: String) -> EventError { EventError(.malformed, message) }
+
+  private func string(_ key: String, maximumBytes: Int) throws(EventError) -> String {
+    guard let text = value[key]?.string else { throw malformed("'\(key)' must be a string.") }
+    try checkLength(text, key, maximumBytes: maximumBytes)
+    return text
+  }
+
+  /// Room versions before 11 limit code points; bytes there are let through up to what 255 code points can have.
+  private func checkLength(_ text: String, _ key: String, maximumBytes: Int) throws(EventError) {
+    guard text.utf8.count > maximumBytes else { return }
+    if !version.hasStrictByteLimits, text.unicodeScalars.count <= maximumBytes { return }
+    throw EventError(.tooLarge, "'\(key)' must be at most \(maximumBytes) bytes long.")
+  }
+
+  private func stateKey() throws(EventError) -> String? {
+    guard value["state_key"] != nil else { return nil }
+    return try string("state_key", maximumBytes: 255)
+  }
+
+  private func sender() throws(EventError) -> UserID {
+    let text = try string("sender", maximumBytes: 255)
+    let bytes = text.utf8
+    guard bytes.first == UInt8(ascii: "@"), let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
+      bytes.index(after: colon) != bytes.endIndex, !bytes.contains(0)
+    else { throw malformed("'sender' must be a user id.") }
+    return UserID(unchecked: text)
+  }
+
+  private func object(_ key: String) throws(EventError) -> JSONValue {
+    guard let member = value[key], member.kind == .object else { throw malformed("'\(key)' must be an object.") }
+    return member
+  }
+
+  /// Strict canonical JSON bounds depth at 2^53 − 1; older versions at what 64 bits hold.
+  private func depth() throws(EventError) -> Int64 {
+    let limit = version.isCanonicalJSONStrict ? CanonicalJSON.maximumInteger : Int64.max
+    guard let depth = value["depth"]?.integer, (0...limit).contains(depth) else {
+      throw malformed("'depth' must be an integer from 0 to \(limit).")
+    }
+    return depth
+  }
+
+  /// Reads event ids; versions 1 and 2 write each as a pair of id and hashes.
+  private func references(_ key: String, maximum: Int) throws(EventError) -> [EventID] {
+    guard let elements = value[key]?.elements else { throw malformed("'\(key)' must be an array.") }
+    var ids: [EventID] = []
+    for element in elements {
+      let name = version.eventIDFormat == .chosen ? element[0] : element
+      guard let text = name?.string, let id = EventID(text) else {
+        throw malformed("'\(key)' must hold event ids.")
+      }
+      guard ids.count < maximum else { throw malformed("'\(key)' must have at most \(maximum) entries.") }
+      ids.append(id)
+    }
+    return ids
+  }
+
+  private func checkOptionalObjects() throws(EventError) {
+    for key in ["hashes", "signatures", "unsigned"] {
+      if let member = value[key], member.kind != .object { throw malformed("'\(key)' must be an object.") }
+    }
+  }
+
+  private func checkSize() throws(EventError) {
+    do {
+      let canonical = try CanonicalJSON.encode(value, strict: version.isCanonicalJSONStrict)
+      guard canonical.count <= Self.maximumSize else {
+        throw EventError(.tooLarge, "The event is larger than \(Self.maximumSize) bytes.")
+      }
+    } catch let error as JSONError {
+      throw EventError(error)
+    } catch let error as EventError {
+      throw error
+    } catch {
+      throw EventError(.notCanonical, "The event has no canonical JSON form.")
+    }
+  }
+
+  private func computedID() throws(EventError) -> EventID {
+    guard version.eventIDFormat == .chosen else { return try ReferenceHash.eventID(of: value, version: version) }
+    guard let id = EventID(try string("event_id", maximumBytes: 255)), id.serverName != nil else {
+      throw malformed("'event_id' must be an event id with a server name.")
+    }
+    return id
+  }
+
+  private func roomID(type: String, stateKey: String?, eventID: EventID) throws(EventError) -> RoomID {
+    if version.isRoomIDCreateHash, type == EventType.create, stateKey == "" {
+      guard value["room_id"] == nil else {
+        throw malformed("A create event of room version \(version) must not have a room id.")
+      }
+      return RoomID(unchecked: "!" + eventID.rawValue.dropFirst())
+    }
+    guard let id = RoomID(try string("room_id", maximumBytes: 255)) else {
+      throw malformed("'room_id' must be a room id.")
+    }
+    return id
+  }
+
+  private func redacts(type: String, content: JSONValue) -> EventID? {
+    guard type == EventType.redaction else { return nil }
+    let member = version.hasRedactsInContent ? content["redacts"] : value["redacts"]
+    return member?.string.flatMap { EventID($0) }
+  }
+}

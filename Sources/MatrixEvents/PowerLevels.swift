@@ -1,0 +1,98 @@
+import MatrixPrimitives
+
+/// Reads power levels from a room's create and power levels events, with the defaults of the specification.
+public struct PowerLevels: Sendable {
+  /// Stands for the power of a creator from room version 12 on; no written level reaches it.
+  public static let creatorLevel = Int64.max
+
+  private let version: RoomVersion
+  private let creator: String?
+  private let additionalCreators: JSONElements?
+  private let content: JSONValue?
+  private let readsLoosely: Bool
+
+  /// Reads the levels of a room.
+  /// - Parameters:
+  ///   - create: the create event; without it nobody counts as creator.
+  ///   - powerLevels: the power levels event; without it the creator has 100 and everybody else 0.
+  public init(create: Event?, powerLevels: Event?) {
+    version = create?.version ?? powerLevels?.version ?? .v12
+    creator = create.flatMap { create in
+      create.version.isCreatorImplicit ? create.sender.rawValue : create.content["creator"]?.string
+    }
+    additionalCreators =
+      create.flatMap { $0.version.hasCreatorPower ? $0.content["additional_creators"]?.elements : nil }
+    content = powerLevels?.content
+    readsLoosely = !version.requiresIntegerPowerLevels
+  }
+
+  /// Reads the levels out of a state.
+  public init(_ state: some AuthState) {
+    self.init(create: state.event(.create), powerLevels: state.event(.powerLevels))
+  }
+
+  /// Tells whether a user is a creator whom no power levels event binds (room version 12 on).
+  public func isPrivilegedCreator(_ user: UserID) -> Bool {
+    guard version.hasCreatorPower else { return false }
+    if let creator, ByteOrder.areEqual(creator, user.rawValue) { return true }
+    return additionalCreators?.contains { $0.isString(user.rawValue) } ?? false
+  }
+
+  /// Gives a user's power; `creatorLevel` for creators from room version 12 on.
+  public func level(of user: UserID) -> Int64 {
+    if isPrivilegedCreator(user) { return Self.creatorLevel }
+    guard let content else {
+      return creator.map { ByteOrder.areEqual($0, user.rawValue) } ?? false ? 100 : 0
+    }
+    return integer(content["users"]?[user.rawValue]) ?? usersDefault
+  }
+
+  /// Gives the power needed to send an event of a type.
+  public func required(forType type: String, isState: Bool) -> Int64 {
+    integer(content?["events"]?[type]) ?? (isState ? stateDefault : eventsDefault)
+  }
+
+  /// Gives the power of users that are not listed.
+  public var usersDefault: Int64 { named("users_default", 0) }
+  /// Gives the power needed for message events that are not listed.
+  public var eventsDefault: Int64 { named("events_default", 0) }
+  /// Gives the power needed for state events that are not listed: 50, or 0 as long as there is no power levels event.
+  public var stateDefault: Int64 { named("state_default", 50) }
+  /// Gives the power needed to ban and unban.
+  public var ban: Int64 { named("ban", 50) }
+  /// Gives the power needed to kick.
+  public var kick: Int64 { named("kick", 50) }
+  /// Gives the power needed to redact other users' events.
+  public var redact: Int64 { named("redact", 50) }
+  /// Gives the power needed to invite.
+  public var invite: Int64 { named("invite", 0) }
+
+  /// Gives the power needed for a kind of notification, such as `room`: 50 unless written.
+  public func notification(_ key: String) -> Int64 {
+    integer(content?["notifications"]?[key]) ?? 50
+  }
+
+  private func named(_ key: String, _ fallback: Int64) -> Int64 {
+    integer(content?[key]) ?? fallback
+  }
+
+  private func integer(_ value: JSONValue?) -> Int64? {
+    value.flatMap { Self.integer($0, loosely: readsLoosely) }
+  }
+
+  /// Reads a level. Loosely, as room versions before 10 do, also floats (cut off) and strings that hold a decimal integer.
+  static func integer(_ value: JSONValue, loosely: Bool) -> Int64? {
+    switch value.kind {
+    case .integer: return value.integer
+    case .double where loosely:
+      return value.double.flatMap { Int64(exactly: $0.rounded(.towardZero)) }
+    case .string where loosely:
+      let spaces: Set<UInt8> = [0x20, 0x09, 0x0A, 0x0B, 0x0C, 0x0D]
+      var text = Array(value.string?.utf8 ?? "".utf8)[...]
+      while let first = text.first, spaces.contains(first) { text.removeFirst() }
+      while let last = text.last, spaces.contains(last) { text.removeLast() }
+      return Int64(String(decoding: text, as: UTF8.self))
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import MatrixPrimitives
+
+/// Names a slot of a room's state: an event type and a state key.
+public struct StateKey: Hashable, Sendable, Comparable, CustomStringConvertible {
+  /// Gives the event type, such as `m.room.member`.
+  public let type: String
+  /// Gives the state key, often empty.
+  public let stateKey: String
+
+  /// Names the slot of a type and state key.
+  public init(_ type: String, _ stateKey: String = "") {
+    self.type = type
+    self.stateKey = stateKey
+  }
+
+  public static func == (a: StateKey, b: StateKey) -> Bool {
+    ByteOrder.areEqual(a.type, b.type) && ByteOrder.areEqual(a.stateKey, b.stateKey)
+  }
+
+  public static func < (a: StateKey, b: StateKey) -> Bool {
+    let order = ByteOrder.compare(a.type, b.type)
+    return order != 0 ? order < 0 : ByteOrder.precedes(a.stateKey, b.stateKey)
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(type)
+    hasher.combine(stateKey)
+  }
+
+  public var description: String { "(\(type), \(stateKey))" }
+
+  /// Names the slot of the create event.
+  public static let create = StateKey(EventType.create)
+  /// Names the slot of the power levels.
+  public static let powerLevels = StateKey(EventType.powerLevels)
+  /// Names the slot of the join rules.
+  public static let joinRules = StateKey(EventType.joinRules)
+  /// Names the slot of a user's membership.
+  public static func member(_ user: UserID) -> StateKey { StateKey(EventType.member, user.rawValue) }
+}
+
+/// Maps each slot of a state to the event in it.
+public typealias StateMap = [StateKey: EventID]
