@@ -1,0 +1,33 @@
+import YAML
+
+/// Tells why the configuration cannot be used, as one line that points at the place.
+public struct ConfigError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// Points at the offending value; nil when the problem has no single place (a missing key, a file that cannot be read).
+  public let mark: YAMLMark?
+  /// Names the key with dots and brackets, as in `listeners[0].port`; empty when no key is concerned.
+  public let key: String
+  /// Explains the problem, without place and key.
+  public let problem: String
+
+  /// Makes an error with a free explanation.
+  public init(_ key: String, at mark: YAMLMark? = nil, _ problem: String) {
+    self.key = key
+    self.mark = mark
+    self.problem = problem
+  }
+
+  /// Makes an error of the form "found X, expected Y".
+  public init(_ key: String, at mark: YAMLMark? = nil, found: String, expected: String) {
+    self.init(key, at: mark, "found \(found), expected \(expected)")
+  }
+
+  init(_ error: YAMLError) {
+    self.init("", at: error.mark, error.message)
+  }
+
+  /// Renders `file:line:column: key: problem` in one line, without the parts that are unknown.
+  public var description: String {
+    let parts = [mark?.description ?? "", key, problem].filter { !$0.isEmpty }
+    return parts.joined(separator: ": ").split(whereSeparator: \.isNewline).joined(separator: " ")
+  }
+}

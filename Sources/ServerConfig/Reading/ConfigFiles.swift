@@ -1,0 +1,93 @@
+import Foundation
+import YAML
+
+/// Finds, reads and merges configuration files the way that Synapse's `--config-path` does.
+public enum ConfigFiles {
+  /// Lists the files that a list of paths stands for.
+  ///
+  /// A file stands for itself; a folder stands for its `*.yaml` files, sorted by name, without those of subfolders.
+  ///
+  /// - Parameters:
+  ///   - paths: values of `--config-path` in the order of the command line.
+  ///   - warnings: receives a line for everything in a folder that is passed over.
+  public static func find(_ paths: [String], warnings: inout [String]) throws(ConfigError) -> [String] {
+    var files: [String] = []
+    for path in paths {
+      guard isFolder(path) else {
+        files.append(path)
+        continue
+      }
+      let names: [String]
+      do {
+        names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+      } catch {
+        throw ConfigError("", "cannot list the configuration folder \(path): \(FileText.reason(error))")
+      }
+      for name in names {
+        let entry = path.hasSuffix("/") ? path + name : "\(path)/\(name)"
+        if isFolder(entry) {
+          warnings.append("\(entry): a folder inside a configuration folder is not read")
+        } else if !name.hasSuffix(".yaml") {
+          warnings.append("\(entry): only files ending in .yaml are read from a configuration folder")
+        } else {
+          files.append(entry)
+        }
+      }
+    }
+    return files
+  }
+
+  /// Reads files and merges their top-level keys: a later file replaces an earlier one's value whole.
+  static func merge(_ documents: [(file: String, text: [UInt8])], warnings: inout [String]) throws(ConfigError)
+    -> YAMLMapping
+  {
+    var merged = YAMLMapping()
+    for document in documents {
+      let root: YAMLNode
+      do {
+        root = try YAMLDocument.parse(document.text, file: document.file)
+      } catch {
+        throw ConfigError(error)
+      }
+      guard let mapping = root.mapping else {
+        warnings.append("\(document.file): found \(root.summary), expected keys and values; the file is ignored")
+        continue
+      }
+      for (key, value) in mapping { merged.set(key, value) }
+    }
+    return merged
+  }
+
+  private static func isFolder(_ path: String) -> Bool {
+    var isDirectory: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
+  }
+}
+
+/// Reads and writes whole files with errors fit for a configuration message.
+enum FileText {
+  static func read(_ path: String, key: String, at mark: YAMLMark? = nil) throws(ConfigError) -> [UInt8] {
+    do {
+      return try [UInt8](Data(contentsOf: URL(fileURLWithPath: path)))
+    } catch {
+      throw ConfigError(key, at: mark, "cannot read the file \(path): \(reason(error))")
+    }
+  }
+
+  /// Creates or replaces a file; `mode` are its permissions when it is created.
+  static func write(_ text: String, to path: String, mode: Int = 0o644) throws(ConfigError) {
+    let attributes: [FileAttributeKey: Any] = [.posixPermissions: mode]
+    guard FileManager.default.createFile(atPath: path, contents: Data(text.utf8), attributes: attributes) else {
+      throw ConfigError("", "cannot write the file \(path)")
+    }
+  }
+
+  static func reason(_ error: any Error) -> String {
+    let problem = error as NSError
+    if let underlying = problem.userInfo[NSUnderlyingErrorKey] as? NSError, underlying.domain == NSPOSIXErrorDomain {
+      return String(cString: strerror(Int32(truncatingIfNeeded: underlying.code)))
+    }
+    return problem.domain == NSPOSIXErrorDomain
+      ? String(cString: strerror(Int32(truncatingIfNeeded: problem.code))) : "\(problem.localizedDescription)"
+  }
+}

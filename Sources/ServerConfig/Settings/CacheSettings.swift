@@ -1,0 +1,46 @@
+import Foundation
+
+/// Holds the sizes of caches.
+public struct CacheSettings: Sendable, Hashable {
+  /// Multiplies the size of every cache.
+  public var globalFactor: Double
+  /// Multiplies the size of single caches instead; look up by `factor(of:)`.
+  public var factors: [String: Double]
+  /// Gives the number of events in memory.
+  public var eventCacheSize: Int64
+  /// Drops entries that were not used for so many milliseconds; nil means never.
+  public var entryLifetimeMilliseconds: Int64?
+  /// Keeps an answer to sync for so many milliseconds in case the client asks again.
+  public var syncResponseMilliseconds: Int64
+
+  init(_ root: SettingsSection, environment: [String: String]) throws(ConfigError) {
+    eventCacheSize = try root.bytes("event_cache_size", 10_240)
+    let section = try root.section("caches")
+    let standard = environment["SYNAPSE_CACHE_FACTOR"].flatMap(Double.init) ?? 0.5
+    globalFactor = try section.number("global_factor", standard)
+    factors = [:]
+    for (name, node) in try section.entries("per_cache_factors") {
+      guard let value = node.double, value.isFinite, value >= 0 else {
+        throw section.fail("per_cache_factors.\(name)", node, expected: "a number of at least 0")
+      }
+      factors[Self.canonicalName(name)] = value
+    }
+    for (name, text) in environment where name.hasPrefix("SYNAPSE_CACHE_FACTOR_") {
+      guard let value = Double(text) else {
+        throw ConfigError(name, found: "\"\(text)\" in the environment", expected: "a number")
+      }
+      factors[Self.canonicalName(String(name.dropFirst("SYNAPSE_CACHE_FACTOR_".count)))] = value
+    }
+    let expires = try section.bool("expire_caches", true)
+    let lifetime = try section.milliseconds("cache_entry_ttl", 1_800_000)
+    entryLifetimeMilliseconds = try section.milliseconds("expiry_time") ?? (expires ? lifetime : nil)
+    syncResponseMilliseconds = try section.milliseconds("sync_response_cache_duration", 120_000)
+  }
+
+  /// Returns the factor of a cache by Synapse's name for it; case, asterisks and the digit 0 in names do not count.
+  public func factor(of cache: String) -> Double { factors[Self.canonicalName(cache)] ?? globalFactor }
+
+  private static func canonicalName(_ name: String) -> String {
+    name.filter { $0.isASCII && ($0.isLetter || $0 == "_" || $0.isNumber && $0 != "0") }.lowercased()
+  }
+}

@@ -1,0 +1,70 @@
+/// Holds how to reach PostgreSQL.
+public struct DatabaseSettings: Sendable, Hashable {
+  /// Gives libpq's connection keywords (`host`, `user`, `dbname`, `sslmode`, …).
+  public var arguments: [String: String]
+  /// Gives the number of connections that are opened at start.
+  public var minimumConnections: Int
+  /// Bounds the number of connections for transactions.
+  public var maximumConnections: Int
+  /// Reconnects after so many transactions; 0 means never.
+  public var transactionLimit: Int
+  /// Accepts a database whose collation is not C.
+  public var allowsUnsafeLocale: Bool
+
+  /// Makes settings by hand, with the standard pool of 5 connections.
+  public init(arguments: [String: String], minimumConnections: Int = 5, maximumConnections: Int = 10) {
+    self.arguments = arguments
+    self.minimumConnections = minimumConnections
+    self.maximumConnections = maximumConnections
+    transactionLimit = 0
+    allowsUnsafeLocale = false
+  }
+
+  init(root: SettingsSection) throws(ConfigError) {
+    let section = try Self.section(root)
+    guard let name = section.node("name") else {
+      throw section.fail("name", "is missing, expected psycopg2 (\(Self.whyPostgreSQL))")
+    }
+    guard name.string == "psycopg2" else {
+      throw section.fail("name", name, expected: "psycopg2 (\(Self.whyPostgreSQL))")
+    }
+    transactionLimit = try section.integer("txn_limit", 0)
+    allowsUnsafeLocale = try section.bool("allow_unsafe_locale", false)
+    let args = try section.section("args")
+    // Synapse leaves these to the pool of Twisted: 3 and 5.
+    minimumConnections = try args.integer("cp_min", 3)
+    maximumConnections = try args.integer("cp_max", 5, in: 1...10_000)
+    args.accept("cp_reconnect", "cp_noisy", "cp_openfun", "cp_good_sql", "cp_name")
+    arguments = [:]
+    for (key, value) in try section.entries("args") where !key.hasPrefix("cp_") && !value.isNull {
+      args.accept(key)
+      guard let text = value.bool.map({ $0 ? "1" : "0" }) ?? value.text else {
+        throw args.fail(key, value, expected: "text")
+      }
+      arguments[key == "database" ? "dbname" : key] = text
+    }
+  }
+
+  private static let whyPostgreSQL =
+    "only PostgreSQL is supported: SQLite has a single writer and cannot be shared between processes; "
+    + "synapse_port_db moves an existing database over"
+
+  private static func section(_ root: SettingsSection) throws(ConfigError) -> SettingsSection {
+    let several = try root.namedSections("databases")
+    guard !several.isEmpty else {
+      guard root.has("database") else { throw root.fail("database", "is missing, expected PostgreSQL's settings") }
+      return try root.section("database")
+    }
+    guard !root.has("database") else {
+      throw root.fail("databases", "database is set as well, expected only one of the two")
+    }
+    guard several.count == 1, let only = several.first?.section else {
+      throw root.fail("databases", "found \(several.count) databases, expected one that holds all stores")
+    }
+    let stores = try only.strings("data_stores")
+    guard stores.isEmpty || Set(stores) == ["main", "state"] else {
+      throw only.fail("data_stores", "found \(stores.joined(separator: ", ")), expected main and state")
+    }
+    return only
+  }
+}

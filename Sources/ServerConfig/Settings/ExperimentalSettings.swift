@@ -1,0 +1,15 @@
+import MatrixPrimitives
+
+/// Holds the switches of `experimental_features`.
+public struct ExperimentalSettings: Sendable, Hashable {
+  /// Keeps the section as written; always an object.
+  public var raw: JSON
+
+  init(_ root: SettingsSection) throws(ConfigError) {
+    _ = try root.entries("experimental_features")
+    raw = root.json("experimental_features") ?? .object([:])
+  }
+
+  /// Tells whether a feature such as `msc3026_enabled` is switched on; `standard` when nothing is said.
+  public func isEnabled(_ feature: String, standard: Bool = false) -> Bool { raw[feature]?.bool ?? standard }
+}

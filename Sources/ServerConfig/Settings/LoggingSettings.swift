@@ -1,0 +1,124 @@
+import Logging
+
+/// Describes what is logged and where to, as read from Synapse's log configuration (Python's `dictConfig` form).
+///
+/// It only describes; the process' runtime makes swift-log handlers of it.
+public struct LoggingSettings: Sendable, Hashable {
+  /// Describes one place that receives lines.
+  public struct Handler: Sendable, Hashable {
+    /// Says where lines go.
+    public enum Destination: Sendable, Hashable {
+      /// The error output or, if so said, the standard output.
+      case console(standardOutput: Bool)
+      /// A file, with what happens when it grows.
+      case file(path: String, rotation: Rotation)
+      /// Nowhere.
+      case none
+    }
+
+    /// Names the handler as in the file.
+    public var name: String
+    /// Says where lines go.
+    public var destination: Destination
+    /// Says how a line looks.
+    public var format: Format
+    /// Passes only lines of at least this level.
+    public var level: Logger.Level
+    /// Collects lines in memory before writing; nil writes each at once.
+    public var buffer: Buffer?
+  }
+
+  /// Says when a log file is replaced by a new one.
+  public enum Rotation: Sendable, Hashable {
+    /// Never.
+    case none
+    /// When it reaches a size in bytes, keeping so many old ones.
+    case size(bytes: Int64, backups: Int)
+    /// Every so many seconds, or at midnight when nil, keeping so many old ones (0 means all).
+    case time(seconds: Int64?, backups: Int, utc: Bool)
+  }
+
+  /// Collects lines in memory.
+  public struct Buffer: Sendable, Hashable {
+    /// Writes when so many lines are waiting.
+    public var capacity: Int
+    /// Writes at once when a line has at least this level.
+    public var flushLevel: Logger.Level
+    /// Writes after so many seconds at the latest.
+    public var periodSeconds: Double
+  }
+
+  /// Says how a line looks.
+  public enum Format: Sendable, Hashable {
+    /// Text after a Python format such as `%(asctime)s - %(name)s - %(levelname)s - %(message)s`.
+    case text(String)
+    /// A JSON object a line, with time and level when wanted.
+    case json(withTimeAndLevel: Bool)
+
+    /// Names the text form that Synapse uses when nothing is said.
+    public static let standard = Format.text(
+      "%(asctime)s - %(name)s - %(lineno)d - %(levelname)s - %(request)s - %(message)s")
+  }
+
+  /// Describes one logger by its dotted name.
+  public struct LoggerSettings: Sendable, Hashable {
+    /// Passes lines of at least this level; nil inherits from the next shorter name.
+    public var level: Logger.Level?
+    /// Names the handlers.
+    public var handlers: [String]
+    /// Passes lines on to the handlers of shorter names as well.
+    public var propagates: Bool
+  }
+
+  /// Passes lines of at least this level when no logger says otherwise.
+  public var rootLevel: Logger.Level
+  /// Names the handlers of the root.
+  public var rootHandlers: [String]
+  /// Maps dotted names to their settings.
+  public var loggers: [String: LoggerSettings]
+  /// Maps names to handlers.
+  public var handlers: [String: Handler]
+
+  /// Logs from level info to the error output: what happens without a log configuration.
+  public static let standard = LoggingSettings(
+    rootLevel: .info, rootHandlers: ["console"], loggers: [:],
+    handlers: [
+      "console": Handler(
+        name: "console", destination: .console(standardOutput: false), format: .standard, level: .trace, buffer: nil)
+    ])
+
+  /// Returns the level of a logger: that of the longest configured name that is its dotted prefix, or the root's.
+  public func level(of label: String) -> Logger.Level {
+    for name in Self.prefixes(label) {
+      if let level = loggers[name]?.level { return level }
+    }
+    return rootLevel
+  }
+
+  /// Returns the handlers that receive a logger's lines.
+  public func handlers(of label: String) -> [Handler] {
+    var names: [String] = []
+    for name in Self.prefixes(label) {
+      guard let settings = loggers[name] else { continue }
+      names += settings.handlers
+      if !settings.propagates { return Self.unique(names).compactMap { handlers[$0] } }
+    }
+    return Self.unique(names + rootHandlers).compactMap { handlers[$0] }
+  }
+
+  /// Lists `a.b.c`, `a.b`, `a`.
+  private static func prefixes(_ label: String) -> [String] {
+    var result = [label]
+    var rest = label[...]
+    while let dot = rest.lastIndex(of: ".") {
+      rest = rest[..<dot]
+      result.append(String(rest))
+    }
+    return result
+  }
+
+  private static func unique(_ names: [String]) -> [String] {
+    var seen: Set<String> = []
+    return names.filter { seen.insert($0).inserted }
+  }
+}

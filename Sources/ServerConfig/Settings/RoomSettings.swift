@@ -1,0 +1,123 @@
+import MatrixPrimitives
+
+/// Holds how rooms are made and listed.
+public struct RoomSettings: Sendable {
+  /// Names the room version of rooms created without one.
+  public var defaultRoomVersion: String
+  /// Lists the presets whose rooms start encrypted.
+  public var encryptedPresets: Set<String>
+  /// Replaces parts of the power levels of new rooms, by preset; nil or an object of objects.
+  public var defaultPowerLevelOverride: JSON?
+  /// Forgets rooms for users who leave them.
+  public var forgetsOnLeave: Bool
+  /// Lets a member event carry another name or avatar than the profile.
+  public var allowsPerRoomProfiles: Bool
+  /// Refuses invitations by users who are no administrators.
+  public var blocksNonAdminInvites: Bool
+  /// Demands membership of whoever adds an alias to a room.
+  public var aliasesRequireMembership: Bool
+  /// Answers searches of the room directory.
+  public var allowsListSearch: Bool
+  /// Shows the room directory without a login.
+  public var allowsPublicListWithoutAuth: Bool
+  /// Decides who may create which alias.
+  public var aliasCreationRules: DirectoryRules
+  /// Decides who may list which room in the directory.
+  public var listPublicationRules: DirectoryRules
+  /// Lists rooms that sync leaves out.
+  public var excludedFromSync: Set<RoomID>
+  /// Lists rooms that presence leaves out.
+  public var excludedFromPresence: Set<RoomID>
+  /// Lists the state that invited and knocking users are shown, in addition to the create event; a nil key means any.
+  public var prejoinState: [PrejoinStateType]
+  /// Keeps messages searchable.
+  public var allowsSearch: Bool
+
+  /// Names state that is shown before joining.
+  public struct PrejoinStateType: Sendable, Hashable {
+    /// Names the event type.
+    public var type: String
+    /// Names the state key; nil means every key.
+    public var stateKey: String?
+  }
+
+  static let presets = ["private_chat", "trusted_private_chat", "public_chat"]
+  static let knownVersions =
+    (1...12).map(String.init) + ["org.matrix.msc3757.10", "org.matrix.msc3757.11", "org.matrix.hydra.11"]
+
+  init(_ root: SettingsSection) throws(ConfigError) {
+    defaultRoomVersion = try root.text("default_room_version") ?? "12"
+    guard Self.knownVersions.contains(defaultRoomVersion) else {
+      throw root.fail("default_room_version", "found \"\(defaultRoomVersion)\", expected a version from 1 to 12")
+    }
+    encryptedPresets = try Self.encryptedPresets(root)
+    defaultPowerLevelOverride = root.json("default_power_level_content_override")
+    for (name, value) in try root.entries("default_power_level_content_override") {
+      guard Self.presets.contains(name) else {
+        throw root.fail(
+          "default_power_level_content_override", "found \"\(name)\", expected " + Self.presets.joined(separator: ", "))
+      }
+      guard value.isNull || value.mapping != nil else {
+        throw root.fail("default_power_level_content_override.\(name)", value, expected: "a mapping")
+      }
+    }
+    forgetsOnLeave = try root.bool("forget_rooms_on_leave", false)
+    allowsPerRoomProfiles = try root.bool("allow_per_room_profiles", true)
+    blocksNonAdminInvites = try root.bool("block_non_admin_invites", false)
+    aliasesRequireMembership = try root.bool("require_membership_for_aliases", true)
+    allowsListSearch = try root.bool("enable_room_list_search", true)
+    let restricted = try root.bool("restrict_public_rooms_to_local_users", false)
+    let withoutAuth = try root.bool("allow_public_rooms_without_auth", false)
+    allowsPublicListWithoutAuth = withoutAuth && !restricted
+    aliasCreationRules = try DirectoryRules(root, "alias_creation_rules", standard: [.allowAll])
+    listPublicationRules = try DirectoryRules(root, "room_list_publication_rules", standard: [])
+    excludedFromSync = try Self.roomIDs(root, "exclude_rooms_from_sync")
+    excludedFromPresence = try Self.roomIDs(root, "exclude_rooms_from_presence")
+    prejoinState = try Self.prejoinState(root)
+    allowsSearch = try root.bool("enable_search", true)
+  }
+
+  private static func encryptedPresets(_ root: SettingsSection) throws(ConfigError) -> Set<String> {
+    let key = "encryption_enabled_by_default_for_room_type"
+    guard let node = root.node(key) else { return [] }
+    // Unquoted, YAML takes `off` for false.
+    if node.bool == false { return [] }
+    switch node.string {
+    case "off": return []
+    case "invite": return ["private_chat", "trusted_private_chat"]
+    case "all": return Set(presets)
+    default: throw root.fail(key, node, expected: "all, invite or off")
+    }
+  }
+
+  private static func roomIDs(_ root: SettingsSection, _ key: String) throws(ConfigError) -> Set<RoomID> {
+    var result: Set<RoomID> = []
+    for text in try root.strings(key) {
+      guard let roomID = RoomID(text) else { throw root.fail(key, "found \"\(text)\", expected room ids") }
+      result.insert(roomID)
+    }
+    return result
+  }
+
+  private static func prejoinState(_ root: SettingsSection) throws(ConfigError) -> [PrejoinStateType] {
+    let section = try root.section("room_prejoin_state")
+    var result = [PrejoinStateType(type: "m.room.create", stateKey: "")]
+    let legacy = try root.strings("room_invite_state_types")
+    if !legacy.isEmpty { return result + legacy.map { PrejoinStateType(type: $0, stateKey: nil) } }
+    if try !section.bool("disable_default_event_types", false) {
+      result += ["join_rules", "canonical_alias", "avatar", "encryption", "name", "topic"]
+        .map { PrejoinStateType(type: "m.room.\($0)", stateKey: "") }
+    }
+    for node in try section.list("additional_event_types") {
+      if let type = node.string {
+        result.append(PrejoinStateType(type: type, stateKey: nil))
+      } else if let pair = node.elements, pair.count == 2, let type = pair[0].string, let key = pair[1].string {
+        result.append(PrejoinStateType(type: type, stateKey: key))
+      } else {
+        throw section.fail(
+          "additional_event_types", node, expected: "an event type or a list of a type and a state key")
+      }
+    }
+    return result
+  }
+}

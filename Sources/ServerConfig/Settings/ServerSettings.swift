@@ -1,0 +1,85 @@
+import MatrixPrimitives
+
+/// Holds what describes the server as a whole to its clients and to the operating system.
+public struct ServerSettings: Sendable {
+  /// Names the file that receives the process id; nil for none.
+  public var pidFile: String?
+  /// Asks for a detached process. Accepted for Synapse's sake: the service manager or synctl detaches ours.
+  public var daemonizes: Bool
+  /// Bounds the open files the process asks for; 0 means as many as the system allows.
+  public var softFileLimit: Int
+  /// Says whether `/.well-known/matrix/client` is answered (it is when `public_baseurl` is set).
+  public var servesClientWellKnown: Bool
+  /// Says whether `/.well-known/matrix/server` is answered.
+  public var servesServerWellKnown: Bool
+  /// Adds members to `/.well-known/matrix/client`; always an object.
+  public var extraClientWellKnown: JSON
+  /// Names the TLS certificate chain of listeners with `tls: true`.
+  public var tlsCertificatePath: String?
+  /// Names the private key that belongs to the certificate.
+  public var tlsPrivateKeyPath: String?
+  /// Names a contact for errors about resource limits.
+  public var adminContact: String?
+  /// Refuses all use by clients.
+  public var isDisabled: Bool
+  /// Tells clients why the server is disabled.
+  public var disabledMessage: String
+  /// Says whether metrics are kept.
+  public var keepsMetrics: Bool
+
+  init(
+    _ root: SettingsSection, publicBaseURL: PublicBaseURL, role: HomeserverConfig.Role
+  ) throws(ConfigError) {
+    let mainPIDFile = try root.string("pid_file")
+    let workerPIDFile = try root.string("worker_pid_file")
+    pidFile = role == .worker ? workerPIDFile : mainPIDFile
+    let daemonize = try root.bool("daemonize", false)
+    daemonizes = try root.bool("worker_daemonize", false) || daemonize
+    softFileLimit = try root.integer("soft_file_limit", 0)
+    servesClientWellKnown = publicBaseURL.isExplicit
+    servesServerWellKnown = try root.bool("serve_server_wellknown", false)
+    extraClientWellKnown = try Self.extraClientWellKnown(root)
+    tlsCertificatePath = try root.string("tls_certificate_path")
+    tlsPrivateKeyPath = try root.string("tls_private_key_path")
+    adminContact = try root.string("admin_contact")
+    isDisabled = try root.bool("hs_disabled", false)
+    disabledMessage = try root.string("hs_disabled_message") ?? ""
+    keepsMetrics = try root.bool("enable_metrics", false)
+    root.accept("report_stats", "report_stats_endpoint", "print_pidfile", "user_agent_suffix", "no_redirect_stdio")
+    root.accept("gc_thresholds", "gc_min_interval", "use_frozen_dicts", "suppress_key_server_warning")
+  }
+
+  private static func extraClientWellKnown(_ root: SettingsSection) throws(ConfigError) -> JSON {
+    let key = "extra_well_known_client_content"
+    guard let value = root.json(key) else { return .object([:]) }
+    guard case .object = value else { throw root.fail(key, "found no mapping, expected one") }
+    if value["m.homeserver"] != nil {
+      throw root.fail(key, "found m.homeserver, expected it to be left to public_baseurl")
+    }
+    return value
+  }
+}
+
+/// Holds the address under which clients reach the server.
+struct PublicBaseURL {
+  /// Ends with a slash.
+  let value: String
+  /// Says whether the administrator chose it, rather than the default `https://<server_name>/`.
+  let isExplicit: Bool
+
+  init(_ root: SettingsSection, serverName: String) throws(ConfigError) {
+    guard let text = try root.string("public_baseurl") else {
+      value = "https://\(serverName)/"
+      isExplicit = false
+      return
+    }
+    guard text.hasPrefix("https://") || text.hasPrefix("http://") else {
+      throw root.fail("public_baseurl", "found \"\(text)\", expected an address that begins with https:// or http://")
+    }
+    guard !text.contains("?"), !text.contains("#") else {
+      throw root.fail("public_baseurl", "found \"\(text)\", expected an address without query and fragment")
+    }
+    value = text.hasSuffix("/") ? text : text + "/"
+    isExplicit = true
+  }
+}

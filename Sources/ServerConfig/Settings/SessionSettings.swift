@@ -1,0 +1,52 @@
+/// Holds how long logins last. Nil means without end; all times are milliseconds.
+public struct SessionSettings: Sendable, Hashable {
+  /// Bounds a session from its login on.
+  public var lifetimeMilliseconds: Int64?
+  /// Bounds an access token that came with a refresh token.
+  public var refreshableAccessTokenMilliseconds: Int64?
+  /// Bounds an access token that came without one.
+  public var nonrefreshableAccessTokenMilliseconds: Int64?
+  /// Bounds a refresh token that is not used.
+  public var refreshTokenMilliseconds: Int64?
+  /// Keeps a completed interactive authentication valid for so long; 0 means for one request.
+  public var uiAuthMilliseconds: Int64
+  /// Lets a logged-in client make a login token for another device.
+  public var allowsLoginTokens: Bool
+  /// Demands interactive authentication before a login token is made.
+  public var loginTokensRequireUIAuth: Bool
+  /// Bounds a login token.
+  public var loginTokenMilliseconds: Int64
+
+  init(_ root: SettingsSection) throws(ConfigError) {
+    lifetimeMilliseconds = try Self.duration(root, "session_lifetime")
+    refreshableAccessTokenMilliseconds =
+      root.has("refreshable_access_token_lifetime")
+      ? try Self.duration(root, "refreshable_access_token_lifetime") : 300_000
+    nonrefreshableAccessTokenMilliseconds = try Self.duration(root, "nonrefreshable_access_token_lifetime")
+    refreshTokenMilliseconds = try Self.duration(root, "refresh_token_lifetime")
+    let bounded: [(String, Int64?)] = [
+      (
+        "refreshable_access_token_lifetime",
+        root.has("refreshable_access_token_lifetime") ? refreshableAccessTokenMilliseconds : nil
+      ),
+      ("nonrefreshable_access_token_lifetime", nonrefreshableAccessTokenMilliseconds),
+      ("refresh_token_lifetime", refreshTokenMilliseconds),
+    ]
+    for (key, value) in bounded {
+      if let value, let lifetimeMilliseconds, value > lifetimeMilliseconds {
+        throw root.fail(key, "found more than session_lifetime, expected at most that")
+      }
+    }
+    let uiAuth = try root.section("ui_auth")
+    uiAuthMilliseconds = try uiAuth.milliseconds("session_timeout", 0)
+    let existing = try root.section("login_via_existing_session")
+    allowsLoginTokens = try existing.bool("enabled", false)
+    loginTokensRequireUIAuth = try existing.bool("require_ui_auth", true)
+    loginTokenMilliseconds = try existing.milliseconds("token_timeout", 300_000)
+  }
+
+  /// Reads a lifetime; the documentation writes "infinity" for the standard.
+  private static func duration(_ root: SettingsSection, _ key: String) throws(ConfigError) -> Int64? {
+    root.node(key)?.string == "infinity" ? nil : try root.milliseconds(key)
+  }
+}

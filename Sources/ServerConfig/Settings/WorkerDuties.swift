@@ -1,0 +1,77 @@
+/// Says which processes do the work that is not tied to a stream.
+///
+/// The same settings are read by every process, so all of them agree, with the exception of Synapse's old forms
+/// (`start_pushers: false` with a worker app of its own), where only the process itself knows.
+public struct WorkerDuties: Sendable, Hashable {
+  /// Lists the instances that send federation traffic; empty when only an old-style worker knows that it does.
+  public var federationSenders: [String]
+  /// Lists the instances that run pushers.
+  public var pushers: [String]
+  /// Says whether this process sends federation traffic.
+  public var sendsFederation: Bool
+  /// Says whether this process runs pushers.
+  public var runsPushers: Bool
+  /// Says whether this process runs periodic jobs.
+  public var runsBackgroundTasks: Bool
+  /// Says whether this process keeps the user directory up to date.
+  public var updatesUserDirectory: Bool
+  /// Says whether this process sends to application services.
+  public var notifiesApplicationServices: Bool
+  /// Names the instance that runs periodic jobs.
+  public var backgroundTasksInstance: String
+
+  /// Tells the process that the duties are read for.
+  struct Process {
+    let app: String?
+    let name: String?
+    var instanceName: String { name ?? HomeserverConfig.mainInstanceName }
+  }
+
+  init(_ root: SettingsSection, process: Process, warnings: inout [String]) throws(ConfigError) {
+    federationSenders = try Self.instances(
+      root, process, switchKey: "send_federation", app: "synapse.app.federation_sender",
+      listKey: "federation_sender_instances")
+    pushers = try Self.instances(
+      root, process, switchKey: "start_pushers", app: "synapse.app.pusher", listKey: "pusher_instances")
+    sendsFederation = federationSenders.contains(process.instanceName)
+    runsPushers = pushers.contains(process.instanceName)
+    backgroundTasksInstance = try root.string("run_background_tasks_on") ?? HomeserverConfig.mainInstanceName
+    runsBackgroundTasks = backgroundTasksInstance == process.instanceName
+    notifiesApplicationServices = try Self.isChosen(
+      root, process, switchKey: "notify_appservices", app: "synapse.app.appservice",
+      workerKey: "notify_appservices_from_worker", warnings: &warnings)
+    updatesUserDirectory = try Self.isChosen(
+      root, process, switchKey: "update_user_directory", app: "synapse.app.user_dir",
+      workerKey: "update_user_directory_from_worker", warnings: &warnings)
+  }
+
+  private static func instances(
+    _ root: SettingsSection, _ process: Process, switchKey: String, app: String, listKey: String
+  ) throws(ConfigError) -> [String] {
+    let isOn = try root.bool(switchKey, true)
+    if root.has(listKey) { return try root.strings(listKey) }
+    guard process.app == app else { return isOn ? [HomeserverConfig.mainInstanceName] : [] }
+    guard !isOn else {
+      throw root.fail(switchKey, "expected \(switchKey): false for all processes when \(app) runs")
+    }
+    return [process.instanceName]
+  }
+
+  private static func isChosen(
+    _ root: SettingsSection, _ process: Process, switchKey: String, app: String, workerKey: String,
+    warnings: inout [String]
+  ) throws(ConfigError) -> Bool {
+    let onMain = try root.bool(switchKey)
+    if onMain != nil { warnings.append("\(switchKey): an old setting of Synapse, use \(workerKey) instead") }
+    if process.app == app && onMain != false {
+      throw root.fail(
+        switchKey, "expected \(switchKey): false, or better \(workerKey) with a generic worker, when \(app) runs")
+    }
+    let old = onMain.map { process.name == nil ? $0 : process.app == app && !$0 }
+    let new = try root.string(workerKey).map { $0 == process.instanceName }
+    if let old, let new, old != new {
+      throw root.fail(workerKey, "contradicts \(switchKey), expected only one of the two")
+    }
+    return new ?? old ?? (process.name == nil)
+  }
+}
