@@ -8,6 +8,9 @@ public struct IncomingRequest: Sendable {
   /// when the connection breaks.
   public typealias BodyReader = @Sendable (_ limit: Int) async throws -> [UInt8]
 
+  /// Sets what happens when the client hangs up, at once if it has; nil forgets it.
+  public typealias DisconnectHook = @Sendable (_ action: (@Sendable () -> Void)?) -> Void
+
   /// The method as sent; the router refuses those it does not know.
   public let method: String
   /// The path and query as sent.
@@ -18,6 +21,8 @@ public struct IncomingRequest: Sendable {
   public let clientIP: String
   /// Reads the body; called at most once.
   public let body: BodyReader
+  /// Sets what happens when the client hangs up.
+  public let onDisconnect: DisconnectHook
 
   /// Describes a request.
   ///
@@ -27,13 +32,16 @@ public struct IncomingRequest: Sendable {
   ///   - headers: all fields.
   ///   - clientIP: textual address.
   ///   - body: reads the body, at most once.
+  ///   - onDisconnect: sets what happens when the client hangs up.
   public init(
-    method: String, target: String, headers: HTTPFields, clientIP: String, body: @escaping BodyReader = { _ in [] }
+    method: String, target: String, headers: HTTPFields, clientIP: String, body: @escaping BodyReader = { _ in [] },
+    onDisconnect: @escaping DisconnectHook = { _ in }
   ) {
     self.method = method
     self.target = target
     self.headers = headers
     self.clientIP = clientIP
     self.body = body
+    self.onDisconnect = onDisconnect
   }
 }

@@ -8,7 +8,6 @@ extension Router {
   /// - Returns: nil for cancellation: nobody listens any more.
   func respond(toError error: any Error, id: String, route: Route) -> Response? {
     if let error = error as? MatrixError { return Response(error) }
-    // A pool or socket that notices cancellation throws its own error, so the task's state decides.
     if error is CancellationError || Task.isCancelled { return nil }
     settings.logger.error(
       "Request failed",

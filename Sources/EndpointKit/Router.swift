@@ -121,7 +121,7 @@ public struct Router: Sendable {
         var request = try await read(incoming, endpoint, route, parameters, id)
         request.optionalRequester = try await authenticate(request)
         user = request.optionalRequester?.userID.rawValue
-        return try await run(endpoint, request)
+        return try await run(endpoint, request, incoming)
       }
     } catch {
       return respond(toError: error, id: id, route: route)
@@ -181,30 +181,43 @@ public struct Router: Sendable {
     }
   }
 
-  /// Runs the handler as a task of its own, so that the deadline can cancel it without ending the connection's task.
-  private func run(_ endpoint: Endpoint, _ request: Request) async throws -> Response {
-    guard let limit = endpoint.deadline else { return try await endpoint.handler(request) }
-    let expiry = Expiry()
+  /// Runs the handler as a task of its own, so that deadline and hang-up can cancel it without ending the connection's task.
+  private func run(_ endpoint: Endpoint, _ request: Request, _ incoming: IncomingRequest) async throws -> Response {
+    if endpoint.deadline == nil && !endpoint.cancelsOnDisconnect { return try await endpoint.handler(request) }
+    let cause = CancellationCause()
     let task = Task { try await endpoint.handler(request) }
-    let number = settings.deadlines.schedule(in: limit) {
-      expiry.happened.store(true, ordering: .relaxed)
-      task.cancel()
+    let number = endpoint.deadline.map { limit in
+      settings.deadlines.schedule(in: limit) {
+        cause.note(.deadline)
+        task.cancel()
+      }
     }
-    defer { settings.deadlines.cancel(number) }
+    if endpoint.cancelsOnDisconnect {
+      incoming.onDisconnect {
+        cause.note(.disconnect)
+        task.cancel()
+      }
+    }
+    defer {
+      if let number { settings.deadlines.cancel(number) }
+      if endpoint.cancelsOnDisconnect { incoming.onDisconnect(nil) }
+    }
     do {
       return try await withTaskCancellationHandler {
         try await task.value
       } onCancel: {
         if endpoint.cancelsOnDisconnect { task.cancel() }
       }
+    } catch let error as MatrixError {
+      throw error
     } catch {
-      guard expiry.happened.load(ordering: .relaxed), !(error is MatrixError) else { throw error }
-      throw MatrixError.custom(status: 504, errcode: "M_UNKNOWN", message: "The request took too long", extras: [:])
+      // What a cancelled socket or pool throws varies, so the cause decides and not the error.
+      switch cause.value {
+      case .none: throw error
+      case .disconnect: throw CancellationError()
+      case .deadline:
+        throw MatrixError.custom(status: 504, errcode: "M_UNKNOWN", message: "The request took too long", extras: [:])
+      }
     }
-  }
-
-  /// Remembers whether a handler was cancelled by its deadline rather than by the client.
-  private final class Expiry: Sendable {
-    let happened = Atomic(false)
   }
 }

@@ -159,6 +159,23 @@ import Testing
     #expect(await Router([endpoint]).respond(to: incoming) == nil)
   }
 
+  @Test func `cancels a read when the client hangs up, and lets a write go on`() async throws {
+    for (method, expected) in [(HTTPMethod.get, true), (.put, false)] {
+      let endpoint = Endpoint(name: "Long", method: method, paths: ["/long"], auth: .none) { _ in
+        try Task.checkCancellation()
+        return .emptyObject
+      }
+      // The hang-up comes before the handler has run, or the call is repeated.
+      var wasSilent = false
+      for _ in 0..<1_000 where !wasSilent {
+        let incoming = IncomingRequest(
+          method: method.rawValue, target: "/long", headers: [:], clientIP: "192.0.2.1", onDisconnect: { $0?() })
+        wasSilent = await Router([endpoint]).respond(to: incoming) == nil
+      }
+      #expect(wasSilent == expected)
+    }
+  }
+
   @Test func `cancels a handler at its deadline and answers 504`() async throws {
     let settings = Router.Settings()
     let endpoint = Endpoint(name: "Slow", method: .put, paths: ["/slow"], auth: .none, deadline: .seconds(5)) { _ in
