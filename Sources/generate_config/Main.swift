@@ -1,2 +1,53 @@
-// generate_config
-@main struct Main { static func main() {} }
+import ArgumentParser
+import Foundation
+import ServerConfig
+
+/// Prints a configuration for a new homeserver.
+@main
+struct GenerateConfig: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "generate_config", abstract: "Prints a configuration for a new homeserver.")
+
+  enum Answer: String, ExpressibleByArgument {
+    case yes, no
+  }
+
+  @Option(help: "The folder of keys and log configuration, used in paths.")
+  var configDir = "CONFDIR"
+
+  @Option(help: "The folder of media and the pid file, used in paths.")
+  var dataDir = "DATADIR"
+
+  @Option(help: "The server's name.")
+  var serverName = "SERVERNAME"
+
+  @Option(help: "Whether the configuration says yes or no to usage statistics (none are ever sent).")
+  var reportStats: Answer?
+
+  @Flag(help: "Make new secrets. Without this they are left out.")
+  var generateSecrets = false
+
+  @Option(name: .shortAndLong, help: "Where to write the configuration; - is the standard output.")
+  var outputFile = "-"
+
+  @Option(help: "A file whose text is put before the configuration.")
+  var headerFile: String?
+
+  func run() throws {
+    var generator = ConfigGenerator(serverName: serverName, configFolder: configDir, dataFolder: dataDir)
+    // These paths are for another place or another time: they stay as given.
+    generator.configFolder = configDir
+    generator.dataFolder = dataDir
+    generator.makesSecrets = generateSecrets
+    generator.reportsStats = reportStats.map { $0 == .yes }
+    let text: String
+    do {
+      let header = try headerFile.map { try String(contentsOfFile: $0, encoding: .utf8) } ?? ""
+      text = try header + generator.render()
+      if outputFile != "-" { try text.write(toFile: outputFile, atomically: false, encoding: .utf8) }
+    } catch let error as ConfigError {
+      throw ValidationError(error.description)
+    }
+    if outputFile == "-" { print(text, terminator: "") }
+  }
+}

@@ -58,6 +58,14 @@ public enum ConfigFiles {
     return merged
   }
 
+  /// Opens the merged top level of files for tools that need a few settings.
+  static func section(paths: [String]) throws(ConfigError) -> SettingsSection {
+    var warnings: [String] = []
+    var documents: [(file: String, text: [UInt8])] = []
+    for file in try find(paths, warnings: &warnings) { documents.append((file, try FileText.read(file, key: ""))) }
+    return SettingsSection(path: "", mapping: try merge(documents, warnings: &warnings), mark: nil)
+  }
+
   private static func isFolder(_ path: String) -> Bool {
     var isDirectory: ObjCBool = false
     return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue

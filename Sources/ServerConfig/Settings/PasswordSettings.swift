@@ -29,6 +29,11 @@ public struct PasswordSettings: Sendable, Hashable {
   /// Gives bcrypt's cost, the logarithm of its rounds.
   public var bcryptRounds: Int
 
+  /// Reads only these settings of a file, for tools; the rest of it is not checked.
+  public static func load(path: String) throws(ConfigError) -> PasswordSettings {
+    try PasswordSettings(ConfigFiles.section(paths: [path]))
+  }
+
   init(_ root: SettingsSection) throws(ConfigError) {
     let section = try root.section("password_config")
     if section.node("enabled")?.string == "only_for_reauth" {

@@ -26,10 +26,15 @@ public struct SigningKey: Sendable, Hashable {
   }
 
   /// Makes a new random key with a version of the form `a_XXXX`.
-  public static func generate() -> SigningKey? {
+  public static func generate() -> SigningKey {
     var generator = SystemRandomNumberGenerator()
     let seed = (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) }
-    return SigningKey(version: "a_" + RandomString.letters(4), seed: seed)
+    return SigningKey(keyID: "ed25519:a_" + RandomString.letters(4), seed: seed)
+  }
+
+  private init(keyID: String, seed: [UInt8]) {
+    self.keyID = keyID
+    self.seed = seed
   }
 
   /// Renders the line of a signing key file, without a line break.

@@ -1,0 +1,25 @@
+import Foundation
+
+/// Asks for a secret on the terminal without showing what is typed.
+public enum HiddenInput {
+  /// Prints a prompt on the error output and reads a line with the terminal's echo switched off.
+  ///
+  /// - Returns: the line without its end; nil at the end of input.
+  public static func read(_ prompt: String) -> String? {
+    FileHandle.standardError.write(Data(prompt.utf8))
+    var original = termios()
+    let isTerminal = tcgetattr(STDIN_FILENO, &original) == 0
+    if isTerminal {
+      var silent = original
+      silent.c_lflag &= ~tcflag_t(ECHO)
+      tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent)
+    }
+    defer {
+      if isTerminal {
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &original)
+        FileHandle.standardError.write(Data("\n".utf8))
+      }
+    }
+    return readLine()
+  }
+}

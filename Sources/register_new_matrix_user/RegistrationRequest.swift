@@ -1,0 +1,68 @@
+import AsyncHTTPClient
+import Crypto
+import Foundation
+import MatrixPrimitives
+import NIOCore
+
+/// Registers a user over `/_synapse/admin/v1/register`, where a shared secret takes the place of a login.
+struct RegistrationRequest {
+  /// Tells how a request ended.
+  enum Outcome {
+    case registered
+    case alreadyExists
+    case refused(String)
+  }
+
+  let server: String
+  let secret: String
+  let user: String
+  let password: String
+  let isAdmin: Bool
+  let userType: String?
+
+  func send(_ client: HTTPClient) async throws -> Outcome {
+    let base = server.hasSuffix("/") ? String(server.dropLast()) : server
+    let url = base + "/_synapse/admin/v1/register"
+    let first = try await exchange(client, HTTPClientRequest(url: url))
+    guard first.status == 200, let nonce = first.body?["nonce"]?.string else { return .refused(first.problem) }
+    var request = HTTPClientRequest(url: url)
+    request.method = .POST
+    request.headers.add(name: "Content-Type", value: "application/json")
+    request.body = .bytes(ByteBuffer(bytes: body(nonce: nonce).encoded))
+    let second = try await exchange(client, request)
+    if second.status == 200 { return .registered }
+    return second.body?["errcode"]?.string == "M_USER_IN_USE" ? .alreadyExists : .refused(second.problem)
+  }
+
+  /// Makes the request's body. The code of authentication covers all its parts, separated by NUL bytes.
+  func body(nonce: String) -> JSON {
+    var parts = [nonce, user, password, isAdmin ? "admin" : "notadmin"]
+    if let userType { parts.append(userType) }
+    let message = Array(parts.joined(separator: "\0").utf8)
+    let code = HMAC<Insecure.SHA1>.authenticationCode(for: message, using: SymmetricKey(data: Array(secret.utf8)))
+    let hex = code.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    return .object([
+      "nonce": .string(nonce), "username": .string(user), "password": .string(password), "mac": .string(hex),
+      "admin": .bool(isAdmin), "user_type": userType.map { .string($0) } ?? .null,
+    ])
+  }
+
+  private struct Answer {
+    let status: UInt
+    let reason: String
+    let body: JSON?
+
+    var problem: String {
+      let detail = (400..<500).contains(status) ? body?["error"]?.string : nil
+      return "The server answered \(status) \(reason)" + (detail.map { ": \($0)" } ?? "")
+    }
+  }
+
+  private func exchange(_ client: HTTPClient, _ request: HTTPClientRequest) async throws -> Answer {
+    let response = try await client.execute(request, timeout: .seconds(60))
+    let bytes = try await response.body.collect(upTo: 1 << 20)
+    // An answer that is no JSON is reported by its status alone.
+    let body = try? JSON.parse(Array(bytes.readableBytesView))
+    return Answer(status: response.status.code, reason: response.status.reasonPhrase, body: body)
+  }
+}

@@ -1,0 +1,40 @@
+import ServerConfig
+
+/// Builds configurations for tests: a minimal one that loads, with lines added.
+enum ConfigText {
+  static let seed = "u6lYH01rFqRU1xtr3n20hSzi3tUsOcm/396itqQhYX4"
+
+  static let minimal = """
+    server_name: example.org
+    report_stats: false
+    signing_key: ed25519 a_test \(seed)
+    macaroon_secret_key: secret
+    database: {name: psycopg2, args: {user: synapse, database: synapse, cp_min: 2, cp_max: 7}}
+
+    """
+
+  static let worker = """
+    worker_app: synapse.app.generic_worker
+    worker_name: worker1
+    redis: {enabled: true}
+    instance_map: {main: {host: localhost, port: 9093}, worker1: {host: localhost, port: 9094}}
+
+    """
+
+  static func load(
+    _ texts: String..., role: HomeserverConfig.Role = .homeserver
+  ) throws(ConfigError) -> (HomeserverConfig, warnings: [String]) {
+    let documents = texts.enumerated().map { (file: "\($0.offset + 1).yaml", text: Array($0.element.utf8)) }
+    return try HomeserverConfig.parse([("base.yaml", Array(minimal.utf8))] + documents, role: role)
+  }
+
+  /// Loads and returns the one-line description of the error that is expected.
+  static func failure(_ text: String, role: HomeserverConfig.Role = .homeserver) -> String? {
+    do {
+      _ = try load(text, role: role)
+      return nil
+    } catch {
+      return error.description
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import ServerConfig
+import Testing
+
+@Suite struct WorkerTests {
+  @Test func workerKnowsItsPlaceInTheCluster() throws {
+    let (config, _) = try ConfigText.load(
+      ConfigText.worker,
+      """
+      stream_writers: {events: [worker1, master], receipts: worker1}
+      worker_listeners:
+        - {type: http, port: 9094, bind_addresses: ["127.0.0.1"], resources: [{names: [replication]}]}
+        - {type: http, path: /run/w.sock, mode: 0o660, resources: [{names: [client, federation], compress: true}]}
+        - {type: metrics, port: 9101}
+        - {type: manhole, port: 9000}
+      worker_replication_secret: shared
+      worker_pid_file: /run/w.pid
+      pid_file: /run/main.pid
+      run_background_tasks_on: worker1
+      pusher_instances: [worker1]
+      """.replacing("0o660", with: "0660"), role: .worker)
+    #expect(config.instanceName == "worker1" && !config.isMainProcess)
+    #expect(config.instanceMap["master"] == .tcp(host: "localhost", port: 9093, usesTLS: false))
+    #expect(config.streamWriters["events"] == ["worker1", "master"])
+    #expect(config.streamWriters["backfill"] == ["worker1", "master"])
+    #expect(config.writes("receipts") && !config.writes("typing"))
+    #expect(config.listeners.map(\.kind) == [.http, .http, .metrics])
+    #expect(config.listeners[0].endpoint == .tcp(addresses: ["127.0.0.1"], port: 9094))
+    #expect(config.listeners[1].endpoint == .unix(path: "/run/w.sock", mode: 0o660))
+    #expect(config.listeners[1].trustsForwardedHeaders && config.listeners[1].serves("federation"))
+    #expect(config.listeners[2].endpoint == .tcp(addresses: ["0.0.0.0"], port: 9101))
+    #expect(config.replicationSecret == "shared" && config.server.pidFile == "/run/w.pid")
+    #expect(config.duties.runsBackgroundTasks && config.duties.runsPushers && !config.duties.updatesUserDirectory)
+    #expect(!config.duties.sendsFederation && config.duties.federationSenders == ["master"])
+  }
+
+  @Test(arguments: [
+    ("redis: {enabled: true}", "worker_app: is missing"),
+    ("worker_app: synapse.app.generic_worker\nredis: {enabled: true}", "instance_map: has no entry main"),
+    ("worker_app: synapse.app.generic_worker\ninstance_map: {main: {host: a, port: 1}}", "redis: is not enabled"),
+    ("worker_app: synapse.app.unheard", "worker_app: found \"synapse.app.unheard\""),
+    (ConfigText.worker + "worker_replication_host: a", "worker_replication_host: is gone"),
+    (ConfigText.worker + "worker_replication_port: 1", "worker_replication_port: direct TCP replication is gone"),
+    (ConfigText.worker.replacing("generic_worker", with: "pusher"), "start_pushers: expected start_pushers: false"),
+    (ConfigText.worker + "redis: {enabled: true, username: a}", "redis.username: found without a password"),
+    (ConfigText.worker + "update_user_directory: false\nupdate_user_directory_from_worker: worker1", "contradicts"),
+  ])
+  func refusesBrokenClusters(_ text: String, _ expected: String) throws {
+    let line = try #require(ConfigText.failure(text, role: .worker))
+    #expect(line.contains(expected))
+  }
+
+  @Test func oldStyleWorkersTakeTheirDuty() throws {
+    let (config, _) = try ConfigText.load(
+      ConfigText.worker.replacing("generic_worker", with: "pusher"), "start_pushers: false", role: .worker)
+    #expect(config.duties.runsPushers)
+    let (main, _) = try ConfigText.load("start_pushers: false")
+    #expect(!main.duties.runsPushers && main.duties.pushers.isEmpty)
+  }
+
+  @Test func readsRedis() throws {
+    let (config, _) = try ConfigText.load(
+      "redis: {enabled: true, host: r, port: 7000, password: 12345, dbid: 3, use_tls: true}")
+    let redis = try #require(config.redis)
+    #expect(
+      redis.host == "r" && redis.port == 7000 && redis.password == "12345" && redis.databaseIndex == 3 && redis.usesTLS)
+    let (off, _) = try ConfigText.load("redis: {host: r}")
+    #expect(off.redis == nil)
+  }
+}
