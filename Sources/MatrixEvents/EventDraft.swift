@@ -21,7 +21,7 @@ public struct EventDraft: Sendable {
   public var depth: Int64
   /// Gives the time in milliseconds since 1970.
   public var originServerTS: Int64
-  /// Gives unsigned data to store with the event.
+  /// Gives unsigned data to store with the event; `age_ts` is added.
   public var unsigned: JSON?
   /// Gives the target of a redaction; it is written where the room version wants it.
   public var redacts: EventID?
@@ -63,6 +63,13 @@ public struct EventDraft: Sendable {
     }
   }
 
+  /// The age that clients see is counted from `age_ts`, which the sending server notes; observed on Synapse's stored events.
+  private var unsignedWithTime: JSON {
+    var members = unsigned?.members ?? [:]
+    if members["age_ts"] == nil { members["age_ts"] = .integer(originServerTS) }
+    return .object(members)
+  }
+
   private func sealed(version: RoomVersion, signer: EventSigner, serverName: String) throws -> Event {
     let parts = try EventParts(self, version: version, serverName: serverName)
     let hash = UnpaddedBase64.encode(Array(SHA256.hash(data: parts.encode(hash: nil, signature: nil))))
@@ -71,7 +78,7 @@ public struct EventDraft: Sendable {
     let signature = try signer.signature(over: signedBytes)
     let bytes = parts.encode(
       hash: hash, signature: (server: signer.serverName, keyID: signer.keyID, text: signature),
-      unsigned: unsigned ?? [:])
+      unsigned: unsignedWithTime)
     guard bytes.count <= EventReader.maximumSize else {
       throw EventError(.tooLarge, "The event is larger than \(EventReader.maximumSize) bytes.")
     }

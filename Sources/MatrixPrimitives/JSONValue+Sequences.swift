@@ -52,6 +52,19 @@ public struct JSONMembers: Sequence, Sendable {
     }
   }
 
+  /// Gives each member with the source bytes of key, colon and value together, for splicing into other JSON.
+  public var slices: some Sequence<(key: JSONValue, value: JSONValue, raw: ArraySlice<UInt8>)> {
+    sequence(state: makeIterator()) { iterator in
+      guard let index = iterator.advance() else { return nil }
+      let document = iterator.document
+      let range = Int(document.nodes[index].start)..<Int(document.nodes[index + 1].end)
+      return (
+        JSONValue(document: document, index: index), JSONValue(document: document, index: index + 1),
+        document.bytes[range]
+      )
+    }
+  }
+
   /// Walks the tape from one member to the next.
   public struct Iterator: IteratorProtocol {
     let document: JSONDocument

@@ -1,0 +1,41 @@
+import MatrixPrimitives
+
+/// Points at a member of an event by the dotted notation of push conditions: `content.m\.relates_to.rel_type`.
+struct EventPath: Sendable, Hashable {
+  let components: [String]
+
+  /// Splits at dots; a backslash takes a following dot or backslash literally and stands for itself before anything else.
+  init(_ key: String) {
+    var components: [String] = []
+    var current = ""
+    var scalars = key.unicodeScalars.makeIterator()
+    while let scalar = scalars.next() {
+      switch scalar {
+      case ".":
+        components.append(current)
+        current = ""
+      case "\\":
+        guard let next = scalars.next() else {
+          current.unicodeScalars.append(scalar)
+          break
+        }
+        if next != ".", next != "\\" { current.unicodeScalars.append(scalar) }
+        current.unicodeScalars.append(next)
+      default: current.unicodeScalars.append(scalar)
+      }
+    }
+    components.append(current)
+    self.components = components
+  }
+
+  /// Finds the member in an event.
+  func value(in event: Event) -> JSONValue? {
+    guard let first = components.first else { return nil }
+    var value = first == "content" ? event.content : event.json[first]
+    for component in components.dropFirst() {
+      guard let inner = value?[component] else { return nil }
+      value = inner
+    }
+    return value
+  }
+}

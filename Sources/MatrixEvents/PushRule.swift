@@ -1,0 +1,94 @@
+import MatrixPrimitives
+
+/// Holds one push rule, prepared for matching.
+public struct PushRule: Sendable {
+  /// Names the kinds of rules in the order in which they are tried.
+  public enum Kind: String, Sendable, CaseIterable {
+    case override, content, room, sender, underride
+
+    /// Gives the number the database stores for the kind.
+    public var priorityClass: Int {
+      switch self {
+      case .underride: 1
+      case .sender: 2
+      case .room: 3
+      case .content: 4
+      case .override: 5
+      }
+    }
+
+    /// Finds the kind of a number of the database.
+    public init?(priorityClass: Int) {
+      guard let kind = Self.allCases.first(where: { $0.priorityClass == priorityClass }) else { return nil }
+      self = kind
+    }
+  }
+
+  /// Gives the id the database stores: `global/<kind>/<id>`.
+  public let ruleID: String
+  /// Gives the kind.
+  public let kind: Kind
+  /// Gives what to do when the rule matches, as clients wrote it.
+  public let actions: [JSON]
+  /// Tells whether the rule is one of the server's own.
+  public let isDefault: Bool
+  /// Tells whether the rule is on as long as the user says nothing.
+  public let isEnabledByDefault: Bool
+  let conditions: [PushCondition]
+  let outcome: PushOutcome
+
+  /// Reads a stored rule.
+  /// - Parameters:
+  ///   - ruleID: `global/<kind>/<id>`.
+  ///   - kind: the kind.
+  ///   - conditions: the array of conditions; anything else is no condition.
+  ///   - actions: the array of actions.
+  public init(ruleID: String, kind: Kind, conditions: JSON, actions: JSON) {
+    self.init(
+      ruleID: ruleID, kind: kind, conditions: (conditions.elements ?? []).map(PushCondition.init),
+      actions: actions.elements ?? [], isDefault: false)
+  }
+
+  init(
+    ruleID: String, kind: Kind, conditions: [PushCondition], actions: [JSON], isDefault: Bool,
+    isEnabledByDefault: Bool = true
+  ) {
+    self.ruleID = ruleID
+    self.kind = kind
+    self.conditions = conditions
+    self.actions = actions
+    self.isDefault = isDefault
+    self.isEnabledByDefault = isEnabledByDefault
+    outcome = PushOutcome(actions: actions)
+  }
+
+  /// Gives the id without scope and kind, as clients know it.
+  public var clientID: String {
+    let prefix = "global/\(kind.rawValue)/"
+    return ruleID.hasPrefix(prefix) ? String(ruleID.dropFirst(prefix.count)) : ruleID
+  }
+
+  func withActions(_ actions: [JSON]) -> PushRule {
+    PushRule(
+      ruleID: ruleID, kind: kind, conditions: conditions, actions: actions, isDefault: isDefault,
+      isEnabledByDefault: isEnabledByDefault)
+  }
+}
+
+/// Tells what a matching push rule wants to happen.
+public struct PushOutcome: Sendable, Hashable {
+  /// Gives the actions without those that mean nothing any more (`dont_notify`, `coalesce`).
+  public let actions: [JSON]
+  /// Tells whether the user is to be notified.
+  public let notifies: Bool
+  /// Tells whether the event counts as a highlight.
+  public let isHighlight: Bool
+
+  init(actions: [JSON]) {
+    self.actions = actions.filter { $0 != "dont_notify" && $0 != "coalesce" }
+    notifies = self.actions.contains("notify")
+    isHighlight = self.actions.contains { action in
+      action["set_tweak"]?.string == "highlight" && action["value"]?.bool ?? true
+    }
+  }
+}
