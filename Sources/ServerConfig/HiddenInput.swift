@@ -6,7 +6,6 @@ public enum HiddenInput {
   ///
   /// - Returns: the line without its end; nil at the end of input.
   public static func read(_ prompt: String) -> String? {
-    FileHandle.standardError.write(Data(prompt.utf8))
     var original = termios()
     let isTerminal = tcgetattr(STDIN_FILENO, &original) == 0
     if isTerminal {
@@ -14,6 +13,8 @@ public enum HiddenInput {
       silent.c_lflag &= ~tcflag_t(ECHO)
       tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent)
     }
+    // The prompt comes after the echo is off: whoever answers at once must not see it either.
+    FileHandle.standardError.write(Data(prompt.utf8))
     defer {
       if isTerminal {
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &original)

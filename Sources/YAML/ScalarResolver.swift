@@ -90,7 +90,10 @@ enum ScalarResolver {
     guard found else { return nil }
     // Python's integers have no bound. Nothing in a configuration needs more than 64 bits, but an unquoted
     // password of twenty digits must not stop the file from loading: its text is kept beside the value.
-    return exact.map { .integer($0) } ?? .double(negative ? -approximate : approximate)
+    if let exact { return .integer(exact) }
+    let plain = digits.filter { $0 != UInt8(ascii: "_") }
+    let nearest = radix == 10 ? Double(String(decoding: plain, as: UTF8.self)) ?? approximate : approximate
+    return .double(negative ? -nearest : nearest)
   }
 
   private static func base60(_ digits: ArraySlice<UInt8>, negative: Bool) -> YAMLNode.Content? {

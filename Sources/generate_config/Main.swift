@@ -40,14 +40,12 @@ struct GenerateConfig: ParsableCommand {
     generator.dataFolder = dataDir
     generator.makesSecrets = generateSecrets
     generator.reportsStats = reportStats.map { $0 == .yes }
-    let text: String
-    do {
-      let header = try headerFile.map { try String(contentsOfFile: $0, encoding: .utf8) } ?? ""
-      text = try header + generator.render()
-      if outputFile != "-" { try text.write(toFile: outputFile, atomically: false, encoding: .utf8) }
-    } catch let error as ConfigError {
-      throw ValidationError(error.description)
+    let header = try headerFile.map { try String(contentsOfFile: $0, encoding: .utf8) } ?? ""
+    let text = try header + generator.render()
+    guard outputFile == "-" else {
+      try text.write(toFile: outputFile, atomically: false, encoding: .utf8)
+      return
     }
-    if outputFile == "-" { print(text, terminator: "") }
+    print(text, terminator: "")
   }
 }

@@ -18,12 +18,7 @@ struct HashPassword: ParsableCommand {
   var config: String
 
   func run() throws {
-    let settings: PasswordSettings
-    do throws(ConfigError) {
-      settings = try PasswordSettings.load(path: config)
-    } catch {
-      throw ValidationError(error.description)
-    }
+    let settings = try PasswordSettings.load(path: config)
     let given = password.flatMap { $0.isEmpty ? nil : $0 }
     guard
       let password = given ?? (isatty(STDIN_FILENO) == 1 ? ask() : readLine()?.trimmingCharacters(in: .whitespaces)),

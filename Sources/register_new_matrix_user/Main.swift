@@ -77,12 +77,7 @@ struct RegisterNewMatrixUser: AsyncParsableCommand {
   private func target() throws -> (secret: String, url: String) {
     let standard = "http://localhost:8008"
     guard let sharedSecret else {
-      let settings: SharedSecretRegistration
-      do throws(ConfigError) {
-        settings = try SharedSecretRegistration.load(paths: config)
-      } catch {
-        try fail(error.description)
-      }
+      let settings = try SharedSecretRegistration.load(paths: config)
       if serverURL == nil && settings.serverURL == nil {
         note("The configuration has no plain HTTP listener for clients. Trying \(standard).")
       }

@@ -18,7 +18,7 @@ import Testing
     #expect(config.rateLimits.message == RateLimit(perSecond: 0.2, burstCount: 10))
     #expect(config.rateLimits.loginAccount == RateLimit(perSecond: 0.003, burstCount: 5))
     #expect(config.limits.maximumUploadBytes == 52_428_800)
-    #expect(config.limits.userIPsMaximumAgeMilliseconds == 28 * 86_400_000)
+    #expect(config.limits.userIPsMaximumAgeMilliseconds == 2_419_200_000)
     #expect(config.sessions.refreshableAccessTokenMilliseconds == 300_000)
     #expect(config.sessions.lifetimeMilliseconds == nil)
     #expect(config.passwords.allowsLogin && config.bcryptRounds == 12)

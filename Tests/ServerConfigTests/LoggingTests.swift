@@ -1,5 +1,6 @@
-import ServerConfig
 import Testing
+
+@testable import ServerConfig
 
 @Suite struct LoggingTests {
   private func parse(_ text: String) throws -> (LoggingSettings, [String]) {

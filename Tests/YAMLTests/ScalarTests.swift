@@ -31,7 +31,7 @@ import YAML
 
   @Test(arguments: [
     "y", "n", "1e3", "1.5e3", "0o17", "08", "0x", "0b2", "1:60", "+", ".", "2001-12-14", "12abc", "_1", "127.0.0.1",
-    "::",
+    "::1",
     "50M", "nULL", ":1a", "+.nan", "0b", "-_1", "1__:x",
   ])
   func leavesOtherPlainTextAlone(_ text: String) throws {

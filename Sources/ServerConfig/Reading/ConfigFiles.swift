@@ -75,11 +75,22 @@ public enum ConfigFiles {
 /// Reads and writes whole files with errors fit for a configuration message.
 enum FileText {
   static func read(_ path: String, key: String, at mark: YAMLMark? = nil) throws(ConfigError) -> [UInt8] {
-    do {
-      return try [UInt8](Data(contentsOf: URL(fileURLWithPath: path)))
-    } catch {
-      throw ConfigError(key, at: mark, "cannot read the file \(path): \(reason(error))")
+    guard let stream = fopen(path, "rb") else {
+      throw ConfigError(key, at: mark, "cannot read the file \(path): \(systemReason())")
     }
+    defer { fclose(stream) }
+    var content: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 16_384)
+    while true {
+      let count = fread(&chunk, 1, chunk.count, stream)
+      content += chunk.prefix(count)
+      if count == 0 { break }
+    }
+    // Opening a folder succeeds, reading it does not.
+    guard ferror(stream) == 0 else {
+      throw ConfigError(key, at: mark, "cannot read the file \(path): \(systemReason())")
+    }
+    return content
   }
 
   /// Creates or replaces a file; `mode` are its permissions when it is created.
@@ -90,12 +101,16 @@ enum FileText {
     }
   }
 
+  /// Explains the last failure of a system call.
+  private static func systemReason() -> String { String(cString: strerror(errno)) }
+
+  /// Explains a failure of Foundation, by the system's words where there are any.
   static func reason(_ error: any Error) -> String {
     let problem = error as NSError
-    if let underlying = problem.userInfo[NSUnderlyingErrorKey] as? NSError, underlying.domain == NSPOSIXErrorDomain {
-      return String(cString: strerror(Int32(truncatingIfNeeded: underlying.code)))
+    let cause = problem.userInfo[NSUnderlyingErrorKey] as? NSError ?? problem
+    guard cause.domain == NSPOSIXErrorDomain, let code = Int32(exactly: cause.code) else {
+      return problem.localizedDescription
     }
-    return problem.domain == NSPOSIXErrorDomain
-      ? String(cString: strerror(Int32(truncatingIfNeeded: problem.code))) : "\(problem.localizedDescription)"
+    return String(cString: strerror(code))
   }
 }
