@@ -46,6 +46,13 @@ public struct LoggingSettings: Sendable, Hashable {
     public var flushLevel: Logger.Level
     /// Writes after so many seconds at the latest.
     public var periodSeconds: Double
+
+    /// Makes settings by hand.
+    public init(capacity: Int, flushLevel: Logger.Level, periodSeconds: Double) {
+      self.capacity = capacity
+      self.flushLevel = flushLevel
+      self.periodSeconds = periodSeconds
+    }
   }
 
   /// Says how a line looks.
