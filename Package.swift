@@ -179,7 +179,7 @@ let package = Package(
     tests(
       "SyncEngineTests",
       ["SyncEngine", "RoomServices", "Stores", "Replication", "MatrixEvents", "MatrixPrimitives", "TestSupport", logging]),
-    tests("EndpointKitTests", ["EndpointKit", "MatrixPrimitives", httpTypes]),
+    tests("EndpointKitTests", ["EndpointKit", "MatrixPrimitives", "Replication", httpTypes]),
   ],
   swiftLanguageModes: [.v6]
 )

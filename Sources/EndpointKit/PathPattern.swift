@@ -45,18 +45,6 @@ public struct PathPattern: Sendable, Hashable, ExpressibleByStringLiteral, Custo
     }.joined()
   }
 
-  /// Writes a POSIX regular expression that matches the same paths, for reverse proxies.
-  public var regularExpression: String {
-    "^"
-      + segments.map { segment in
-        switch segment {
-        case .literal(let text): "/" + Self.escape(text)
-        case .parameter: "/[^/]*"
-        case .rest: "/.*"
-        }
-      }.joined() + "$"
-  }
-
   /// Lists the names of the captures, in order.
   var parameterNames: [String] {
     segments.compactMap { segment in
@@ -67,7 +55,8 @@ public struct PathPattern: Sendable, Hashable, ExpressibleByStringLiteral, Custo
     }
   }
 
-  private static func escape(_ text: String) -> String {
+  /// Escapes what has a meaning in regular expressions.
+  static func escape(_ text: String) -> String {
     var escaped = ""
     for character in text {
       if ".+*?()[]{}^$|\\".contains(character) { escaped.append("\\") }

@@ -1,0 +1,88 @@
+import Replication
+import Testing
+
+@testable import EndpointKit
+
+@Suite struct GenerationTests {
+  private func endpoint(
+    _ name: String, _ method: HTTPMethod, _ paths: [PathPattern], _ role: Endpoint.ServingRole,
+    _ balance: Endpoint.Balance = .none
+  ) -> Endpoint {
+    Endpoint(name: name, method: method, paths: paths, role: role, balance: balance) { _ in .emptyObject }
+  }
+
+  private var endpoints: [Endpoint] {
+    [
+      endpoint("Whois", .get, PathPattern.client("admin/whois/{userID}"), .main),
+      endpoint("Whoami", .get, PathPattern.client("account/whoami", versions: [.r0, .v3, .unstable]), .anyWorker),
+      endpoint("Sync", .get, PathPattern.client("sync"), .anyWorker, .user),
+      endpoint(
+        "Send", .put, PathPattern.client("rooms/{roomID}/send/{eventType}/{txnID}", versions: [.apiV1, .v3]),
+        .anyWorker,
+        .room),
+      endpoint("Typing", .put, PathPattern.client("rooms/{roomID}/typing/{userID}"), .streamWriter(.typing)),
+      endpoint("Receipt", .post, PathPattern.client("rooms/{roomID}/receipt"), .streamWriter(.receipts)),
+      endpoint("Positions", .post, PathPattern.replication("positions"), .everyProcess),
+    ]
+  }
+
+  private func configuration(workers: [String]) -> NginxConfiguration {
+    NginxConfiguration(
+      endpoints: endpoints, main: .init(name: "master", address: "127.0.0.1:8008"),
+      workers: workers.map { .init(name: $0, address: "unix:/run/\($0).sock") },
+      writers: { $0 == .typing ? ["worker2"] : ["elsewhere"] }, listen: ["127.0.0.1:8080"])
+  }
+
+  private func lines(_ text: String) -> [String] {
+    text.split(separator: "\n").map { String($0.drop { $0 == " " }) }
+  }
+
+  @Test func `routes each endpoint by its metadata`() {
+    let lines = lines(configuration(workers: ["worker1", "worker2"]).text)
+    #expect(lines.contains(#""~^(?:GET|HEAD) /_matrix/client(?:/r0|/v3)/sync(?:\?|$)" myelin_by_user; # Sync"#))
+    #expect(
+      lines.contains(
+        #""~^PUT /_matrix/client(?:/api/v1|/v3)/rooms/[^/?]*/send/[^/?]*/[^/?]*(?:\?|$)" myelin_by_room; # Send"#))
+    #expect(lines.contains { $0.hasSuffix("myelin_writer_typing; # Typing") })
+    #expect(lines.contains("default myelin_main;"))
+    #expect(!lines.contains { $0.contains("# Whois") || $0.contains("# Positions") })
+  }
+
+  @Test func `sends a stream's requests to its writer, and to any worker when the writer serves no clients`() throws {
+    let text = configuration(workers: ["worker1", "worker2"]).text
+    let typing = try #require(text.firstRange(of: "upstream myelin_writer_typing {"))
+    let typingBlock = text[typing.upperBound...].prefix { $0 != "}" }
+    #expect(typingBlock.contains("worker2.sock"))
+    #expect(!typingBlock.contains("worker1.sock"))
+    let receipts = try #require(text.firstRange(of: "upstream myelin_writer_receipts {"))
+    let receiptsBlock = text[receipts.upperBound...].prefix { $0 != "}" }
+    #expect(receiptsBlock.contains("worker1.sock") && receiptsBlock.contains("worker2.sock"))
+  }
+
+  @Test func `sends everything to the main process when there are no workers`() {
+    let text = configuration(workers: []).text
+    let servers = Set(lines(text).filter { $0.hasPrefix("server ") && $0.hasSuffix("# master") })
+    #expect(servers == ["server 127.0.0.1:8008; # master"])
+    #expect(!text.contains("unix:"))
+  }
+
+  @Test func `never lets clients reach calls between processes`() {
+    #expect(configuration(workers: []).text.contains("location ^~ /_synapse/replication/ { return 404; }"))
+  }
+
+  @Test(
+    arguments: [
+      (["/a/{x}/b"], "/a/[^/?]*/b"), (["/a.b/c"], #"/a\.b/c"#), (["/a/r0/c", "/a/v3/c"], "/a(?:/r0|/v3)/c"),
+      (["/a/c", "/a/b/c"], "/a(?:|/b)/c"), (["/a/{rest...}"], "/a/[^?]*"), (["/a", "/a"], "/a"),
+    ] as [([String], String)])
+  func `joins the paths of an endpoint to one expression`(paths: [String], expected: String) {
+    #expect(NginxConfiguration.expression(paths.map { PathPattern($0) }) == expected)
+  }
+
+  @Test func `lists every endpoint once in the table`() {
+    let table = EndpointTable([EndpointFamily(name: "all", endpoints: endpoints)]).markdown
+    #expect(table.contains("7 operations"))
+    #expect(table.split(separator: "\n").filter { $0.hasPrefix("| GET") || $0.hasPrefix("| P") }.count == 7)
+    #expect(table.contains("writer of `typing`"))
+  }
+}
