@@ -1,0 +1,229 @@
+import Foundation
+import Logging
+import Postgres
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite struct TransactionTests {
+  private func database() async throws -> PostgresClient {
+    let client = try await TestDatabase.scratch().client
+    try await client.read("CREATE TABLE kv (k text PRIMARY KEY, v bigint NOT NULL)")
+    return client
+  }
+
+  @Test func writesAreKeptAfterCommitAndSeenByReads() async throws {
+    let client = try await database()
+    let affected = try await client.transaction("write") { txn in
+      try txn.execute("INSERT INTO kv VALUES (\("a"), \(1)), (\("b"), \(2))")
+    }
+    #expect(affected == 2)
+    let rows = try await client.read("SELECT k, v FROM kv ORDER BY k")
+    #expect(try rows.map { try $0.decode(String.self, Int64.self).0 } == ["a", "b"])
+  }
+
+  @Test func aTransactionThatOnlyEnqueuesCostsOneRoundTrip() async throws {
+    let client = try await database()
+    let before = client.statistics
+    try await client.transaction("enqueue") { txn in
+      for number in 0..<10 { txn.enqueue("INSERT INTO kv VALUES (\("k\(number)"), \(number))") }
+    }
+    let after = client.statistics
+    #expect(after.roundTrips - before.roundTrips == 1)
+    #expect(after.queries - before.queries == 12)
+    #expect(after.transactions - before.transactions == 1)
+    #expect(try await client.read("SELECT count(*) FROM kv")[0].get(0, as: Int.self) == 10)
+  }
+
+  @Test func aTransactionThatAsksNothingCostsNothing() async throws {
+    let client = try await database()
+    let before = client.statistics.roundTrips
+    #expect(try await client.transaction("nothing") { _ in 7 } == 7)
+    #expect(client.statistics.roundTrips == before)
+  }
+
+  @Test func enqueuedStatementsGoOutBeforeTheNextQuery() async throws {
+    let client = try await database()
+    let before = client.statistics.roundTrips
+    let count = try await client.transaction("order") { txn in
+      txn.enqueue("INSERT INTO kv VALUES ('a', 1)")
+      txn.enqueue("UPDATE kv SET v = v + 1")
+      return try txn.query("SELECT v FROM kv")[0].get(0, as: Int.self)
+    }
+    #expect(count == 2)
+    #expect(client.statistics.roundTrips - before == 2)
+  }
+
+  @Test func aPipelineReturnsTheRowsOfEveryStatement() async throws {
+    let client = try await database()
+    let values = try await client.transaction("pipeline") { txn in
+      txn.enqueue("INSERT INTO kv VALUES ('x', 0)")
+      return try txn.pipeline((1...20).map { "SELECT \($0)::bigint" }).map { try $0[0].get(0, as: Int.self) }
+    }
+    #expect(values == Array(1...20))
+  }
+
+  @Test func anErrorInTheMiddleOfABatchUndoesEverything() async throws {
+    let client = try await database()
+    let error = await #expect(throws: PostgresError.self) {
+      try await client.transaction("broken") { txn in
+        txn.enqueue("INSERT INTO kv VALUES ('a', 1)")
+        txn.enqueue("INSERT INTO kv VALUES ('a', 2)")
+        txn.enqueue("INSERT INTO kv VALUES ('c', 3)")
+      }
+    }
+    #expect(error?.isUniqueViolation == true)
+    #expect(error?.constraint == "kv_pkey")
+    #expect(error?.table == "kv")
+    #expect(try await client.read("SELECT 1 FROM kv").isEmpty)
+  }
+
+  @Test func anErrorThatTheClosureSwallowsStillFailsTheTransaction() async throws {
+    let client = try await database()
+    let hooks = Mutex(0)
+    let error = await #expect(throws: PostgresError.self) {
+      try await client.transaction("swallow") { txn in
+        txn.afterCommit { hooks.withLock { $0 += 1 } }
+        try txn.execute("INSERT INTO kv VALUES ('a', 1)")
+        _ = try? txn.query("SELECT nothing FROM nowhere")
+        _ = try? txn.query("SELECT 1")
+      }
+    }
+    #expect(error?.sqlState == "42P01")
+    #expect(hooks.withLock { $0 } == 0)
+    #expect(try await client.read("SELECT 1 FROM kv").isEmpty)
+  }
+
+  @Test func anErrorOfTheClosureRollsBack() async throws {
+    struct Refused: Error {}
+    let client = try await database()
+    await #expect(throws: Refused.self) {
+      try await client.transaction("refuse") { txn in
+        try txn.execute("INSERT INTO kv VALUES ('a', 1)")
+        throw Refused()
+      }
+    }
+    #expect(try await client.read("SELECT 1 FROM kv").isEmpty)
+  }
+
+  @Test func aSyntaxErrorLeavesTheConnectionUsable() async throws {
+    let client = try await database()
+    for _ in 0..<3 {
+      let error = await #expect(throws: PostgresError.self) {
+        try await client.transaction("syntax") { txn in try txn.query("SELEKT \(1)") }
+      }
+      #expect(error?.sqlState == "42601")
+      let error2 = await #expect(throws: PostgresError.self) { try await client.read("SELEKT \(1)") }
+      #expect(error2?.sqlState == "42601")
+    }
+    #expect(try await client.transaction("fine") { try $0.query("SELECT 1")[0].get(0, as: Int.self) } == 1)
+    #expect(client.statistics.connections <= 3)
+  }
+
+  @Test func aDeferredConstraintFailsAtCommit() async throws {
+    let client = try await database()
+    try await client.read("CREATE TABLE parent (id bigint PRIMARY KEY)")
+    try await client.read("CREATE TABLE child (id bigint REFERENCES parent DEFERRABLE INITIALLY DEFERRED)")
+    let error = await #expect(throws: PostgresError.self) {
+      try await client.transaction("deferred") { txn in try txn.execute("INSERT INTO child VALUES (1)") }
+    }
+    #expect(error?.isForeignKeyViolation == true)
+  }
+
+  @Test func hooksRunInOrderAfterTheCommitAndBeforeTheReturn() async throws {
+    let client = try await database()
+    let order = Mutex<[Int]>([])
+    try await client.transaction("hooks") { txn in
+      txn.afterCommit { order.withLock { $0.append(1) } }
+      txn.afterCommit { order.withLock { $0.append(2) } }
+      txn.enqueue("INSERT INTO kv VALUES ('a', 1)")
+    }
+    #expect(order.withLock { $0 } == [1, 2])
+  }
+
+  @Test func aReadOnlyTransactionRefusesWrites() async throws {
+    let client = try await database()
+    let error = await #expect(throws: PostgresError.self) {
+      try await client.transaction("read only", readOnly: true) { try $0.execute("DELETE FROM kv") }
+    }
+    #expect(error?.sqlState == "25006")
+  }
+
+  @Test(arguments: [
+    (IsolationLevel.readCommitted, "read committed"), (.repeatableRead, "repeatable read"),
+    (.serializable, "serializable"),
+  ])
+  func theIsolationLevelIsTheOneAskedFor(level: IsolationLevel, name: String) async throws {
+    let client = try await database()
+    let shown = try await client.transaction("level", isolation: level) { txn in
+      try txn.query("SHOW transaction_isolation")[0].get(0, as: String.self)
+    }
+    #expect(shown == name)
+  }
+
+  @Test(arguments: [IsolationLevel.repeatableRead, .serializable])
+  func collidingIncrementsAreAllKept(level: IsolationLevel) async throws {
+    let client = try await database()
+    try await client.read("INSERT INTO kv VALUES ('n', 0)")
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<80 {
+        group.addTask {
+          try await client.transaction("increment", isolation: level) { txn in
+            let old = try txn.query("SELECT v FROM kv WHERE k = 'n'")[0].get(0, as: Int64.self)
+            txn.enqueue("UPDATE kv SET v = \(old + 1) WHERE k = 'n'")
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+    #expect(try await client.read("SELECT v FROM kv")[0].get(0, as: Int64.self) == 80)
+  }
+
+  @Test func deadlocksAreRetried() async throws {
+    let client = try await database()
+    try await client.read("INSERT INTO kv VALUES ('a', 0), ('b', 0)")
+    let barrier = Barrier(parties: 2)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for (first, second) in [("a", "b"), ("b", "a")] {
+        group.addTask {
+          try await client.transaction("deadlock", isolation: .readCommitted) { txn in
+            try txn.execute("SET LOCAL deadlock_timeout = '20ms'")
+            try txn.execute("UPDATE kv SET v = v + 1 WHERE k = \(first)")
+            barrier.arriveOnce(first)
+            try txn.execute("UPDATE kv SET v = v + 1 WHERE k = \(second)")
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+    #expect(client.statistics.retries >= 1)
+    #expect(try await client.read("SELECT sum(v)::bigint FROM kv")[0].get(0, as: Int64.self) == 4)
+  }
+
+  @Test func aTransactionIsOverAfterItsClosure() async throws {
+    let client = try await database()
+    final class Escape: @unchecked Sendable { var transaction: Transaction? }
+    let escape = Escape()
+    try await client.transaction("escape") { escape.transaction = $0 }
+    #expect(throws: PostgresError.self) { try escape.transaction?.query("SELECT 1") }
+  }
+}
+
+/// Lets two threads of the first attempt meet; later attempts pass.
+private final class Barrier: @unchecked Sendable {
+  private let condition = NSCondition()
+  private let parties: Int
+  private var arrived: Set<String> = []
+
+  init(parties: Int) {
+    self.parties = parties
+  }
+
+  func arriveOnce(_ name: String) {
+    condition.lock()
+    defer { condition.unlock() }
+    arrived.insert(name)
+    condition.broadcast()
+    while arrived.count < parties { condition.wait() }
+  }
+}
