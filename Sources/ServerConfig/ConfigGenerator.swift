@@ -7,7 +7,7 @@ public struct ConfigGenerator: Sendable {
   public var serverName: String
   /// Names the folder of the keys and the log configuration, as an absolute path.
   public var configFolder: String
-  /// Names the folder of media and the pid file, as an absolute path.
+  /// Names the folder of the pid file and other data, as an absolute path.
   public var dataFolder: String
   /// Answers `report_stats`; nil leaves the key out.
   public var reportsStats: Bool?
@@ -65,7 +65,6 @@ public struct ConfigGenerator: Sendable {
           cp_min: 5
           cp_max: 10
       log_config: \(Self.quoted("\(configFolder)/\(serverName).log.config"))
-      media_store_path: \(Self.quoted(dataFolder + "/media_store"))
 
       """
     if makesSecrets {
@@ -74,8 +73,7 @@ public struct ConfigGenerator: Sendable {
       }
     }
     if let reportsStats { text += "report_stats: \(reportsStats)\n" }
-    text += "signing_key_path: \(Self.quoted("\(configFolder)/\(serverName).signing.key"))\n"
-    return text + "trusted_key_servers:\n  - server_name: \"matrix.org\"\n"
+    return text + "signing_key_path: \(Self.quoted("\(configFolder)/\(serverName).signing.key"))\n"
   }
 
   /// Writes the main configuration file and everything that it refers to, for `--generate-config`.

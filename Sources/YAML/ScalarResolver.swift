@@ -55,7 +55,9 @@ enum ScalarResolver {
     }
     guard fraction.allSatisfy(isDigitOrUnderscore) else { return nil }
     if whole.isEmpty {
-      guard let first = fraction.first, isDigit(first) else { return nil }
+      guard let first = fraction.first, isDigit(first), digits.count == text.utf8.count else { return nil }
+    } else if whole.contains(UInt8(ascii: ":")) {
+      return exponent.isEmpty ? base60(whole, fraction: fraction, negative: negative) : nil
     } else {
       guard let first = whole.first, isDigit(first), whole.allSatisfy(isDigitOrUnderscore) else { return nil }
     }
@@ -111,6 +113,17 @@ enum ScalarResolver {
       total = next
     }
     return .integer(negative ? -total : total)
+  }
+
+  private static func base60(
+    _ whole: ArraySlice<UInt8>, fraction: ArraySlice<UInt8>, negative: Bool
+  ) -> YAMLNode.Content? {
+    guard let first = whole.first, isDigit(first), case .integer(let seconds)? = base60(whole, negative: false) else {
+      return nil
+    }
+    let digits = "0." + String(decoding: fraction.filter { $0 != UInt8(ascii: "_") }, as: UTF8.self) + "0"
+    let value = Double(seconds) + (Double(digits) ?? 0)
+    return .double(negative ? -value : value)
   }
 
   private static func accumulate(_ value: Int64, radix: Int64, digit: Int64) -> Int64? {

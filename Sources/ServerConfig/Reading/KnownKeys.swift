@@ -13,7 +13,7 @@ enum KnownKeys {
     caches.cache_autotuning caches.expiry_time caches.track_memory_usage cas_config cleanup_extremities_with_dummy_events \
     database_path default_identity_server delete_stale_devices_after disable_msisdn_registration \
     dont_notify_new_devices_for dummy_events_threshold dynamic_thumbnails email enable_3pid_changes enable_3pid_lookup \
-    enable_authenticated_media enable_ephemeral_messages enable_local_media_storage enable_registration_captcha \
+    enable_authenticated_media enable_ephemeral_messages enable_local_media_storage enable_media_repo enable_registration_captcha \
     enable_registration_token_3pid_bypass federation federation_certificate_verification_whitelist \
     federation_client_minimum_tls_version federation_custom_ca_list federation_domain_whitelist \
     federation_ip_range_blacklist federation_metrics_domains federation_rc_concurrent federation_rc_reject_limit \
@@ -24,7 +24,7 @@ enum KnownKeys {
     limit_usage_by_mau manhole manhole_settings matrix_authentication_service matrix_rtc mau_appservice_trial_days \
     mau_limit_alerting mau_limit_reserved_threepids mau_stats_only mau_trial_days max_avatar_size \
     max_event_delay_duration max_image_pixels max_mau_value max_pending_media_uploads max_spider_size \
-    media_instance_running_background_jobs media_retention media_storage_providers media_upload_limits \
+    media_instance_running_background_jobs media_retention media_storage_providers media_store_path media_upload_limits \
     metrics_bind_host metrics_flags metrics_port modules next_link_domain_whitelist no_proxy_hosts no_tls oembed \
     oidc_config oidc_providers opentracing outbound_federation_restricted_to password_providers perspectives \
     presence.presence_router prevent_media_downloads_from push.redact_content push_rules rc_federation \
