@@ -6,8 +6,10 @@ import Synchronization
 
 /// Hashes passwords and checks them against stored hashes, with bcrypt as Synapse does.
 ///
-/// The text is normalised to NFKC, the pepper is appended, and only the first 72 bytes count. A hash takes a few hundred
-/// milliseconds of CPU on purpose, so it runs on a few threads of its own and never on a Swift task's or an event loop's.
+/// The text is normalised to NFKC, the pepper is appended, and only the first 72 bytes count. A hash takes a few
+/// hundred
+/// milliseconds of CPU on purpose, so it runs on a few threads of its own and never on a Swift task's or an event
+/// loop's.
 public final class PasswordHasher: Sendable {
   /// Bounds how many passwords may wait; beyond that callers get `M_LIMIT_EXCEEDED`.
   public static let maximumWaiting = 512
@@ -35,7 +37,8 @@ public final class PasswordHasher: Sendable {
 
   /// Hashes a password with a new salt, as `$2b$…`.
   ///
-  /// - Throws: `MatrixError`: `M_INVALID_PARAM` for a password that contains a NUL, `M_LIMIT_EXCEEDED` when too many wait.
+  /// - Throws: `MatrixError`: `M_INVALID_PARAM` for a password that contains a NUL, `M_LIMIT_EXCEEDED` when too many
+  ///   wait.
   public func hash(_ password: String) async throws -> String {
     let pepper = pepper, rounds = rounds
     return try await run { try Self.hash(password, pepper: pepper, rounds: rounds) }

@@ -54,7 +54,8 @@ public struct ConfigGenerator: Sendable {
       text += "  - port: 19090\n    tls: false\n    type: metrics\n" + bind + "enable_metrics: true\n"
     }
     text += """
-      # PostgreSQL is the only database. Create it with: createdb --encoding=UTF8 --locale=C --template=template0 --owner=synapse synapse
+      # PostgreSQL is the only database. Create it with
+      #   createdb --encoding=UTF8 --locale=C --template=template0 --owner=synapse synapse
       database:
         name: psycopg2
         args:
@@ -94,7 +95,8 @@ public struct ConfigGenerator: Sendable {
       + (try Self.writeMissingFiles(paths: [path], configFolder: configFolder))
   }
 
-  /// Writes the signing key, the log configuration and the secret files that a configuration refers to and that do not exist, for
+  /// Writes the signing key, the log configuration and the secret files that a configuration refers to and that do not
+  /// exist, for
   /// `--generate-keys` and before every start.
   ///
   /// - Parameters:

@@ -6,7 +6,8 @@ extension HomeserverConfig {
   /// Reads the configuration of a process from its files.
   ///
   /// - Parameters:
-  ///   - paths: values of `--config-path`, in order: files, or folders whose `*.yaml` files are read sorted. A top-level key of a
+  ///   - paths: values of `--config-path`, in order: files, or folders whose `*.yaml` files are read sorted. A
+  ///   top-level key of a
   ///     later file replaces an earlier one whole.
   ///   - role: main process or worker; files meant for the other are refused.
   /// - Returns: the settings, and a line for everything an administrator should know that is not an error.

@@ -10,7 +10,8 @@ public enum YAMLDocument {
   /// - Parameters:
   ///   - text: a YAML 1.1 text; an empty one gives a null node.
   ///   - file: the name that marks and errors carry.
-  /// - Throws: `YAMLError` with line and column, for whatever PyYAML's safe loader refuses as well, and for documents that go over
+  /// - Throws: `YAMLError` with line and column, for whatever PyYAML's safe loader refuses as well, and for documents
+  ///   that go over
   ///   `maximumDepth` or `maximumNodes`.
   public static func parse(_ text: String, file: String) throws(YAMLError) -> YAMLNode {
     try parse(Array(text.utf8), file: file)

@@ -120,7 +120,13 @@ import Testing
 
   @Test func warnsAboutUnsupportedAndUnknownKeysOnce() throws {
     let (_, warnings) = try ConfigText.load(
-      "email: {smtp_host: a}\nenable_regstration: true\npresence: {enabeld: true}\ntrusted_key_servers: []\nrc_login: {adress: {}}"
+      """
+      email: {smtp_host: a}
+      enable_regstration: true
+      presence: {enabeld: true}
+      trusted_key_servers: []
+      rc_login: {adress: {}}
+      """
     )
     #expect(
       warnings == [

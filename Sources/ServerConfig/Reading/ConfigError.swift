@@ -2,7 +2,8 @@ import YAML
 
 /// Tells why the configuration cannot be used, as one line that points at the place.
 public struct ConfigError: Error, Sendable, Hashable, CustomStringConvertible {
-  /// Points at the offending value; nil when the problem has no single place (a missing key, a file that cannot be read).
+  /// Points at the offending value; nil when the problem has no single place (a missing key, a file that cannot be
+  /// read).
   public let mark: YAMLMark?
   /// Names the key with dots and brackets, as in `listeners[0].port`; empty when no key is concerned.
   public let key: String

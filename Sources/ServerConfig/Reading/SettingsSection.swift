@@ -67,7 +67,8 @@ final class SettingsSection {
     return value
   }
 
-  /// Reads a scalar as it is written, for values that look like numbers but are names (room version 10, a numeric password).
+  /// Reads a scalar as it is written, for values that look like numbers but are names (room version 10, a numeric
+  /// password).
   func text(_ key: String) throws(ConfigError) -> String? {
     guard let node = node(key) else { return nil }
     guard let value = node.text else { throw fail(key, node, expected: "text") }

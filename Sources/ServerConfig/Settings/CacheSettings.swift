@@ -17,6 +17,10 @@ public struct CacheSettings: Sendable, Hashable {
     eventCacheSize = try root.bytes("event_cache_size", 10_240)
     let section = try root.section("caches")
     let standard = environment["SYNAPSE_CACHE_FACTOR"].flatMap(Double.init) ?? 0.5
+    guard standard.isFinite, standard >= 0 else {
+      throw ConfigError(
+        "SYNAPSE_CACHE_FACTOR", found: "\(standard) in the environment", expected: "a number of at least 0")
+    }
     globalFactor = try section.number("global_factor", standard)
     factors = [:]
     for (name, node) in try section.entries("per_cache_factors") {
@@ -26,8 +30,8 @@ public struct CacheSettings: Sendable, Hashable {
       factors[Self.canonicalName(name)] = value
     }
     for (name, text) in environment where name.hasPrefix("SYNAPSE_CACHE_FACTOR_") {
-      guard let value = Double(text) else {
-        throw ConfigError(name, found: "\"\(text)\" in the environment", expected: "a number")
+      guard let value = Double(text), value.isFinite, value >= 0 else {
+        throw ConfigError(name, found: "\"\(text)\" in the environment", expected: "a number of at least 0")
       }
       factors[Self.canonicalName(String(name.dropFirst("SYNAPSE_CACHE_FACTOR_".count)))] = value
     }

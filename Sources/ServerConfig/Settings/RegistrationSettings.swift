@@ -41,7 +41,8 @@ public struct RegistrationSettings: Sendable, Hashable {
     if role == .homeserver && isEnabled && !withoutVerification && !requiresToken {
       throw root.fail(
         "enable_registration",
-        "found open registration without any verification, which invites spam; expected registration_requires_token: true, "
+        "found open registration without any verification, which invites spam; "
+          + "expected registration_requires_token: true, "
           + "or enable_registration_without_verification: true if that is what you want")
     }
     allowsGuests = try root.bool("allow_guest_access", false)
