@@ -116,6 +116,11 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
       sql.appendBind(value.sqlValue)
     }
 
+    /// Appends an optional value as a bind; nil becomes NULL.
+    public mutating func appendInterpolation<T: SQLBindable>(_ value: T?) {
+      sql.appendBind(value?.sqlValue ?? .null)
+    }
+
     /// Appends another piece of SQL together with its binds.
     public mutating func appendInterpolation(_ piece: SQL) {
       sql.append(piece)

@@ -1,0 +1,114 @@
+import MatrixEvents
+import MatrixPrimitives
+import Postgres
+import Replication
+import StorageEngine
+import Stores
+
+/// Writes one batch of events of one room: looks up what is known, works out what changes, writes, announces.
+///
+/// Cost of a batch of messages: one round trip to look things up, one for the ids, one transaction that goes out as a whole.
+struct PersistBatch: Sendable {
+  /// Holds what all batches of a process share.
+  struct Surroundings: Sendable {
+    let storage: Storage
+    let state: StateService
+    let hub: StreamHub
+    /// Remembers the least depth written for a room, so that `room_depth` is touched only when that falls.
+    let minimumDepths = Cache<RoomID, Int64>(name: "*roomMinimumDepth*", capacity: 20_000)
+    /// Remembers who is marked as taking part in a room, so that the mark is written once.
+    let participants = Cache<Participant, Bool>(name: "*roomParticipants*", capacity: 50_000)
+  }
+
+  /// Names a user in a room.
+  struct Participant: Hashable, Sendable {
+    let roomID: RoomID
+    let userID: UserID
+  }
+
+  let events: [PersistableEvent]
+  let roomID: RoomID
+  let backfilled: Bool
+  let surroundings: Surroundings
+
+  var storage: Storage { surroundings.storage }
+
+  func run() async throws -> [StoredEvent] {
+    let known = try await KnownEvents.lookUp(events, roomID: roomID, storage: storage)
+    let sorted = known.sort(events)
+    var stored: [EventID: StoredEvent] = [:]
+    if !sorted.isEmpty {
+      let change =
+        backfilled
+        ? RoomChange()
+        : try await RoomGraph(
+          roomID: roomID, events: sorted.timeline, surroundings: surroundings
+        ).change()
+      stored = try await write(sorted, change, known)
+    }
+    return try await answers(stored, known)
+  }
+
+  /// Takes ids, writes, and announces; the ids are given back when all is done.
+  private func write(
+    _ sorted: SortedEvents, _ change: RoomChange, _ known: KnownEvents
+  ) async throws -> [EventID: StoredEvent] {
+    let invalidations = invalidations(change, known, sorted)
+    let cacheIDs = try await reserveCacheIDs(invalidations.count)
+    defer {
+      cacheIDs?.finish()
+      if cacheIDs != nil { surroundings.hub.wake(.caches) }
+    }
+    let stream: StreamName = backfilled ? .backfill : .events
+    let generator = backfilled ? storage.ids.backfill : storage.ids.events
+    defer { surroundings.hub.wake(stream) }
+    return try await generator.withIDs(sorted.count) { ids in
+      let plan = PersistPlan(
+        batch: self, sorted: sorted, change: change, known: known, ids: ids,
+        cacheInvalidations: invalidations, cacheIDs: cacheIDs?.ids ?? [], now: storage.clock.nowMilliseconds)
+      try await storage.database.transaction("persist_events", isolation: .readCommitted) { txn in
+        try PersistWriter(plan: plan, txn: txn).write()
+      }
+      plan.applyToCaches()
+      plan.publish()
+      return plan.storedByID
+    }
+  }
+
+  private func reserveCacheIDs(_ count: Int) async throws -> StreamIDReservation? {
+    count == 0 ? nil : try await storage.ids.caches.allocate(count)
+  }
+
+  /// Lists what readers on other processes must drop and cannot see from the rows of the events stream.
+  private func invalidations(
+    _ change: RoomChange, _ known: KnownEvents, _ sorted: SortedEvents
+  ) -> [CacheInvalidation] {
+    var items: [CacheInvalidation] = []
+    if let state = change.state {
+      let users = state.changedMembers(of: storage).map(\.rawValue)
+      var rest = users[...]
+      repeat {
+        items.append(CacheInvalidation("cs_cache_fake", [roomID.rawValue] + rest.prefix(50)))
+        rest = rest.dropFirst(50)
+      } while !rest.isEmpty
+    }
+    for relation in known.redactedRelations { items += relation.invalidations(roomID: roomID) }
+    if sorted.fresh.contains(where: { RetentionPolicy($0.event) != nil && $0.context.rejected == nil }) {
+      items.append(CacheInvalidation("get_retention_policy_for_room", [roomID.rawValue]))
+    }
+    return items
+  }
+
+  /// Finds the stored event for each one that was given.
+  private func answers(
+    _ stored: [EventID: StoredEvent], _ known: KnownEvents
+  ) async throws -> [StoredEvent] {
+    let ids = events.map { known.replacements[$0.event.eventID] ?? $0.event.eventID }
+    let missing = ids.filter { stored[$0] == nil }
+    let older = missing.isEmpty ? [:] : try await storage.events.events(missing, allowRejected: true)
+    return try ids.map { id in
+      guard let event = stored[id] ?? older[id] else { throw StoreError("\(id.rawValue) is not stored") }
+      return event
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import MatrixEvents
+import MatrixPrimitives
+
+/// Holds the text of an event by which it is found.
+struct SearchText: Sendable {
+  /// Says where the text stands in the event.
+  let key: String
+  /// Holds the text, without NUL characters.
+  let value: String
+
+  /// Reads the text of names, topics and messages; nil for all other events.
+  init?(_ event: Event) {
+    let content = event.content
+    switch event.type {
+    case EventType.name: key = "content.name"
+    case EventType.topic: key = "content.topic"
+    case EventType.message: key = "content.body"
+    default: return nil
+    }
+    let member = String(key.dropFirst("content.".count))
+    guard let plain = content[member]?.string else { return nil }
+    let text = event.type == EventType.topic ? Self.richTopic(content) ?? plain : plain
+    value = text.utf8.contains(0) ? String(text.unicodeScalars.map { $0 == "\u{0}" ? " " : Character($0) }) : text
+  }
+
+  /// Returns the first plain text of the topic's newer form.
+  private static func richTopic(_ content: JSONValue) -> String? {
+    guard let texts = content["m.topic"]?["m.text"]?.elements else { return nil }
+    for text in texts {
+      let type = text["mimetype"]?.string
+      if type == nil || type == "text/plain", let body = text["body"]?.string { return body }
+    }
+    return nil
+  }
+}

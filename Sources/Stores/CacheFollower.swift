@@ -1,0 +1,123 @@
+import MatrixEvents
+import MatrixPrimitives
+import Replication
+import StorageEngine
+
+/// Keeps the caches of events, state and memberships right by the rows of the streams `events`, `backfill` and `caches`.
+///
+/// What this process wrote itself has been applied at the commit already (see ``applyCommitted(_:)``), so own rows are left
+/// out here: applied again later they could put an older state over a newer one.
+struct CacheFollower: Sendable {
+  let storage: Storage
+
+  func register() {
+    storage.rooms.register(in: storage.caches)
+    storage.memberships.register(in: storage.caches)
+    registerEventFunctions()
+    storage.hub.subscribe(.events) { batch in
+      if batch.instanceName != storage.hub.instanceName { apply(batch) }
+    }
+    storage.hub.subscribe(.backfill) { batch in
+      if batch.instanceName != storage.hub.instanceName { applyBackfill(batch) }
+    }
+    storage.hub.subscribe(.caches) { batch in
+      for case .caches(let row) in batch.rows {
+        storage.caches.apply(cacheFunc: row.cacheFunction, keys: row.keys)
+      }
+    }
+  }
+
+  private func registerEventFunctions() {
+    let (events, state, memberships) = (storage.events, storage.state, storage.memberships)
+    storage.caches.register("_get_event_cache") { keys in
+      if let id = keys?.first { events.invalidate(EventID(unchecked: id)) } else { events.invalidateAll() }
+    }
+    storage.caches.register("ph_cache_fake") { _ in events.invalidateAll() }
+    storage.caches.register("dr_cache_fake") { keys in
+      events.invalidateAll()
+      guard let room = keys?.first.map({ RoomID(unchecked: $0) }) else { return }
+      state.invalidateCurrent(room)
+      memberships.invalidate(room: room)
+    }
+    storage.caches.register("_get_state_group_for_event") { state.groupOfEvent.invalidate(firstOf: $0) }
+    // `cs_cache_fake` is left out: the "state" rows of the events stream say the same in the right order.
+  }
+
+  /// Applies rows that a writer committed under one token, in order.
+  func apply(_ batch: StreamBatch) {
+    var memberEvents: [EventID: Membership] = [:]
+    for row in batch.rows {
+      switch row {
+      case .event(let event):
+        if let membership = event.membership.flatMap(Membership.init(rawValue:)) {
+          memberEvents[event.eventID] = membership
+        }
+        apply(event, token: batch.token)
+      case .eventState(let state): apply(state, memberEvents, token: batch.token)
+      case .eventStateAll(let room):
+        storage.state.invalidateCurrent(room)
+        storage.memberships.invalidate(room: room)
+        storage.memberships.roomsOfUser.invalidateAll()
+        storage.events.stateChanges.entityChanged(room.rawValue, at: batch.token)
+      default: break
+      }
+    }
+  }
+
+  private func apply(_ event: EventsRow.Event, token: Int64) {
+    storage.events.invalidate(event.eventID)
+    if let target = event.redacts { storage.events.invalidate(target) }
+    storage.events.roomChanges.entityChanged(event.roomID.rawValue, at: token)
+    if event.isOutlier, event.type == "m.room.member", let user = event.stateKey {
+      storage.memberships.invalidate(user: UserID(unchecked: user))
+    }
+    if !event.isOutlier, !event.isRejected { storage.rooms.invalidateExtremities(event.roomID) }
+  }
+
+  private func apply(_ state: EventsRow.State, _ memberEvents: [EventID: Membership], token: Int64) {
+    let key = StateKey(state.type, state.stateKey)
+    storage.state.applyCurrent(state.roomID, [(key, state.eventID)])
+    storage.events.stateChanges.entityChanged(state.roomID.rawValue, at: token)
+    guard state.type == "m.room.member" else { return }
+    storage.memberships.apply(
+      room: state.roomID, user: UserID(unchecked: state.stateKey), eventID: state.eventID,
+      membership: state.eventID.flatMap { memberEvents[$0] })
+  }
+
+  private func applyBackfill(_ batch: StreamBatch) {
+    for case .backfill(let event) in batch.rows {
+      storage.events.invalidate(event.eventID)
+      if let target = event.redacts { storage.events.invalidate(target) }
+      storage.state.groupOfEvent.invalidate(event.eventID)
+    }
+  }
+}
+
+extension Storage {
+  /// Applies rows of the `events` stream that this process has just committed, before their position is announced.
+  public func applyCommitted(_ batches: [StreamBatch]) {
+    let follower = CacheFollower(storage: self)
+    for batch in batches { follower.apply(batch) }
+  }
+}
+
+extension Cache where Key == RoomID {
+  /// Drops the entry of the room that is the first of an invalidation's keys; everything when there are none.
+  func invalidate(firstOf keys: [String]?) {
+    if let room = keys?.first { invalidate(RoomID(unchecked: room)) } else { invalidateAll() }
+  }
+}
+
+extension Cache where Key == UserID {
+  /// Drops the entry of the user who is the first of an invalidation's keys; everything when there are none.
+  func invalidate(firstOf keys: [String]?) {
+    if let user = keys?.first { invalidate(UserID(unchecked: user)) } else { invalidateAll() }
+  }
+}
+
+extension Cache where Key == EventID {
+  /// Drops the entry of the event that is the first of an invalidation's keys; everything when there are none.
+  func invalidate(firstOf keys: [String]?) {
+    if let event = keys?.first { invalidate(EventID(unchecked: event)) } else { invalidateAll() }
+  }
+}

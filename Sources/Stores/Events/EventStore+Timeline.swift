@@ -1,0 +1,93 @@
+import MatrixEvents
+import MatrixPrimitives
+import Postgres
+
+/// Holds a stretch of a room's timeline.
+public struct EventPage: Sendable {
+  /// Holds the events, oldest first.
+  public let events: [StoredEvent]
+  /// Tells whether older events that also fit were left out because of the limit.
+  public let isLimited: Bool
+}
+
+extension EventStore {
+  /// Reads the newest events of many rooms in the order of arrival, as `/sync` shows them, in one statement and one load
+  /// of what the cache lacks.
+  ///
+  /// - Parameters:
+  ///   - rooms: the rooms; those without an event are absent from the answer.
+  ///   - after: the point after which events count; nil from the beginning, history fetched later included.
+  ///   - upTo: the point up to which events count.
+  ///   - limit: the greatest number of events a room, at least 1.
+  ///   - condition: further SQL for the table alias `e`, beginning with `AND`.
+  public func latestEvents(
+    rooms: [RoomID], after: RoomStreamToken?, upTo: RoomStreamToken, limit: Int, condition: SQL = ""
+  ) async throws -> [RoomID: EventPage] {
+    guard !rooms.isEmpty, limit > 0 else { return [:] }
+    let lower: SQL = after.map { "AND e.stream_ordering > \($0.stream)::bigint" } ?? ""
+    // Writers ahead of a token's minimum are sorted out below, so ask for a few rows more than wanted.
+    let slack = (after?.position.ahead.isEmpty ?? true) && upTo.position.ahead.isEmpty ? 0 : 20
+    let wanted = Int64(limit) + 1 + Int64(slack)
+    let found = try await database.read(
+      """
+      SELECT q.room_id, p.event_id, p.stream_ordering, p.instance FROM unnest(\(rooms.map(\.rawValue))::text[]) AS q(room_id),
+      LATERAL (
+        SELECT e.event_id, e.stream_ordering, COALESCE(e.instance_name, 'master') AS instance FROM events AS e
+        WHERE e.room_id = q.room_id AND e.stream_ordering <= \(upTo.position.maximum)::bigint \(lower)
+          AND NOT e.outlier AND e.rejection_reason IS NULL \(condition)
+        ORDER BY e.stream_ordering DESC LIMIT \(wanted)::bigint
+      ) AS p
+      """)
+    var ids: [RoomID: [EventID]] = [:]
+    var limited: Set<RoomID> = []
+    for row in found {
+      let (room, event, stream, instance) = try row.decode(String.self, String.self, Int64.self, String.self)
+      guard upTo.position.covers(stream, instance: instance) else { continue }
+      if let after, after.position.covers(stream, instance: instance) { continue }
+      let roomID = RoomID(unchecked: room)
+      if ids[roomID]?.count ?? 0 < limit {
+        ids[roomID, default: []].append(EventID(unchecked: event))
+      } else {
+        limited.insert(roomID)
+      }
+    }
+    let events = try await self.events(ids.values.flatMap { $0 })
+    return ids.reduce(into: [:]) { pages, entry in
+      pages[entry.key] = EventPage(
+        events: entry.value.reversed().compactMap { events[$0] }, isLimited: limited.contains(entry.key))
+    }
+  }
+
+  /// Reads the newest events of one room in the order of arrival; see ``latestEvents(rooms:after:upTo:limit:condition:)``.
+  public func latestEvents(
+    roomID: RoomID, after: RoomStreamToken? = nil, upTo: RoomStreamToken, limit: Int, condition: SQL = ""
+  ) async throws -> EventPage {
+    try await latestEvents(rooms: [roomID], after: after, upTo: upTo, limit: limit, condition: condition)[roomID]
+      ?? EventPage(events: [], isLimited: false)
+  }
+
+  /// Reads the oldest events of a room after a point, in the order of arrival (`after < event <= upTo`).
+  ///
+  /// - Returns: the events, oldest first; limited when newer ones within the bounds were left out.
+  public func events(
+    roomID: RoomID, after: RoomStreamToken, upTo: RoomStreamToken, limit: Int, condition: SQL = ""
+  ) async throws -> EventPage {
+    let found = try await database.read(
+      """
+      SELECT e.event_id, e.stream_ordering, COALESCE(e.instance_name, 'master') FROM events AS e
+      WHERE e.room_id = \(roomID.rawValue) AND e.stream_ordering > \(after.stream)::bigint
+        AND e.stream_ordering <= \(upTo.position.maximum)::bigint
+        AND NOT e.outlier AND e.rejection_reason IS NULL \(condition)
+      ORDER BY e.stream_ordering LIMIT \(Int64(limit) + 21)::bigint
+      """)
+    var ids: [EventID] = []
+    for row in found {
+      let (event, stream, instance) = try row.decode(String.self, Int64.self, String.self)
+      guard upTo.position.covers(stream, instance: instance), !after.position.covers(stream, instance: instance) else {
+        continue
+      }
+      ids.append(EventID(unchecked: event))
+    }
+    return EventPage(events: try await orderedEvents(Array(ids.prefix(limit))), isLimited: ids.count > limit)
+  }
+}

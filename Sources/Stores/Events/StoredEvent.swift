@@ -1,0 +1,72 @@
+import MatrixEvents
+import MatrixPrimitives
+
+/// Holds an event as the database has it: its content, its place in the stream and what the server remembers about it.
+///
+/// When a valid redaction exists, ``event`` is already the redacted form and ``redactedBecause`` the redaction.
+public final class StoredEvent: Sendable {
+  /// Holds the event; the redacted form when it has been redacted.
+  public let event: Event
+  /// Holds the place in the events stream: positive for live events, negative for history fetched later.
+  public let streamOrdering: Int64
+  /// Holds the writer that stored it.
+  public let instanceName: String
+  /// Tells whether the event is kept outside the room's timeline, without state of its own.
+  public let isOutlier: Bool
+  /// Holds why the event was refused by the auth rules; nil when it was accepted.
+  public let rejectedReason: String?
+  /// Holds the time of storing in milliseconds since 1970; nil when it is not known.
+  public let receivedTS: Int64?
+  /// Holds what the server remembers about the event.
+  public let metadata: EventMetadata
+  /// Holds the redaction that is in force, if any.
+  public let redactedBecause: StoredEvent?
+
+  /// Makes a stored event.
+  public init(
+    event: Event, streamOrdering: Int64, instanceName: String, isOutlier: Bool = false, rejectedReason: String? = nil,
+    receivedTS: Int64? = nil, metadata: EventMetadata = EventMetadata(), redactedBecause: StoredEvent? = nil
+  ) {
+    self.event = event
+    self.streamOrdering = streamOrdering
+    self.instanceName = instanceName
+    self.isOutlier = isOutlier
+    self.rejectedReason = rejectedReason
+    self.receivedTS = receivedTS
+    self.metadata = metadata
+    self.redactedBecause = redactedBecause
+  }
+
+  /// Forwards the event's id.
+  public var eventID: EventID { event.eventID }
+  /// Forwards the event's room.
+  public var roomID: RoomID { event.roomID }
+  /// Forwards the event's type.
+  public var type: String { event.type }
+  /// Forwards the event's state key; nil when it is not state.
+  public var stateKey: String? { event.stateKey }
+  /// Forwards the event's sender.
+  public var sender: UserID { event.sender }
+  /// Forwards the event's content.
+  public var content: JSONValue { event.content }
+  /// Forwards the event's depth, by which history is ordered.
+  public var depth: Int64 { event.depth }
+  /// Tells whether the auth rules refused the event.
+  public var isRejected: Bool { rejectedReason != nil }
+  /// Tells whether the event is kept, but not shown and not built upon.
+  public var isSoftFailed: Bool { metadata.softFailed }
+  /// Returns the point just after this event in the room's history.
+  public var historyToken: RoomStreamToken { RoomStreamToken(topological: depth, stream: streamOrdering) }
+
+  /// Returns this event in its redacted form, as `redaction` demands.
+  ///
+  /// - Throws: what ``Event/redacted()`` throws.
+  func redacted(by redaction: StoredEvent) throws -> StoredEvent {
+    StoredEvent(
+      event: try event.redacted(), streamOrdering: streamOrdering, instanceName: instanceName, isOutlier: isOutlier,
+      rejectedReason: rejectedReason, receivedTS: receivedTS, metadata: metadata, redactedBecause: redaction)
+  }
+
+  /// Estimates the memory held, in bytes, for cache budgets.
+  var weight: Int { event.json.raw.count * 3 + 768 + (redactedBecause?.weight ?? 0) }
+}

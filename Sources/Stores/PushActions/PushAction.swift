@@ -1,0 +1,50 @@
+import MatrixPrimitives
+
+/// Says what one user's push rules want done about one event.
+public struct PushAction: Sendable, Hashable {
+  /// Names the user.
+  public let userID: UserID
+  /// Holds the actions as in a push rule, tweaks included.
+  public let actions: [JSON]
+  /// Tells whether the event counts as a notification.
+  public let notify: Bool
+  /// Tells whether the event counts as a highlight.
+  public let highlight: Bool
+  /// Tells whether the event makes the room unread (MSC2654).
+  public let unread: Bool
+  /// Holds the root of the thread, or `main`.
+  public let threadID: String
+
+  /// Describes what is wanted.
+  public init(
+    userID: UserID, actions: [JSON], notify: Bool, highlight: Bool, unread: Bool, threadID: String = "main"
+  ) {
+    self.userID = userID
+    self.actions = actions
+    self.notify = notify
+    self.highlight = highlight
+    self.unread = unread
+    self.threadID = threadID
+  }
+
+  private static let plainNotification: [JSON] = [
+    "notify", .object(["set_tweak": "highlight", "value": .bool(false)]),
+  ]
+  private static let plainHighlight: [JSON] = [
+    "notify", .object(["set_tweak": "sound", "value": "default"]), .object(["set_tweak": "highlight"]),
+  ]
+
+  /// Returns the actions as the column holds them: JSON, or nothing for the two most common lists.
+  public var stored: String {
+    if actions == (highlight ? Self.plainHighlight : Self.plainNotification) { return "" }
+    return String(decoding: JSON.array(actions).encoded, as: UTF8.self)
+  }
+
+  /// Reads the column `actions` back.
+  ///
+  /// - Throws: `JSONError` when the text is neither empty nor JSON.
+  public static func actions(stored: String, isHighlight: Bool) throws -> [JSON] {
+    if stored.isEmpty { return isHighlight ? plainHighlight : plainNotification }
+    return try JSONValue.parse(stored).json.elements ?? []
+  }
+}

@@ -1,0 +1,83 @@
+import MatrixEvents
+import MatrixPrimitives
+import Postgres
+
+/// Writes what the push rules want done about events: `event_push_actions_staging` and `event_push_actions`.
+///
+/// A creator whose persister is another process stages the actions before it sends the event; the persister moves them. When
+/// creator and persister are one process, the actions go along with the event and the staging table is not touched.
+public final class PushActionStore: Sendable {
+  let database: PostgresClient
+
+  /// Makes the store.
+  public init(database: PostgresClient) { self.database = database }
+
+  /// Stages the actions for an event that another process will persist.
+  public func stage(_ eventID: EventID, _ actions: [PushAction], now: Int64) async throws {
+    guard !actions.isEmpty else { return }
+    _ = try await database.read(
+      """
+      INSERT INTO event_push_actions_staging
+        (event_id, user_id, actions, notif, highlight, unread, thread_id, inserted_ts)
+      SELECT \(eventID.rawValue), u, a, n, h, r, t, \(now)::bigint
+      FROM unnest(\(actions.map(\.userID.rawValue))::text[], \(actions.map(\.stored))::text[],
+        \(Self.flags(actions, \.notify))::smallint[], \(Self.flags(actions, \.highlight))::smallint[],
+        \(Self.flags(actions, \.unread))::smallint[], \(actions.map(\.threadID))::text[]) AS q(u, a, n, h, r, t)
+      """)
+  }
+
+  /// Drops staged actions of an event that will not be persisted after all.
+  public func unstage(_ eventID: EventID) async throws {
+    _ = try await database.read("DELETE FROM event_push_actions_staging WHERE event_id = \(eventID.rawValue)")
+  }
+
+  /// Writes the actions of events that are being persisted, within their transaction.
+  public func enqueue(_ actions: [(event: StoredEvent, actions: [PushAction])], in txn: Transaction) {
+    let rows = actions.flatMap { entry in entry.actions.map { (event: entry.event, action: $0) } }
+    guard !rows.isEmpty else { return }
+    let flat = rows.map(\.action)
+    txn.enqueue(
+      """
+      INSERT INTO event_push_actions
+        (room_id, event_id, user_id, actions, stream_ordering, topological_ordering, notif, highlight, unread, thread_id)
+      SELECT * FROM unnest(\(rows.map(\.event.roomID.rawValue))::text[], \(rows.map(\.event.eventID.rawValue))::text[],
+        \(flat.map(\.userID.rawValue))::text[], \(flat.map(\.stored))::text[],
+        \(rows.map(\.event.streamOrdering))::bigint[], \(rows.map(\.event.depth))::bigint[],
+        \(Self.flags(flat, \.notify))::smallint[], \(Self.flags(flat, \.highlight))::smallint[],
+        \(Self.flags(flat, \.unread))::smallint[], \(flat.map(\.threadID))::text[])
+      """)
+  }
+
+  /// Moves staged actions of events that are being persisted, and clears the staging table of `all`.
+  public func enqueueMove(_ events: [StoredEvent], clearing all: [EventID], in txn: Transaction) {
+    if !events.isEmpty {
+      txn.enqueue(
+        """
+        INSERT INTO event_push_actions
+          (room_id, event_id, user_id, actions, stream_ordering, topological_ordering, notif, highlight, unread, thread_id)
+        SELECT q.room_id, s.event_id, s.user_id, s.actions, q.stream, q.depth, s.notif, s.highlight, s.unread, s.thread_id
+        FROM unnest(\(events.map(\.roomID.rawValue))::text[], \(events.map(\.eventID.rawValue))::text[],
+          \(events.map(\.streamOrdering))::bigint[], \(events.map(\.depth))::bigint[]) AS q(room_id, event_id, stream, depth)
+        JOIN event_push_actions_staging AS s ON s.event_id = q.event_id
+        """)
+    }
+    if !all.isEmpty {
+      txn.enqueue(
+        "DELETE FROM event_push_actions_staging WHERE event_id = ANY(\(all.map(\.rawValue))::text[])")
+    }
+  }
+
+  /// Removes the actions of events that are being redacted.
+  public func enqueueRemoval(_ events: [EventID], roomID: RoomID, in txn: Transaction) {
+    guard !events.isEmpty else { return }
+    txn.enqueue(
+      """
+      DELETE FROM event_push_actions
+      WHERE room_id = \(roomID.rawValue) AND event_id = ANY(\(events.map(\.rawValue))::text[])
+      """)
+  }
+
+  private static func flags(_ actions: [PushAction], _ flag: KeyPath<PushAction, Bool>) -> [Int64] {
+    actions.map { $0[keyPath: flag] ? 1 : 0 }
+  }
+}

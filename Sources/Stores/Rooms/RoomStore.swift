@@ -1,0 +1,149 @@
+import MatrixEvents
+import MatrixPrimitives
+import Postgres
+import StorageEngine
+
+/// Holds a row of table `rooms`.
+public struct RoomInfo: Sendable {
+  /// Names the room.
+  public let roomID: RoomID
+  /// Holds the room's version.
+  public let version: RoomVersion
+  /// Holds the user who made the room, or whose join or invite made it known; nil when that is not recorded.
+  public let creator: UserID?
+  /// Tells whether the room is in the public list.
+  public let isPublic: Bool
+  /// Tells whether the chain cover of the room's auth events is complete.
+  public let hasAuthChainIndex: Bool
+}
+
+/// Names an event that a new one may follow.
+public struct PrevEvent: Sendable, Hashable {
+  /// Names the event.
+  public let eventID: EventID
+  /// Holds its depth.
+  public let depth: Int64
+}
+
+/// Reads and writes tables `rooms`, `event_forward_extremities`, `room_depth`, `room_retention` and `blocked_rooms`.
+public final class RoomStore: Sendable {
+  let database: PostgresClient
+  private let versions: Cache<RoomID, RoomVersion>
+  private let extremities: Cache<RoomID, Set<EventID>>
+  private let blocked: Cache<RoomID, Bool>
+
+  /// Makes the store.
+  public init(database: PostgresClient) {
+    self.database = database
+    versions = Cache(name: "get_room_version", capacity: 50_000)
+    extremities = Cache(name: "get_latest_event_ids_in_room", capacity: 20_000)
+    blocked = Cache(name: "is_room_blocked", capacity: 20_000)
+  }
+
+  func register(in registry: CacheRegistry) {
+    registry.register("get_latest_event_ids_in_room") { [extremities] in extremities.invalidate(firstOf: $0) }
+    registry.register("is_room_blocked") { [blocked] in blocked.invalidate(firstOf: $0) }
+    registry.register("dr_cache_fake") { [versions, extremities] keys in
+      versions.invalidate(firstOf: keys)
+      extremities.invalidate(firstOf: keys)
+    }
+  }
+
+  /// Reads a room's row; nil when there is none.
+  ///
+  /// - Throws: `MatrixError` 400 `M_UNSUPPORTED_ROOM_VERSION` for a version that this server does not know.
+  public func room(_ id: RoomID) async throws -> RoomInfo? {
+    let found = try await database.read(
+      """
+      SELECT COALESCE(room_version, '1'), creator, COALESCE(is_public, false), COALESCE(has_auth_chain_index, false)
+      FROM rooms WHERE room_id = \(id.rawValue)
+      """)
+    guard let row = found.first else { return nil }
+    let (name, creator, isPublic, hasIndex) = try row.decode(String.self, String?.self, Bool.self, Bool.self)
+    guard let version = RoomVersion.named(name) else { throw MatrixError.unsupportedRoomVersion() }
+    versions.insert(id, version)
+    return RoomInfo(
+      roomID: id, version: version, creator: creator.map { UserID(unchecked: $0) }, isPublic: isPublic,
+      hasAuthChainIndex: hasIndex)
+  }
+
+  /// Finds a room's version; nil when the room is not known.
+  public func version(of id: RoomID) async throws -> RoomVersion? {
+    if let known = versions.peek(id) { return known }
+    return try await room(id)?.version
+  }
+
+  /// Writes the row of a room that is being created here.
+  ///
+  /// - Throws: a unique violation when the room exists.
+  public func storeRoom(_ id: RoomID, creator: UserID, version: RoomVersion, isPublic: Bool) async throws {
+    _ = try await database.read(
+      """
+      INSERT INTO rooms (room_id, creator, is_public, room_version, has_auth_chain_index)
+      VALUES (\(id.rawValue), \(creator.rawValue), \(isPublic)::boolean, \(version.identifier), true)
+      """)
+    versions.insert(id, version)
+  }
+
+  /// Writes the row of a room that became known by an invite or a knock, unless there is one.
+  public func storeOutlierRoom(_ id: RoomID, version: RoomVersion) async throws {
+    _ = try await database.read(
+      """
+      INSERT INTO rooms (room_id, creator, is_public, room_version, has_auth_chain_index)
+      VALUES (\(id.rawValue), '', false, \(version.identifier), false) ON CONFLICT (room_id) DO NOTHING
+      """)
+  }
+
+  /// Puts a room into the public list or takes it out.
+  ///
+  /// - Returns: whether the room exists.
+  public func setPublic(_ id: RoomID, _ isPublic: Bool) async throws -> Bool {
+    let found = try await database.read(
+      "UPDATE rooms SET is_public = \(isPublic)::boolean WHERE room_id = \(id.rawValue) RETURNING 1::bigint")
+    return !found.isEmpty
+  }
+
+  /// Tells whether an administrator has blocked a room.
+  public func isBlocked(_ id: RoomID) async throws -> Bool {
+    try await blocked.value(id) { [database] in
+      !(try await database.read("SELECT 1::bigint FROM blocked_rooms WHERE room_id = \(id.rawValue)")).isEmpty
+    }
+  }
+
+  // MARK: the edges of a room's graph
+
+  /// Lists the events of a room that no other accepted event follows.
+  public func forwardExtremities(_ id: RoomID) async throws -> Set<EventID> {
+    try await extremities.value(id) { [database] in
+      let found = try await database.read(
+        "SELECT event_id FROM event_forward_extremities WHERE room_id = \(id.rawValue)")
+      return Set(try found.map { EventID(unchecked: try $0.get(0)) })
+    }
+  }
+
+  /// Lists the events that a new one should follow: up to ten extremities, deepest first.
+  public func prevEventsForNewEvent(_ id: RoomID) async throws -> [PrevEvent] {
+    let found = try await database.read(
+      """
+      SELECT e.event_id, e.depth FROM events AS e
+      JOIN event_forward_extremities AS f ON f.event_id = e.event_id
+      WHERE f.room_id = \(id.rawValue) ORDER BY e.depth DESC LIMIT 10
+      """)
+    return try found.map { row in
+      let (event, depth) = try row.decode(String.self, Int64.self)
+      return PrevEvent(eventID: EventID(unchecked: event), depth: depth)
+    }
+  }
+
+  /// Finds the least depth among a room's timeline events; nil when there are none.
+  public func minimumDepth(_ id: RoomID) async throws -> Int64? {
+    let found = try await database.read("SELECT min_depth FROM room_depth WHERE room_id = \(id.rawValue)")
+    return try found.first?.get(0, as: Int64?.self)
+  }
+
+  /// Remembers the extremities that were just committed.
+  public func prefillExtremities(_ id: RoomID, _ events: Set<EventID>) { extremities.insert(id, events) }
+
+  /// Drops what is remembered about a room's extremities, as when another process has written an event.
+  public func invalidateExtremities(_ id: RoomID) { extremities.invalidate(id) }
+}

@@ -1,0 +1,86 @@
+import MatrixEvents
+import MatrixPrimitives
+import Postgres
+
+/// Says which entries of a room's state are wanted.
+public struct StateFilter: Sendable, Hashable {
+  /// Lists the wanted state keys of a type; a nil value stands for all keys of that type.
+  public let types: [String: Set<String>?]
+  /// Tells whether types that are not listed are wanted as well.
+  public let includesOthers: Bool
+
+  /// Makes a filter.
+  public init(types: [String: Set<String>?], includesOthers: Bool = false) {
+    self.types = types
+    self.includesOthers = includesOthers
+  }
+
+  /// Wants everything.
+  public static let all = StateFilter(types: [:], includesOthers: true)
+  /// Wants nothing.
+  public static let none = StateFilter(types: [:])
+  /// Wants everything but memberships.
+  public static let nonMembers = StateFilter(types: ["m.room.member": .some([])], includesOthers: true)
+  /// Wants all memberships and nothing else.
+  public static let members = StateFilter(types: ["m.room.member": nil])
+
+  /// Wants the given entries.
+  public static func keys(_ keys: some Sequence<StateKey>) -> StateFilter {
+    var types: [String: Set<String>?] = [:]
+    for key in keys {
+      var wanted = types[key.type].flatMap { $0 } ?? []
+      wanted.insert(key.stateKey)
+      types[key.type] = .some(wanted)
+    }
+    return StateFilter(types: types)
+  }
+
+  /// Wants everything but memberships, and the memberships of the given users.
+  public static func lazyMembers(_ users: some Sequence<UserID>) -> StateFilter {
+    StateFilter(types: ["m.room.member": .some(Set(users.map(\.rawValue)))], includesOthers: true)
+  }
+
+  /// Tells whether everything is wanted.
+  public var isAll: Bool { includesOthers && types.values.allSatisfy { $0 == nil } }
+
+  /// Tells whether an entry is wanted.
+  public func includes(_ key: StateKey) -> Bool {
+    guard let keys = types[key.type] else { return includesOthers }
+    return keys?.contains(key.stateKey) ?? true
+  }
+
+  /// Lists the wanted entries when they are finite; nil when whole types are wanted.
+  public var exactKeys: [StateKey]? {
+    guard !includesOthers else { return nil }
+    var keys: [StateKey] = []
+    for (type, wanted) in types {
+      guard let wanted else { return nil }
+      for key in wanted { keys.append(StateKey(type, key)) }
+    }
+    return keys
+  }
+
+  /// Compiles the filter for rows with columns `type` and `state_key`; begins with `AND` when it is not empty.
+  var condition: SQL {
+    if isAll { return "" }
+    var exactTypes: [String] = []
+    var exactKeys: [String] = []
+    var wholeTypes: [String] = []
+    for (type, keys) in types.sorted(by: { $0.key < $1.key }) {
+      guard let keys else {
+        wholeTypes.append(type)
+        continue
+      }
+      for key in keys.sorted() {
+        exactTypes.append(type)
+        exactKeys.append(key)
+      }
+    }
+    let listed: SQL = """
+      (type = ANY(\(wholeTypes)::text[]) OR
+        (type, state_key) IN (SELECT * FROM unnest(\(exactTypes)::text[], \(exactKeys)::text[])))
+      """
+    guard includesOthers else { return "AND \(listed)" }
+    return "AND (\(listed) OR type <> ALL(\(types.keys.sorted())::text[]))"
+  }
+}

@@ -1,0 +1,89 @@
+import Logging
+import MatrixEvents
+import MatrixPrimitives
+import Postgres
+import Replication
+import ServerConfig
+import StorageEngine
+
+/// Holds one of every store; one exists per process.
+///
+/// Start: `Schema.prepare`, ``load()``, ``registerStreams()``, then `hub.run()`.
+public final class Storage: Sendable {
+  /// Holds the connections.
+  public let database: PostgresClient
+  /// Holds the settings.
+  public let config: HomeserverConfig
+  /// Tells the time.
+  public let clock: ServerClock
+  /// Receives what administrators should know.
+  public let logger: Logger
+  /// Connects to the streams.
+  public let hub: StreamHub
+  /// Numbers the rows of every stream.
+  public let ids: StreamIDs
+  /// Knows which caches of this process hold the results of which function.
+  public let caches: CacheRegistry
+  /// Tells all processes what a write makes stale.
+  public let invalidator: CacheInvalidator
+  /// Translates between writers and their numbers in tokens.
+  public let instances: InstanceMapStore
+
+  /// Reads events.
+  public let events: EventStore
+  /// Reads and writes state groups and current state.
+  public let state: StateStore
+  /// Walks the graph of auth events.
+  public let authChains: AuthChainStore
+  /// Reads and writes rooms and the edges of their graphs.
+  public let rooms: RoomStore
+  /// Reads who is in which room.
+  public let memberships: MembershipStore
+  /// Writes what push rules want done about events.
+  public let pushActions: PushActionStore
+
+  /// Makes the stores; nothing is read yet.
+  public init(
+    database: PostgresClient, config: HomeserverConfig, hub: StreamHub, clock: ServerClock, logger: Logger
+  ) {
+    self.database = database
+    self.config = config
+    self.clock = clock
+    self.logger = logger
+    self.hub = hub
+    ids = StreamIDs(database: database, instanceName: hub.instanceName) { Self.writers(of: $0, in: config) }
+    caches = CacheRegistry()
+    invalidator = CacheInvalidator(database: database, ids: ids.caches, registry: caches, hub: hub, clock: clock)
+    instances = InstanceMapStore(database: database)
+    events = EventStore(database: database, ids: ids, logger: logger)
+    state = StateStore(database: database)
+    authChains = AuthChainStore(database: database)
+    rooms = RoomStore(database: database)
+    memberships = MembershipStore(database: database, serverName: config.serverName)
+    pushActions = PushActionStore(database: database)
+  }
+
+  /// Lists the processes that write a stream.
+  public static func writers(of stream: StreamName, in config: HomeserverConfig) -> [String] {
+    stream == .quarantinedMedia
+      ? config.streamWriters["quarantined_media_changes"] : config.streamWriters[stream.rawValue]
+  }
+
+  /// Reads the positions of all streams; once, at start.
+  public func load() async throws {
+    try await ids.load()
+    events.startChangeCaches()
+  }
+
+  /// Registers the source of every stream that is kept in tables, and the handlers that keep the stores' caches right.
+  ///
+  /// Call it before the hub runs and before anybody else subscribes: handlers are called in the order of registration.
+  public func registerStreams() {
+    hub.register(EventsSource(ids: ids.events, database: database))
+    hub.register(BackfillSource(ids: ids.backfill, database: database))
+    for source in TableStreamSource.all(ids: ids, database: database, instanceName: hub.instanceName) {
+      hub.register(source)
+    }
+    CacheFollower(storage: self).register()
+  }
+}

@@ -1,0 +1,57 @@
+import MatrixPrimitives
+import Postgres
+import Replication
+import StorageEngine
+
+/// Serves a stream whose rows stand in tables: positions from the id generator, missed rows by one query.
+struct TableStreamSource: StreamSource {
+  /// Reads at most `limit` rows with `from < token <= to`, ordered by token.
+  typealias Fetch =
+    @Sendable (
+      _ database: PostgresClient, _ instance: String, _ from: Int64, _ to: Int64, _ limit: Int
+    ) async throws -> [StreamPage.Row]
+
+  let stream: StreamName
+  let ids: StreamIDGenerator
+  let database: PostgresClient
+  let instanceName: String
+  let fetch: Fetch
+
+  func currentToken(of instance: String) -> Int64 { ids.position(of: instance) }
+
+  func advance(_ instance: String, to token: Int64) { ids.advance(instance, to: token) }
+
+  func updates(of instance: String, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
+    guard from < to else { return StreamUpdates(rows: [], upTo: to, limited: false) }
+    return try await StreamPage.read(to: to, limit: limit) { size in
+      try await fetch(database, instance, from, to, size)
+    }
+  }
+
+  var minimalLocalToken: Int64? { ids.minimalLocalToken }
+}
+
+extension TableStreamSource {
+  /// Makes the sources of all streams that are served from tables, but for `events` and `backfill`.
+  static func all(ids: StreamIDs, database: PostgresClient, instanceName: String) -> [TableStreamSource] {
+    func source(_ stream: StreamName, _ generator: StreamIDGenerator, _ fetch: @escaping Fetch) -> TableStreamSource {
+      TableStreamSource(
+        stream: stream, ids: generator, database: database, instanceName: instanceName, fetch: fetch)
+    }
+    return [
+      source(.receipts, ids.receipts, TableStreamQueries.receipts),
+      source(.accountData, ids.accountData, TableStreamQueries.accountData),
+      source(.pushRules, ids.pushRules, TableStreamQueries.pushRules),
+      source(.pushers, ids.pushers, TableStreamQueries.pushers),
+      source(.caches, ids.caches, TableStreamQueries.caches),
+      source(.deviceLists, ids.deviceLists, TableStreamQueries.deviceLists),
+      source(.toDevice, ids.toDevice, TableStreamQueries.toDevice),
+      source(.threadSubscriptions, ids.threadSubscriptions, TableStreamQueries.threadSubscriptions),
+      source(.stickyEvents, ids.stickyEvents, TableStreamQueries.stickyEvents),
+      source(.unPartialStatedRoom, ids.unPartialStatedRooms, TableStreamQueries.unPartialStatedRooms),
+      source(.unPartialStatedEvent, ids.unPartialStatedEvents, TableStreamQueries.unPartialStatedEvents),
+      source(.quarantinedMedia, ids.quarantinedMedia, TableStreamQueries.quarantinedMedia),
+      source(.profileUpdates, ids.profileUpdates, TableStreamQueries.profileUpdates),
+    ]
+  }
+}
