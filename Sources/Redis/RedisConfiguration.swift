@@ -1,0 +1,46 @@
+import NIOCore
+import NIOSSL
+
+/// Says where Redis is and how to log in.
+public struct RedisConfiguration: Sendable {
+  /// Says how Redis is reached.
+  public enum Endpoint: Sendable, Hashable {
+    /// Reached over TCP.
+    case tcp(host: String, port: Int)
+    /// Reached over a unix socket.
+    case unix(path: String)
+  }
+
+  /// Says how Redis is reached.
+  public var endpoint: Endpoint
+  /// Names the user of Redis' access control lists; needs a password.
+  public var username: String?
+  /// Holds the password.
+  public var password: String?
+  /// Selects the database for commands; publishing and subscribing ignore it.
+  public var database: Int
+  /// Holds the TLS settings; nil connects in the clear.
+  public var tls: TLSConfiguration?
+  /// Limits how long a connection may take to open.
+  public var connectTimeout: TimeAmount = .seconds(10)
+  /// Says how often a PING is sent; a connection that stays silent until the next one is closed.
+  public var pingInterval: TimeAmount = .seconds(30)
+
+  /// Describes a Redis server.
+  /// - Parameters:
+  ///   - endpoint: how Redis is reached.
+  ///   - username: user of the access control lists.
+  ///   - password: the password.
+  ///   - database: number of the database, 0 or more.
+  ///   - tls: TLS settings; nil connects in the clear.
+  public init(
+    endpoint: Endpoint, username: String? = nil, password: String? = nil, database: Int = 0,
+    tls: TLSConfiguration? = nil
+  ) {
+    self.endpoint = endpoint
+    self.username = username
+    self.password = password
+    self.database = database
+    self.tls = tls
+  }
+}

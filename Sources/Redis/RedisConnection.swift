@@ -1,0 +1,117 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// Holds an open and authenticated connection.
+struct RedisConnection: Sendable {
+  let channel: any Channel
+  let handler: NIOLoopBound<RedisConnectionHandler>
+
+  /// Opens a connection and logs in.
+  /// - Parameters:
+  ///   - configuration: where Redis is.
+  ///   - eventLoop: loop for the connection.
+  ///   - selectsDatabase: whether SELECT is sent.
+  static func open(
+    _ configuration: RedisConfiguration, on eventLoop: any EventLoop, selectsDatabase: Bool
+  ) async throws -> RedisConnection {
+    let tls = try configuration.tls.map { try NIOSSLContext(configuration: $0) }
+    let bootstrap = ClientBootstrap(group: eventLoop)
+      .connectTimeout(configuration.connectTimeout)
+      .channelOption(.socketOption(.so_keepalive), value: 1)
+      .channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          if let tls {
+            let handler = try NIOSSLClientHandler(context: tls, serverHostname: configuration.serverName)
+            try channel.pipeline.syncOperations.addHandler(handler)
+          }
+          let handler = try RedisConnectionHandler(pingInterval: configuration.pingInterval)
+          try channel.pipeline.syncOperations.addHandler(handler)
+        }
+      }
+    let channel =
+      switch configuration.endpoint {
+      case .tcp(let host, let port): try await bootstrap.connect(host: host, port: port).get()
+      case .unix(let path): try await bootstrap.connect(unixDomainSocketPath: path).get()
+      }
+    do {
+      let handler = try await channel.eventLoop.submit {
+        NIOLoopBound(
+          try channel.pipeline.syncOperations.handler(type: RedisConnectionHandler.self),
+          eventLoop: channel.eventLoop)
+      }.get()
+      let connection = RedisConnection(channel: channel, handler: handler)
+      try await connection.logIn(configuration, selectsDatabase: selectsDatabase)
+      return connection
+    } catch {
+      try? await channel.close()  // Only fails when it is closed already.
+      throw error
+    }
+  }
+
+  private func logIn(_ configuration: RedisConfiguration, selectsDatabase: Bool) async throws {
+    if let password = configuration.password {
+      try await expectOK(["AUTH"] + (configuration.username.map { [$0] } ?? []) + [password])
+    }
+    if selectsDatabase, configuration.database != 0 { try await expectOK(["SELECT", "\(configuration.database)"]) }
+    // Proves that commands are accepted: without a password AUTH is not tried, and a loading server refuses it.
+    guard case .status = try await command(["PING"]) else {
+      throw RedisError(.serverError, "PING was refused")
+    }
+  }
+
+  private func expectOK(_ arguments: [String]) async throws {
+    if case .error(let message) = try await command(arguments) { throw RedisError(.serverError, message) }
+  }
+
+  /// Sends a command and waits for its reply.
+  func command(_ arguments: [String]) async throws -> RedisReply {
+    let promise = channel.eventLoop.makePromise(of: RedisReply.self)
+    channel.eventLoop.execute {
+      guard channel.isActive else { return promise.fail(RedisError(.notConnected, "the connection was closed")) }
+      var buffer = channel.allocator.buffer(capacity: 64)
+      do {
+        try RedisCommandEncoder.append(arguments.map { Array($0.utf8) }, to: &buffer)
+      } catch {
+        return promise.fail(error)
+      }
+      handler.value.await([.promise(promise)])
+      channel.writeAndFlush(buffer, promise: nil)
+    }
+    return try await promise.futureResult.get()
+  }
+
+  /// Waits until the connection is closed, and closes it when the task is cancelled.
+  /// - Returns: why it was closed.
+  func waitUntilClosed() async -> any Error {
+    await withTaskCancellationHandler {
+      try? await channel.closeFuture.get()  // The reason is kept by the handler.
+    } onCancel: {
+      channel.close(promise: nil)
+    }
+    let failure = try? await channel.eventLoop.submit { handler.value.failure }.get()
+    return (failure ?? nil) ?? RedisError(.notConnected, "the connection was closed")
+  }
+}
+
+extension RedisConfiguration {
+  /// Names the server for TLS; an address is checked against the certificate without a name.
+  fileprivate var serverName: String? {
+    guard case .tcp(let host, _) = endpoint, (try? SocketAddress(ipAddress: host, port: 0)) == nil else { return nil }
+    return host
+  }
+}
+
+/// Grows the wait between attempts to connect.
+struct RedisBackoff {
+  private var next: Duration = .milliseconds(50)
+
+  /// Waits, longer with each attempt up to 5 s; returns at once when the task is cancelled.
+  mutating func pause() async {
+    try? await Task.sleep(for: next)  // Cancellation ends the wait; the caller looks for it.
+    next = min(next * 2, .seconds(5))
+  }
+
+  /// Starts with short waits again, after a connection that lasted.
+  mutating func reset() { next = .milliseconds(50) }
+}

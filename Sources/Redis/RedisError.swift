@@ -1,0 +1,33 @@
+/// Reports what went wrong with a Redis connection.
+public struct RedisError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// Names the kinds of failure.
+  public enum Code: String, Sendable {
+    /// There is no connection, or it was lost before the reply came.
+    case notConnected
+    /// The server sent what is not RESP2, or more than is accepted.
+    case protocolViolation
+    /// The server answered with an error.
+    case serverError
+    /// The server stayed silent.
+    case unresponsive
+    /// More commands wait for replies than are allowed.
+    case overloaded
+  }
+
+  /// Tells the kind of failure.
+  public let code: Code
+  /// Describes the failure for the log.
+  public let message: String
+
+  /// Makes an error.
+  /// - Parameters:
+  ///   - code: kind of failure.
+  ///   - message: one line for the log.
+  public init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  /// Renders `code: message`.
+  public var description: String { "\(code.rawValue): \(message)" }
+}
