@@ -165,10 +165,12 @@ let package = Package(
     tests("MatrixPrimitivesTests", ["MatrixPrimitives"]),
     tests("MatrixEventsTests", ["MatrixEvents", "MatrixPrimitives", crypto]),
     tests("PostgresTests", ["Postgres", "TestSupport", logging]),
-    tests("RedisTests", ["Redis", "TestSupport", logging]),
+    tests("RedisTests", ["Redis", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
     tests("YAMLTests", ["YAML"]),
     tests("ServerConfigTests", ["ServerConfig", "MatrixPrimitives"]),
-    tests("ReplicationTests", ["Replication", "MatrixPrimitives", "ServerConfig", "TestSupport", logging]),
+    tests(
+      "ReplicationTests",
+      ["Replication", "Redis", "MatrixPrimitives", "TestSupport", nioCore, nioPosix, nioHTTP1, logging]),
     tests("StorageEngineTests", ["StorageEngine", "Postgres", "TestSupport", logging]),
     tests(
       "RoomServicesTests",

@@ -28,7 +28,7 @@ final class RedisReplyReader {
   }
 
   /// Appends bytes from the server.
-  func feed(_ bytes: UnsafeRawBufferPointer) throws(RedisError) {
+  func feed(_ bytes: UnsafeRawBufferPointer) throws {
     guard let base = bytes.baseAddress, bytes.count > 0 else { return }
     guard reader.pointee.len - reader.pointee.pos + bytes.count <= Self.byteLimit else {
       throw RedisError(.protocolViolation, "a reply is too large")
@@ -39,7 +39,7 @@ final class RedisReplyReader {
   }
 
   /// Returns the next complete reply, or nil when more bytes are needed.
-  func next() throws(RedisError) -> RedisReply? {
+  func next() throws -> RedisReply? {
     var object: UnsafeMutableRawPointer?
     guard redisReaderGetReply(reader, &object) == REDIS_OK else { throw failure }
     guard let object else { return nil }

@@ -30,29 +30,35 @@ public final class ReplicationClient: Sendable {
   ///   - instances: where other processes are reached, the main process under `master`.
   ///   - secret: `worker_replication_secret`.
   ///   - positions: gives own positions and waits for others.
-  ///   - http: client whose life the caller rules; the shared one by default.
   ///   - logger: receives failed attempts.
   public convenience init(
     instanceName: String, instances: [String: ReplicationAddress], secret: String?,
-    positions: ReplicationPositions, http: HTTPClient = .shared, logger: Logger
+    positions: ReplicationPositions, logger: Logger
   ) {
     self.init(
-      instanceName: instanceName, instances: instances, secret: secret, positions: positions, http: http,
+      instanceName: instanceName, instances: instances, secret: secret, positions: positions,
       retry: RetryPolicy(), logger: logger)
   }
 
   init(
     instanceName: String, instances: [String: ReplicationAddress], secret: String?,
-    positions: ReplicationPositions, http: HTTPClient, retry: RetryPolicy, logger: Logger
+    positions: ReplicationPositions, retry: RetryPolicy, logger: Logger
   ) {
     self.instanceName = instanceName
     self.instances = instances
     self.secret = secret
     self.positions = positions
-    self.http = http
     self.retry = retry
     self.logger = logger
+    var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+    // The attempts here follow the cluster's own rule; the pool must not add its own, nor hold many calls back.
+    configuration.connectionPool.retryConnectionEstablishment = false
+    configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+    configuration.connectionPool.idleTimeout = .seconds(30)
+    http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
   }
+
+  deinit { http.shutdown { _ in } }
 
   /// Calls an endpoint with a JSON object as body.
   /// - Parameters:
@@ -141,6 +147,8 @@ extension ReplicationClient {
     case answer(status: Int, body: [UInt8])
     case timeout
     case connectError(any Error)
+    /// The process closed a connection that was kept open, or died.
+    case closed(any Error)
   }
 
   /// Repeats the request under the same transaction id until there is an answer: for ever after timeouts, a few times
@@ -151,7 +159,9 @@ extension ReplicationClient {
     guard instance != instanceName, let address = instances[instance] else {
       throw ReplicationError(.unknownInstance, "\(instance) is not another process in instance_map")
     }
+    // A connection that was kept open may turn out to be closed: the first time is no reason to wait.
     var connectDelays = retry.afterConnectError[...]
+    var isFirstClosing = true
     while true {
       switch try await attempt(method, address.url(path: path), body) {
       case .answer(let status, let bytes):
@@ -159,7 +169,8 @@ extension ReplicationClient {
       case .timeout:
         logger.warning("replication call timed out", metadata: ["instance": "\(instance)"])
         try await Task.sleep(for: retry.afterTimeout)
-      case .connectError(let error):
+      case .closed where isFirstClosing: isFirstClosing = false
+      case .connectError(let error), .closed(let error):
         logger.warning(
           "process cannot be reached", metadata: ["instance": "\(instance)", "error": "\(error)"])
         guard let delay = connectDelays.popFirst() else {
@@ -188,6 +199,8 @@ extension ReplicationClient {
       throw CancellationError()
     } catch let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout {
       return .timeout
+    } catch let error as HTTPClientError where error == .remoteConnectionClosed {
+      return .closed(error)
     } catch {
       return .connectError(error)
     }

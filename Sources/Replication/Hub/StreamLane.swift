@@ -123,7 +123,10 @@ final class StreamLane: Sendable {
   }
 
   private func nextStep(_ state: inout State) -> Step {
-    if let item = state.queue.popFirst() { return .handle(item) }
+    // Whoever waits for the end of the queue also waits for what did not fit into it.
+    let isAtGap =
+      if case .barrier = state.queue.first { state.ownGap != nil || state.isDroppingRemote } else { false }
+    if !isAtGap, let item = state.queue.popFirst() { return .handle(item) }
     if let gap = state.ownGap {
       state.ownGap = nil
       return .fillOwnGap(from: gap.from, to: gap.to)
