@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Two people chat with matrix-nio against a running server.
 
-usage: chat.py BASE_URL
+usage: chat.py BASE_URL [SUFFIX]
+
+The two are alice and bob with SUFFIX, or with a random one.
 
 Each check prints a line; the last line is `N passed, M failed`. The exit status is 1 when a check failed.
 """
@@ -78,8 +80,7 @@ class Person:
         return [e.body for e in self.events if isinstance(e, RoomMessageText)]
 
 
-async def chat(base_url, checks):
-    suffix = secrets.token_hex(4)
+async def chat(base_url, suffix, checks):
     alice, bob = Person(base_url, f"alice{suffix}"), Person(base_url, f"bob{suffix}")
     try:
         room = await meet(alice, bob, suffix, checks)
@@ -207,7 +208,8 @@ async def accounts(alice, bob, base_url, suffix, checks):
 
 def main():
     checks = Checks()
-    asyncio.run(chat(sys.argv[1], checks))
+    suffix = sys.argv[2] if len(sys.argv) > 2 else secrets.token_hex(4)
+    asyncio.run(chat(sys.argv[1], suffix, checks))
     print(f"{checks.passed} passed, {checks.failed} failed")
     return 1 if checks.failed else 0
 

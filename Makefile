@@ -1,0 +1,41 @@
+# The same targets locally and in CI. `make cluster` and `make test` do everything on a fresh Debian 12 with a Swift toolchain.
+
+SWIFT_FLAGS := --explicit-target-dependency-import-check error
+CLUSTER := Deploy/cluster/cluster
+SOURCES := Package.swift Sources Tests
+
+.PHONY: deps build release run cluster cluster-status cluster-down test lint format clean
+
+deps:
+	Deploy/install-dependencies
+
+build: deps
+	swift build $(SWIFT_FLAGS)
+
+release: deps
+	swift build -c release $(SWIFT_FLAGS)
+
+# The whole server as one process, on a private PostgreSQL, without Redis and nginx.
+run: release
+	$(CLUSTER) --base var/single --mode monolith up
+
+cluster: release
+	$(CLUSTER) --base var/cluster --mode cluster up
+
+cluster-status:
+	@for base in var/single var/cluster; do [ ! -f $$base/cluster.json ] || $(CLUSTER) --base $$base status; done
+
+cluster-down:
+	@for base in var/single var/cluster; do [ ! -f $$base/cluster.json ] || $(CLUSTER) --base $$base down; done
+
+test: deps
+	Tests/run
+
+lint:
+	Deploy/lint/lint
+
+format:
+	swift format --in-place --parallel --recursive $(SOURCES)
+
+clean: cluster-down
+	rm -rf .build var
