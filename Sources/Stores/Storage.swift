@@ -39,6 +39,14 @@ public final class Storage: Sendable {
   public let rooms: RoomStore
   /// Reads who is in which room.
   public let memberships: MembershipStore
+  /// Reads and writes room aliases.
+  public let directory: DirectoryStore
+  /// Reads the list of published rooms.
+  public let publicRooms: PublicRoomStore
+  /// Reads how events relate.
+  public let relations: RelationStore
+  /// Walks the history of rooms.
+  public let timeline: TimelineStore
   /// Writes what push rules want done about events.
   public let pushActions: PushActionStore
 
@@ -60,6 +68,10 @@ public final class Storage: Sendable {
     authChains = AuthChainStore(database: database)
     rooms = RoomStore(database: database)
     memberships = MembershipStore(database: database, serverName: config.serverName)
+    directory = DirectoryStore(database: database, invalidator: invalidator)
+    publicRooms = PublicRoomStore(database: database)
+    relations = RelationStore(database: database)
+    timeline = TimelineStore(database: database, events: events)
     pushActions = PushActionStore(database: database)
   }
 

@@ -1,0 +1,91 @@
+import MatrixEvents
+import MatrixPrimitives
+import Postgres
+
+/// Reads and writes the tables `room_aliases` and `room_alias_servers`.
+public final class DirectoryStore: Sendable {
+  /// Tells where an alias leads.
+  public struct Association: Sendable {
+    /// Holds the room that the alias names.
+    public let roomID: RoomID
+    /// Holds the servers through which the room may be joined, in no particular order.
+    public let servers: [String]
+    /// Holds the user who made the alias; nil when it is not known.
+    public let creator: String?
+  }
+
+  private let database: PostgresClient
+  private let invalidator: CacheInvalidator
+
+  /// Makes the store.
+  public init(database: PostgresClient, invalidator: CacheInvalidator) {
+    self.database = database
+    self.invalidator = invalidator
+  }
+
+  /// Reads where a local alias leads, in one statement; nil when it is not taken.
+  public func association(_ alias: RoomAlias) async throws -> Association? {
+    let rows = try await database.read(
+      """
+      SELECT a.room_id, a.creator,
+        ARRAY(SELECT s.server FROM room_alias_servers AS s WHERE s.room_alias = a.room_alias)
+      FROM room_aliases AS a WHERE a.room_alias = \(alias.rawValue)
+      """)
+    guard let row = rows.first else { return nil }
+    let (roomID, creator, servers) = try row.decode(String.self, String?.self, [String].self)
+    return Association(roomID: RoomID(unchecked: roomID), servers: servers, creator: creator)
+  }
+
+  /// Lists the local aliases of a room, sorted.
+  public func aliases(of roomID: RoomID) async throws -> [String] {
+    let rows = try await database.read(
+      "SELECT room_alias FROM room_aliases WHERE room_id = \(roomID.rawValue) ORDER BY room_alias")
+    return try rows.map { try $0.get(0, as: String.self) }
+  }
+
+  /// Takes an alias for a room.
+  ///
+  /// - Throws: `MatrixError` 409 `M_UNKNOWN`, as Synapse answers, when the alias is taken already.
+  public func create(_ alias: RoomAlias, roomID: RoomID, servers: [String], creator: UserID) async throws {
+    do {
+      try await invalidator.withInvalidations(
+        "create_room_alias_association", isolation: .readCommitted, [Self.invalidation(roomID.rawValue)]
+      ) { txn in
+        txn.enqueue(
+          """
+          INSERT INTO room_aliases (room_alias, room_id, creator)
+          VALUES (\(alias.rawValue), \(roomID.rawValue), \(creator.rawValue))
+          """)
+        txn.enqueue(
+          """
+          INSERT INTO room_alias_servers (room_alias, server)
+          SELECT \(alias.rawValue), s FROM unnest(\(servers)::text[]) AS s
+          """)
+      }
+    } catch let error as PostgresError where error.isUniqueViolation {
+      throw MatrixError.custom(
+        status: 409, errcode: "M_UNKNOWN", message: "Room alias \(alias.rawValue) already exists", extras: [:])
+    }
+  }
+
+  private static func invalidation(_ roomID: String) -> CacheInvalidation {
+    CacheInvalidation("get_aliases_for_room", [roomID])
+  }
+
+  /// Gives an alias up.
+  ///
+  /// - Returns: the room that it named, or nil when it was not taken.
+  public func delete(_ alias: RoomAlias) async throws -> RoomID? {
+    let invalidator = invalidator
+    return try await database.transaction("delete_room_alias", isolation: .readCommitted) { txn -> RoomID? in
+      let results = try txn.pipeline([
+        "DELETE FROM room_alias_servers WHERE room_alias = \(alias.rawValue)",
+        "DELETE FROM room_aliases WHERE room_alias = \(alias.rawValue) RETURNING room_id",
+      ])
+      guard let row = results.last?.first else { return nil }
+      let roomID = try row.get(0, as: String.self)
+      try invalidator.enqueue([Self.invalidation(roomID)], in: txn)
+      return RoomID(unchecked: roomID)
+    }
+  }
+}

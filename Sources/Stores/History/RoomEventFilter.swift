@@ -1,0 +1,138 @@
+import MatrixPrimitives
+import Postgres
+
+/// Holds a room event filter of the client-server API, compiled for SQL and for events in memory.
+///
+/// Types may contain `*`; the lists of things not wanted win over the lists of things wanted.
+public struct RoomEventFilter: Sendable, Equatable {
+  public var types: [String]?
+  public var notTypes: [String] = []
+  public var senders: [String]?
+  public var notSenders: [String] = []
+  public var rooms: [String]?
+  public var notRooms: [String] = []
+  /// Holds whether events must (true) or must not (false) have a `url` in their content; nil when it does not matter.
+  public var containsURL: Bool?
+  public var lazyLoadMembers = false
+  public var includeRedundantMembers = false
+  /// Holds relation types of which one must point at a wanted event; nil when it does not matter.
+  public var relatedByRelationTypes: [String]?
+  /// Holds senders of whom one must have related to a wanted event; nil when it does not matter.
+  public var relatedBySenders: [String]?
+  /// Holds the number of events asked for, if the filter names one.
+  public var limit: Int64?
+  /// Tells whether events are wanted in the format of federation.
+  public var wantsFederationFormat = false
+
+  /// Makes the filter that lets everything pass.
+  public init() {}
+
+  /// Reads a filter object.
+  ///
+  /// - Throws: `MatrixError` 400 `M_BAD_JSON` when a member has the wrong type.
+  public init(_ value: JSONValue) throws(MatrixError) {
+    guard value.kind == .object else { throw MatrixError.badJSON("filter is not an object") }
+    types = try Self.strings(value, "types")
+    notTypes = try Self.strings(value, "not_types") ?? []
+    senders = try Self.strings(value, "senders")
+    notSenders = try Self.strings(value, "not_senders") ?? []
+    rooms = try Self.strings(value, "rooms")
+    notRooms = try Self.strings(value, "not_rooms") ?? []
+    containsURL = try value.optionalBool("contains_url")
+    lazyLoadMembers = try value.optionalBool("lazy_load_members") ?? false
+    includeRedundantMembers = try value.optionalBool("include_redundant_members") ?? false
+    relatedByRelationTypes = try Self.strings(value, "related_by_rel_types")
+    relatedBySenders = try Self.strings(value, "related_by_senders")
+    limit = try value.optionalInteger("limit")
+    wantsFederationFormat = value["event_format"]?.string == "federation"
+  }
+
+  private static func strings(_ value: JSONValue, _ key: String) throws(MatrixError) -> [String]? {
+    guard let member = value[key], !member.isNull else { return nil }
+    guard let elements = member.elements else { throw MatrixError.badJSON("\(key) is not a list") }
+    var result: [String] = []
+    for element in elements {
+      guard let text = element.string else { throw MatrixError.badJSON("\(key) contains something other than strings") }
+      result.append(text)
+    }
+    return result
+  }
+
+  /// Tells whether no event of the room can pass.
+  public func excludes(room: String) -> Bool {
+    notRooms.contains(room) || (rooms.map { !$0.contains(room) } ?? false)
+  }
+
+  /// Builds the conditions on table `events` (under the alias `e`), each beginning with ` AND `; empty when all pass.
+  public var condition: SQL {
+    var sql: SQL = ""
+    if let types { sql = "\(sql) AND (\(Self.anyType(types)))" }
+    if !notTypes.isEmpty { sql = "\(sql) AND NOT (\(Self.anyType(notTypes)))" }
+    if let senders { sql = "\(sql) AND e.sender = ANY(\(senders)::text[])" }
+    if !notSenders.isEmpty { sql = "\(sql) AND NOT (e.sender = ANY(\(notSenders)::text[]))" }
+    if let containsURL { sql = "\(sql) AND coalesce(e.contains_url, false) = \(containsURL)" }
+    if relatedByRelationTypes != nil || relatedBySenders != nil { sql = "\(sql)\(relatedCondition)" }
+    return sql
+  }
+
+  private static func anyType(_ types: [String]) -> SQL {
+    let exact = types.filter { !$0.contains("*") }
+    let patterns = types.filter { $0.contains("*") }.map(likePattern)
+    return "e.type = ANY(\(exact)::text[]) OR e.type LIKE ANY(\(patterns)::text[])"
+  }
+
+  private static func likePattern(_ type: String) -> String {
+    var pattern = ""
+    for character in type {
+      switch character {
+      case "*": pattern.append("%")
+      case "%", "_", "\\":
+        pattern.append("\\")
+        pattern.append(character)
+      default: pattern.append(character)
+      }
+    }
+    return pattern
+  }
+
+  private var relatedCondition: SQL {
+    var sql: SQL = " AND EXISTS (SELECT 1 FROM event_relations AS er"
+    if relatedBySenders != nil { sql = "\(sql) JOIN events AS re ON re.event_id = er.event_id" }
+    sql = "\(sql) WHERE er.relates_to_id = e.event_id"
+    if let relatedByRelationTypes { sql = "\(sql) AND er.relation_type = ANY(\(relatedByRelationTypes)::text[])" }
+    if let relatedBySenders { sql = "\(sql) AND re.sender = ANY(\(relatedBySenders)::text[])" }
+    return "\(sql))"
+  }
+
+  /// Tells whether an event of this type and sender passes the lists (not the conditions on URLs and relations).
+  public func allows(type: String, sender: String) -> Bool {
+    if notSenders.contains(sender) || notTypes.contains(where: { Self.matches(type, $0) }) { return false }
+    if let senders, !senders.contains(sender) { return false }
+    if let types, !types.contains(where: { Self.matches(type, $0) }) { return false }
+    return true
+  }
+
+  /// Matches a type against a pattern in which `*` stands for any run of characters.
+  static func matches(_ type: String, _ pattern: String) -> Bool {
+    guard pattern.contains("*") else { return type == pattern }
+    let parts = pattern.split(separator: "*", omittingEmptySubsequences: false)
+    guard let first = parts.first, let last = parts.last, type.hasPrefix(first),
+      type.utf8.count >= first.utf8.count + last.utf8.count, type.hasSuffix(last)
+    else { return false }
+    var rest = type.utf8.dropFirst(first.utf8.count).dropLast(last.utf8.count)
+    for part in parts.dropFirst().dropLast() where !part.isEmpty {
+      guard let end = Self.end(of: part, in: rest) else { return false }
+      rest = rest[end...]
+    }
+    return true
+  }
+
+  private static func end(of part: Substring, in text: Substring.UTF8View) -> Substring.UTF8View.Index? {
+    var start = text.startIndex
+    while start != text.endIndex {
+      if text[start...].starts(with: part.utf8) { return text.index(start, offsetBy: part.utf8.count) }
+      start = text.index(after: start)
+    }
+    return nil
+  }
+}

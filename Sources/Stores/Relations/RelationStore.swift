@@ -1,0 +1,175 @@
+import MatrixEvents
+import MatrixPrimitives
+import Postgres
+
+/// Reads table `event_relations`: edits, threads, references and reactions.
+public final class RelationStore: Sendable {
+  /// Sums a thread up.
+  public struct Thread: Sendable {
+    public let count: Int64
+    public let latest: EventID
+    /// Tells whether the user who asked has written into the thread.
+    public let hasParticipated: Bool
+  }
+
+  /// Holds what is bundled with one event.
+  public struct Bundle: Sendable {
+    public var edit: EventID?
+    public var thread: Thread?
+    public var references: [EventID] = []
+
+    public var isEmpty: Bool { edit == nil && thread == nil && references.isEmpty }
+  }
+
+  /// Names one related event and its place.
+  public struct Relation: Sendable {
+    public let eventID: EventID
+    public let topological: Int64
+    public let stream: Int64
+  }
+
+  private let database: PostgresClient
+
+  /// Makes the store.
+  public init(database: PostgresClient) {
+    self.database = database
+  }
+
+  /// Reads what is bundled with events, in three statements that share a round trip; events without anything are absent.
+  public func bundles(for events: [EventID], reader: UserID) async throws -> [EventID: Bundle] {
+    guard !events.isEmpty else { return [:] }
+    let ids = events.map(\.rawValue)
+    async let edits = database.read(
+      """
+      SELECT DISTINCT ON (o.event_id) o.event_id, n.event_id FROM events AS o
+      JOIN event_relations AS r ON r.relates_to_id = o.event_id AND r.relation_type = 'm.replace'
+      JOIN events AS n ON n.event_id = r.event_id AND n.sender = o.sender AND n.type = o.type AND n.room_id = o.room_id
+        AND n.rejection_reason IS NULL
+      WHERE o.event_id = ANY(\(ids)::text[]) AND o.state_key IS NULL
+        AND NOT EXISTS (SELECT 1 FROM redactions AS x WHERE x.redacts = n.event_id)
+      ORDER BY o.event_id, n.origin_server_ts DESC, n.event_id DESC
+      """)
+    async let threads = database.read(
+      """
+      SELECT r.relates_to_id, count(*), (array_agg(c.event_id ORDER BY c.topological_ordering DESC,
+        c.stream_ordering DESC))[1], bool_or(c.sender = \(reader.rawValue))
+      FROM event_relations AS r
+      JOIN events AS c ON c.event_id = r.event_id AND c.rejection_reason IS NULL
+      JOIN events AS p ON p.event_id = r.relates_to_id AND p.room_id = c.room_id
+      WHERE r.relates_to_id = ANY(\(ids)::text[]) AND r.relation_type = 'm.thread'
+        AND NOT EXISTS (SELECT 1 FROM redactions AS x WHERE x.redacts = c.event_id)
+      GROUP BY r.relates_to_id
+      """)
+    async let references = database.read(
+      """
+      SELECT r.relates_to_id, array_agg(c.event_id ORDER BY c.topological_ordering, c.stream_ordering)
+      FROM event_relations AS r
+      JOIN events AS c ON c.event_id = r.event_id AND c.rejection_reason IS NULL
+      WHERE r.relates_to_id = ANY(\(ids)::text[]) AND r.relation_type = 'm.reference'
+        AND NOT EXISTS (SELECT 1 FROM redactions AS x WHERE x.redacts = c.event_id)
+      GROUP BY r.relates_to_id
+      """)
+    return try Self.assemble(try await edits, try await threads, try await references)
+  }
+
+  private static func assemble(
+    _ edits: PostgresRows, _ threads: PostgresRows, _ references: PostgresRows
+  ) throws -> [EventID: Bundle] {
+    var bundles: [EventID: Bundle] = [:]
+    for row in edits {
+      let (target, edit) = try row.decode(String.self, String.self)
+      bundles[EventID(unchecked: target), default: Bundle()].edit = EventID(unchecked: edit)
+    }
+    for row in threads {
+      let (root, count, latest, hasParticipated) = try row.decode(
+        String.self, Int64.self, String.self, Bool.self)
+      bundles[EventID(unchecked: root), default: Bundle()].thread = Thread(
+        count: count, latest: EventID(unchecked: latest), hasParticipated: hasParticipated)
+    }
+    for row in references {
+      let (target, ids) = try row.decode(String.self, [String].self)
+      bundles[EventID(unchecked: target), default: Bundle()].references = ids.map { EventID(unchecked: $0) }
+    }
+    return bundles
+  }
+
+  /// Reads a page of the events that relate to an event.
+  ///
+  /// - Parameters:
+  ///   - limit: the greatest number of events, at least 1; one more is read to learn whether there are more.
+  ///   - isRecursive: whether relations of relations (down to three steps) count as well.
+  public func relations(
+    of eventID: EventID, room: RoomID, type: String?, eventType: String?, from start: RoomStreamToken?,
+    to end: RoomStreamToken?, direction: PageDirection, limit: Int, isRecursive: Bool
+  ) async throws -> [Relation] {
+    let depth: Int64 = isRecursive ? 3 : 1
+    var sql: SQL = """
+      WITH RECURSIVE related AS (
+        SELECT event_id, relation_type, 1 AS depth FROM event_relations WHERE relates_to_id = \(eventID.rawValue)
+        UNION SELECT r.event_id, r.relation_type, p.depth + 1 FROM event_relations AS r
+        JOIN related AS p ON p.event_id = r.relates_to_id WHERE p.depth < \(depth)::int
+      )
+      SELECT DISTINCT e.event_id, e.topological_ordering, e.stream_ordering FROM related AS r
+      JOIN events AS e ON e.event_id = r.event_id
+      WHERE e.room_id = \(room.rawValue) AND e.rejection_reason IS NULL AND NOT e.outlier
+        AND NOT EXISTS (SELECT 1 FROM redactions AS x WHERE x.redacts = e.event_id)
+      """
+    if let type { sql = "\(sql) AND r.relation_type = \(type)" }
+    if let eventType { sql = "\(sql) AND e.type = \(eventType)" }
+    let (low, high) = direction == .backward ? (end, start) : (start, end)
+    if let low { sql = "\(sql)\(Self.bound(low, isUpper: false))" }
+    if let high { sql = "\(sql)\(Self.bound(high, isUpper: true))" }
+    sql =
+      direction == .backward
+      ? "\(sql) ORDER BY e.topological_ordering DESC, e.stream_ordering DESC"
+      : "\(sql) ORDER BY e.topological_ordering ASC, e.stream_ordering ASC"
+    let rows = try await database.read("\(sql) LIMIT \(Int64(limit) + 1)")
+    return try rows.map { row in
+      let (id, topological, stream) = try row.decode(String.self, Int64.self, Int64.self)
+      return Relation(eventID: EventID(unchecked: id), topological: topological, stream: stream)
+    }
+  }
+
+  private static func bound(_ token: RoomStreamToken, isUpper: Bool) -> SQL {
+    let comparison: SQL = isUpper ? "<=" : ">"
+    guard let topological = token.topological else {
+      let stream = isUpper ? token.position.maximum : token.stream
+      return " AND e.stream_ordering \(comparison) \(stream)"
+    }
+    return
+      " AND (e.topological_ordering, e.stream_ordering) \(comparison) (\(topological)::bigint, \(token.stream)::bigint)"
+  }
+
+  /// Tells whether the user has already sent this reaction to this event.
+  public func hasAnnotated(_ eventID: EventID, type: String, key: String, sender: UserID) async throws -> Bool {
+    let rows = try await database.read(
+      """
+      SELECT 1 FROM event_relations AS r JOIN events AS e ON e.event_id = r.event_id
+      WHERE r.relates_to_id = \(eventID.rawValue) AND r.relation_type = 'm.annotation' AND e.type = \(type)
+        AND e.sender = \(sender.rawValue) AND r.aggregation_key = \(key)
+        AND NOT EXISTS (SELECT 1 FROM redactions AS x WHERE x.redacts = e.event_id) LIMIT 1
+      """)
+    return !rows.isEmpty
+  }
+
+  /// Tells whether some event relates to this one, which need not be known itself.
+  public func isTarget(_ eventID: EventID) async throws -> Bool {
+    try await !database.read("SELECT 1 FROM event_relations WHERE relates_to_id = \(eventID.rawValue) LIMIT 1").isEmpty
+  }
+
+  /// Reads the thread that an event belongs to: the root of its own relation or of one of its relations' (down to three
+  /// steps); nil for the main timeline.
+  public func thread(of eventID: EventID) async throws -> EventID? {
+    let rows = try await database.read(
+      """
+      WITH RECURSIVE chain AS (
+        SELECT event_id, relates_to_id, relation_type, 0 AS depth FROM event_relations
+        WHERE event_id = \(eventID.rawValue)
+        UNION SELECT r.event_id, r.relates_to_id, r.relation_type, c.depth + 1 FROM event_relations AS r
+        JOIN chain AS c ON c.relates_to_id = r.event_id WHERE c.depth < 3
+      )
+      SELECT relates_to_id FROM chain WHERE relation_type = 'm.thread' ORDER BY depth LIMIT 1
+      """)
+    return try rows.first.map { EventID(unchecked: try $0.get(0, as: String.self)) }
+  }
+}
