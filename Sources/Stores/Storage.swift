@@ -50,6 +50,23 @@ public final class Storage: Sendable {
   /// Writes what push rules want done about events.
   public let pushActions: PushActionStore
 
+  /// Reads and writes account data, tags and ignored users.
+  public let accountData: AccountDataStore
+  /// Keeps clients' filters.
+  public let filters: FilterStore
+  /// Counts what users have not read.
+  public let notificationCounts: NotificationCountStore
+  /// Reads and writes presence.
+  public let presence: PresenceStore
+  /// Reads and writes push rules.
+  public let pushRules: PushRuleStore
+  /// Reads and writes receipts.
+  public let receipts: ReceiptStore
+  /// Answers questions that only syncing asks.
+  public let sync: SyncStore
+  /// Reads and writes messages for devices.
+  public let toDevice: ToDeviceStore
+
   /// Makes the stores; nothing is read yet.
   public init(
     database: PostgresClient, config: HomeserverConfig, hub: StreamHub, clock: ServerClock, logger: Logger
@@ -73,6 +90,16 @@ public final class Storage: Sendable {
     relations = RelationStore(database: database)
     timeline = TimelineStore(database: database, events: events)
     pushActions = PushActionStore(database: database)
+    accountData = AccountDataStore(
+      database: database, ids: ids.accountData, invalidator: invalidator, caches: caches, hub: hub)
+    filters = FilterStore(database: database)
+    notificationCounts = NotificationCountStore(database: database)
+    presence = PresenceStore(database: database, ids: ids.presence, hub: hub)
+    pushRules = PushRuleStore(
+      database: database, ids: ids.pushRules, events: ids.events, caches: caches, hub: hub)
+    receipts = ReceiptStore(database: database, ids: ids.receipts, hub: hub)
+    sync = SyncStore(database: database, caches: caches)
+    toDevice = ToDeviceStore(database: database, ids: ids.toDevice, hub: hub, clock: clock)
   }
 
   /// Lists the processes that write a stream.
@@ -85,6 +112,7 @@ public final class Storage: Sendable {
   public func load() async throws {
     try await ids.load()
     events.startChangeCaches()
+    loadUserStores()
   }
 
   /// Registers the source of every stream that is kept in tables, and the handlers that keep the stores' caches right.
@@ -97,5 +125,6 @@ public final class Storage: Sendable {
       hub.register(source)
     }
     CacheFollower(storage: self).register()
+    UserStreamFollower(storage: self).register()
   }
 }

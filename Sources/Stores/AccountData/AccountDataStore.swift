@@ -1,0 +1,120 @@
+import MatrixPrimitives
+import Postgres
+import Replication
+import StorageEngine
+
+/// Reads and writes account data, tags and ignored users (`account_data`, `room_account_data`, `room_tags`,
+/// `room_tags_revisions`, `ignored_users`).
+///
+/// Reading is one statement a user, then memory until a row of the `account_data` stream names the user. Only a writer of the
+/// stream may call the writing functions; each returns the stream id that the caller publishes.
+public final class AccountDataStore: Sendable {
+  let database: PostgresClient
+  let writer: StreamWriter
+  let invalidator: CacheInvalidator
+  let snapshots: Cache<UserID, UserAccountData>
+  let ignorers: Cache<UserID, Set<UserID>>
+
+  /// Answers, by user id, whether anything changed after a stream id.
+  public let changes: StreamChangeCache
+
+  /// Names the type under which a client stores the users it ignores.
+  public static let ignoredUserList = "m.ignored_user_list"
+
+  init(
+    database: PostgresClient, ids: StreamIDGenerator, invalidator: CacheInvalidator, caches: CacheRegistry,
+    hub: StreamHub
+  ) {
+    self.database = database
+    self.invalidator = invalidator
+    writer = StreamWriter(stream: .accountData, ids: ids, hub: hub)
+    let snapshots = Cache<UserID, UserAccountData>(
+      name: "get_global_account_data_for_user", byteBudget: 16 << 20, weigh: { $1.weight })
+    let ignorers = Cache<UserID, Set<UserID>>(
+      name: "ignored_by", byteBudget: 4 << 20, weigh: { 128 + $1.count * 64 })
+    self.snapshots = snapshots
+    self.ignorers = ignorers
+    changes = StreamChangeCache(name: "AccountDataAndTagsChangeCache")
+    Self.register(snapshots, ignorers, in: caches)
+  }
+
+  /// Subscribes to the invalidations that Synapse processes send by the names of their own caches.
+  private static func register(
+    _ snapshots: Cache<UserID, UserAccountData>, _ ignorers: Cache<UserID, Set<UserID>>, in caches: CacheRegistry
+  ) {
+    let names = [
+      "get_global_account_data_for_user", "get_global_account_data_by_type_for_user", "get_room_account_data_for_user",
+      "get_account_data_for_room", "get_account_data_for_room_and_type", "ignored_users",
+    ]
+    for name in names {
+      caches.register(name) { keys in
+        guard let user = keys?.first else { return snapshots.invalidateAll() }
+        snapshots.invalidate(UserID(unchecked: user))
+      }
+    }
+    caches.register("ignored_by") { keys in
+      guard let user = keys?.first else { return ignorers.invalidateAll() }
+      ignorers.invalidate(UserID(unchecked: user))
+    }
+  }
+
+  /// Takes note of a change of a user's data: to be called for every row of the stream before the position advances.
+  public func noteChange(of user: UserID, at token: Int64) {
+    snapshots.invalidate(user)
+    changes.entityChanged(user.rawValue, at: token)
+  }
+
+  /// Starts to trust memory from the present position on; to be called once the id generators are loaded.
+  func load() { changes.start(at: writer.ids.currentToken) }
+
+  /// Returns everything stored for a user.
+  public func data(of user: UserID) async throws -> UserAccountData {
+    let database = self.database
+    return try await snapshots.value(user) { try await Self.load(user, database) }
+  }
+
+  /// Returns the users who ignore `user`.
+  public func ignorers(of user: UserID) async throws -> Set<UserID> {
+    let database = self.database
+    return try await ignorers.value(user) {
+      let rows = try await database.read(
+        "SELECT ignorer_user_id FROM ignored_users WHERE ignored_user_id = \(user.rawValue)")
+      return Set(try rows.map { UserID(unchecked: try $0.get(0)) })
+    }
+  }
+
+  private static func load(_ user: UserID, _ database: PostgresClient) async throws -> UserAccountData {
+    let id = user.rawValue
+    let rows = try await database.read(
+      """
+      SELECT 0, '', account_data_type, stream_id, content FROM account_data WHERE user_id = \(id)
+      UNION ALL
+      SELECT 1, room_id, account_data_type, stream_id, content FROM room_account_data WHERE user_id = \(id)
+      UNION ALL
+      SELECT 2, room_id, tag, 0, content FROM room_tags WHERE user_id = \(id)
+      UNION ALL
+      SELECT 3, room_id, '', stream_id, '' FROM room_tags_revisions WHERE user_id = \(id)
+      UNION ALL
+      SELECT 4, '', ignored_user_id, 0, '' FROM ignored_users WHERE ignorer_user_id = \(id)
+      """)
+    var data = UserAccountData()
+    for row in rows {
+      let (kind, room, name, streamID, content) = try row.decode(
+        Int.self, String.self, String.self, Int64.self, SQLText.self)
+      data.add(kind: kind, room: RoomID(unchecked: room), name: name, streamID: streamID, content: content.bytes)
+    }
+    return data
+  }
+}
+
+extension UserAccountData {
+  fileprivate mutating func add(kind: Int, room: RoomID, name: String, streamID: Int64, content: [UInt8]) {
+    switch kind {
+    case 0: global[name] = Entry(streamID: streamID, content: content)
+    case 1: rooms[room, default: [:]][name] = Entry(streamID: streamID, content: content)
+    case 2: tags[room, default: RoomTags()].tags[name] = content
+    case 3: tags[room, default: RoomTags()].streamID = streamID
+    default: ignoredUsers.insert(UserID(unchecked: name))
+    }
+  }
+}

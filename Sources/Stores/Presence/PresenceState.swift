@@ -1,0 +1,50 @@
+import MatrixPrimitives
+
+/// Holds what is known of a user's presence: one row of `presence_stream`, one row of the `presence` stream.
+public struct PresenceState: Sendable, Hashable {
+  /// Names the states of the specification, and `busy` of MSC3026.
+  public enum Availability: String, Sendable {
+    case online, unavailable, offline, busy
+  }
+
+  /// Holds the user.
+  public let user: UserID
+  /// Holds the state.
+  public var state: Availability
+  /// Holds the time of the user's last activity, in milliseconds; 0 when never.
+  public var lastActiveTS: Int64
+  /// Holds when other servers were last told, in milliseconds; 0 when never.
+  public var lastFederationUpdateTS: Int64
+  /// Holds when the user last synced, in milliseconds; 0 when never.
+  public var lastUserSyncTS: Int64
+  /// Holds the user's status message.
+  public var statusMessage: String?
+  /// Tells whether the user is active right now, which `online` clients are shown instead of a time.
+  public var isCurrentlyActive: Bool
+
+  /// Makes a state; the defaults are those of a user nothing is known of.
+  public init(
+    user: UserID, state: Availability = .offline, lastActiveTS: Int64 = 0, lastFederationUpdateTS: Int64 = 0,
+    lastUserSyncTS: Int64 = 0, statusMessage: String? = nil, isCurrentlyActive: Bool = false
+  ) {
+    self.user = user
+    self.state = state
+    self.lastActiveTS = lastActiveTS
+    self.lastFederationUpdateTS = lastFederationUpdateTS
+    self.lastUserSyncTS = lastUserSyncTS
+    self.statusMessage = statusMessage
+    self.isCurrentlyActive = isCurrentlyActive
+  }
+
+  /// Writes the content of an `m.presence` event as clients get it.
+  ///
+  /// - Parameter now: the time that `last_active_ago` counts from, in milliseconds.
+  public func writeContent(to writer: inout JSONWriter, now: Int64) {
+    writer.beginObject()
+    writer.member("presence", state.rawValue)
+    if lastActiveTS > 0 { writer.member("last_active_ago", max(0, now - lastActiveTS)) }
+    if let statusMessage, !statusMessage.isEmpty { writer.member("status_msg", statusMessage) }
+    if state == .online { writer.member("currently_active", isCurrentlyActive) }
+    writer.endObject()
+  }
+}

@@ -1,0 +1,94 @@
+import MatrixPrimitives
+import Postgres
+import Replication
+import StorageEngine
+import Synchronization
+
+/// Reads and writes users' push rules (`push_rules`, `push_rules_enable`, `push_rules_stream`).
+///
+/// Rules stay in memory until a row of the `push_rules` stream names their user.
+public final class PushRuleStore: Sendable {
+  let database: PostgresClient
+  let writer: StreamWriter
+  let events: StreamIDGenerator
+  private let cache: Cache<UserID, StoredPushRules>
+
+  /// Hands out the primary keys of both tables; only this process writes them.
+  let rowIDs = Mutex<Int64?>(nil)
+
+  /// Answers, by user id, whether a user's rules changed after a stream id.
+  public let changes: StreamChangeCache
+
+  init(
+    database: PostgresClient, ids: StreamIDGenerator, events: StreamIDGenerator, caches: CacheRegistry, hub: StreamHub
+  ) {
+    self.database = database
+    self.events = events
+    writer = StreamWriter(stream: .pushRules, ids: ids, hub: hub)
+    let cache = Cache<UserID, StoredPushRules>(
+      name: "get_push_rules_for_user", byteBudget: 8 << 20,
+      weigh: { 256 + $1.rules.count * 512 + $1.enabled.count * 64 })
+    self.cache = cache
+    changes = StreamChangeCache(name: "PushRulesStreamChangeCache")
+    caches.register("get_push_rules_for_user") { keys in
+      guard let user = keys?.first else { return cache.invalidateAll() }
+      cache.invalidate(UserID(unchecked: user))
+    }
+  }
+
+  /// Takes note of a change of a user's rules before the position advances.
+  public func noteChange(of user: UserID, at token: Int64) {
+    cache.invalidate(user)
+    changes.entityChanged(user.rawValue, at: token)
+  }
+
+  /// Starts to trust memory from the present position on; to be called once the id generators are loaded.
+  func load() { changes.start(at: writer.ids.currentToken) }
+
+  /// Returns what is stored for a user.
+  public func rules(of user: UserID) async throws -> StoredPushRules {
+    try await rules(of: [user])[user] ?? StoredPushRules()
+  }
+
+  /// Returns what is stored for each of several users, with one query for all that are not in memory.
+  public func rules(of users: [UserID]) async throws -> [UserID: StoredPushRules] {
+    let database = self.database
+    return try await cache.values(users) { try await Self.load($0, database) }
+  }
+
+  /// Tells whether a user's rules changed after a position, asking the database only when memory does not reach back so far.
+  public func haveChanged(_ user: UserID, since: Int64) async throws -> Bool {
+    guard changes.hasChanged(user.rawValue, since: since) else { return false }
+    let rows = try await database.read(
+      "SELECT 1 FROM push_rules_stream WHERE user_id = \(user.rawValue) AND stream_id > \(since) LIMIT 1")
+    return !rows.isEmpty
+  }
+
+  private static func load(_ users: [UserID], _ database: PostgresClient) async throws -> [UserID: StoredPushRules] {
+    let names = users.map(\.rawValue)
+    let rows = try await database.read(
+      """
+      SELECT user_name, rule_id, priority_class::integer, priority, conditions, actions, NULL::integer
+      FROM push_rules WHERE user_name = ANY(\(names)::text[])
+      UNION ALL
+      SELECT user_name, rule_id, 0, 0, '', '', enabled::integer
+      FROM push_rules_enable WHERE user_name = ANY(\(names)::text[])
+      ORDER BY 3 DESC, 4 DESC
+      """)
+    var found = Dictionary(users.map { ($0, StoredPushRules()) }, uniquingKeysWith: { a, _ in a })
+    for row in rows {
+      let (user, rule, priorityClass, _, conditions, actions, enabled) = try row.decode(
+        String.self, String.self, Int.self, Int.self, String.self, String.self, Int?.self)
+      let id = UserID(unchecked: user)
+      if let enabled {
+        found[id]?.enabled[rule] = enabled != 0
+      } else {
+        found[id]?.rules.append(
+          StoredPushRule(
+            ruleID: rule, priorityClass: priorityClass, conditions: try JSON.parse(conditions),
+            actions: try JSON.parse(actions)))
+      }
+    }
+    return found
+  }
+}

@@ -1,0 +1,100 @@
+import MatrixPrimitives
+import Postgres
+
+/// Counts what users have not read, from `event_push_actions`, its summary `event_push_summary`, and receipts.
+///
+/// The summary of a thread is used only when it was made with the receipt that is the newest now; then only the actions after
+/// the last rotation are counted on top. Otherwise all actions after the receipt are counted. Without a receipt, everything
+/// since the user's join counts. (Observed on Synapse's tables.)
+public final class NotificationCountStore: Sendable {
+  let database: PostgresClient
+
+  init(database: PostgresClient) { self.database = database }
+
+  /// Returns the counts of rooms that a user has joined, in one statement; rooms without unread events may be missing.
+  public func counts(of user: UserID, in rooms: [RoomID]) async throws -> [RoomID: RoomNotificationCounts] {
+    guard !rooms.isEmpty else { return [:] }
+    let rows = try await database.read(
+      Self.positions(user.rawValue, rooms.map(\.rawValue)) + Self.summaries(user.rawValue) + Self.total(user.rawValue))
+    var counts: [RoomID: RoomNotificationCounts] = [:]
+    for row in rows {
+      let (room, thread, notifications, highlights, unread) = try row.decode(
+        String.self, String.self, Int.self, Int.self, Int.self)
+      var entry = NotificationCounts()
+      (entry.notifications, entry.highlights, entry.unread) = (notifications, highlights, unread)
+      if thread == "main" {
+        counts[RoomID(unchecked: room), default: .init()].main = entry
+      } else {
+        counts[RoomID(unchecked: room), default: .init()].threads[thread] = entry
+      }
+    }
+    return counts
+  }
+
+  /// Returns the counts of one room.
+  public func counts(of user: UserID, in room: RoomID) async throws -> RoomNotificationCounts {
+    try await counts(of: user, in: [room])[room] ?? RoomNotificationCounts()
+  }
+
+  /// Names `base` (how far each room is read by receipts that cover all threads, else the join) and `thread_read` (threads
+  /// that are read further).
+  private static func positions(_ user: String, _ rooms: [String]) -> SQL {
+    """
+    WITH base AS (
+      SELECT m.room_id, COALESCE((
+          SELECT MAX(COALESCE(r.event_stream_ordering, e.stream_ordering))
+          FROM receipts_linearized AS r
+          LEFT JOIN events AS e ON r.event_stream_ordering IS NULL AND e.event_id = r.event_id
+          WHERE r.room_id = m.room_id AND r.user_id = \(user) AND r.thread_id IS NULL
+            AND r.receipt_type IN ('m.read', 'm.read.private')
+        ), m.event_stream_ordering, 0) AS pos
+      FROM local_current_membership AS m
+      WHERE m.user_id = \(user) AND m.room_id = ANY(\(rooms)::text[])
+    ), thread_read AS (
+      SELECT r.room_id, r.thread_id, MAX(r.event_stream_ordering) AS pos
+      FROM base JOIN receipts_linearized AS r ON r.room_id = base.room_id
+      WHERE r.user_id = \(user) AND r.thread_id IS NOT NULL AND r.event_stream_ordering > base.pos
+        AND r.receipt_type IN ('m.read', 'm.read.private')
+      GROUP BY r.room_id, r.thread_id
+    )
+    """
+  }
+
+  /// Names `summary`: the rows of event_push_summary that are valid for the newest receipts.
+  private static func summaries(_ user: String) -> SQL {
+    """
+    , summary AS (
+      SELECT s.room_id, s.thread_id, s.notif_count, COALESCE(s.unread_count, 0) AS unread_count
+      FROM base JOIN event_push_summary AS s ON s.room_id = base.room_id
+      LEFT JOIN thread_read AS t ON t.room_id = s.room_id AND t.thread_id = s.thread_id
+      WHERE s.user_id = \(user) AND (s.notif_count <> 0 OR COALESCE(s.unread_count, 0) <> 0)
+        AND CASE WHEN s.last_receipt_stream_ordering IS NULL THEN s.stream_ordering > COALESCE(t.pos, base.pos)
+          ELSE s.last_receipt_stream_ordering = COALESCE(t.pos, base.pos) END
+    )
+    """
+  }
+
+  private static func total(_ user: String) -> SQL {
+    """
+    , action AS (
+      SELECT a.room_id, a.thread_id,
+        COUNT(*) FILTER (WHERE a.highlight = 1 AND a.stream_ordering > COALESCE(t.pos, base.pos)) AS highlights,
+        COUNT(*) FILTER (WHERE a.notif = 1 AND a.stream_ordering > f.pos) AS notifications,
+        COUNT(*) FILTER (WHERE a.unread = 1 AND a.stream_ordering > f.pos) AS unread
+      FROM base JOIN event_push_actions AS a ON a.room_id = base.room_id
+      LEFT JOIN thread_read AS t ON t.room_id = a.room_id AND t.thread_id = a.thread_id
+      LEFT JOIN summary AS s ON s.room_id = a.room_id AND s.thread_id = a.thread_id
+      CROSS JOIN event_push_summary_stream_ordering AS o
+      CROSS JOIN LATERAL (
+        SELECT CASE WHEN s.thread_id IS NULL THEN COALESCE(t.pos, base.pos) ELSE o.stream_ordering END AS pos
+      ) AS f
+      WHERE a.user_id = \(user) AND a.stream_ordering > LEAST(base.pos, o.stream_ordering)
+      GROUP BY a.room_id, a.thread_id
+    )
+    SELECT COALESCE(s.room_id, a.room_id), COALESCE(s.thread_id, a.thread_id),
+      COALESCE(s.notif_count, 0) + COALESCE(a.notifications, 0), COALESCE(a.highlights, 0),
+      COALESCE(s.unread_count, 0) + COALESCE(a.unread, 0)
+    FROM summary AS s FULL JOIN action AS a ON a.room_id = s.room_id AND a.thread_id = s.thread_id
+    """
+  }
+}

@@ -1,0 +1,56 @@
+import MatrixPrimitives
+import Replication
+
+/// Holds one stored receipt: how far a user has read a room, or one thread of it.
+public struct Receipt: Sendable, Hashable {
+  /// Names the receipt types of the specification.
+  public enum Kind {
+    /// Names the public read receipt.
+    public static let read = "m.read"
+    /// Names the read receipt that only its own user sees.
+    public static let readPrivate = "m.read.private"
+    /// Names the read marker, which is stored as account data of the room.
+    public static let fullyRead = "m.fully_read"
+  }
+
+  /// Holds the room.
+  public let room: RoomID
+  /// Holds the receipt type, such as `m.read`.
+  public let type: String
+  /// Holds the user who has read.
+  public let user: UserID
+  /// Holds the newest event that was read.
+  public let eventID: String
+  /// Holds the thread: `main`, the id of a thread's root event, or nil for a receipt that covers all threads.
+  public let threadID: String?
+  /// Holds the receipt's JSON object, usually `{"ts":…}`.
+  public let data: [UInt8]
+
+  /// Makes a receipt.
+  public init(room: RoomID, type: String, user: UserID, eventID: String, threadID: String?, data: [UInt8]) {
+    self.room = room
+    self.type = type
+    self.user = user
+    self.eventID = eventID
+    self.threadID = threadID
+    self.data = data
+  }
+}
+
+extension Receipt {
+  /// Returns the receipt as a row of the `receipts` stream.
+  var row: ReceiptRow {
+    get throws {
+      ReceiptRow(
+        roomID: room, receiptType: type, userID: user, eventID: EventID(unchecked: eventID), threadID: threadID,
+        data: try JSON.parse(data))
+    }
+  }
+
+  /// Reads a row of the `receipts` stream.
+  init(row: ReceiptRow) {
+    self.init(
+      room: row.roomID, type: row.receiptType, user: row.userID, eventID: row.eventID.rawValue, threadID: row.threadID,
+      data: row.data.encoded)
+  }
+}

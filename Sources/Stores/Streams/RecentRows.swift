@@ -1,0 +1,89 @@
+import Collections
+import MatrixPrimitives
+import Synchronization
+
+/// Remembers the newest rows of a stream by room, so that a reader who is nearly up to date needs no query.
+///
+/// Bounded: at most `rowsPerRoom` rows of at most `rooms` rooms. What was dropped is remembered as a floor; a question that reaches
+/// below it is answered "unknown" (nil) and belongs to the database.
+public final class RecentRows<Row: Sendable>: Sendable {
+  /// Pairs a row with its position and its writer.
+  public struct Entry: Sendable {
+    /// Holds the row's stream id.
+    public let id: Int64
+    /// Holds the name of the process that wrote the row.
+    public let instanceName: String
+    /// Holds the row.
+    public let row: Row
+  }
+
+  private struct RoomRows: Sendable {
+    var entries: Deque<Entry> = []
+    var floor: Int64
+    var last: Int64
+  }
+
+  private struct State: Sendable {
+    var rooms: [RoomID: RoomRows] = [:]
+    var floor: Int64
+  }
+
+  private let state: Mutex<State>
+  private let rowsPerRoom: Int
+  private let roomLimit: Int
+
+  /// Makes an empty memory.
+  ///
+  /// - Parameters:
+  ///   - floor: the position of the stream now; rows up to it are unknown.
+  ///   - rowsPerRoom: how many rows a room keeps, at least 1.
+  ///   - rooms: how many rooms are kept, at least 2.
+  public init(floor: Int64, rowsPerRoom: Int = 32, rooms: Int = 10_000) {
+    self.rowsPerRoom = max(1, rowsPerRoom)
+    roomLimit = max(2, rooms)
+    state = Mutex(State(floor: floor))
+  }
+
+  /// Forgets everything and starts again at a position, as when a process has just read where its streams stand.
+  public func reset(floor: Int64) {
+    state.withLock { $0 = State(floor: floor) }
+  }
+
+  /// Adds a row. Rows of one writer come in order; rows of several writers may interleave.
+  public func append(_ row: Row, id: Int64, instanceName: String, room: RoomID) {
+    state.withLock { state in
+      var rows = state.rooms[room] ?? RoomRows(floor: state.floor, last: id)
+      state.rooms[room] = nil  // so that the deque is changed in place
+      if rows.entries.contains(where: { $0.id == id && $0.instanceName == instanceName }) {
+        state.rooms[room] = rows
+        return
+      }
+      rows.entries.append(Entry(id: id, instanceName: instanceName, row: row))
+      rows.last = max(rows.last, id)
+      if rows.entries.count > rowsPerRoom, let dropped = rows.entries.popFirst() {
+        rows.floor = max(rows.floor, dropped.id)
+      }
+      state.rooms[room] = rows
+      if state.rooms.count > roomLimit { Self.dropHalf(&state) }
+    }
+  }
+
+  /// Returns the rows of a room after `position` (compared with every row's id), in order of arrival; nil when rows that
+  /// might belong to the answer were dropped or never seen.
+  public func rows(of room: RoomID, after position: Int64) -> [Entry]? {
+    state.withLock { state in
+      guard position >= state.floor else { return nil }
+      guard let rows = state.rooms[room] else { return [] }
+      guard position >= rows.floor else { return nil }
+      return rows.entries.filter { $0.id > position }
+    }
+  }
+
+  private static func dropHalf(_ state: inout State) {
+    let byAge = state.rooms.sorted { $0.value.last < $1.value.last }
+    for (room, rows) in byAge.prefix(byAge.count / 2) {
+      state.rooms[room] = nil
+      state.floor = max(state.floor, rows.last)
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import Replication
+import StorageEngine
+
+/// Writes rows of one stream in the order that readers rely on: allocate an id, commit, tell memory, publish, and only then let the
+/// position pass the id.
+struct StreamWriter: Sendable {
+  let stream: StreamName
+  let ids: StreamIDGenerator
+  let hub: StreamHub
+
+  /// Names this process in the stream's tables.
+  var instanceName: String { hub.instanceName }
+
+  /// Runs a write under one fresh id.
+  ///
+  /// - Parameter body: commits the write and brings memory up to date, then returns the rows to publish; none when nothing was
+  ///   written after all.
+  func write<R: Sendable>(
+    _ body: @Sendable (Int64) async throws -> (result: R, rows: [StreamRow])
+  ) async throws -> R {
+    let result = try await ids.withIDs(1) { reserved in
+      guard let id = reserved.first else { throw StreamIDMissing() }
+      let (result, rows) = try await body(id)
+      if !rows.isEmpty { hub.publish(stream, token: id, rows: rows) }
+      return result
+    }
+    hub.wake(stream)
+    return result
+  }
+
+  /// Runs a write under several fresh ids, one row each.
+  ///
+  /// - Parameter body: commits the write and brings memory up to date, then returns a row for every id.
+  func write(_ count: Int, _ body: @Sendable ([Int64]) async throws -> [StreamRow]) async throws {
+    try await ids.withIDs(count) { reserved in
+      guard reserved.count == count else { throw StreamIDMissing() }
+      for (id, row) in zip(reserved, try await body(reserved)) { hub.publish(stream, token: id, rows: [row]) }
+    }
+    hub.wake(stream)
+  }
+}
+
+/// Reports that a generator handed out no id: a fault of the server itself.
+struct StreamIDMissing: Error {}

@@ -1,0 +1,24 @@
+import Postgres
+
+extension SyncStore {
+  /// Returns how far the sequences of the streams have got: no honest token is ahead of this.
+  public func lastHandedOut() async throws -> StreamToken {
+    let rows = try await database.read(
+      """
+      SELECT (SELECT last_value FROM events_stream_seq), (SELECT last_value FROM presence_stream_sequence),
+        (SELECT last_value FROM receipts_sequence), (SELECT last_value FROM account_data_sequence),
+        (SELECT last_value FROM push_rules_stream_sequence), (SELECT last_value FROM device_inbox_sequence),
+        (SELECT last_value FROM device_lists_sequence)
+      """)
+    var token = StreamToken()
+    guard let row = rows.first else { return token }
+    token.room = RoomStreamToken(stream: try row.get(0))
+    token.presence = try row.get(1)
+    token.receipt = MultiWriterToken(stream: try row.get(2))
+    token.accountData = try row.get(3)
+    token.pushRules = try row.get(4)
+    token.toDevice = try row.get(5)
+    token.deviceList = MultiWriterToken(stream: try row.get(6))
+    return token
+  }
+}

@@ -1,0 +1,129 @@
+import MatrixPrimitives
+import Postgres
+import Replication
+import StorageEngine
+import Synchronization
+
+/// Reads and writes messages for devices (`device_inbox`, `device_federation_outbox`).
+public final class ToDeviceStore: Sendable {
+  let database: PostgresClient
+  let writer: StreamWriter
+  let clock: ServerClock
+
+  /// Answers, by user id, whether a message for one of the user's devices came after a stream id.
+  public let inboxChanges: StreamChangeCache
+
+  /// Remembers up to where each device's inbox was emptied, so that most syncs need no DELETE.
+  private let emptied = Mutex<[Device: Int64]>([:])
+
+  private struct Device: Hashable, Sendable {
+    let user: UserID
+    let device: String
+  }
+
+  /// Holds how many messages one sync returns at most, as Synapse.
+  public static let batchLimit = 100
+
+  init(database: PostgresClient, ids: StreamIDGenerator, hub: StreamHub, clock: ServerClock) {
+    self.database = database
+    self.clock = clock
+    writer = StreamWriter(stream: .toDevice, ids: ids, hub: hub)
+    inboxChanges = StreamChangeCache(name: "DeviceInboxStreamChangeCache")
+  }
+
+  /// Takes note of a row of the stream before the position advances.
+  ///
+  /// - Parameter entity: a user id, or the name of a server for outgoing messages.
+  public func note(entity: String, at token: Int64) {
+    if entity.hasPrefix("@") { inboxChanges.entityChanged(entity, at: token) }
+  }
+
+  /// Starts to trust memory from the present position on; to be called once the id generators are loaded.
+  func load() { inboxChanges.start(at: writer.ids.currentToken) }
+
+  /// Returns the messages for a device after `from` and up to `upTo`, oldest first, each as the JSON object to deliver.
+  ///
+  /// - Returns: at most ``batchLimit`` messages, and the position up to which they are complete.
+  public func messages(
+    for user: UserID, device: String, after from: Int64, upTo: Int64
+  ) async throws -> (messages: [[UInt8]], upTo: Int64) {
+    guard from < upTo, inboxChanges.hasChanged(user.rawValue, since: from) else { return ([], upTo) }
+    let rows = try await database.read(
+      """
+      SELECT stream_id, message_json FROM device_inbox
+      WHERE user_id = \(user.rawValue) AND device_id = \(device) AND stream_id > \(from) AND stream_id <= \(upTo)
+      ORDER BY stream_id LIMIT \(Self.batchLimit)
+      """)
+    let messages = try rows.map { try $0.get(1, as: SQLText.self).bytes }
+    guard rows.count >= Self.batchLimit, let last = rows.last else { return (messages, upTo) }
+    return (messages, try last.get(0))
+  }
+
+  /// Deletes what a device has acknowledged by coming back with a later token.
+  ///
+  /// - Parameter upTo: the position of the device's token; messages at it and before are deleted.
+  public func deleteMessages(for user: UserID, device: String, upTo: Int64) async throws {
+    let key = Device(user: user, device: device)
+    if let last = emptied.withLock({ $0[key] }), !inboxChanges.hasChanged(user.rawValue, since: last) { return }
+    _ = try await database.read(
+      """
+      DELETE FROM device_inbox
+      WHERE user_id = \(user.rawValue) AND device_id = \(device) AND stream_id <= \(upTo)
+      """)
+    emptied.withLock { emptied in
+      if emptied.count >= 20_000 { emptied.removeAll(keepingCapacity: true) }
+      emptied[key] = max(emptied[key] ?? 0, upTo)
+    }
+  }
+
+  /// Stores messages for local devices and for other servers under one stream id.
+  ///
+  /// Devices that do not exist are dropped; `*` as the only device stands for all of a user's devices.
+  ///
+  /// - Parameters:
+  ///   - local: user → device → the complete message object (`content`, `type`, `sender`).
+  ///   - remote: the EDU content for each other server.
+  /// - Returns: the stream id.
+  public func add(local: [UserID: [String: [UInt8]]], remote: [String: [UInt8]]) async throws -> Int64 {
+    try await writer.write { [self] streamID in
+      let (instance, now) = (writer.instanceName, clock.nowMilliseconds)
+      try await database.transaction("add_to_device", isolation: .readCommitted) { txn in
+        txn.enqueue(Self.insertLocal(local, streamID, instance))
+        if !remote.isEmpty { txn.enqueue(Self.insertRemote(remote, streamID, instance, now)) }
+      }
+      for user in local.keys { note(entity: user.rawValue, at: streamID) }
+      let entities = local.keys.map(\.rawValue).sorted() + remote.keys.sorted()
+      return (streamID, entities.map { .toDevice($0) })
+    }
+  }
+
+  private static func insertLocal(_ local: [UserID: [String: [UInt8]]], _ streamID: Int64, _ instance: String) -> SQL {
+    var (users, devices, messages): ([String], [String], [String]) = ([], [], [])
+    for (user, byDevice) in local {
+      for (device, message) in byDevice where device != "*" || byDevice.count == 1 {
+        users.append(user.rawValue)
+        devices.append(device)
+        messages.append(String(decoding: message, as: UTF8.self))
+      }
+    }
+    return """
+      INSERT INTO device_inbox (user_id, device_id, stream_id, message_json, instance_name)
+      SELECT d.user_id, d.device_id, \(streamID)::bigint, m.message, \(instance)::text
+      FROM unnest(\(users)::text[], \(devices)::text[], \(messages)::text[]) AS m (user_id, device_id, message)
+      JOIN devices AS d ON d.user_id = m.user_id AND (d.device_id = m.device_id OR m.device_id = '*')
+      WHERE NOT d.hidden
+      """
+  }
+
+  private static func insertRemote(
+    _ remote: [String: [UInt8]], _ streamID: Int64, _ instance: String, _ now: Int64
+  ) -> SQL {
+    let servers = Array(remote.keys)
+    let contents = servers.map { String(decoding: remote[$0] ?? [], as: UTF8.self) }
+    return """
+      INSERT INTO device_federation_outbox (destination, stream_id, queued_ts, messages_json, instance_name)
+      SELECT r.destination, \(streamID)::bigint, \(now)::bigint, r.content, \(instance)::text
+      FROM unnest(\(servers)::text[], \(contents)::text[]) AS r (destination, content)
+      """
+  }
+}
