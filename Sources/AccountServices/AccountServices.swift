@@ -1,1 +1,63 @@
-// AccountServices
+import Logging
+import MatrixPrimitives
+import Replication
+import ServerConfig
+import Stores
+
+/// Everything about accounts: registration, login, sessions, devices, profiles and the authentication of requests.
+///
+/// One per process, made by the process's role.
+public final class AccountServices: Sendable {
+  public let clock: ServerClock
+  public let activity: ClientActivity
+  public let authenticator: Authenticator
+  public let devices: DeviceService
+  public let hasher: PasswordHasher
+  public let login: LoginService
+  public let passwordPolicy: PasswordPolicy
+  public let profiles: ProfileService
+  public let registration: RegistrationService
+  public let deactivation: DeactivationService
+  public let sessions: SessionService
+  public let userInteractiveAuth: UserInteractiveAuth
+
+  /// What accounts ask of rooms, given by the role that has both.
+  public struct RoomHooks: Sendable {
+    /// Writes a changed profile into the user's memberships.
+    public let propagateProfile: ProfileService.Propagation
+    /// Leaves every room of an account that is deactivated.
+    public let leaveAllRooms: @Sendable (_ user: UserID, _ requester: Requester) async -> Void
+
+    /// Collects the hooks.
+    public init(
+      propagateProfile: @escaping ProfileService.Propagation,
+      leaveAllRooms: @escaping @Sendable (_ user: UserID, _ requester: Requester) async -> Void
+    ) {
+      self.propagateProfile = propagateProfile
+      self.leaveAllRooms = leaveAllRooms
+    }
+  }
+
+  /// Composes the services.
+  ///
+  /// - Parameter replication: the way to other processes; nil in a single process.
+  public init(
+    config: HomeserverConfig, storage: Storage, hub: StreamHub, replication: ReplicationClient?, rooms: RoomHooks,
+    clock: ServerClock, logger: Logger
+  ) {
+    self.clock = clock
+    hasher = PasswordHasher(pepper: config.passwords.pepper, rounds: config.bcryptRounds)
+    activity = ClientActivity(config: config, store: storage.clientIPs, hub: hub, clock: clock, logger: logger)
+    authenticator = Authenticator(storage: storage, activity: activity, clock: clock)
+    devices = DeviceService(config: config, storage: storage, hub: hub, replication: replication, clock: clock)
+    sessions = SessionService(
+      config: config, storage: storage, devices: devices, replication: replication, clock: clock)
+    login = LoginService(config: config, storage: storage, sessions: sessions, hasher: hasher, clock: clock)
+    passwordPolicy = PasswordPolicy(config.passwords.policy)
+    profiles = ProfileService(
+      config: config, storage: storage, clock: clock, propagate: rooms.propagateProfile)
+    registration = RegistrationService(config: config, storage: storage, sessions: sessions, clock: clock)
+    deactivation = DeactivationService(storage: storage, sessions: sessions, leaveAllRooms: rooms.leaveAllRooms)
+    userInteractiveAuth = UserInteractiveAuth(store: storage.userInteractiveAuth, clock: clock)
+  }
+}

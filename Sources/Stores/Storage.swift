@@ -66,6 +66,20 @@ public final class Storage: Sendable {
   public let sync: SyncStore
   /// Reads and writes messages for devices.
   public let toDevice: ToDeviceStore
+  /// Reads and writes accounts.
+  public let accounts: AccountStore
+  /// Reads and writes access and refresh tokens.
+  public let accessTokens: AccessTokenStore
+  /// Writes from where tokens were used.
+  public let clientIPs: ClientIPStore
+  /// Reads and writes users' devices.
+  public let devices: DeviceStore
+  /// Reads and writes profiles.
+  public let profiles: ProfileStore
+  /// Counts the uses of registration tokens.
+  public let registrationTokens: RegistrationTokenStore
+  /// Keeps sessions of user-interactive authentication.
+  public let userInteractiveAuth: UserInteractiveAuthStore
 
   /// Makes the stores; nothing is read yet.
   public init(
@@ -100,6 +114,14 @@ public final class Storage: Sendable {
     receipts = ReceiptStore(database: database, ids: ids.receipts, hub: hub)
     sync = SyncStore(database: database, caches: caches)
     toDevice = ToDeviceStore(database: database, ids: ids.toDevice, hub: hub, clock: clock)
+    accounts = AccountStore(database: database, invalidator: invalidator)
+    accessTokens = AccessTokenStore(database: database, invalidator: invalidator)
+    clientIPs = ClientIPStore(database: database)
+    devices = DeviceStore(
+      database: database, invalidator: invalidator, deviceListIDs: ids.deviceLists, instanceName: hub.instanceName)
+    profiles = ProfileStore(database: database)
+    registrationTokens = RegistrationTokenStore(database: database)
+    userInteractiveAuth = UserInteractiveAuthStore(database: database)
   }
 
   /// Lists the processes that write a stream.

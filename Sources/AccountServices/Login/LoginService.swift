@@ -1,0 +1,137 @@
+import MatrixPrimitives
+import ServerConfig
+import Stores
+
+/// Checks who somebody is by password, and opens the session.
+public final class LoginService: Sendable {
+  private let config: HomeserverConfig
+  private let storage: Storage
+  private let sessions: SessionService
+  private let hasher: PasswordHasher
+  private let addressLimiter: RateLimiter
+  private let accountLimiter: RateLimiter
+  private let failureLimiter: RateLimiter
+
+  init(
+    config: HomeserverConfig, storage: Storage, sessions: SessionService, hasher: PasswordHasher, clock: ServerClock
+  ) {
+    self.config = config
+    self.storage = storage
+    self.sessions = sessions
+    self.hasher = hasher
+    addressLimiter = RateLimiter(config.rateLimits.loginAddress, clock: clock)
+    accountLimiter = RateLimiter(config.rateLimits.loginAccount, clock: clock)
+    failureLimiter = RateLimiter(config.rateLimits.loginFailedAttempts, clock: clock)
+  }
+
+  /// The login types that `GET /login` offers.
+  public var flows: [String] {
+    config.passwords.allowsLogin && config.passwords.usesLocalDatabase ? ["m.login.password"] : []
+  }
+
+  /// A login that succeeded.
+  public struct Result: Sendable {
+    public let userID: UserID
+    public let session: NewSession
+  }
+
+  /// Logs a user in as `POST /login` asks.
+  ///
+  /// - Parameter address: the client's address, which is limited by itself.
+  /// - Throws: `MatrixError` 403 `M_FORBIDDEN` for a wrong name or password (the same sentence for both), 403
+  ///   `M_USER_DEACTIVATED`, 401 `M_USER_LOCKED`, 429, and 400 for a body that makes no sense.
+  public func logIn(_ body: JSONValue, address: String) async throws -> Result {
+    let type = try body.requireString("type")
+    let wantsRefresh = try body.optionalBool("refresh_token") ?? false
+    guard type == "m.login.password" else {
+      throw MatrixError.unknown("Unknown login type \(type)", status: 400)
+    }
+    try addressLimiter.check(address)
+    let user = try await checkPassword(body, limited: true)
+    try accountLimiter.check(user.rawValue.lowercased())
+    let session = try await sessions.open(
+      user: user, deviceID: try body.optionalString("device_id"),
+      displayName: try body.optionalString("initial_device_display_name"), wantsRefreshToken: wantsRefresh)
+    return Result(userID: user, session: session)
+  }
+
+  /// Checks the identifier and password of a login or of the stage `m.login.password`.
+  ///
+  /// - Returns: the user ID as it was registered.
+  public func checkPassword(
+    _ body: JSONValue, limited: Bool = false, isReauthentication: Bool = false
+  ) async throws -> UserID {
+    let isAllowed =
+      isReauthentication ? config.passwords.allowsReauthentication : config.passwords.allowsLogin
+    guard isAllowed, config.passwords.usesLocalDatabase else {
+      throw MatrixError.unknown("Password login has been disabled.", status: 400)
+    }
+    let password = try body.requireString("password")
+    guard let user = try await identifiedUser(body) else { throw Self.wrong }
+    let key = user.rawValue.lowercased()
+    if limited { try failureLimiter.check(key, count: false) }
+    guard let account = try await account(user), let hash = account.passwordHash else {
+      // The time of a hash is spent all the same, so that nobody learns from the clock which names exist.
+      _ = try await hasher.verify(password, against: unmatchableHash)
+      if limited { try? failureLimiter.check(key) }  // only counted; the refusal below is the answer
+      throw Self.wrong
+    }
+    guard try await hasher.verify(password, against: hash) else {
+      if limited { try? failureLimiter.check(key) }  // only counted; the refusal below is the answer
+      throw Self.wrong
+    }
+    if account.isDeactivated { throw MatrixError.userDeactivated("This account has been deactivated") }
+    if account.isLocked {
+      throw MatrixError.custom(
+        status: 401, errcode: "M_USER_LOCKED", message: "User account has been locked",
+        extras: ["soft_logout": .bool(true)])
+    }
+    return account.userID
+  }
+
+  /// A hash in the right form, and at the configured cost, that no password has.
+  private var unmatchableHash: String {
+    let rounds = String(config.bcryptRounds)
+    return "$2b$" + (rounds.count < 2 ? "0" : "") + rounds + "$" + String(repeating: ".", count: 53)
+  }
+
+  private static let wrong = MatrixError.forbidden("Invalid username or password")
+
+  /// Finds whom a body means, by `identifier` or by the old members `user`, `medium` and `address`.
+  private func identifiedUser(_ body: JSONValue) async throws -> UserID? {
+    guard let identifier = try body.optionalObject("identifier") else {
+      if let name = try body.optionalString("user") { return try qualified(name) }
+      let medium = try body.optionalString("medium")
+      guard let medium, let address = try body.optionalString("address") else {
+        throw MatrixError.invalidParam("Missing identifier")
+      }
+      return try await storage.accounts.user(withThirdParty: medium, Self.canonical(medium, address))
+    }
+    switch try identifier.requireString("type") {
+    case "m.id.user":
+      return try qualified(identifier.requireString("user"))
+    case "m.id.thirdparty":
+      let medium = try identifier.requireString("medium")
+      let address = Self.canonical(medium, try identifier.requireString("address"))
+      return try await storage.accounts.user(withThirdParty: medium, address)
+    case let other:
+      throw MatrixError.invalidParam("Unknown login identifier type \(other)")
+    }
+  }
+
+  private static func canonical(_ medium: String, _ address: String) -> String {
+    medium == "email" ? address.lowercased() : address
+  }
+
+  private func qualified(_ name: String) throws(MatrixError) -> UserID? {
+    guard !name.isEmpty else { throw .invalidParam("User identifier is missing 'user' key") }
+    guard let user = UserID(name.hasPrefix("@") ? name : "@\(name):\(config.serverName)") else { return nil }
+    return user.serverName == config.serverName ? user : nil
+  }
+
+  /// Prefers the exact name; otherwise the only one that differs in case alone.
+  private func account(_ user: UserID) async throws -> Account? {
+    let matches = try await storage.accounts.accountsIgnoringCase(user)
+    return matches.first { $0.userID == user } ?? (matches.count == 1 ? matches.first : nil)
+  }
+}

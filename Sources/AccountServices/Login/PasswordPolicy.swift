@@ -1,0 +1,54 @@
+import MatrixPrimitives
+import ServerConfig
+
+/// Checks a new password against `password_config.policy`.
+public struct PasswordPolicy: Sendable {
+  private let settings: PasswordSettings.Policy
+
+  init(_ settings: PasswordSettings.Policy) { self.settings = settings }
+
+  /// The largest password accepted, in characters; bcrypt itself reads 72 bytes.
+  static let maximumLength = 512
+
+  /// Checks a password.
+  ///
+  /// - Throws: `MatrixError` 400 with the policy errcode of MSC2000, as Synapse answers.
+  public func check(_ password: String) throws(MatrixError) {
+    guard password.unicodeScalars.count <= Self.maximumLength else { throw .invalidParam("Invalid password") }
+    guard settings.isEnabled else { return }
+    let scalars = password.unicodeScalars
+    if scalars.count < settings.minimumLength {
+      throw Self.refusal("M_PASSWORD_TOO_SHORT", "The password must have at least \(settings.minimumLength) characters")
+    }
+    if settings.requiresDigit, !scalars.contains(where: { ("0"..."9").contains($0) }) {
+      throw Self.refusal("M_PASSWORD_NO_DIGIT", "The password must include at least one digit")
+    }
+    if settings.requiresSymbol, scalars.allSatisfy(Self.isAlphanumeric) {
+      throw Self.refusal("M_PASSWORD_NO_SYMBOL", "The password must include at least one symbol")
+    }
+    if settings.requiresUppercase, !scalars.contains(where: { ("A"..."Z").contains($0) }) {
+      throw Self.refusal("M_PASSWORD_NO_UPPERCASE", "The password must include at least one uppercase letter")
+    }
+    if settings.requiresLowercase, !scalars.contains(where: { ("a"..."z").contains($0) }) {
+      throw Self.refusal("M_PASSWORD_NO_LOWERCASE", "The password must include at least one lowercase letter")
+    }
+  }
+
+  /// The policy as `GET /password_policy` answers it; empty when there is none.
+  public var description: JSON {
+    guard settings.isEnabled else { return .object([:]) }
+    return .object([
+      "m.minimum_length": .integer(Int64(settings.minimumLength)), "m.require_digit": .bool(settings.requiresDigit),
+      "m.require_symbol": .bool(settings.requiresSymbol), "m.require_uppercase": .bool(settings.requiresUppercase),
+      "m.require_lowercase": .bool(settings.requiresLowercase),
+    ])
+  }
+
+  private static func refusal(_ code: String, _ message: String) -> MatrixError {
+    .custom(status: 400, errcode: code, message: message, extras: [:])
+  }
+
+  private static func isAlphanumeric(_ scalar: Unicode.Scalar) -> Bool {
+    ("0"..."9").contains(scalar) || ("A"..."Z").contains(scalar) || ("a"..."z").contains(scalar)
+  }
+}

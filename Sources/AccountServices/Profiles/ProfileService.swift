@@ -1,0 +1,124 @@
+import MatrixPrimitives
+import Replication
+import ServerConfig
+import Stores
+
+/// Reads and changes profiles of local users.
+public final class ProfileService: Sendable {
+  /// Writes a changed name or avatar into the user's memberships; given by the process's role, as rooms are not this
+  /// layer's business.
+  public typealias Propagation = @Sendable (_ user: UserID, _ profile: Profile, _ requester: Requester) async -> Void
+
+  private let config: HomeserverConfig
+  private let storage: Storage
+  private let limiter: RateLimiter
+  private let propagate: Propagation
+  static let maximumDisplayNameLength = 256
+  static let maximumAvatarURLLength = 1000
+  static let maximumFieldNameLength = 255
+
+  init(config: HomeserverConfig, storage: Storage, clock: ServerClock, propagate: @escaping Propagation) {
+    self.config = config
+    self.storage = storage
+    self.propagate = propagate
+    limiter = RateLimiter(config.rateLimits.profile, clock: clock)
+  }
+
+  /// Reads a profile for somebody.
+  ///
+  /// - Parameters:
+  ///   - requester: who asks; nil when nobody is logged in, which the configuration may forbid.
+  ///   - address: the asker's address, limited when there is no requester.
+  /// - Throws: `MatrixError` 404 when there is no such profile, 403 when the asker may not see it, 401 and 429.
+  public func profile(of user: UserID, for requester: Requester?, address: String) async throws -> Profile {
+    try limiter.check(requester?.userID.rawValue ?? address)
+    if requester == nil, config.profiles.requiresAuth { throw MatrixError.missingToken() }
+    guard user.serverName == config.serverName else { throw MatrixError.notFound("Profile was not found") }
+    if config.profiles.limitedToSharedRooms, let requester, requester.userID != user {
+      guard try await !storage.memberships.sharedRooms(requester.userID, user).isEmpty else {
+        throw MatrixError.forbidden("Profile isn't available")
+      }
+    }
+    guard let profile = try await storage.profiles.profile(of: user) else {
+      throw MatrixError.notFound("Profile was not found")
+    }
+    return profile
+  }
+
+  /// Sets one field.
+  ///
+  /// - Parameters:
+  ///   - isAdministrator: an administrator may set anybody's.
+  /// - Throws: `MatrixError` 400 for a value that cannot be, 403 for somebody else's profile or a disabled field.
+  public func set(
+    _ field: String, to value: JSON?, of user: UserID, by requester: Requester, isAdministrator: Bool
+  ) async throws {
+    try Self.check(field: field)
+    guard user.serverName == config.serverName else {
+      throw MatrixError.unknown("User is not hosted on this homeserver", status: 400)
+    }
+    guard user == requester.userID || isAdministrator else {
+      throw MatrixError.forbidden("Cannot set another user's profile")
+    }
+    guard try await storage.accounts.account(user) != nil else { throw MatrixError.notFound("User not found") }
+    switch field {
+    case "displayname":
+      try await setDisplayName(value, of: user, isAdministrator: isAdministrator)
+    case "avatar_url":
+      try await setAvatarURL(value, of: user, isAdministrator: isAdministrator)
+    default:
+      guard let value else { return try await storage.profiles.deleteField(field, of: user) }
+      return try await storage.profiles.setField(field, value, of: user)
+    }
+    if let profile = try await storage.profiles.profile(of: user) {
+      await propagate(user, profile, requester)
+    }
+  }
+
+  /// Refuses names of fields that break the common namespaced identifier grammar.
+  public static func check(field: String) throws(MatrixError) {
+    guard !field.isEmpty else { throw .invalidParam("Field name too short") }
+    guard field.utf8.count <= maximumFieldNameLength else {
+      throw .custom(status: 400, errcode: "M_KEY_TOO_LARGE", message: "Field name too long", extras: [:])
+    }
+    let bytes = Array(field.utf8)
+    let isLetter: (UInt8) -> Bool = { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
+    let others = Set("0123456789-_.".utf8)
+    guard let first = bytes.first, isLetter(first), bytes.allSatisfy({ isLetter($0) || others.contains($0) }) else {
+      throw .invalidParam("Field name does not follow the Common Namespaced Identifier Grammar")
+    }
+  }
+
+  private func setDisplayName(_ value: JSON?, of user: UserID, isAdministrator: Bool) async throws {
+    guard config.registration.allowsDisplayNameChange || isAdministrator else {
+      throw MatrixError.forbidden("Changing display name is disabled on this server")
+    }
+    let name = try Self.text(value, "displayname")
+    if let name, name.unicodeScalars.count > Self.maximumDisplayNameLength {
+      throw MatrixError.unknown("Displayname is too long (max \(Self.maximumDisplayNameLength))", status: 400)
+    }
+    try await storage.profiles.setDisplayName(name, of: user)
+  }
+
+  private func setAvatarURL(_ value: JSON?, of user: UserID, isAdministrator: Bool) async throws {
+    guard config.registration.allowsAvatarChange || isAdministrator else {
+      throw MatrixError.forbidden("Changing avatar is disabled on this server")
+    }
+    let url = try Self.text(value, "avatar_url")
+    if let url, url.unicodeScalars.count > Self.maximumAvatarURLLength {
+      throw MatrixError.unknown("Avatar URL is too long (max \(Self.maximumAvatarURLLength))", status: 400)
+    }
+    try await storage.profiles.setAvatarURL(url, of: user)
+  }
+
+  /// Reads a text or null; an empty text clears the field as null does.
+  private static func text(_ value: JSON?, _ key: String) throws(MatrixError) -> String? {
+    switch value {
+    case nil, .null: return nil
+    case .string(let text):
+      guard !text.utf8.contains(0) else { throw .invalidParam("'\(key)' must not contain a null character") }
+      return text.isEmpty ? nil : text
+    default: throw .invalidParam("'\(key)' must be a string")
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import MatrixPrimitives
+import ServerConfig
+import Synchronization
+
+/// Counts actions by key and refuses those that come too fast: a leaky bucket used as a meter.
+///
+/// Each key's bucket holds at most `burst` actions and leaks `perSecond` of them. Only buckets that are not empty take
+/// memory; they are swept as calls come in, so an attacker with many keys cannot grow the table for ever.
+public final class RateLimiter: Sendable {
+  private struct Bucket {
+    var level: Double
+    var updatedMilliseconds: Int64
+  }
+
+  private struct State {
+    var buckets: [String: Bucket] = [:]
+    var nextSweepMilliseconds: Int64 = 0
+  }
+
+  private let perSecond: Double
+  private let burst: Double
+  private let clock: ServerClock
+  private let state = Mutex(State())
+
+  /// Makes a limiter.
+  ///
+  /// - Parameters:
+  ///   - perSecond: how many actions a second are allowed for long; zero or less allows the burst alone.
+  ///   - burst: how many actions may come at once, at least one.
+  public init(perSecond: Double, burst: Int, clock: ServerClock) {
+    self.perSecond = perSecond
+    self.burst = Double(burst)
+    self.clock = clock
+  }
+
+  /// Makes a limiter from a setting `rc_…`.
+  public convenience init(_ limit: RateLimit, clock: ServerClock) {
+    self.init(perSecond: limit.perSecond, burst: limit.burstCount, clock: clock)
+  }
+
+  /// Counts an action, or refuses it.
+  ///
+  /// - Parameters:
+  ///   - key: what is limited, such as a user ID or an address.
+  ///   - count: false to ask only whether there would be room.
+  /// - Throws: `MatrixError` 429 `M_LIMIT_EXCEEDED` with the time until the next action is allowed; a refused action
+  ///   is not counted.
+  public func check(_ key: String, count: Bool = true) throws(MatrixError) {
+    let now = clock.nowMilliseconds
+    let wait: Double? = state.withLock { state in
+      sweep(&state, now: now)
+      let level = current(state.buckets[key], now: now)
+      if level + 1 > burst {
+        return perSecond > 0 ? (level + 1 - burst) / perSecond * 1000 : 86_400_000
+      }
+      if count { state.buckets[key] = Bucket(level: level + 1, updatedMilliseconds: now) }
+      return nil
+    }
+    if let wait {
+      throw MatrixError.limitExceeded(retryAfterMilliseconds: Int64(min(max(wait.rounded(.up), 1), 86_400_000)))
+    }
+  }
+
+  private func current(_ bucket: Bucket?, now: Int64) -> Double {
+    guard let bucket else { return 0 }
+    let seconds = Double(max(0, now - bucket.updatedMilliseconds)) / 1000
+    return max(0, bucket.level - seconds * max(0, perSecond))
+  }
+
+  private func sweep(_ state: inout State, now: Int64) {
+    guard now >= state.nextSweepMilliseconds else { return }
+    state.nextSweepMilliseconds = now + 15_000
+    state.buckets = state.buckets.filter { current($0.value, now: now) > 0 }
+  }
+}

@@ -1,0 +1,149 @@
+import MatrixPrimitives
+import Stores
+
+/// Walks a client through the stages of user-interactive authentication.
+///
+/// Sessions live in the database, so that each stage may be answered by another process. Source: the specification's
+/// "User-Interactive Authentication API"; a first request may already carry `auth` with a type and no session.
+public final class UserInteractiveAuth: Sendable {
+  /// Checks what a client presents for one stage and answers what is remembered of it.
+  public typealias StageCheck = @Sendable (_ stage: String, _ auth: JSONValue) async throws -> JSON
+
+  /// The request that is being authorised; it must stay the same through all stages.
+  public struct Operation: Sendable {
+    /// The path with its query.
+    public let uri: String
+    public let method: String
+    /// What the user is shown.
+    public let description: String
+
+    /// Names an operation.
+    public init(uri: String, method: String, description: String) {
+      self.uri = uri
+      self.method = method
+      self.description = description
+    }
+  }
+
+  /// The result of a completed session.
+  public struct Completed: Sendable {
+    public let sessionID: String
+    /// The stages passed, with what was remembered of each.
+    public let stages: [String: JSON]
+    /// The request's parameters, which may have come with an earlier request of the session.
+    public let parameters: JSON
+    /// What the server kept with the session.
+    public let serverData: JSON
+  }
+
+  /// The answer while stages are missing: the flows, what is done, and the session to go on with.
+  public struct Incomplete: Error {
+    public let sessionID: String
+    /// The whole body of the 401 answer.
+    public let body: JSON
+  }
+
+  private let store: UserInteractiveAuthStore
+  private let clock: ServerClock
+  static let sessionLifetimeMilliseconds: Int64 = 15 * 60 * 1000
+
+  init(store: UserInteractiveAuthStore, clock: ServerClock) {
+    self.store = store
+    self.clock = clock
+  }
+
+  /// Checks a request.
+  ///
+  /// - Parameters:
+  ///   - flows: the alternatives, each a list of stages that all must be passed.
+  ///   - body: the request's body; `auth` is taken out of it before it is stored.
+  ///   - omitting: further keys that must not be stored, such as a password.
+  /// - Throws: `Incomplete` while no flow is complete; `MatrixError` for an unknown session or a changed operation.
+  public func check(
+    flows: [[String]], operation: Operation, body: JSONValue, omitting: Set<String> = [], stage check: StageCheck
+  ) async throws -> Completed {
+    let auth = try body.optionalObject("auth")
+    let named = try auth?.optionalString("session")
+    let session = try await open(named, operation: operation, parameters: Self.parameters(of: body, omitting: omitting))
+    guard let auth else { throw Incomplete(sessionID: session.id, body: Self.answer(flows, session.id, [], nil)) }
+    var failure: MatrixError?
+    if let stage = try auth.optionalString("type") {
+      guard flows.contains(where: { $0.contains(stage) }) else {
+        throw MatrixError.unknown("The stage \(stage) is not part of any flow here", status: 400)
+      }
+      do {
+        let result = try await check(stage, auth)
+        try await store.complete(stage: stage, result: result, session: session.id)
+      } catch let error as MatrixError where error.status == 401 || error.status == 403 {
+        failure = error
+      }
+    }
+    let stages = try await store.completedStages(session: session.id)
+    guard flows.contains(where: { $0.allSatisfy { stages[$0] != nil } }) else {
+      throw Incomplete(sessionID: session.id, body: Self.answer(flows, session.id, stages.keys.sorted(), failure))
+    }
+    return Completed(
+      sessionID: session.id, stages: stages, parameters: session.clientParameters, serverData: session.serverData)
+  }
+
+  /// Keeps a value with a session, for its later stages.
+  public func remember(_ key: String, _ value: JSON, session: String) async throws {
+    try await store.setServerData(key, value, session: session)
+  }
+
+  /// Reads what the server kept with the session that a body names, if it names one that exists.
+  public func serverData(for body: JSONValue) async throws -> JSON? {
+    guard let id = try body.optionalObject("auth")?.optionalString("session") else { return nil }
+    return try await store.session(id)?.serverData
+  }
+
+  /// Deletes sessions that are older than a quarter of an hour. Called by the process with the background duty.
+  public func deleteExpiredSessions() async throws {
+    try await store.deleteSessions(openedBefore: clock.nowMilliseconds - Self.sessionLifetimeMilliseconds)
+  }
+
+  private func open(
+    _ id: String?, operation: Operation, parameters: JSON
+  ) async throws -> UserInteractiveAuthSession {
+    guard let id else {
+      let id = try await store.create(
+        clientParameters: parameters, uri: operation.uri, method: operation.method,
+        description: operation.description, nowMilliseconds: clock.nowMilliseconds)
+      return UserInteractiveAuthSession(
+        id: id, clientParameters: parameters, uri: operation.uri, method: operation.method, serverData: .object([:]))
+    }
+    guard id.utf8.count <= 255, let session = try await store.session(id) else {
+      throw MatrixError.unknown("Unknown session ID", status: 400)
+    }
+    guard session.uri == operation.uri, session.method == operation.method else {
+      throw MatrixError.custom(
+        status: 403, errcode: "M_UNKNOWN",
+        message: "Requested operation has changed during the UI authentication session.", extras: [:])
+    }
+    guard parameters.members?.isEmpty == false else { return session }
+    try await store.setClientParameters(parameters, session: id)
+    return UserInteractiveAuthSession(
+      id: id, clientParameters: parameters, uri: session.uri, method: session.method, serverData: session.serverData)
+  }
+
+  private static func parameters(of body: JSONValue, omitting: Set<String>) -> JSON {
+    var members = body.json.members ?? [:]
+    members["auth"] = nil
+    for key in omitting { members[key] = nil }
+    return .object(members)
+  }
+
+  private static func answer(_ flows: [[String]], _ session: String, _ completed: [String], _ failure: MatrixError?) -> JSON {
+    var body: [String: JSON] = [
+      "session": .string(session),
+      "flows": .array(flows.map { .object(["stages": .array($0.map(JSON.string))]) }),
+      "params": .object([:]),
+    ]
+    if !completed.isEmpty || failure != nil { body["completed"] = .array(completed.map(JSON.string)) }
+    if let failure {
+      body["errcode"] = .string(failure.errcode)
+      body["error"] = .string(failure.message)
+    }
+    return .object(body)
+  }
+}

@@ -1,0 +1,112 @@
+import AccountServices
+import EndpointKit
+import MatrixPrimitives
+import Stores
+
+/// A user's list of devices.
+public struct DeviceEndpoints: Sendable {
+  private let accounts: AccountServices
+  private let storage: Storage
+
+  /// Makes the family.
+  public init(accounts: AccountServices, storage: Storage) {
+    self.accounts = accounts
+    self.storage = storage
+  }
+
+  /// The endpoints of the family.
+  public var endpoints: [Endpoint] {
+    [list, get, rename, delete, deleteMany]
+  }
+
+  private var list: Endpoint {
+    Endpoint(
+      name: "devices", method: .get, paths: PathPattern.client("devices", versions: .released), auth: .guestAllowed, role: .anyWorker
+    ) { [storage] request in
+      let devices = try await storage.devices.devices(of: try request.requester.userID)
+      return .json { writer in
+        writer.beginObject()
+        writer.key("devices")
+        writer.beginArray()
+        for device in devices { Self.write(device, to: &writer) }
+        writer.endArray()
+        writer.endObject()
+      }
+    }
+  }
+
+  private var get: Endpoint {
+    Endpoint(
+      name: "device", method: .get, paths: PathPattern.client("devices/{deviceID}", versions: .released), auth: .guestAllowed,
+      role: .anyWorker
+    ) { [storage] request in
+      let id = try request.parameter("deviceID")
+      guard let device = try await storage.devices.device(id, of: try request.requester.userID) else {
+        throw MatrixError.notFound("No device found")
+      }
+      return .json { Self.write(device, to: &$0) }
+    }
+  }
+
+  private var rename: Endpoint {
+    Endpoint(
+      name: "rename_device", method: .put, paths: PathPattern.client("devices/{deviceID}", versions: .released), auth: .guestAllowed,
+      role: .streamWriter(.deviceLists)
+    ) { [accounts, storage] request in
+      let id = try request.parameter("deviceID")
+      let user = try request.requester.userID
+      let name = try request.jsonObject().optionalString("display_name")
+      guard try await storage.devices.device(id, of: user) != nil else {
+        throw MatrixError.notFound("No device found")
+      }
+      if let name { try await accounts.devices.rename(id, of: user, to: name) }
+      return .emptyObject
+    }
+  }
+
+  private var delete: Endpoint {
+    Endpoint(
+      name: "delete_device", method: .delete, paths: PathPattern.client("devices/{deviceID}", versions: .released), auth: .required,
+      role: .streamWriter(.deviceLists)
+    ) { [accounts] request in
+      let id = try request.parameter("deviceID")
+      let user = try request.requester.userID
+      return try await PasswordStage(accounts).authorise(
+        request, try request.jsonObjectOrEmpty(), user: user, action: "remove a device from your account", omitting: []
+      ) { _ in
+        try await accounts.devices.delete([id], of: user)
+        return .emptyObject
+      }
+    }
+  }
+
+  private var deleteMany: Endpoint {
+    Endpoint(
+      name: "delete_devices", method: .post, paths: PathPattern.client("delete_devices", versions: .released), auth: .required,
+      role: .streamWriter(.deviceLists)
+    ) { [accounts] request in
+      let body = try request.jsonObject()
+      let user = try request.requester.userID
+      var ids: [String] = []
+      for element in try body.requireArray("devices") {
+        guard let id = element.string else { throw MatrixError.badJSON("'devices' must hold strings") }
+        ids.append(id)
+      }
+      return try await PasswordStage(accounts).authorise(
+        request, body, user: user, action: "remove device(s) from your account", omitting: []
+      ) { _ in
+        try await accounts.devices.delete(ids, of: user)
+        return .emptyObject
+      }
+    }
+  }
+
+  private static func write(_ device: Device, to writer: inout JSONWriter) {
+    writer.beginObject()
+    writer.member("device_id", device.deviceID)
+    writer.memberIfPresent("display_name", device.displayName)
+    writer.memberIfPresent("last_seen_ip", device.lastSeenIP)
+    writer.memberIfPresent("last_seen_ts", device.lastSeenMilliseconds)
+    writer.endObject()
+  }
+}

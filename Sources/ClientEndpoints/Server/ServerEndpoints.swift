@@ -1,0 +1,92 @@
+import EndpointKit
+import MatrixEvents
+import MatrixPrimitives
+import ServerConfig
+
+/// What a client asks before and after it has logged in: versions, capabilities, where the server is.
+public struct ServerEndpoints: Sendable {
+  private let config: HomeserverConfig
+  private let canChangePassword: Bool
+
+  /// Makes the family.
+  ///
+  /// - Parameter canChangePassword: whether `m.change_password` is offered.
+  public init(config: HomeserverConfig, canChangePassword: Bool) {
+    self.config = config
+    self.canChangePassword = canChangePassword
+  }
+
+  /// The versions of the specification that are answered for, oldest first.
+  static let specificationVersions = [
+    "r0.0.1", "r0.1.0", "r0.2.0", "r0.3.0", "r0.4.0", "r0.5.0", "r0.6.0", "r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4",
+    "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12",
+  ]
+
+  /// The endpoints of the family.
+  public var endpoints: [Endpoint] {
+    [versions, capabilities, wellKnownClient]
+  }
+
+  private var versions: Endpoint {
+    Endpoint(
+      name: "versions", method: .get, paths: ["/_matrix/client/versions"], auth: .optional, role: .anyWorker
+    ) { _ in
+      .json { writer in
+        writer.beginObject()
+        writer.key("versions")
+        writer.beginArray()
+        for version in Self.specificationVersions { writer.value(version) }
+        writer.endArray()
+        writer.member("unstable_features", JSON.object([:]))
+        writer.endObject()
+      }
+    }
+  }
+
+  private var capabilities: Endpoint {
+    let body = capabilitiesBody
+    return Endpoint(
+      name: "capabilities", method: .get, paths: PathPattern.client("capabilities", versions: .released), auth: .guestAllowed,
+      role: .anyWorker
+    ) { _ in .json(body) }
+  }
+
+  private var capabilitiesBody: JSON {
+    var versions: [String: JSON] = [:]
+    for version in RoomVersion.all { versions[version.identifier] = "stable" }
+    var profileFields: [String: JSON] = ["enabled": true]
+    let disallowed: [JSON] =
+      (config.registration.allowsDisplayNameChange ? [] : ["displayname"])
+      + (config.registration.allowsAvatarChange ? [] : ["avatar_url"])
+    if !disallowed.isEmpty { profileFields["disallowed"] = .array(disallowed) }
+    return .object([
+      "capabilities": .object([
+        "m.room_versions": ["default": .string(config.rooms.defaultRoomVersion), "available": .object(versions)],
+        "m.change_password": ["enabled": .bool(canChangePassword)],
+        "m.set_displayname": ["enabled": .bool(config.registration.allowsDisplayNameChange)],
+        "m.set_avatar_url": ["enabled": .bool(config.registration.allowsAvatarChange)],
+        "m.3pid_changes": ["enabled": false],
+        "m.get_login_token": ["enabled": false],
+        "m.profile_fields": .object(profileFields),
+      ])
+    ])
+  }
+
+  private var wellKnownClient: Endpoint {
+    let content = Self.wellKnown(config)
+    return Endpoint(
+      name: "well_known_client", method: .get, paths: ["/.well-known/matrix/client"], auth: .none, role: .main
+    ) { _ in
+      guard let content else { throw MatrixError.notFound(".well-known not available") }
+      return .json(content)
+    }
+  }
+
+  /// The content of `/.well-known/matrix/client`, which login answers carry too; nil when the configuration does not serve one.
+  static func wellKnown(_ config: HomeserverConfig) -> JSON? {
+    guard config.server.servesClientWellKnown else { return nil }
+    var members = config.server.extraClientWellKnown.members ?? [:]
+    members["m.homeserver"] = ["base_url": .string(config.publicBaseURL)]
+    return .object(members)
+  }
+}

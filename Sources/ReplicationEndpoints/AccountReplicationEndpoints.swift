@@ -1,0 +1,56 @@
+import AccountServices
+import EndpointKit
+import MatrixPrimitives
+import Replication
+import ServerConfig
+
+/// Calls about accounts that workers make to the main process and to the writers of `device_lists`.
+public struct AccountReplicationEndpoints: Sendable {
+  private let config: HomeserverConfig
+  private let accounts: AccountServices
+  private let kit: ReplicationEndpointKit
+
+  /// Makes the family.
+  public init(config: HomeserverConfig, accounts: AccountServices, kit: ReplicationEndpointKit) {
+    self.config = config
+    self.accounts = accounts
+    self.kit = kit
+  }
+
+  /// The endpoints of the family; the main process has all, another only what device writers serve.
+  public var endpoints: [Endpoint] {
+    !config.isMainProcess ? [notifyDeviceUpdate] : [openSession, afterRegistration, notifyDeviceUpdate]
+  }
+
+  private var openSession: Endpoint {
+    kit.endpoint("device_check_registered", parameters: ["user_id"], isCached: true) { [accounts] call in
+      let session = try await accounts.sessions.openHere(
+        user: try call.userID("user_id"), deviceID: try call.body.optionalString("device_id"),
+        displayName: try call.body.optionalString("initial_display_name"),
+        wantsRefreshToken: try call.body.optionalBool("should_issue_refresh_token") ?? false)
+      return [
+        "device_id": .string(session.deviceID), "access_token": .string(session.accessToken),
+        "valid_until_ms": session.validUntilMilliseconds.map(JSON.integer) ?? .null,
+        "refresh_token": session.refreshToken.map(JSON.string) ?? .null,
+      ]
+    }
+  }
+
+  /// What Synapse's main process does after a registration concerns threepids and consent, which a registration here
+  /// cannot bring; the call is answered so that a worker of theirs can register users.
+  private var afterRegistration: Endpoint {
+    kit.endpoint("post_register", parameters: ["user_id"], isCached: true) { _ in [:] }
+  }
+
+  private var notifyDeviceUpdate: Endpoint {
+    kit.endpoint("notify_device_update", parameters: ["user_id"], isCached: false) { [accounts] call in
+      var ids: [String] = []
+      for element in try call.body.requireArray("device_ids") {
+        guard let id = element.string else { throw MatrixError.badJSON("'device_ids' must hold strings") }
+        ids.append(id)
+      }
+      try await accounts.devices.recordChange(ids, of: try call.userID("user_id"))
+      return [:]
+    }
+  }
+}

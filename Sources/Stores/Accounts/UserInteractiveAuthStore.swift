@@ -1,0 +1,119 @@
+import MatrixPrimitives
+import Postgres
+
+/// A session of user-interactive authentication as the database holds it.
+public struct UserInteractiveAuthSession: Sendable {
+  public let id: String
+  /// The request's body at the root level, without `auth`.
+  public let clientParameters: JSON
+  public let uri: String
+  public let method: String
+  /// What the server keeps with the session, such as a password hash.
+  public let serverData: JSON
+
+  /// Collects what is known of a session.
+  public init(id: String, clientParameters: JSON, uri: String, method: String, serverData: JSON) {
+    self.id = id
+    self.clientParameters = clientParameters
+    self.uri = uri
+    self.method = method
+    self.serverData = serverData
+  }
+}
+
+/// Reads and writes `ui_auth_sessions` and its credentials, so that stages may be answered by different processes.
+public final class UserInteractiveAuthStore: Sendable {
+  private let database: PostgresClient
+
+  init(database: PostgresClient) { self.database = database }
+
+  /// Opens a session and answers its id of 24 letters.
+  public func create(
+    clientParameters: JSON, uri: String, method: String, description: String, nowMilliseconds: Int64
+  ) async throws -> String {
+    let id = RandomString.letters(24)
+    _ = try await database.read(
+      """
+      INSERT INTO ui_auth_sessions (session_id, creation_time, serverdict, clientdict, uri, method, description)
+      VALUES (\(id), \(nowMilliseconds), '{}', \(text(clientParameters)), \(uri), \(method), \(description))
+      """)
+    return id
+  }
+
+  /// Reads a session; nil when the client made its id up.
+  public func session(_ id: String) async throws -> UserInteractiveAuthSession? {
+    let rows = try await database.read(
+      "SELECT clientdict, uri, method, serverdict FROM ui_auth_sessions WHERE session_id = \(id)")
+    guard let row = rows.first else { return nil }
+    let (client, uri, method, server) = try row.decode(String.self, String.self, String.self, String.self)
+    return UserInteractiveAuthSession(
+      id: id, clientParameters: try JSON.parse(client), uri: uri, method: method, serverData: try JSON.parse(server))
+  }
+
+  /// Replaces the remembered request parameters.
+  public func setClientParameters(_ parameters: JSON, session: String) async throws {
+    _ = try await database.read(
+      "UPDATE ui_auth_sessions SET clientdict = \(text(parameters)) WHERE session_id = \(session)")
+  }
+
+  /// Keeps one value of the server's with the session.
+  public func setServerData(_ key: String, _ value: JSON, session: String) async throws {
+    try await database.transaction("set_ui_auth_session_data") { txn in
+      let rows = try txn.query("SELECT serverdict FROM ui_auth_sessions WHERE session_id = \(session) FOR UPDATE")
+      guard let row = rows.first else { return }
+      var members = try JSON.parse(row.get(0, as: String.self)).members ?? [:]
+      members[key] = value
+      txn.enqueue("UPDATE ui_auth_sessions SET serverdict = \(text(.object(members))) WHERE session_id = \(session)")
+    }
+  }
+
+  /// Marks a stage complete with its result.
+  public func complete(stage: String, result: JSON, session: String) async throws {
+    _ = try await database.read(
+      """
+      INSERT INTO ui_auth_sessions_credentials (session_id, stage_type, result)
+      VALUES (\(session), \(stage), \(text(result)))
+      ON CONFLICT (session_id, stage_type) DO UPDATE SET result = EXCLUDED.result
+      """)
+  }
+
+  /// Lists the completed stages of a session with their results.
+  public func completedStages(session: String) async throws -> [String: JSON] {
+    let rows = try await database.read(
+      "SELECT stage_type, result FROM ui_auth_sessions_credentials WHERE session_id = \(session)")
+    var stages: [String: JSON] = [:]
+    for row in rows {
+      let (stage, result) = try row.decode(String.self, String.self)
+      stages[stage] = try JSON.parse(result)
+    }
+    return stages
+  }
+
+  /// Deletes the sessions opened before a moment, with what hangs on them.
+  ///
+  /// A registration token that such a session had reserved is given back. A finished registration has replaced the
+  /// token in the stage's result by `true`.
+  public func deleteSessions(openedBefore milliseconds: Int64) async throws {
+    try await database.transaction("delete_old_ui_auth_sessions") { txn in
+      let rows = try txn.query(
+        "SELECT session_id FROM ui_auth_sessions WHERE creation_time <= \(milliseconds) LIMIT 1000")
+      let ids = try rows.map { try $0.get(0, as: String.self) }
+      guard !ids.isEmpty else { return }
+      txn.enqueue(
+        """
+        UPDATE registration_tokens SET pending = greatest(pending - reserved.count, 0)
+        FROM (
+          SELECT result::jsonb #>> '{}' AS token, count(*)::integer AS count FROM ui_auth_sessions_credentials
+          WHERE session_id = ANY(\(ids)::text[]) AND stage_type = 'm.login.registration_token' AND result <> 'true'
+          GROUP BY 1
+        ) AS reserved
+        WHERE registration_tokens.token = reserved.token
+        """)
+      txn.enqueue("DELETE FROM ui_auth_sessions_ips WHERE session_id = ANY(\(ids)::text[])")
+      txn.enqueue("DELETE FROM ui_auth_sessions_credentials WHERE session_id = ANY(\(ids)::text[])")
+      txn.enqueue("DELETE FROM ui_auth_sessions WHERE session_id = ANY(\(ids)::text[])")
+    }
+  }
+}
+
+private func text(_ json: JSON) -> String { String(decoding: json.encoded, as: UTF8.self) }

@@ -1,0 +1,148 @@
+import MatrixPrimitives
+import Postgres
+import StorageEngine
+
+/// A device of a local user.
+public struct Device: Sendable {
+  public let deviceID: String
+  public let displayName: String?
+  public let lastSeenMilliseconds: Int64?
+  public let lastSeenIP: String?
+  public let lastSeenUserAgent: String?
+}
+
+/// Reads and writes `devices` and, on a writer of the `device_lists` stream, what tells others of a change.
+public final class DeviceStore: Sendable {
+  private let database: PostgresClient
+  private let invalidator: CacheInvalidator
+  private let deviceListIDs: StreamIDGenerator
+  private let instanceName: String
+
+  init(database: PostgresClient, invalidator: CacheInvalidator, deviceListIDs: StreamIDGenerator, instanceName: String) {
+    self.database = database
+    self.invalidator = invalidator
+    self.deviceListIDs = deviceListIDs
+    self.instanceName = instanceName
+  }
+
+  /// Lists a user's devices; reserved entries, such as cross-signing keys, are left out.
+  public func devices(of user: UserID) async throws -> [Device] {
+    try await database.read(
+      """
+      SELECT device_id, display_name, last_seen, ip, user_agent FROM devices
+      WHERE user_id = \(user.rawValue) AND NOT hidden ORDER BY device_id
+      """
+    ).map(Self.decode)
+  }
+
+  /// Reads one device; nil when it is not there or reserved.
+  public func device(_ deviceID: String, of user: UserID) async throws -> Device? {
+    try await database.read(
+      """
+      SELECT device_id, display_name, last_seen, ip, user_agent FROM devices
+      WHERE user_id = \(user.rawValue) AND device_id = \(deviceID) AND NOT hidden
+      """
+    ).first.map(Self.decode)
+  }
+
+  /// Makes sure that a device exists.
+  ///
+  /// - Parameter displayName: the name of a new device; an existing one keeps its own.
+  /// - Returns: true when the device is new.
+  /// - Throws: `MatrixError` 400 `M_FORBIDDEN` when the ID is reserved, as a cross-signing key's is.
+  public func ensureDevice(_ deviceID: String, of user: UserID, displayName: String?) async throws -> Bool {
+    let isNew = try await database.transaction("store_device") { txn in
+      let inserted = try txn.query(
+        """
+        INSERT INTO devices (user_id, device_id, display_name, hidden)
+        VALUES (\(user.rawValue), \(deviceID), \(displayName), false)
+        ON CONFLICT (user_id, device_id) DO NOTHING RETURNING 1
+        """)
+      if inserted.isEmpty { return false }
+      try self.invalidator.enqueue([CacheInvalidation("get_device", [user.rawValue, deviceID])], in: txn)
+      return true
+    }
+    if !isNew, try await device(deviceID, of: user) == nil {
+      throw MatrixError.custom(status: 400, errcode: "M_FORBIDDEN", message: "The device ID is in use", extras: [:])
+    }
+    return isNew
+  }
+
+  /// Renames a device.
+  ///
+  /// - Returns: false when there is no such device.
+  public func rename(_ deviceID: String, of user: UserID, to name: String) async throws -> Bool {
+    try await database.transaction("update_device") { txn in
+      let changed = try txn.execute(
+        """
+        UPDATE devices SET display_name = \(name)
+        WHERE user_id = \(user.rawValue) AND device_id = \(deviceID) AND NOT hidden
+        """)
+      guard changed > 0 else { return false }
+      try self.invalidator.enqueue([CacheInvalidation("get_device", [user.rawValue, deviceID])], in: txn)
+      return true
+    }
+  }
+
+  /// Deletes devices with their keys and undelivered messages.
+  public func delete(_ devices: [String], of user: UserID) async throws {
+    guard !devices.isEmpty else { return }
+    try await database.transaction("delete_devices") { txn in
+      let filter: SQL = " WHERE user_id = \(user.rawValue) AND device_id = ANY(\(devices)::text[])"
+      txn.enqueue("DELETE FROM devices" + filter + " AND NOT hidden")
+      txn.enqueue("DELETE FROM device_auth_providers" + filter)
+      txn.enqueue("DELETE FROM e2e_device_keys_json" + filter)
+      txn.enqueue("DELETE FROM e2e_one_time_keys_json" + filter)
+      txn.enqueue("DELETE FROM e2e_fallback_keys_json" + filter)
+      txn.enqueue("DELETE FROM dehydrated_devices" + filter)
+      txn.enqueue("DELETE FROM device_inbox" + filter)
+      try self.invalidator.enqueue(
+        ["get_device", "count_e2e_one_time_keys", "get_e2e_unused_fallback_key_types"].map {
+          CacheInvalidation($0, [user.rawValue])
+        }, in: txn)
+    }
+  }
+
+  /// Notes on the `device_lists` stream that devices of a user changed. Writers of that stream only.
+  ///
+  /// Rows of `device_lists_changes_in_room` are the input from which the first writer works out which remote servers
+  /// must be told (observed in Synapse's database after a login).
+  /// - Parameters:
+  ///   - rooms: the rooms that the user is joined to.
+  ///   - nowMilliseconds: the time since 1970.
+  /// - Returns: the last stream id taken, or nil when there was nothing to note.
+  public func recordChange(
+    of devices: [String], user: UserID, rooms: [RoomID], nowMilliseconds: Int64
+  ) async throws -> Int64? {
+    guard !devices.isEmpty else { return nil }
+    let instance = instanceName
+    return try await deviceListIDs.withIDs(devices.count) { ids in
+      try await self.database.transaction("add_device_change_to_stream") { txn in
+        txn.enqueue(
+          """
+          INSERT INTO device_lists_stream (user_id, device_id, stream_id, instance_name)
+          SELECT \(user.rawValue), change.device_id, change.stream_id, \(instance)
+          FROM unnest(\(devices)::text[], \(ids)::bigint[]) AS change(device_id, stream_id)
+          """)
+        guard !rooms.isEmpty else { return }
+        txn.enqueue(
+          """
+          INSERT INTO device_lists_changes_in_room
+            (user_id, device_id, room_id, stream_id, instance_name, converted_to_destinations, opentracing_context,
+             inserted_ts)
+          SELECT \(user.rawValue), change.device_id, room.room_id, change.stream_id, \(instance), false, '{}',
+                 \(nowMilliseconds)
+          FROM unnest(\(devices)::text[], \(ids)::bigint[]) AS change(device_id, stream_id)
+          CROSS JOIN unnest(\(rooms.map(\.rawValue))::text[]) AS room(room_id)
+          """)
+      }
+      return ids.last
+    }
+  }
+
+  private static func decode(_ row: PostgresRow) throws -> Device {
+    let (id, name, seen, ip, agent) = try row.decode(String.self, String?.self, Int64?.self, String?.self, String?.self)
+    return Device(
+      deviceID: id, displayName: name, lastSeenMilliseconds: seen, lastSeenIP: ip, lastSeenUserAgent: agent)
+  }
+}

@@ -1,0 +1,86 @@
+import MatrixPrimitives
+import Postgres
+
+/// The profile of a local user.
+public struct Profile: Sendable {
+  public let displayName: String?
+  public let avatarURL: String?
+  /// Fields beyond display name and avatar, such as `m.tz`.
+  public let fields: [String: JSON]
+}
+
+/// Reads and writes `profiles`. The table's `user_id` is the localpart, `full_user_id` the whole ID.
+public final class ProfileStore: Sendable {
+  private let database: PostgresClient
+
+  init(database: PostgresClient) { self.database = database }
+
+  /// The largest size of all profile fields of a user together, in bytes of JSON (specification: 64 KiB).
+  public static let maximumSize = 65_536
+
+  /// Reads a local user's profile; nil when the user has none.
+  public func profile(of user: UserID) async throws -> Profile? {
+    let rows = try await database.read(
+      "SELECT displayname, avatar_url, fields FROM profiles WHERE user_id = \(user.localpart)")
+    guard let row = rows.first else { return nil }
+    let (name, avatar, fields) = try row.decode(String?.self, String?.self, String?.self)
+    let custom = try fields.map { try JSON.parse($0).members ?? [:] } ?? [:]
+    return Profile(displayName: name, avatarURL: avatar, fields: custom)
+  }
+
+  /// Sets or, with nil, clears the display name.
+  public func setDisplayName(_ name: String?, of user: UserID) async throws {
+    _ = try await database.read(
+      """
+      INSERT INTO profiles (user_id, full_user_id, displayname) VALUES (\(user.localpart), \(user.rawValue), \(name))
+      ON CONFLICT (user_id) DO UPDATE SET displayname = EXCLUDED.displayname
+      """)
+  }
+
+  /// Sets or, with nil, clears the avatar.
+  public func setAvatarURL(_ url: String?, of user: UserID) async throws {
+    _ = try await database.read(
+      """
+      INSERT INTO profiles (user_id, full_user_id, avatar_url) VALUES (\(user.localpart), \(user.rawValue), \(url))
+      ON CONFLICT (user_id) DO UPDATE SET avatar_url = EXCLUDED.avatar_url
+      """)
+  }
+
+  /// Sets one custom field.
+  ///
+  /// - Throws: `MatrixError` 400 `M_PROFILE_TOO_LARGE` when the profile would exceed `maximumSize`.
+  public func setField(_ name: String, _ value: JSON, of user: UserID) async throws {
+    let encoded = String(decoding: value.encoded, as: UTF8.self)
+    let limit = Self.maximumSize
+    try await database.transaction("set_profile_field") { txn in
+      txn.enqueue(
+        """
+        INSERT INTO profiles (user_id, full_user_id) VALUES (\(user.localpart), \(user.rawValue))
+        ON CONFLICT (user_id) DO NOTHING
+        """)
+      let rows = try txn.query(
+        """
+        UPDATE profiles
+        SET fields = jsonb_set(coalesce(fields, '{}'), ARRAY[\(name)]::text[], \(encoded)::jsonb)
+        WHERE user_id = \(user.localpart)
+        RETURNING octet_length(fields::text) + octet_length(coalesce(displayname, ''))
+                  + octet_length(coalesce(avatar_url, ''))
+        """)
+      if let size = try rows.first?.get(0, as: Int64.self), size > limit {
+        throw MatrixError.custom(
+          status: 400, errcode: "M_PROFILE_TOO_LARGE", message: "The profile would be too large", extras: [:])
+      }
+    }
+  }
+
+  /// Removes one custom field.
+  public func deleteField(_ name: String, of user: UserID) async throws {
+    _ = try await database.read(
+      "UPDATE profiles SET fields = fields - \(name)::text WHERE user_id = \(user.localpart)")
+  }
+
+  /// Removes the whole profile, for an account that is deactivated.
+  public func deleteProfile(of user: UserID) async throws {
+    _ = try await database.read("DELETE FROM profiles WHERE user_id = \(user.localpart)")
+  }
+}

@@ -1,0 +1,90 @@
+import MatrixPrimitives
+import Testing
+
+@testable import AccountServices
+
+@Suite("Rate limits")
+struct RateLimiterTests {
+  private let time = ServerClock.test()
+
+  private func limiter(perSecond: Double, burst: Int) -> RateLimiter {
+    RateLimiter(perSecond: perSecond, burst: burst, clock: time)
+  }
+
+  @Test("A burst is allowed, the next action is told when to come again")
+  func burst() {
+    let limiter = limiter(perSecond: 0.5, burst: 3)
+    for _ in 0..<3 { #expect(throws: Never.self) { try limiter.check("a") } }
+    let error = #expect(throws: MatrixError.self) { try limiter.check("a") }
+    #expect(error?.status == 429)
+    #expect(error?.errcode == "M_LIMIT_EXCEEDED")
+    #expect(error?.retryAfterMilliseconds == 2000)
+  }
+
+  @Test("The bucket leaks with time")
+  func leak() {
+    let limiter = limiter(perSecond: 1, burst: 1)
+    #expect(throws: Never.self) { try limiter.check("a") }
+    #expect(throws: MatrixError.self) { try limiter.check("a") }
+    time.advance(milliseconds: 1000)
+    #expect(throws: Never.self) { try limiter.check("a") }
+  }
+
+  @Test("A refused action is not counted")
+  func refusedIsFree() {
+    let limiter = limiter(perSecond: 1, burst: 1)
+    #expect(throws: Never.self) { try limiter.check("a") }
+    for _ in 0..<50 { #expect(throws: MatrixError.self) { try limiter.check("a") } }
+    time.advance(milliseconds: 1000)
+    #expect(throws: Never.self) { try limiter.check("a") }
+  }
+
+  @Test("Keys do not touch each other, and asking without counting leaves room")
+  func keys() {
+    let limiter = limiter(perSecond: 1, burst: 1)
+    #expect(throws: Never.self) { try limiter.check("a") }
+    #expect(throws: Never.self) { try limiter.check("b", count: false) }
+    #expect(throws: Never.self) { try limiter.check("b") }
+    #expect(throws: MatrixError.self) { try limiter.check("b", count: false) }
+  }
+
+  @Test("A rate of zero allows the burst alone, a clock that goes back is survived")
+  func edges() {
+    let limiter = limiter(perSecond: 0, burst: 1)
+    #expect(throws: Never.self) { try limiter.check("a") }
+    time.advance(milliseconds: 1_000_000)
+    #expect(throws: MatrixError.self) { try limiter.check("a") }
+    time.advance(milliseconds: -2_000_000)
+    #expect(throws: MatrixError.self) { try limiter.check("a") }
+  }
+}
+
+@Suite("Names of new accounts")
+struct UsernameRulesTests {
+  @Test("Names within the grammar are taken", arguments: ["alice", "a.b-c_d=e/f+g", "0x1", "a"])
+  func good(name: String) {
+    #expect(throws: Never.self) {
+      try UsernameRules.check(name, serverName: "example.com", allowUnderscorePrefix: false)
+    }
+  }
+
+  @Test(
+    "Others are refused as invalid", arguments: ["", "Alice", "_bot", "12345", "ä", "a b", "a:b", "@a", "a\u{0}"])
+  func bad(name: String) {
+    let error = #expect(throws: MatrixError.self) {
+      try UsernameRules.check(name, serverName: "example.com", allowUnderscorePrefix: false)
+    }
+    #expect(error?.errcode == "M_INVALID_USERNAME")
+  }
+
+  @Test("The whole ID has at most 255 bytes")
+  func length() {
+    let fits = String(repeating: "a", count: 255 - 13)
+    #expect(throws: Never.self) {
+      try UsernameRules.check(fits, serverName: "example.com", allowUnderscorePrefix: false)
+    }
+    #expect(throws: MatrixError.self) {
+      try UsernameRules.check(fits + "a", serverName: "example.com", allowUnderscorePrefix: false)
+    }
+  }
+}
