@@ -13,8 +13,8 @@ import Testing
     let client = PostgresClient(configuration, logger: .silent)
     // The time to connect counts as waiting, so connect before it matters.
     try await client.start()
-    let holding = Gate()
-    let release = Gate()
+    let holding = ThreadGate()
+    let release = ThreadGate()
     let holder = Task {
       try await client.transaction("hold") { txn in
         _ = try txn.query("SELECT 1")
@@ -36,8 +36,8 @@ import Testing
     var configuration = database.configuration(maximumConnections: 1)
     configuration.maximumWaiting = 2
     let client = PostgresClient(configuration, logger: .silent)
-    let holding = Gate()
-    let release = Gate()
+    let holding = ThreadGate()
+    let release = ThreadGate()
     let holder = Task {
       try await client.transaction("hold") { _ in
         holding.open()
@@ -74,7 +74,7 @@ import Testing
   @Test func cancellingATaskStopsItsStatementAndRollsBack() async throws {
     let client = try await TestDatabase.scratch().client
     try await client.read("CREATE TABLE log (n bigint)")
-    let started = Gate()
+    let started = ThreadGate()
     let task = Task {
       try await client.transaction("slow") { txn in
         try txn.execute("INSERT INTO log VALUES (1)")
@@ -197,7 +197,7 @@ import Testing
   @Test func shutdownLetsTransactionsEndAndRefusesNewOnes() async throws {
     let database = try await TestDatabase.scratch()
     let client = PostgresClient(database.configuration(), logger: .silent)
-    let started = Gate()
+    let started = ThreadGate()
     let task = Task {
       try await client.transaction("last") { txn in
         started.open()
@@ -215,7 +215,7 @@ import Testing
 }
 
 /// Lets a test and a connection's thread wait for each other.
-final class Gate: @unchecked Sendable {
+final class ThreadGate: @unchecked Sendable {
   private let semaphore = DispatchSemaphore(value: 0)
   private let waiter = Mutex<(isOpen: Bool, continuation: CheckedContinuation<Void, Never>?)>((false, nil))
 

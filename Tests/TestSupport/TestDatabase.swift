@@ -34,6 +34,7 @@ actor TemplateDatabase {
     if let making { return try await making.value }
     let task = Task {
       let database = try await server.scratchDatabase()
+      try await Schema.prepare(database.client, serverRole: .main)
       // A database that somebody is connected to cannot be copied.
       await database.client.shutdown()
       return database.name

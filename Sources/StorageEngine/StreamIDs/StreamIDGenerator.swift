@@ -202,7 +202,9 @@ extension StreamIDGenerator {
       let column: SQL = "\(identifier: table.idColumn)"
       let instance: SQL = table.instanceColumn.map { "\(identifier: $0)" } ?? "NULL::text"
       let beyond: SQL = isBackward ? "\(column) < \(sign(position))" : "\(column) > \(position)"
-      for row in try await database.read("SELECT \(column), \(instance) FROM \(identifier: table.table) WHERE \(beyond)") {
+      for row in try await database.read(
+        "SELECT \(column), \(instance) FROM \(identifier: table.table) WHERE \(beyond)")
+      {
         let (id, name) = try row.decode(Int64.self, String?.self)
         found.append((sign(id), name))
       }

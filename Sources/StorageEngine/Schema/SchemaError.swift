@@ -1,0 +1,74 @@
+/// Says why a database cannot be used; the description is a sentence for the administrator.
+public struct SchemaError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// What is wrong and what mends it.
+  public let description: String
+
+  init(_ description: String) {
+    self.description = description
+  }
+
+  static func malformed(_ line: Substring) -> SchemaError {
+    SchemaError("the schema contained in this program is damaged at: \(line)")
+  }
+
+  static func serverTooOld(_ version: Int) -> SchemaError {
+    SchemaError("PostgreSQL \(version / 10_000) is too old: version 14 or later is needed.")
+  }
+
+  static func wrongEncoding(_ database: String, _ encoding: String) -> SchemaError {
+    SchemaError(
+      "The database \(database) has the encoding \(encoding), but UTF8 is needed. \(recreate(database))")
+  }
+
+  static func wrongLocale(_ database: String, collation: String, characterType: String) -> SchemaError {
+    SchemaError(
+      """
+      The database \(database) has the collation '\(collation)' and the ctype '\(characterType)', but both have to be 'C', \
+      because other collations change with the operating system and then damage indexes. \(recreate(database))
+      """)
+  }
+
+  private static func recreate(_ database: String) -> String {
+    """
+    Create it anew with: createdb --encoding=UTF8 --locale=C --template=template0 \(database); \
+    or dump it and restore it into one made so.
+    """
+  }
+
+  static func foreign(_ database: String, _ relations: Int) -> SchemaError {
+    SchemaError(
+      """
+      The database \(database) is not empty (\(relations) tables or sequences) and has no schema_version, so it belongs to \
+      another program. Name an empty database, or one of Synapse with schema version \(Schema.version).
+      """)
+  }
+
+  static func unfinished(_ database: String) -> SchemaError {
+    SchemaError(
+      """
+      The database \(database) has tables of Synapse but no schema version, so its setup was interrupted. Start Synapse once \
+      on it to finish the setup, or name an empty database.
+      """)
+  }
+
+  static func older(_ database: String, _ version: Int) -> SchemaError {
+    SchemaError(
+      """
+      The database \(database) has schema version \(version), older than \(Schema.version). Start Synapse 1.163.2 once on it, \
+      which brings it to version \(Schema.version), and try again.
+      """)
+  }
+
+  static func newer(_ database: String, _ version: Int) -> SchemaError {
+    SchemaError(
+      """
+      The database \(database) has schema version \(version), newer than \(Schema.version), which is the only one this program \
+      knows. Use a newer version of this program.
+      """)
+  }
+
+  static func emptyForWorker(_ database: String) -> SchemaError {
+    SchemaError(
+      "The database \(database) is empty. Start the main process first: it creates the tables, a worker never does.")
+  }
+}
