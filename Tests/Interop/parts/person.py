@@ -1,0 +1,90 @@
+"""A user of a homeserver, and what the server tells that user."""
+
+import json
+import secrets
+import urllib.error
+import urllib.request
+from urllib.parse import quote
+
+
+class Refused(Exception):
+    def __init__(self, status, answer):
+        super().__init__(f"{status} {answer}")
+        self.status, self.answer = status, answer
+
+
+class Person:
+    def __init__(self, base, name, password="a long password"):
+        self.base, self.name, self.password = base, name, password
+        self.token = self.user = self.device = None
+
+    def call(self, method, path, body=None, base=None):
+        headers = {"Content-Type": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        data = None if body is None else json.dumps(body).encode()
+        url = f"{base or self.base}/_matrix/client/v3/{path}"
+        request = urllib.request.Request(url, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            raise Refused(error.code, error.read().decode(errors="replace")) from None
+
+    def register(self):
+        body = {"username": self.name, "password": self.password, "auth": {"type": "m.login.dummy"}}
+        return self.took(self.call("POST", "register", body))
+
+    def log_in(self):
+        """Logs in again by password; answers a second self with a session of its own."""
+        again = Person(self.base, self.name, self.password)
+        identifier = {"type": "m.id.user", "user": self.name}
+        body = {"type": "m.login.password", "identifier": identifier, "password": self.password}
+        return again.took(again.call("POST", "login", body))
+
+    def took(self, answer):
+        self.token, self.user, self.device = answer["access_token"], answer["user_id"], answer["device_id"]
+        return self
+
+    def say(self, room, text):
+        body = {"msgtype": "m.text", "body": text}
+        path = f"rooms/{quote(room)}/send/m.room.message/{secrets.token_hex(8)}"
+        return self.call("PUT", path, body)["event_id"]
+
+    def facts(self):
+        """Everything about the user's rooms and data that two servers on one database must tell alike."""
+        sync = self.call("GET", "sync?timeout=0&filter=" + quote(json.dumps({"room": {"timeline": {"limit": 50}}})))
+        rooms = {room: self.room_facts(room, data) for room, data in sync["rooms"].get("join", {}).items()}
+        return {
+            "user": self.call("GET", "account/whoami")["user_id"],
+            "profile": self.call("GET", f"profile/{quote(self.user)}"),
+            "rooms": rooms,
+            "invites": sorted(sync["rooms"].get("invite", {})),
+            "account data": by_type(sync["account_data"]["events"], leave_out={"m.push_rules"}),
+            "push rules": sorted(rule["rule_id"] for rule in self.call("GET", "pushrules/")["global"]["override"]),
+        }
+
+    def room_facts(self, room, data):
+        path = f"rooms/{quote(room)}"
+        receipts = [event["content"] for event in data["ephemeral"]["events"] if event["type"] == "m.receipt"]
+        messages = self.call("GET", f"{path}/messages?dir=b&limit=100")["chunk"]
+        return {
+            "state": sorted(
+                (event["type"], event["state_key"], event["sender"], json.dumps(event["content"], sort_keys=True))
+                for event in self.call("GET", f"{path}/state")
+            ),
+            "members": sorted(self.call("GET", f"{path}/joined_members")["joined"]),
+            "messages": [
+                (event["event_id"], event["type"], event["sender"], json.dumps(event["content"], sort_keys=True))
+                for event in messages
+            ],
+            "timeline": [event["event_id"] for event in data["timeline"]["events"]],
+            "receipts": receipts,
+            "account data": by_type(data["account_data"]["events"]),
+            "unread": data["unread_notifications"],
+            "summary": data["summary"],
+        }
+
+
+def by_type(events, leave_out=()):
+    return {event["type"]: event["content"] for event in events if event["type"] not in leave_out}

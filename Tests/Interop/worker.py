@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""A generic worker of Synapse joins a running cluster of ours and serves what we write, and writes through us.
+
+usage: worker.py FOLDER BINARIES            (with a Python that has matrix-synapse 1.163.2)
+"""
+
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+from parts.checks import Checks
+from parts.person import Person
+from parts.servers import Myelin, Synapse
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def join_worker(server):
+    """Writes a worker file as Synapse's documentation has it and starts the worker beside ours."""
+    port = free_port()
+    config = server.base / "config" / "synapse_worker1.yaml"
+    config.write_text(
+        f"""worker_app: synapse.app.generic_worker
+worker_name: synapse_worker1
+worker_listeners:
+  - type: http
+    port: {port}
+    bind_addresses: ['127.0.0.1']
+    resources:
+      - names: [client, health]
+"""
+    )
+    log = server.base / "logs" / "synapse_worker1.log"
+    address = f"http://127.0.0.1:{port}"
+    worker = Synapse("synapse.app.generic_worker", [*server.configs, config], log, f"{address}/health")
+    worker.start()
+    return worker, address
+
+
+def events_of(answer, room):
+    return answer["rooms"].get("join", {}).get(room, {}).get("timeline", {}).get("events", []) if "rooms" in answer else []
+
+
+def delay(reader, reader_base, writer, room, text):
+    """Sends while a sync waits on another process; answers the seconds until the sync shows it, or None."""
+    since = reader.call("GET", "sync?timeout=0", base=reader_base)["next_batch"]
+    seen = {}
+
+    def follow():
+        token = since
+        while "at" not in seen and time.monotonic() < deadline:
+            answer = reader.call("GET", f"sync?timeout=10000&since={token}", base=reader_base)
+            token = answer["next_batch"]
+            if any(event["content"].get("body") == text for event in events_of(answer, room)):
+                seen["at"] = time.monotonic()
+
+    deadline = time.monotonic() + 20
+    thread = threading.Thread(target=follow)
+    thread.start()
+    time.sleep(0.3)
+    start = time.monotonic()
+    writer.say(room, text)
+    thread.join(30)
+    return seen["at"] - start if "at" in seen else None
+
+
+def main():
+    base, binaries = Path(sys.argv[1]).resolve(), sys.argv[2]
+    checks = Checks()
+    server = Myelin(base, binaries, "cluster")
+    server.control("up")
+    worker = None
+    try:
+        ours = server.address
+        alice, bob = Person(ours, "alice").register(), Person(ours, "bob").register()
+        room = alice.call("POST", "createRoom", {"invite": [bob.user]})["room_id"]
+        bob.call("POST", f"join/{quote(room)}", {})
+        worker, theirs = join_worker(server)
+        checks.same(
+            "their worker knows our tokens", bob.user, bob.call("GET", "account/whoami", base=theirs)["user_id"])
+        # The first messages warm their caches.
+        delays = [delay(bob, theirs, alice, room, f"ours {turn}") for turn in range(8)]
+        late = [seconds for seconds in delays[2:] if seconds is None or seconds > 1]
+        checks.that("their worker shows our messages within a second", not late, delays)
+        through = Person(theirs, "alice")
+        through.token, through.user = alice.token, alice.user
+        delays = [delay(bob, ours, through, room, f"theirs {turn}") for turn in range(8)]
+        late = [seconds for seconds in delays[2:] if seconds is None or seconds > 1]
+        checks.that("our worker shows what was sent through theirs within a second", not late, delays)
+        alice.call("PUT", f"user/{quote(alice.user)}/account_data/org.example.x", {"a": 1})
+        time.sleep(0.5)
+        answer = alice.call("GET", "sync?timeout=0", base=theirs)
+        data = {event["type"]: event["content"] for event in answer["account_data"]["events"]}
+        checks.same("their worker shows our account data", {"a": 1}, data.get("org.example.x"))
+        in_one, in_other = alice.facts(), alice_on(theirs, alice).facts()
+        checks.same("both tell alice the same of her room", in_one["rooms"], in_other["rooms"])
+        alice.call("POST", "logout", {})
+        time.sleep(0.5)
+        try:
+            alice.call("GET", "account/whoami", base=theirs)
+            checks.that("a token that we ended is void on their worker", False)
+        except Exception as refused:
+            checks.that("a token that we ended is void on their worker", "401" in str(refused), refused)
+        checks.same("their worker logged no error", [], worker.errors())
+    finally:
+        if worker:
+            worker.stop()
+        server.control("down")
+    return checks.end()
+
+
+def alice_on(base, alice):
+    other = Person(base, alice.name)
+    other.token, other.user = alice.token, alice.user
+    return other
+
+
+if __name__ == "__main__":
+    sys.exit(main())
