@@ -174,7 +174,10 @@ let package = Package(
     tests("StorageEngineTests", ["StorageEngine", "Postgres", "TestSupport", logging]),
     tests(
       "RoomServicesTests",
-      ["RoomServices", "Stores", "Replication", "StorageEngine", "MatrixEvents", "MatrixPrimitives", "TestSupport", logging]),
+      [
+        "RoomServices", "Stores", "Replication", "StorageEngine", "ServerConfig", "MatrixEvents", "MatrixPrimitives",
+        "TestSupport", logging, crypto,
+      ]),
     tests(
       "AccountServicesTests",
       ["AccountServices", "Stores", "Replication", "MatrixPrimitives", "TestSupport", logging]),

@@ -1,0 +1,20 @@
+import MatrixEvents
+import MatrixPrimitives
+import Stores
+
+/// Holds an event that was built and authorised but not persisted yet.
+struct CreatedEvent: Sendable {
+  let event: Event
+  let context: EventContext
+  let metadata: EventMetadata
+  /// Holds the state before the event.
+  let before: ResolvedState
+}
+
+/// Says what came of a draft.
+enum CreationResult: Sendable {
+  /// The event is new.
+  case created(CreatedEvent)
+  /// The room's state says just this already, by this event.
+  case duplicate(EventID)
+}

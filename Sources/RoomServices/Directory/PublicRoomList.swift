@@ -1,0 +1,85 @@
+import MatrixPrimitives
+import Stores
+
+/// Holds a page of the list of published rooms.
+public struct PublicRoomPage: Sendable {
+  public let chunk: [PublicRoomStore.Entry]
+  /// Names the next page; nil on the last.
+  public let nextBatch: String?
+  /// Names the page before; nil on the first.
+  public let previousBatch: String?
+  /// Holds the number of rooms that match.
+  public let total: Int64
+}
+
+extension DirectoryService {
+  /// Caps the rooms of one page.
+  static let greatestPage = 100
+
+  /// Reads a page of the published rooms of this server, those with most members first.
+  ///
+  /// - Parameters:
+  ///   - limit: the number of rooms; nil for the greatest page.
+  ///   - since: a token of an earlier page.
+  /// - Throws: `MatrixError` 400 for tokens that are none.
+  public func publicRooms(
+    filter: PublicRoomStore.Filter, limit: Int?, since: String?
+  ) async throws -> PublicRoomPage {
+    guard config.rooms.allowsListSearch else {
+      return PublicRoomPage(chunk: [], nextBatch: nil, previousBatch: nil, total: 0)
+    }
+    let position = try since.map(ListPosition.init)
+    let forwards = position?.isForward ?? true
+    let count = min(max(limit ?? Self.greatestPage, 1), Self.greatestPage)
+    async let total = storage.publicRooms.count(filter: filter)
+    var rooms = try await storage.publicRooms.rooms(
+      filter: filter, limit: count + 1, bound: position?.bound, forwards: forwards)
+    let hasMore = rooms.count > count
+    if hasMore, forwards { rooms.removeLast() }
+    if hasMore, !forwards { rooms.removeFirst() }
+    var next: String?
+    var previous: String?
+    if let last = rooms.last, forwards ? hasMore : true { next = ListPosition(last, isForward: true).text }
+    if forwards, position != nil {
+      previous = rooms.first.map { ListPosition($0, isForward: false).text } ?? ListPosition.end.text
+    } else if !forwards, hasMore, let first = rooms.first {
+      previous = ListPosition(first, isForward: false).text
+    }
+    return PublicRoomPage(chunk: rooms, nextBatch: next, previousBatch: previous, total: try await total)
+  }
+}
+
+/// Marks a place in the list; its text is opaque to clients.
+struct ListPosition {
+  let bound: PublicRoomStore.Bound
+  let isForward: Bool
+
+  /// Stands behind the last room, from where one can only go back.
+  static let end = ListPosition(bound: PublicRoomStore.Bound(joinedMembers: 0, roomID: ""), isForward: false)
+
+  private init(bound: PublicRoomStore.Bound, isForward: Bool) {
+    self.bound = bound
+    self.isForward = isForward
+  }
+
+  init(_ room: PublicRoomStore.Entry, isForward: Bool) {
+    bound = PublicRoomStore.Bound(joinedMembers: room.joinedMembers, roomID: room.roomID.rawValue)
+    self.isForward = isForward
+  }
+
+  init(_ text: String) throws(MatrixError) {
+    guard let bytes = UnpaddedBase64.decode(text), let text = String(validating: bytes, as: UTF8.self) else {
+      throw .invalidParam("Invalid since token")
+    }
+    let parts = text.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count == 3, parts[0] == "f" || parts[0] == "b", let members = Int64(parts[1]), members >= 0 else {
+      throw .invalidParam("Invalid since token")
+    }
+    bound = PublicRoomStore.Bound(joinedMembers: members, roomID: String(parts[2]))
+    isForward = parts[0] == "f"
+  }
+
+  var text: String {
+    UnpaddedBase64.encodeURLSafe("\(isForward ? "f" : "b") \(bound.joinedMembers) \(bound.roomID)".utf8)
+  }
+}

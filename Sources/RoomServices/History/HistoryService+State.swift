@@ -1,0 +1,82 @@
+import MatrixEvents
+import MatrixPrimitives
+import Replication
+import Stores
+
+extension HistoryService {
+  /// Reads the room's state as the user may see it: now, at a token, or as it was when the user left.
+  ///
+  /// - Throws: `MatrixError` 403 when the user may not look into the room or at that point, 404 when nothing precedes the
+  ///   token.
+  public func state(
+    room: RoomID, at token: StreamToken?, filter: StateFilter, requester: Requester
+  ) async throws -> [StoredEvent] {
+    let map: StateMap
+    if let token {
+      map = try await stateMap(room: room, at: token, filter: filter, user: requester.userID)
+    } else {
+      switch try await access.right(of: requester.userID, in: room) {
+      case .member, .peeking: map = try await storage.state.currentState(room, filter: filter)
+      case .departed(let leave): map = try await state.stateAfter(eventID: leave, filter: filter)
+      }
+    }
+    return try await storage.events.orderedEvents(Array(map.values))
+  }
+
+  private func stateMap(room: RoomID, at token: StreamToken, filter: StateFilter, user: UserID) async throws -> StateMap
+  {
+    guard let last = try await storage.events.lastEvent(roomID: room, upTo: token.room) else {
+      throw MatrixError.notFound("Can't find event for token")
+    }
+    guard try await maySeeState(at: last.eventID, room: room, user: user) else {
+      throw MatrixError.forbidden("User \(user.rawValue) not allowed to view events in room \(room.rawValue) at token")
+    }
+    return try await state.stateAfter(eventID: last.eventID, filter: filter)
+  }
+
+  private func maySeeState(at eventID: EventID, room: RoomID, user: UserID) async throws -> Bool {
+    let memberKey = StateKey("m.room.member", user.rawValue)
+    let visibilityKey = StateKey("m.room.history_visibility")
+    let map = try await state.stateAfter(eventID: eventID, filter: .keys([memberKey, visibilityKey]))
+    let events = try await storage.events.events(Array(map.values))
+    let membership = map[memberKey].flatMap { events[$0]?.event.membership }
+    let visibility = map[visibilityKey].flatMap { events[$0]?.content["history_visibility"]?.string } ?? "shared"
+    switch (membership, visibility) {
+    case ("join", _): return true
+    case (_, "joined"): return false
+    case ("invite", _): return true
+    case (_, "invited"): return false
+    case (_, "world_readable"): return true
+    default: return try await storage.memberships.isJoined(user, in: room)
+    }
+  }
+
+  /// Reads one state event.
+  ///
+  /// - Throws: `MatrixError` 404 when the room has no such state, 403 when the user may not look into the room.
+  public func stateEvent(room: RoomID, key: StateKey, requester: Requester) async throws -> StoredEvent {
+    let event: StoredEvent?
+    switch try await access.right(of: requester.userID, in: room) {
+    case .member, .peeking:
+      event = try await storage.currentStateEvent(room, key)
+    case .departed(let leave):
+      let map = try await state.stateAfter(eventID: leave, filter: .keys([key]))
+      if let id = map[key] { event = try await storage.events.event(id) } else { event = nil }
+    }
+    guard let event else { throw MatrixError.notFound("Event not found.") }
+    return event
+  }
+
+  /// Reads the joined members with their profiles in the room.
+  ///
+  /// - Throws: `MatrixError` 403 when the user is not joined and the room is not world readable.
+  public func joinedMembers(
+    room: RoomID, requester: Requester
+  ) async throws -> [(userID: UserID, displayName: String?, avatarURL: String?)] {
+    if requester.appserviceID == nil, case .departed = try await access.right(of: requester.userID, in: room) {
+      throw MatrixError.forbidden(
+        "Getting joined members while not being a current member of the room is forbidden.")
+    }
+    return try await storage.memberships.joinedProfiles(room)
+  }
+}

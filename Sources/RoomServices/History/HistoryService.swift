@@ -1,0 +1,209 @@
+import MatrixEvents
+import MatrixPrimitives
+import Replication
+import Stores
+
+/// Answers what a user may read of a room: events, pages of history, and state.
+public final class HistoryService: Sendable {
+  /// Holds a page of `/messages`.
+  public struct MessagesPage: Sendable {
+    public let chunk: [ClientEvent]
+    public let start: StreamToken
+    /// Marks where to go on; nil at the end of the history.
+    public let end: StreamToken?
+    /// Holds the membership events of the senders when members are loaded lazily; nil otherwise.
+    public let state: [ClientEvent]?
+  }
+
+  /// Holds the answer of `/context`.
+  public struct EventSurroundings: Sendable {
+    public let before: [ClientEvent]
+    public let event: ClientEvent
+    public let after: [ClientEvent]
+    public let state: [ClientEvent]
+    public let start: StreamToken
+    public let end: StreamToken
+  }
+
+  /// Caps the number of events in one answer; Synapse's cap.
+  public static let greatestLimit = 1000
+
+  let storage: Storage
+  let state: StateService
+  let serializer: ClientEventSerializer
+  /// Decides who may look.
+  public let access: RoomAccess
+  /// Decides which events are shown.
+  public let visibility: VisibilityFilter
+
+  init(storage: Storage, state: StateService, serializer: ClientEventSerializer) {
+    self.storage = storage
+    self.state = state
+    self.serializer = serializer
+    access = RoomAccess(storage: storage)
+    visibility = VisibilityFilter(storage: storage, state: state)
+  }
+
+  /// Reads a stream token.
+  ///
+  /// - Throws: `MatrixError` 400 `M_UNKNOWN` when the text is no token.
+  public func token(_ text: String) async throws -> StreamToken {
+    guard let token = try await StreamToken.parse(text, directory: storage.instances) else {
+      throw MatrixError.unknown("Invalid stream token", status: 400)
+    }
+    return token
+  }
+
+  /// Writes a stream token.
+  public func text(_ token: StreamToken) async throws -> String {
+    try await token.text(directory: storage.instances)
+  }
+
+  // MARK: Single events
+
+  /// Reads one event.
+  ///
+  /// - Throws: `MatrixError` 404 when it does not exist, is in another room, or is not for this user to see.
+  public func event(_ id: EventID, room: RoomID, requester: Requester) async throws -> ClientEvent {
+    guard let event = try await storage.events.event(id), event.roomID == room else {
+      throw MatrixError.notFound("Event not found.")
+    }
+    let isJoined = try await storage.memberships.isJoined(requester.userID, in: room)
+    guard
+      let visible = try await visibility.visible([event], to: requester.userID, isPeeking: !isJoined).first
+    else { throw MatrixError.notFound("Event not found.") }
+    return try await clientEvents([visible], requester).first ?? ClientEvent(event)
+  }
+
+  /// Reads an event with its neighbours and the state at the last of them.
+  ///
+  /// - Parameter limit: the number of neighbours, shared between both sides; 0 or more.
+  /// - Throws: `MatrixError` 404 when the event does not exist, 403 when it is not for this user to see.
+  public func surroundings(
+    of id: EventID, room: RoomID, limit: Int, filter: RoomEventFilter, requester: Requester
+  ) async throws -> EventSurroundings {
+    guard let event = try await storage.events.event(id), event.roomID == room else {
+      throw MatrixError.notFound("Event not found.")
+    }
+    let user = requester.userID
+    let isPeeking = try await !storage.memberships.isJoined(user, in: room)
+    guard let center = try await visibility.visible([event], to: user, isPeeking: isPeeking).first else {
+      throw MatrixError.forbidden("You don't have permission to access that event.")
+    }
+    let capped = min(max(limit, 0), Self.greatestLimit)
+    let earlier = try await neighbours(event, room, .backward, limit: capped / 2, filter)
+    let later = try await neighbours(event, room, .forward, limit: capped - capped / 2, filter)
+    let before = try await visibility.visible(earlier.events, to: user, isPeeking: isPeeking)
+    let after = try await visibility.visible(later.events, to: user, isPeeking: isPeeking)
+    let senders = Set((before + [center] + after).map(\.event.sender))
+    let stateFilter: StateFilter = filter.lazyLoadMembers ? .lazyMembers(senders) : .all
+    let map = try await state.stateAfter(eventID: after.last?.event.eventID ?? id, filter: stateFilter)
+    let stateEvents = try await storage.events.orderedEvents(Array(map.values))
+      .filter { filter.allows(type: $0.type, sender: $0.sender.rawValue) }
+    return EventSurroundings(
+      before: try await clientEvents(before, requester),
+      event: try await clientEvents([center], requester).first ?? ClientEvent(event),
+      after: try await clientEvents(after, requester),
+      state: stateEvents.map { ClientEvent($0) },
+      start: StreamToken().replacingRoom(earlier.end), end: StreamToken().replacingRoom(later.end))
+  }
+
+  /// Reads the events just before or just after an event.
+  private func neighbours(
+    _ event: StoredEvent, _ room: RoomID, _ direction: PageDirection, limit: Int, _ filter: RoomEventFilter
+  ) async throws -> TimelineStore.Page {
+    let stream = direction == .backward ? event.streamOrdering - 1 : event.streamOrdering
+    let point = RoomStreamToken(topological: event.depth, stream: stream)
+    guard limit > 0 else { return TimelineStore.Page(events: [], end: point, isLimited: true) }
+    return try await storage.timeline.page(
+      room: room, from: point, to: nil, direction: direction, limit: limit, filter: filter)
+  }
+
+  // MARK: Pages
+
+  /// Reads a page of a room's history.
+  ///
+  /// - Parameters:
+  ///   - start: where to begin; nil for the newest (backwards) or the oldest event (forwards).
+  ///   - end: where to stop; nil for the end of the history.
+  ///   - limit: the greatest number of events, capped at ``greatestLimit``.
+  /// - Throws: `MatrixError` 403 when the user may not look into the room.
+  public func messages(
+    room: RoomID, from start: StreamToken?, to end: StreamToken?, direction: PageDirection, limit: Int,
+    filter: RoomEventFilter, requester: Requester
+  ) async throws -> MessagesPage {
+    let user = requester.userID
+    let right = try await access.right(of: user, in: room)
+    let from = try await begin(room: room, start, direction: direction, right: right)
+    if filter.excludes(room: room.rawValue) { return MessagesPage(chunk: [], start: from, end: nil, state: nil) }
+    let page = try await storage.timeline.page(
+      room: room, from: from.room, to: try await stop(end, direction: direction, right: right), direction: direction,
+      limit: min(max(limit, 1), Self.greatestLimit), filter: filter)
+    if page.events.isEmpty, !page.isLimited { return MessagesPage(chunk: [], start: from, end: nil, state: nil) }
+    let visible = try await visibility.visible(page.events, to: user, isPeeking: right == .peeking)
+    let next = from.replacingRoom(page.end)
+    var members: [ClientEvent]?
+    if filter.lazyLoadMembers, let first = visible.first {
+      let keys = Set(visible.map { StateKey("m.room.member", $0.event.sender.rawValue) })
+      let map = try await state.stateAfter(eventID: first.event.eventID, filter: .keys(keys))
+      let events = try await storage.events.orderedEvents(Array(map.values))
+      if !events.isEmpty { members = events.map { ClientEvent($0) } }
+    }
+    return MessagesPage(chunk: try await clientEvents(visible, requester), start: from, end: next, state: members)
+  }
+
+  /// Finds the point at which a page begins: never beyond the event by which a departed user left.
+  private func begin(
+    room: RoomID, _ start: StreamToken?, direction: PageDirection, right: RoomAccess.Right
+  ) async throws -> StreamToken {
+    guard direction == .backward else {
+      return start ?? StreamToken().replacingRoom(RoomStreamToken(topological: 0, stream: 0))
+    }
+    let from = start ?? StreamToken().replacingRoom(storage.events.currentToken())
+    guard case .departed(let leave) = right, let end = try await storage.events.position(of: leave) else {
+      return from
+    }
+    return Self.isBeyond(from.room, end) ? from.replacingRoom(end.historyToken) : from
+  }
+
+  /// Finds the point at which a page ends: a departed user does not see what came after.
+  private func stop(
+    _ end: StreamToken?, direction: PageDirection, right: RoomAccess.Right
+  ) async throws -> RoomStreamToken? {
+    guard direction == .forward, case .departed(let leave) = right,
+      let left = try await storage.events.position(of: leave)
+    else { return end?.room }
+    guard let end, !Self.isBeyond(end.room, left) else { return left.historyToken }
+    return end.room
+  }
+
+  private static func isBeyond(_ token: RoomStreamToken, _ place: EventPosition) -> Bool {
+    guard let depth = token.topological else { return token.position.maximum > place.streamOrdering }
+    return (depth, token.stream) > (place.depth, place.streamOrdering)
+  }
+
+  /// Adds to visible events what clients are told about them.
+  func clientEvents(_ events: [VisibilityFilter.VisibleEvent], _ requester: Requester) async throws -> [ClientEvent] {
+    guard !events.isEmpty else { return [] }
+    var memberships: [EventID: String] = [:]
+    memberships.reserveCapacity(events.count)
+    for event in events { memberships[event.event.eventID] = event.membership }
+    return try await serializer.prepare(events.map(\.event), for: requester.userID, memberships: memberships)
+  }
+
+  /// Finds the event nearest to a time.
+  ///
+  /// - Throws: `MatrixError` 404 when there is none in that direction, 403 when the user may not look into the room.
+  public func event(
+    room: RoomID, nearest timestamp: Int64, direction: PageDirection, requester: Requester
+  ) async throws -> StoredEvent {
+    _ = try await access.right(of: requester.userID, in: room)
+    guard
+      let id = try await storage.events.eventID(roomID: room, nearestTo: timestamp, direction: direction),
+      let event = try await storage.events.event(id)
+    else {
+      throw MatrixError.notFound("Unable to find event from \(timestamp) in direction \(direction)")
+    }
+    return event
+  }
+}

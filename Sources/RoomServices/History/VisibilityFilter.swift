@@ -1,0 +1,98 @@
+import MatrixEvents
+import MatrixPrimitives
+import Stores
+
+/// Leaves out the events that a user may not see, by the room's history visibility at each event.
+///
+/// https://spec.matrix.org/v1.16/client-server-api/#room-history-visibility
+public final class VisibilityFilter: Sendable {
+  /// Pairs an event with the reader's membership at it.
+  public struct VisibleEvent: Sendable {
+    public let event: StoredEvent
+    public let membership: String
+  }
+
+  private let storage: Storage
+  private let state: StateService
+
+  init(storage: Storage, state: StateService) {
+    self.storage = storage
+    self.state = state
+  }
+
+  /// Returns the events that the user may see, in the same order.
+  ///
+  /// - Parameters:
+  ///   - isPeeking: whether the user was never in the room: then only world-readable history is shown.
+  ///   - appliesIgnores: whether messages of ignored users are left out.
+  public func visible(
+    _ events: [StoredEvent], to user: UserID, isPeeking: Bool = false, appliesIgnores: Bool = true
+  ) async throws -> [VisibleEvent] {
+    let candidates = events.filter { !$0.metadata.softFailed && !$0.isRejected }
+    guard !candidates.isEmpty else { return [] }
+    let states = try await states(at: candidates, user: user)
+    let ignored = appliesIgnores ? try await storage.accountData.data(of: user).ignoredUsers : []
+    var result: [VisibleEvent] = []
+    result.reserveCapacity(candidates.count)
+    for event in candidates {
+      if !event.event.isState, ignored.contains(event.sender) { continue }
+      if event.isOutlier {
+        // Out-of-band memberships (invites from elsewhere) are shown to the user they are about, nothing else is.
+        if event.type == "m.room.member", event.stateKey == user.rawValue {
+          result.append(VisibleEvent(event: event, membership: event.event.membership ?? "leave"))
+        }
+        continue
+      }
+      guard let state = states[event.eventID] else { continue }
+      if let membership = await membership(event, user: user, state: state, isPeeking: isPeeking) {
+        result.append(VisibleEvent(event: event, membership: membership))
+      }
+    }
+    return result
+  }
+
+  private struct StateAtEvent {
+    let visibility: StoredEvent?
+    let membership: StoredEvent?
+  }
+
+  /// Reads the two state events that matter at each event; events of one state group share the work.
+  private func states(at events: [StoredEvent], user: UserID) async throws -> [EventID: StateAtEvent] {
+    let visibilityKey = StateKey("m.room.history_visibility")
+    let memberKey = StateKey("m.room.member", user.rawValue)
+    let groups = try await storage.state.stateGroups(of: events.lazy.filter { !$0.isOutlier }.map(\.eventID))
+    var maps: [Int64: StateMap] = [:]
+    for group in Set(groups.values) {
+      maps[group] = try await storage.state.stateMap(group: group, filter: .keys([visibilityKey, memberKey]))
+    }
+    let needed = Set(maps.values.flatMap { [$0[visibilityKey], $0[memberKey]].compactMap { $0 } })
+    let found = try await storage.events.events(Array(needed))
+    return groups.mapValues { group in
+      let map = maps[group] ?? [:]
+      return StateAtEvent(
+        visibility: map[visibilityKey].flatMap { found[$0] }, membership: map[memberKey].flatMap { found[$0] })
+    }
+  }
+
+  /// Returns the user's membership at the event when the user may see it, nil when not.
+  private func membership(_ event: StoredEvent, user: UserID, state: StateAtEvent, isPeeking: Bool) async -> String? {
+    let isOwn = event.type == EventType.member && event.stateKey == user.rawValue
+    let isVisibility = event.type == EventType.historyVisibility && event.stateKey == ""
+    let membership = isOwn ? event.event.membership : state.membership?.event.membership
+    let replaced = isOwn || isVisibility ? await replaced(event) : nil
+    let visibility = HistoryVisibility.effective(
+      for: event.event, state: HistoryVisibility(state.visibility?.event),
+      previous: isVisibility ? replaced.map { HistoryVisibility($0.event) } : nil)
+    if visibility.allowsWithoutMembership(isPeeking: isPeeking) { return membership ?? "leave" }
+    let decision = HistoryVisibility.decide(
+      event.event, for: user, visibility: visibility, membershipAtEvent: membership,
+      previousMembership: isOwn ? replaced?.event.membership : nil, isPeeking: isPeeking)
+    return decision.isAllowed ? membership ?? "leave" : nil
+  }
+
+  private func replaced(_ event: StoredEvent) async -> StoredEvent? {
+    guard let id = event.event.unsigned?["replaces_state"]?.string.flatMap({ EventID($0) }) else { return nil }
+    // A failure to read what was before leaves the stricter reading, which is safe.
+    return try? await storage.events.event(id)
+  }
+}

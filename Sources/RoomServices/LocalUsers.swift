@@ -1,0 +1,49 @@
+import MatrixEvents
+import MatrixPrimitives
+
+/// Answers questions about the users of this server that rooms depend on; whoever builds the services says how.
+public struct LocalUsers: Sendable {
+  /// Holds a user's global profile.
+  public struct Profile: Sendable {
+    public var displayName: String?
+    public var avatarURL: String?
+
+    /// Makes a profile.
+    public init(displayName: String? = nil, avatarURL: String? = nil) {
+      self.displayName = displayName
+      self.avatarURL = avatarURL
+    }
+  }
+
+  private let profileOf: @Sendable (UserID) async throws -> Profile
+  private let adminStatus: @Sendable (UserID) async throws -> Bool
+  private let suspension: @Sendable (UserID) async throws -> Bool
+  private let inviteBlock: @Sendable (_ invited: UserID, _ inviter: UserID) async throws -> Bool
+
+  /// Makes the answers of functions.
+  public init(
+    profile: @escaping @Sendable (UserID) async throws -> Profile,
+    isAdmin: @escaping @Sendable (UserID) async throws -> Bool,
+    isSuspended: @escaping @Sendable (UserID) async throws -> Bool,
+    blocksInvites: @escaping @Sendable (_ invited: UserID, _ inviter: UserID) async throws -> Bool
+  ) {
+    profileOf = profile
+    adminStatus = isAdmin
+    suspension = isSuspended
+    inviteBlock = blocksInvites
+  }
+
+  /// Returns a user's global profile; empty when there is none.
+  public func profile(_ user: UserID) async throws -> Profile { try await profileOf(user) }
+
+  /// Tells whether a user administrates this server.
+  public func isAdmin(_ user: UserID) async throws -> Bool { try await adminStatus(user) }
+
+  /// Tells whether a user's account is suspended: it may read, and leave rooms.
+  public func isSuspended(_ user: UserID) async throws -> Bool { try await suspension(user) }
+
+  /// Tells whether a user does not want to be invited by another (`m.invite_permission_config`, MSC4155).
+  public func blocksInvites(_ invited: UserID, from inviter: UserID) async throws -> Bool {
+    try await inviteBlock(invited, inviter)
+  }
+}

@@ -1,0 +1,54 @@
+import MatrixEvents
+import MatrixPrimitives
+
+/// Names what is done to somebody's membership of a room.
+public enum MembershipAction: String, Sendable {
+  case join, invite, leave, ban, kick, unban, knock
+
+  /// Returns the membership that results.
+  public var membership: String {
+    switch self {
+    case .kick, .unban: "leave"
+    default: rawValue
+    }
+  }
+}
+
+/// Holds a change of somebody's membership, as a client asks for it.
+public struct MembershipRequest: Sendable {
+  /// Holds the room.
+  public var roomID: RoomID
+  /// Holds the user whose membership changes.
+  public var target: UserID
+  /// Holds what is done.
+  public var action: MembershipAction
+  /// Holds further members for the event's content, such as `reason`; always an object.
+  public var content: [String: JSON]
+  /// Holds the client's transaction id.
+  public var transactionID: String?
+  /// Holds the servers through which the room may be reached.
+  public var servers: [String]
+  /// Holds an identity server's statement that the user owns an invited address (`third_party_signed`).
+  public var thirdPartySigned: JSON?
+  /// Tells whether `rc_joins` and `rc_invites` apply.
+  public var ratelimit: Bool
+  /// Holds the time to put into the event instead of now.
+  public var originServerTS: Int64?
+
+  /// Makes a change.
+  public init(
+    roomID: RoomID, target: UserID, action: MembershipAction, content: [String: JSON] = [:],
+    transactionID: String? = nil, servers: [String] = [], thirdPartySigned: JSON? = nil, ratelimit: Bool = true,
+    originServerTS: Int64? = nil
+  ) {
+    self.roomID = roomID
+    self.target = target
+    self.action = action
+    self.content = content
+    self.transactionID = transactionID
+    self.servers = servers
+    self.thirdPartySigned = thirdPartySigned
+    self.ratelimit = ratelimit
+    self.originServerTS = originServerTS
+  }
+}

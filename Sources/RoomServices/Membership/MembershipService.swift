@@ -1,0 +1,211 @@
+import Logging
+import MatrixEvents
+import MatrixPrimitives
+import Replication
+import ServerConfig
+import Stores
+
+/// Joins, invites, removes and bans.
+public final class MembershipService: Sendable {
+  let storage: Storage
+  let state: StateService
+  let sender: EventSender
+  let config: HomeserverConfig
+  let users: LocalUsers
+  private let rateLimiter: RoomRateLimiter
+
+  static let longestDisplayName = 256
+  static let longestAvatarURL = 1000
+
+  init(
+    storage: Storage, state: StateService, sender: EventSender, config: HomeserverConfig, users: LocalUsers,
+    rateLimiter: RoomRateLimiter
+  ) {
+    self.storage = storage
+    self.state = state
+    self.sender = sender
+    self.config = config
+    self.users = users
+    self.rateLimiter = rateLimiter
+  }
+
+  /// Changes a membership.
+  ///
+  /// What is so already answers with the event that made it so.
+  ///
+  /// - Returns: the id of the membership event.
+  /// - Throws: `MatrixError`: 403 for what the rules of the room forbid, 404 for rooms that this server is not in, 429.
+  @discardableResult
+  public func change(_ change: MembershipRequest, requester: Requester) async throws -> EventID {
+    if change.ratelimit { try await checkRates(change, requester) }
+    if change.action == .invite, requester.isShadowBanned { return try await EventSender.pretend() }
+    try await checkAccounts(change, requester)
+    var content = try await self.content(change, requester)
+    if change.action != .leave, change.action != .kick, change.action != .unban, change.action != .ban,
+      try await storage.rooms.isBlocked(change.roomID)
+    {
+      throw MatrixError.forbidden("This room has been blocked on this server")
+    }
+    if change.action == .invite { try await checkInvite(change, requester) }
+    try await checkReach(change)
+    if let signed = change.thirdPartySigned { try await exchangeThirdPartyInvite(signed, change) }
+    content["membership"] = .string(change.action.membership)
+    if requester.isGuest { content["kind"] = "guest" }
+    let draft = ClientEventDraft(
+      roomID: change.roomID, type: "m.room.member", stateKey: change.target.rawValue, content: .object(content),
+      transactionID: change.transactionID, originServerTS: change.originServerTS)
+    let rules = MembershipRules(storage: storage, state: state, serverName: config.serverName)
+    return try await sender.send(draft, requester: requester, extraUsers: [change.target]) { draft, chain in
+      try await rules.prepare(draft, change: change, requester: requester, chain: chain)
+    }
+  }
+
+  // MARK: Before the room is looked at
+
+  private func checkRates(_ change: MembershipRequest, _ requester: Requester) async throws {
+    switch change.action {
+    case .join:
+      if try await storage.memberships.isJoined(requester.userID, in: change.roomID) { return }
+      try await rateLimiter.check(.localJoin, requester)
+      try await rateLimiter.check(.joinOfRoom(change.roomID), requester, counts: false)
+    case .invite:
+      try await rateLimiter.check(.inviteToRoom(change.roomID), requester)
+      try await rateLimiter.check(.inviteOfUser(change.target), requester)
+      try await rateLimiter.check(.inviteByIssuer, requester)
+    default: return
+    }
+  }
+
+  private func checkAccounts(_ change: MembershipRequest, _ requester: Requester) async throws {
+    // A server that acts through its user is not bound by what binds the user.
+    guard requester.authenticatedEntity != config.serverName else { return }
+    let verb: String
+    switch change.action {
+    case .join: verb = "Joining rooms"
+    case .invite: verb = "Sending invites"
+    case .knock: verb = "Knocking on rooms"
+    case .ban, .kick, .unban: verb = "Changing membership"
+    case .leave: return
+    }
+    if try await users.isSuspended(requester.userID) {
+      throw MatrixError.custom(
+        status: 403, errcode: "M_USER_SUSPENDED", message: "\(verb) while account is suspended is not allowed.",
+        extras: [:])
+    }
+  }
+
+  /// Makes the content of the event, with the profile of the user whose membership it is.
+  private func content(_ change: MembershipRequest, _ requester: Requester) async throws -> [String: JSON] {
+    var content = change.content
+    if !config.rooms.allowsPerRoomProfiles || requester.isShadowBanned {
+      content["displayname"] = nil
+      content["avatar_url"] = nil
+    }
+    // Only the server that lets somebody into a restricted room says who vouches for them.
+    content["join_authorised_via_users_server"] = nil
+    try Self.checkText(content["displayname"], "Displayname", Self.longestDisplayName)
+    try Self.checkText(content["avatar_url"], "Avatar URL", Self.longestAvatarURL)
+    if let reason = content["reason"], reason.string == nil { throw MatrixError.badJSON("reason must be a string") }
+    let wantsProfile =
+      change.action == .join || change.action == .knock
+      || (change.action == .invite && config.profiles.includedOnInvite)
+    guard wantsProfile, change.target.serverName == config.serverName,
+      content["displayname"] == nil || content["avatar_url"] == nil
+    else { return content }
+    let profile = try await users.profile(change.target)
+    if content["displayname"] == nil, let name = profile.displayName { content["displayname"] = .string(name) }
+    if content["avatar_url"] == nil, let url = profile.avatarURL { content["avatar_url"] = .string(url) }
+    return content
+  }
+
+  private static func checkText(_ value: JSON?, _ name: String, _ longest: Int) throws(MatrixError) {
+    guard let value, value != .null else { return }
+    guard let text = value.string else { throw MatrixError.badJSON("\(name) must be a string") }
+    if text.unicodeScalars.count > longest { throw MatrixError.badJSON("\(name) is too long (max \(longest))") }
+  }
+
+  private func checkInvite(_ change: MembershipRequest, _ requester: Requester) async throws {
+    if change.target.serverName != config.serverName {
+      throw MatrixError.forbidden("Users of other servers cannot be invited: federation is not available")
+    }
+    if try await users.isAdmin(requester.userID) { return }
+    if config.rooms.blocksNonAdminInvites {
+      throw MatrixError.forbidden("Invites have been disabled on this server")
+    }
+    if try await users.blocksInvites(change.target, from: requester.userID) {
+      throw MatrixError.custom(
+        status: 403, errcode: "M_INVITE_BLOCKED", message: "You are not permitted to invite this user.", extras: [:])
+    }
+  }
+
+  /// Requires this server to know the room: others cannot be asked.
+  private func checkReach(_ change: MembershipRequest) async throws {
+    if try await storage.rooms.version(of: change.roomID) != nil,
+      try await !storage.rooms.forwardExtremities(change.roomID).isEmpty
+    {
+      return
+    }
+    switch change.action {
+    case .join, .knock:
+      throw MatrixError.unknown(
+        "Can't join remote room because no servers that are in the room have been provided.", status: 404)
+    case .leave: throw MatrixError.unknown("Not a known room", status: 404)
+    default:
+      throw MatrixError.forbidden("User \(change.target.rawValue) not in room \(change.roomID.rawValue)")
+    }
+  }
+
+  // MARK: Further operations
+
+  /// Forgets a room that the user is not in: it disappears from the user's lists.
+  ///
+  /// - Throws: `MatrixError` 400 while the user is joined to or invited into the room.
+  public func forget(_ room: RoomID, user: UserID) async throws {
+    guard let member = try await storage.memberships.membership(of: user, in: room) else { return }
+    guard member.membership == .leave || member.membership == .ban else {
+      throw MatrixError.unknown("User \(user.rawValue) in room \(room.rawValue)", status: 400)
+    }
+    try await storage.memberships.forget(user, room, invalidator: storage.invalidator)
+  }
+
+  /// Brings a user's new profile into all the rooms that the user has joined; rooms that refuse it keep the old one.
+  public func propagateProfile(of requester: Requester) async throws {
+    let rooms = try await storage.memberships.rooms(for: requester.userID, memberships: [.join])
+    for room in rooms {
+      do {
+        try await change(
+          MembershipRequest(roomID: room.roomID, target: requester.userID, action: .join, ratelimit: false),
+          requester: requester)
+      } catch let error as MatrixError where error.status < 500 {
+        continue
+      }
+    }
+  }
+
+  /// Turns an identity server's statement into an invite, as the one who invited the address would send it.
+  private func exchangeThirdPartyInvite(_ signed: JSON, _ change: MembershipRequest) async throws {
+    guard let inviterText = signed["sender"]?.string, let inviter = UserID(inviterText),
+      let token = signed["token"]?.string, signed["mxid"]?.string == change.target.rawValue,
+      signed["signatures"]?.members != nil
+    else { throw MatrixError.badJSON("third_party_signed is not complete") }
+    guard inviter.serverName == config.serverName else {
+      throw MatrixError.forbidden("The inviting user belongs to another server")
+    }
+    let key = StateKey("m.room.third_party_invite", token)
+    guard let invite = try await storage.currentStateEvent(change.roomID, key) else {
+      throw MatrixError.forbidden("Could not find a third-party invite for this token")
+    }
+    var thirdParty: [String: JSON] = [
+      "signed": [
+        "mxid": .string(change.target.rawValue), "token": .string(token), "signatures": signed["signatures"] ?? [:],
+      ]
+    ]
+    if let name = invite.content["display_name"]?.json { thirdParty["display_name"] = name }
+    let draft = ClientEventDraft(
+      roomID: change.roomID, type: "m.room.member", stateKey: change.target.rawValue,
+      content: ["membership": "invite", "third_party_invite": .object(thirdParty)])
+    _ = try await sender.send(draft, requester: Requester(userID: inviter), extraUsers: [change.target]) { draft, _ in
+      .send(draft)
+    }
+  }
+}

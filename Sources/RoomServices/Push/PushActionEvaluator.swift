@@ -1,0 +1,141 @@
+import MatrixEvents
+import MatrixPrimitives
+import ServerConfig
+import StorageEngine
+import Stores
+import Synchronization
+
+/// Works out whom of the room's local members an event is to notify, and how.
+public final class PushActionEvaluator: Sendable {
+  private let storage: Storage
+  private let state: StateService
+  private let config: HomeserverConfig
+  private let countsUnread: Bool
+  private let compiled = CompiledPushRules()
+  /// Remembers what members are called, by state group.
+  private let displayNames = Cache<Int64, [UserID: String]>(
+    name: "*roomDisplayNames*", byteBudget: 8 << 20, weigh: { 64 + $1.count * 96 })
+
+  init(storage: Storage, state: StateService, config: HomeserverConfig) {
+    self.storage = storage
+    self.state = state
+    self.config = config
+    countsUnread = config.experimental.isEnabled("msc2654_enabled")
+  }
+
+  /// Evaluates the push rules of every local member but the sender.
+  ///
+  /// - Parameter before: the state before the event, which need not be written yet.
+  /// - Returns: one entry for each user who is notified, or who counts the event as unread.
+  public func actions(for event: Event, before: ResolvedState) async throws -> [PushAction] {
+    guard config.push.isEnabled, !config.rooms.excludedFromSync.contains(event.roomID) else { return [] }
+    let users = try await recipients(of: event)
+    guard !users.isEmpty else { return [] }
+    let makesUnread = countsUnread && Self.makesUnread(event)
+    let counts = try await storage.memberships.memberCounts(event.roomID)
+    let evaluator = PushRuleEvaluator(
+      event: event, roomMemberCount: counts.joined, powerLevels: try await powerLevels(before))
+    let rules = try await storage.pushRules.rules(of: users)
+    let names = try await names(event, before: before)
+    var threadID: String?
+    var actions: [PushAction] = []
+    for user in users {
+      let own = compiled.rules(of: user, stored: rules[user] ?? StoredPushRules())
+      let name = names[user] ?? Self.ownName(in: event, of: user)
+      let outcome = evaluator.evaluate(own, for: user, displayName: name)
+      let notifies = outcome?.notifies ?? false
+      guard notifies || makesUnread else { continue }
+      if threadID == nil { threadID = try await thread(of: event) }
+      actions.append(
+        PushAction(
+          userID: user, actions: notifies ? outcome?.actions ?? [] : [], notify: notifies,
+          highlight: notifies && outcome?.isHighlight == true, unread: makesUnread, threadID: threadID ?? "main"))
+    }
+    return actions
+  }
+
+  /// Lists the local users whose rules are looked at. A membership concerns the user whom it is about, nobody else.
+  private func recipients(of event: Event) async throws -> [UserID] {
+    var users: [UserID]
+    if event.type == EventType.member, let target = event.stateKey.flatMap({ UserID($0) }) {
+      guard target != event.sender, target.serverName == config.serverName else { return [] }
+      let isInside = try await storage.memberships.isJoined(target, in: event.roomID)
+      users = isInside || event.membership == "invite" ? [target] : []
+    } else {
+      users = try await storage.memberships.localJoinedUsers(event.roomID).filter { $0 != event.sender }
+    }
+    guard !users.isEmpty, !event.isState else { return users }
+    let ignorers = try await storage.accountData.ignorers(of: event.sender)
+    if !ignorers.isEmpty { users.removeAll { ignorers.contains($0) } }
+    return users
+  }
+
+  private func powerLevels(_ before: ResolvedState) async throws -> PowerLevels {
+    let create = StateKey(EventType.create)
+    let levels = StateKey(EventType.powerLevels)
+    let found = try await state.authEvents(for: [create, levels], in: before)
+    return PowerLevels(create: found[create]?.event, powerLevels: found[levels]?.event)
+  }
+
+  /// Reads what the members are called in the room; only a text can mention them.
+  private func names(_ event: Event, before: ResolvedState) async throws -> [UserID: String] {
+    guard event.content["body"]?.string != nil, let group = before.group else { return [:] }
+    let storage = storage
+    return try await displayNames.value(group) {
+      try await storage.memberships.joinedProfiles(event.roomID).reduce(into: [:]) { names, member in
+        if let name = member.displayName, !name.isEmpty { names[member.userID] = name }
+      }
+    }
+  }
+
+  private static func ownName(in event: Event, of user: UserID) -> String? {
+    guard event.type == EventType.member, event.stateKey == user.rawValue else { return nil }
+    return event.content["displayname"]?.string
+  }
+
+  /// Finds the root of the thread that the event belongs to, by its own relation or by that of what it relates to.
+  private func thread(of event: Event) async throws -> String {
+    guard let relation = event.content["m.relates_to"], let type = relation["rel_type"]?.string,
+      let target = relation["event_id"]?.string, let targetID = EventID(target)
+    else { return "main" }
+    if type == "m.thread" { return target }
+    return try await storage.relations.thread(of: targetID)?.rawValue ?? "main"
+  }
+
+  private static let stateThatMakesUnread: Set<String> = [
+    "m.room.topic", "m.room.name", "m.room.avatar", "m.room.tombstone",
+  ]
+
+  /// Tells whether an event makes a room unread (MSC2654, as Synapse counts): texts that are no notices and no edits, and
+  /// the changes of a room that members would want to see.
+  static func makesUnread(_ event: Event) -> Bool {
+    if !event.isState, event.type == EventType.message, event.content["msgtype"]?.string == "m.notice" { return false }
+    if event.content["m.relates_to"]?["rel_type"]?.string == "m.replace" { return false }
+    if let body = event.content["body"]?.string, !body.isEmpty { return true }
+    return event.isState ? stateThatMakesUnread.contains(event.type) : event.type == EventType.encrypted
+  }
+}
+
+/// Remembers the rules of users in the form in which they are evaluated.
+private final class CompiledPushRules: Sendable {
+  private static let capacity = 10_000
+  private let entries = Mutex<[UserID: (stored: StoredPushRules, rules: PushRules)]>([:])
+
+  func rules(of user: UserID, stored: StoredPushRules) -> PushRules {
+    if stored.rules.isEmpty, stored.enabled.isEmpty { return .defaults }
+    if let entry = entries.withLock({ $0[user] }), entry.stored == stored { return entry.rules }
+    let rules = PushRules(stored: stored.rules.map(Self.rule), enabled: stored.enabled)
+    entries.withLock { entries in
+      if entries.count >= Self.capacity { entries.removeAll(keepingCapacity: true) }
+      entries[user] = (stored, rules)
+    }
+    return rules
+  }
+
+  /// Translates a row; one that only changes a default rule's actions has no kind of its own.
+  private static func rule(_ stored: StoredPushRule) -> PushRule {
+    PushRule(
+      ruleID: stored.ruleID, kind: PushRule.Kind(priorityClass: stored.priorityClass) ?? .override,
+      conditions: stored.conditions, actions: stored.actions)
+  }
+}

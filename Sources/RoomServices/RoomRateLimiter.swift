@@ -1,0 +1,59 @@
+import MatrixEvents
+import MatrixPrimitives
+import Replication
+
+/// Names what a user is about to do in a room, for the rate limits `rc_message`, `rc_joins`, `rc_invites` and
+/// `rc_room_creation` of the configuration.
+public enum RateLimitedAction: Sendable, Hashable {
+  /// Sending an event (`rc_message`).
+  case message
+  /// Redacting somebody else's event (`rc_admin_redaction`, or `rc_message` where that is not set).
+  case adminRedaction
+  /// Creating a room (`rc_room_creation`).
+  case roomCreation
+  /// Joining a room that this server is in (`rc_joins.local`).
+  case localJoin
+  /// Joining a room through another server (`rc_joins.remote`).
+  case remoteJoin
+  /// Joining one room, whoever does it (`rc_joins_per_room`).
+  case joinOfRoom(RoomID)
+  /// Inviting into one room (`rc_invites.per_room`).
+  case inviteToRoom(RoomID)
+  /// Inviting one user (`rc_invites.per_user`).
+  case inviteOfUser(UserID)
+  /// Inviting, by the inviting user (`rc_invites.per_issuer`).
+  case inviteByIssuer
+}
+
+/// Decides whether a user may act now; the token buckets belong to whoever makes the value.
+public struct RoomRateLimiter: Sendable {
+  /// Checks an action, and counts it unless `counts` is false.
+  ///
+  /// Throws `MatrixError` 429 `M_LIMIT_EXCEEDED` when the user has to wait.
+  public typealias Check =
+    @Sendable (
+      _ action: RateLimitedAction, _ requester: Requester, _ counts: Bool, _ times: Int
+    ) async throws -> Void
+
+  private let body: Check
+
+  /// Makes a limiter of a function.
+  public init(_ body: @escaping Check) {
+    self.body = body
+  }
+
+  /// Lets everything pass.
+  public static let unlimited = RoomRateLimiter { _, _, _, _ in }
+
+  /// Checks an action.
+  ///
+  /// - Parameters:
+  ///   - counts: whether the action is counted when it is allowed.
+  ///   - times: how often the action will be done, at least 1.
+  /// - Throws: `MatrixError` 429 when the user has to wait.
+  public func check(
+    _ action: RateLimitedAction, _ requester: Requester, counts: Bool = true, times: Int = 1
+  ) async throws {
+    try await body(action, requester, counts, times)
+  }
+}

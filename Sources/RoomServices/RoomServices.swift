@@ -1,0 +1,59 @@
+import Logging
+import MatrixEvents
+import MatrixPrimitives
+import Replication
+import ServerConfig
+import Stores
+
+/// Holds the services about rooms; one exists per process.
+public final class RoomServices: Sendable {
+  /// Sends events.
+  public let sender: EventSender
+  /// Writes events into the database, on the processes that own the room.
+  public let persister: EventPersister
+  /// Joins, invites, removes and bans.
+  public let memberships: MembershipService
+  /// Creates rooms.
+  public let creation: RoomCreationService
+  /// Reads events, pages of history and state.
+  public let history: HistoryService
+  /// Computes the state at events.
+  public let state: StateService
+  /// Keeps aliases and the list of published rooms.
+  public let directory: DirectoryService
+  /// Writes events for clients.
+  public let serializer: ClientEventSerializer
+  /// Takes over events that other processes have made.
+  public let inbox: EventInbox
+
+  /// Builds the services.
+  ///
+  /// - Parameters:
+  ///   - replication: calls other processes; nil when there are none.
+  ///   - signer: signs this server's events.
+  ///   - users: answers questions about this server's users.
+  ///   - rateLimiter: decides who has to wait.
+  public init(
+    config: HomeserverConfig, storage: Storage, hub: StreamHub, replication: ReplicationClient?, signer: EventSigner,
+    clock: ServerClock, logger: Logger, users: LocalUsers, rateLimiter: RoomRateLimiter = .unlimited
+  ) {
+    state = StateService(storage: storage, logger: logger)
+    persister = EventPersister(storage: storage, state: state, hub: hub, logger: logger)
+    let creator = EventCreator(storage: storage, state: state, signer: signer, config: config, clock: clock)
+    let delivery = EventDelivery(
+      storage: storage, state: state, persister: persister,
+      pushActions: PushActionEvaluator(storage: storage, state: state, config: config), replication: replication,
+      hub: hub, clock: clock, logger: logger)
+    sender = EventSender(
+      creator: creator, storage: storage, delivery: delivery, rateLimiter: rateLimiter, logger: logger)
+    memberships = MembershipService(
+      storage: storage, state: state, sender: sender, config: config, users: users, rateLimiter: rateLimiter)
+    creation = RoomCreationService(
+      storage: storage, config: config, creator: creator, delivery: delivery, memberships: memberships,
+      rateLimiter: rateLimiter, clock: clock)
+    serializer = ClientEventSerializer(storage: storage)
+    history = HistoryService(storage: storage, state: state, serializer: serializer)
+    directory = DirectoryService(storage: storage, state: state, config: config, sender: sender, users: users)
+    inbox = EventInbox(persister: persister, rateLimiter: rateLimiter)
+  }
+}

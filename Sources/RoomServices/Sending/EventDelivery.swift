@@ -1,0 +1,125 @@
+import Logging
+import MatrixEvents
+import MatrixPrimitives
+import Replication
+import Stores
+
+/// Pairs a new event with the request that it came from.
+struct OutgoingEvent: Sendable {
+  let created: CreatedEvent
+  let requester: Requester
+  let extraUsers: [UserID]
+}
+
+/// Brings new events to the process that persists them, be it this one or another.
+final class EventDelivery: Sendable {
+  private let storage: Storage
+  private let state: StateService
+  private let persister: EventPersister
+  private let pushActions: PushActionEvaluator
+  private let replication: ReplicationClient?
+  private let hub: StreamHub
+  private let clock: ServerClock
+  private let logger: Logger
+
+  /// Says how long a request waits for its own event to become readable here, before it answers all the same.
+  private static let readBackTimeout = Duration.seconds(5)
+
+  init(
+    storage: Storage, state: StateService, persister: EventPersister, pushActions: PushActionEvaluator,
+    replication: ReplicationClient?, hub: StreamHub, clock: ServerClock, logger: Logger
+  ) {
+    self.storage = storage
+    self.state = state
+    self.persister = persister
+    self.pushActions = pushActions
+    self.replication = replication
+    self.hub = hub
+    self.clock = clock
+    self.logger = logger
+  }
+
+  /// Persists a chain of events of one room, in order.
+  ///
+  /// - Parameter evaluatesPush: whether the room's members may be notified; there are none but the creator in a new room.
+  /// - Returns: the id of each event: another one than given when it turned out to be a repeated transaction.
+  func deliver(_ events: [OutgoingEvent], room: RoomID, evaluatesPush: Bool = true) async throws -> [EventID] {
+    if persister.isWriter(for: room) {
+      return try await persist(events, room: room, evaluatesPush: evaluatesPush)
+    }
+    return try await transmit(events, room: room, evaluatesPush: evaluatesPush)
+  }
+
+  private func persist(_ events: [OutgoingEvent], room: RoomID, evaluatesPush: Bool) async throws -> [EventID] {
+    var batch: [PersistableEvent] = []
+    batch.reserveCapacity(events.count)
+    for outgoing in events {
+      let created = outgoing.created
+      let actions =
+        evaluatesPush ? try await pushActions.actions(for: created.event, before: created.before) : []
+      batch.append(
+        PersistableEvent(
+          event: created.event, context: created.context, metadata: created.metadata, pushActions: actions))
+    }
+    let stored = try await persister.persist(batch, roomID: room)
+    if let last = stored.map(\.streamOrdering).max() { await settle(last) }
+    return stored.map(\.eventID)
+  }
+
+  /// Waits until the own position has reached an event: it stands still while other rooms' events with lower numbers are
+  /// still being written, a matter of milliseconds.
+  private func settle(_ token: Int64) async {
+    let end = ContinuousClock.now + Self.readBackTimeout
+    while storage.ids.events.position(of: hub.instanceName) < token, ContinuousClock.now < end {
+      // A cancelled request has nobody left to wait for.
+      guard (try? await Task.sleep(for: .milliseconds(1))) != nil else { return }
+    }
+  }
+
+  private func transmit(_ events: [OutgoingEvent], room: RoomID, evaluatesPush: Bool) async throws -> [EventID] {
+    guard let replication else {
+      throw MatrixError.unknown("No process persists the events of this room", status: 500)
+    }
+    var ready: [SendEventsRequest.Element] = []
+    for outgoing in events {
+      let created = outgoing.created
+      let context = try await state.store(created.context)
+      if evaluatesPush {
+        let actions = try await pushActions.actions(for: created.event, before: created.before)
+        try await storage.pushActions.stage(created.event.eventID, actions, now: clock.nowMilliseconds)
+      }
+      ready.append(
+        SendEventsRequest.Element(
+          event: created.event, context: context, metadata: created.metadata, isOutlier: false, rejectedReason: nil,
+          requester: outgoing.requester, ratelimit: false, extraUsers: outgoing.extraUsers))
+    }
+    guard let instance = persister.writer(for: room) else {
+      throw MatrixError.unknown("No process persists the events of this room", status: 500)
+    }
+    do {
+      let request = SendEventsRequest(elements: ready)
+      let answer = try await replication.call("send_events", instance: instance, cached: true) { writer in
+        request.writeMembers(to: &writer)
+      }
+      if let token = answer["stream_id"]?.integer { await readBack(instance: instance, token: token) }
+      return try Self.eventIDs(events, answer: answer)
+    } catch {
+      for outgoing in events { try? await storage.pushActions.unstage(outgoing.created.event.eventID) }
+      throw error
+    }
+  }
+
+  /// Reads the answer: it names the last event only, and another one than sent when that was a repeated transaction.
+  private static func eventIDs(_ events: [OutgoingEvent], answer: JSONValue) throws -> [EventID] {
+    var ids = events.map(\.created.event.eventID)
+    if let last = answer["event_id"]?.string, !ids.isEmpty { ids[ids.count - 1] = EventID(unchecked: last) }
+    return ids
+  }
+
+  /// Waits until this process has acted on the event, so that the client's next request finds it.
+  private func readBack(instance: String, token: Int64) async {
+    if await !hub.waitForPosition(.events, instance: instance, token: token, timeout: Self.readBackTimeout) {
+      logger.warning("Own event is not readable yet", metadata: ["position": "\(token)"])
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import MatrixEvents
+import MatrixPrimitives
+import Synchronization
+
+/// Makes repeated requests with one transaction id answer with one event: concurrent ones share the work, later ones find the
+/// result for as long as it is remembered.
+final class TransactionRegister: Sendable {
+  /// Identifies a client's transaction.
+  struct Key: Hashable, Sendable {
+    let userID: UserID
+    /// Holds the device, or what else stands for the session when there is none.
+    let session: String
+    let roomID: RoomID
+    let transactionID: String
+  }
+
+  private struct State {
+    var running: [Key: Task<EventID, any Error>] = [:]
+    var finished: [Key: EventID] = [:]
+    var order: [Key] = []
+    var oldest = 0
+  }
+
+  /// Bounds the number of remembered results.
+  private let capacity: Int
+  private let state = Mutex(State())
+
+  init(capacity: Int = 8192) {
+    self.capacity = capacity
+  }
+
+  /// Runs `body` once for a key and gives its result to all who ask; a failure is not remembered.
+  func run(_ key: Key, _ body: @escaping @Sendable () async throws -> EventID) async throws -> EventID {
+    enum Found {
+      case done(EventID)
+      case running(Task<EventID, any Error>)
+    }
+    let found: Found = state.withLock { state in
+      if let eventID = state.finished[key] { return .done(eventID) }
+      if let task = state.running[key] { return .running(task) }
+      let task = Task {
+        do {
+          let eventID = try await body()
+          self.finish(key, eventID)
+          return eventID
+        } catch {
+          self.finish(key, nil)
+          throw error
+        }
+      }
+      state.running[key] = task
+      return .running(task)
+    }
+    switch found {
+    case .done(let eventID): return eventID
+    case .running(let task): return try await task.value
+    }
+  }
+
+  private func finish(_ key: Key, _ eventID: EventID?) {
+    state.withLock { state in
+      state.running[key] = nil
+      guard let eventID else { return }
+      state.finished[key] = eventID
+      if state.order.count < capacity {
+        state.order.append(key)
+      } else {
+        state.finished[state.order[state.oldest]] = nil
+        state.order[state.oldest] = key
+        state.oldest = (state.oldest + 1) % capacity
+      }
+    }
+  }
+}

@@ -1,0 +1,133 @@
+import MatrixEvents
+import MatrixPrimitives
+import Replication
+import Stores
+
+/// Writes events for clients by copying slices of their bytes and splicing `unsigned` in.
+public final class ClientEventSerializer: Sendable {
+  private let storage: Storage
+
+  /// Makes the serializer.
+  public init(storage: Storage) {
+    self.storage = storage
+  }
+
+  /// Fetches what has to stand in the unsigned part of events: replaced state and, if wanted, aggregations.
+  ///
+  /// - Parameters:
+  ///   - memberships: the reader's membership at each event, where it is to be shown.
+  ///   - bundles: whether aggregations are read (two statements); state and redacted events have none.
+  public func prepare(
+    _ events: [StoredEvent], for reader: UserID?, memberships: [EventID: String] = [:], bundles: Bool = true
+  ) async throws -> [ClientEvent] {
+    var replacedIDs: [EventID] = []
+    for event in events {
+      if let id = Self.replacedID(event) { replacedIDs.append(id) }
+    }
+    let replaced = replacedIDs.isEmpty ? [:] : try await storage.events.events(replacedIDs)
+    let aggregations =
+      if bundles, let reader { try await aggregations(of: events, for: reader) } else {
+        [EventID: BundledAggregations]()
+      }
+    return events.map { event in
+      ClientEvent(
+        event, membership: memberships[event.eventID], replaced: Self.replacedID(event).flatMap { replaced[$0] },
+        aggregations: aggregations[event.eventID])
+    }
+  }
+
+  private static func replacedID(_ event: StoredEvent) -> EventID? {
+    guard event.event.isState, let id = event.event.unsigned?["replaces_state"]?.string else { return nil }
+    return EventID(id)
+  }
+
+  private func aggregations(of events: [StoredEvent], for reader: UserID) async throws -> [EventID: BundledAggregations]
+  {
+    let candidates = events.filter { !$0.event.isState && $0.redactedBecause == nil }.map(\.eventID)
+    let bundles = try await storage.relations.bundles(for: candidates, reader: reader)
+    guard !bundles.isEmpty else { return [:] }
+    let latest = bundles.values.compactMap { $0.thread?.latest }
+    let latestEdits = latest.isEmpty ? [:] : try await storage.relations.bundles(for: latest, reader: reader)
+    let needed = Set(bundles.values.compactMap(\.edit) + latest + latestEdits.values.compactMap(\.edit))
+    let found = try await storage.events.events(Array(needed))
+    return bundles.compactMapValues { bundle in
+      let thread = bundle.thread.flatMap { thread in
+        found[thread.latest].map { event in
+          BundledAggregations.Thread(
+            latest: event, latestEdit: latestEdits[thread.latest]?.edit.flatMap { found[$0] }, count: thread.count,
+            hasParticipated: thread.hasParticipated)
+        }
+      }
+      let result = BundledAggregations(
+        edit: bundle.edit.flatMap { found[$0] }, thread: thread, references: bundle.references)
+      return result.edit == nil && result.thread == nil && result.references.isEmpty ? nil : result
+    }
+  }
+
+  /// Writes one event; nothing is fetched.
+  public func write(_ event: ClientEvent, _ options: ClientEventOptions, to writer: inout JSONWriter) {
+    let source = event.stored.event
+    guard !options.isFederation else { return writer.value(source.json) }
+    var unsigned = ClientUnsigned(nowMilliseconds: options.now)
+    unsigned.membership = event.membership
+    unsigned.transactionID = Self.transactionID(event.stored, reader: options.requester)
+    if let replaced = event.replaced {
+      unsigned.previousContent = replaced.event.content
+      unsigned.previousSender = replaced.event.sender
+    }
+    if let redaction = event.stored.redactedBecause {
+      unsigned.redactedBecause = bytes { write(ClientEvent(redaction), options, to: &$0) }
+    }
+    if let aggregations = event.aggregations {
+      unsigned.relations = bytes { write(aggregations, options, to: &$0) }
+    }
+    options.format.write(source, unsigned: unsigned, to: &writer)
+  }
+
+  /// Writes events as an array.
+  public func write(_ events: [ClientEvent], _ options: ClientEventOptions, to writer: inout JSONWriter) {
+    writer.beginArray()
+    for event in events { write(event, options, to: &writer) }
+    writer.endArray()
+  }
+
+  private func bytes(_ body: (inout JSONWriter) -> Void) -> [UInt8] {
+    var writer = JSONWriter(capacity: 512)
+    body(&writer)
+    return writer.bytes
+  }
+
+  private func write(_ bundled: BundledAggregations, _ options: ClientEventOptions, to writer: inout JSONWriter) {
+    writer.beginObject()
+    if !bundled.references.isEmpty {
+      writer.key("m.reference")
+      writer.beginObject()
+      writer.key("chunk")
+      writer.value(JSON.array(bundled.references.map { ["event_id": .string($0.rawValue)] }))
+      writer.endObject()
+    }
+    if let edit = bundled.edit {
+      writer.key("m.replace")
+      write(ClientEvent(edit), options, to: &writer)
+    }
+    if let thread = bundled.thread {
+      writer.key("m.thread")
+      writer.beginObject()
+      writer.key("latest_event")
+      let edit = thread.latestEdit.map { BundledAggregations(edit: $0) }
+      write(ClientEvent(thread.latest, aggregations: edit), options, to: &writer)
+      writer.member("count", thread.count)
+      writer.member("current_user_participated", thread.hasParticipated)
+      writer.endObject()
+    }
+    writer.endObject()
+  }
+
+  /// Returns the transaction id when the reader is the device that sent the event.
+  private static func transactionID(_ event: StoredEvent, reader: Requester?) -> String? {
+    guard let reader, let transactionID = event.metadata.txnID, reader.userID == event.sender else { return nil }
+    if let deviceID = event.metadata.deviceID { return deviceID == reader.deviceID ? transactionID : nil }
+    guard let tokenID = event.metadata.tokenID else { return nil }
+    return tokenID == reader.accessTokenID ? transactionID : nil
+  }
+}

@@ -1,0 +1,128 @@
+import Crypto
+import Foundation
+import Logging
+import MatrixEvents
+import MatrixPrimitives
+import Replication
+import ServerConfig
+import StorageEngine
+import Stores
+import Synchronization
+import TestSupport
+
+@testable import RoomServices
+
+/// Runs the services about rooms as a server of one process does, on a database of its own.
+final class RoomFixture: Sendable {
+  let database: TestDatabase
+  let storage: Storage
+  let rooms: RoomServices
+  let config: HomeserverConfig
+  private let hubTask: Task<Void, any Error>
+
+  static let alice = requester("alice")
+  static let bob = requester("bob")
+  static let carol = requester("carol")
+
+  static func requester(_ name: String) -> Requester {
+    Requester(userID: UserID(unchecked: "@\(name):test"), deviceID: "\(name.uppercased())1")
+  }
+
+  init(settings: String = "", rateLimiter: RoomRateLimiter = .unlimited) async throws {
+    database = try await TestDatabase.withSchema()
+    config = try Self.config(settings)
+    let logger = Logger.silent
+    let clock = ServerClock.system
+    let settings = config
+    let hub = StreamHub(
+      instanceName: "master", writers: { Storage.writers(of: $0, in: settings) }, transport: InMemoryTransport(),
+      clock: clock, logger: logger)
+    storage = Storage(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
+    try await storage.load()
+    storage.registerStreams()
+    let users = LocalUsers(
+      profile: { LocalUsers.Profile(displayName: "Name of \($0.localpart)") }, isAdmin: { $0.localpart == "admin" },
+      isSuspended: { $0.localpart == "suspended" }, blocksInvites: { invited, _ in invited.localpart == "shy" })
+    let signer = EventSigner(serverName: "test", keyID: "ed25519:a", privateKey: Curve25519.Signing.PrivateKey())
+    rooms = RoomServices(
+      config: config, storage: storage, hub: hub, replication: nil, signer: signer, clock: clock, logger: logger,
+      users: users, rateLimiter: rateLimiter)
+    hubTask = Task { try await hub.run() }
+    await hub.waitUntilCaughtUp()
+  }
+
+  deinit { hubTask.cancel() }
+
+  private static func config(_ settings: String) throws -> HomeserverConfig {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("myelin-rooms-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("homeserver.yaml")
+    let text = """
+      server_name: test
+      macaroon_secret_key: secret
+      form_secret: secret
+      signing_key: "ed25519 a_1 \(UnpaddedBase64.encode([UInt8](repeating: 7, count: 32)))"
+      database: {name: psycopg2, args: {dbname: test}}
+      \(settings)
+      """
+    try Data(text.utf8).write(to: file)
+    return try HomeserverConfig.load(paths: [file.path], role: .homeserver).0
+  }
+
+  // MARK: Shorthand
+
+  func createRoom(_ requester: Requester = alice, _ body: JSON = ["preset": "public_chat"]) async throws -> RoomID {
+    let request = try RoomCreationRequest(try body.document(), defaultVersion: config.rooms.defaultRoomVersion)
+    return try await rooms.creation.create(request, requester: requester).roomID
+  }
+
+  @discardableResult
+  func change(
+    _ action: MembershipAction, _ room: RoomID, by requester: Requester, of target: Requester? = nil
+  ) async throws -> EventID {
+    try await rooms.memberships.change(
+      MembershipRequest(roomID: room, target: (target ?? requester).userID, action: action), requester: requester)
+  }
+
+  @discardableResult
+  func say(
+    _ text: String, _ room: RoomID, _ requester: Requester = alice, transaction: String? = nil,
+    extra: [String: JSON] = [:]
+  ) async throws -> EventID {
+    var content: [String: JSON] = ["msgtype": "m.text", "body": .string(text)]
+    content.merge(extra) { $1 }
+    return try await rooms.sender.send(
+      ClientEventDraft(roomID: room, type: "m.room.message", content: .object(content), transactionID: transaction),
+      requester: requester)
+  }
+
+  func set(_ type: String, _ content: JSON, _ room: RoomID, _ requester: Requester = alice) async throws -> EventID {
+    try await rooms.sender.send(
+      ClientEventDraft(roomID: room, type: type, stateKey: "", content: content), requester: requester)
+  }
+
+  /// Reads the room's events oldest first, as the given user sees them.
+  func timeline(_ room: RoomID, _ requester: Requester = alice, limit: Int = 500) async throws -> [ClientEvent] {
+    try await rooms.history.messages(
+      room: room, from: nil, to: nil, direction: .forward, limit: limit, filter: RoomEventFilter(),
+      requester: requester
+    ).chunk
+  }
+
+  func json(_ event: ClientEvent, _ format: ClientEventFormat = .full, _ reader: Requester = alice) throws -> JSON {
+    var writer = JSONWriter()
+    rooms.serializer.write(event, ClientEventOptions(format, requester: reader, now: 1), to: &writer)
+    return try JSON.parse(writer.bytes)
+  }
+
+  /// Runs something that must be refused, and returns how.
+  func refusal(_ body: () async throws -> Void) async throws -> MatrixError? {
+    do {
+      try await body()
+      return nil
+    } catch let error as MatrixError {
+      return error
+    }
+  }
+}
