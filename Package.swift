@@ -184,6 +184,9 @@ let package = Package(
     tests(
       "SyncEngineTests",
       ["SyncEngine", "RoomServices", "Stores", "Replication", "MatrixEvents", "MatrixPrimitives", "TestSupport", logging]),
+    tests(
+      "ReplicationEndpointsTests",
+      ["ReplicationEndpoints", "EndpointKit", "Replication", "MatrixPrimitives", httpTypes, logging]),
     tests("EndpointKitTests", ["EndpointKit", "MatrixPrimitives", "Replication", httpTypes]),
   ],
   swiftLanguageModes: [.v6]
