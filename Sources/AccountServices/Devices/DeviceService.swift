@@ -77,11 +77,14 @@ public final class DeviceService: Sendable {
   /// Writes a change to the stream and publishes it. Only on a writer of `device_lists`.
   public func recordChange(_ deviceIDs: [String], of user: UserID) async throws {
     let rooms = try await storage.memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
-    let token = try await storage.devices.recordChange(
-      of: deviceIDs, user: user, rooms: rooms, nowMilliseconds: clock.nowMilliseconds)
-    guard let token else { return }
-    hub.publish(
-      .deviceLists, token: token,
-      rows: [.deviceLists(DeviceListRow(userID: user, isSignature: false, areHostsCalculated: false))])
+    try await storage.devices.recordChange(
+      of: deviceIDs, user: user, rooms: rooms, nowMilliseconds: clock.nowMilliseconds
+    ) { [storage, hub] token in
+      storage.sync.noteDeviceList(of: user, isSignature: false, at: token)
+      hub.publish(
+        .deviceLists, token: token,
+        rows: [.deviceLists(DeviceListRow(userID: user, isSignature: false, areHostsCalculated: false))])
+    }
+    hub.wake(.deviceLists)
   }
 }

@@ -73,6 +73,9 @@ public final class AccountDataStore: Sendable {
     return try await snapshots.value(user) { try await Self.load(user, database) }
   }
 
+  /// Returns the users whom a user ignores.
+  public func ignoredUsers(_ user: UserID) async throws -> Set<UserID> { try await data(of: user).ignoredUsers }
+
   /// Returns the users who ignore `user`.
   public func ignorers(of user: UserID) async throws -> Set<UserID> {
     let database = self.database

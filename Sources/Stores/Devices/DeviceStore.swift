@@ -18,7 +18,8 @@ public final class DeviceStore: Sendable {
   private let deviceListIDs: StreamIDGenerator
   private let instanceName: String
 
-  init(database: PostgresClient, invalidator: CacheInvalidator, deviceListIDs: StreamIDGenerator, instanceName: String) {
+  init(database: PostgresClient, invalidator: CacheInvalidator, deviceListIDs: StreamIDGenerator, instanceName: String)
+  {
     self.database = database
     self.invalidator = invalidator
     self.deviceListIDs = deviceListIDs
@@ -110,13 +111,15 @@ public final class DeviceStore: Sendable {
   /// - Parameters:
   ///   - rooms: the rooms that the user is joined to.
   ///   - nowMilliseconds: the time since 1970.
-  /// - Returns: the last stream id taken, or nil when there was nothing to note.
+  ///   - committed: gets the last stream id once the rows are stored and before the position passes them: what is published
+  ///     here is heard by everybody who hears of the position.
   public func recordChange(
-    of devices: [String], user: UserID, rooms: [RoomID], nowMilliseconds: Int64
-  ) async throws -> Int64? {
-    guard !devices.isEmpty else { return nil }
+    of devices: [String], user: UserID, rooms: [RoomID], nowMilliseconds: Int64,
+    committed: @Sendable (Int64) -> Void
+  ) async throws {
+    guard !devices.isEmpty else { return }
     let instance = instanceName
-    return try await deviceListIDs.withIDs(devices.count) { ids in
+    try await deviceListIDs.withIDs(devices.count) { ids in
       try await self.database.transaction("add_device_change_to_stream") { txn in
         txn.enqueue(
           """
@@ -136,7 +139,7 @@ public final class DeviceStore: Sendable {
           CROSS JOIN unnest(\(rooms.map(\.rawValue))::text[]) AS room(room_id)
           """)
       }
-      return ids.last
+      if let last = ids.last { committed(last) }
     }
   }
 
