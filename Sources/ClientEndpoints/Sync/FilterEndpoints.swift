@@ -1,0 +1,69 @@
+import EndpointKit
+import MatrixPrimitives
+import Stores
+import SyncEngine
+
+/// Uploading and reading filters.
+public struct FilterEndpoints: Sendable {
+  private let storage: Storage
+  private let timelineLimit: Int
+
+  /// Makes the family.
+  ///
+  /// - Parameter timelineLimit: `filter_timeline_limit`; negative for no limit.
+  public init(storage: Storage, timelineLimit: Int) {
+    self.storage = storage
+    self.timelineLimit = timelineLimit
+  }
+
+  /// The endpoints of the family.
+  public var endpoints: [Endpoint] { [create, get] }
+
+  /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3useruseridfilter
+  private var create: Endpoint {
+    Endpoint(
+      name: "create_filter", method: .post, paths: PathPattern.client("user/{userID}/filter", versions: .released),
+      role: .anyWorker
+    ) { [storage] request in
+      let user = try request.userID()
+      guard try request.requester.userID == user else {
+        throw MatrixError.forbidden("Cannot create filters for other users")
+      }
+      let filter = try request.jsonObject()
+      try SyncFilter.validate(filter)
+      let id = try await storage.filters.add(limited(filter), for: user)
+      return .json(["filter_id": .string(String(id))])
+    }
+  }
+
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3useruseridfilterfilterid
+  private var get: Endpoint {
+    Endpoint(
+      name: "get_filter", method: .get,
+      paths: PathPattern.client("user/{userID}/filter/{filterID}", versions: .released), role: .anyWorker
+    ) { [storage] request in
+      let user = try request.userID()
+      guard try request.requester.userID == user else {
+        throw MatrixError.forbidden("Cannot get filters for other users")
+      }
+      guard let id = Int64(try request.parameter("filterID")) else {
+        throw MatrixError.unknown("Invalid filter_id", status: 400)
+      }
+      guard let filter = try await storage.filters.filter(id, of: user) else {
+        throw MatrixError.notFound("No such filter")
+      }
+      return .json { $0.value(filter) }
+    }
+  }
+
+  /// Cuts the timeline's limit to what the server allows, so that the client can read what will apply.
+  private func limited(_ filter: JSONValue) throws -> JSONValue {
+    guard timelineLimit >= 0, let limit = filter["room"]?["timeline"]?["limit"]?.double, limit > Double(timelineLimit),
+      var top = filter.json.members, var room = top["room"]?.members, var timeline = room["timeline"]?.members
+    else { return filter }
+    timeline["limit"] = .integer(Int64(timelineLimit))
+    room["timeline"] = .object(timeline)
+    top["room"] = .object(room)
+    return try JSON.object(top).document()
+  }
+}

@@ -1,0 +1,93 @@
+import AccountServices
+import EndpointKit
+import MatrixPrimitives
+import RoomServices
+import Stores
+import SyncEngine
+
+/// `GET /sync`, and the old way to fetch one event.
+public struct SyncEndpoints: Sendable {
+  private let services: SyncServices
+  private let storage: Storage
+  private let rooms: RoomServices
+  private let presenceLimit: RateLimiter
+  private let filters: FilterReader
+
+  /// Makes the family.
+  ///
+  /// - Parameter presenceLimit: `rc_presence.per_user`, shared by all endpoints that set presence.
+  public init(services: SyncServices, storage: Storage, rooms: RoomServices, presenceLimit: RateLimiter) {
+    self.services = services
+    self.storage = storage
+    self.rooms = rooms
+    self.presenceLimit = presenceLimit
+    filters = FilterReader(storage: storage, timelineLimit: services.settings.filterTimelineLimit)
+  }
+
+  /// The endpoints of the family.
+  public var endpoints: [Endpoint] { [sync, event] }
+
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3sync
+  private var sync: Endpoint {
+    Endpoint(
+      name: "sync", method: .get, paths: PathPattern.client("sync", versions: .released), auth: .guestAllowed,
+      role: .anyWorker, balance: .user, deadline: nil
+    ) { [services, presenceLimit] request in
+      guard request.queryValue("from") == nil else {
+        throw MatrixError.unknown("'from' is not a valid query parameter. Did you mean 'since'?", status: 400)
+      }
+      let presence = try Self.presence(request)
+      let parsed = try await parse(request)
+      let requester = parsed.requester
+      let isLimited = (try? presenceLimit.check(requester.userID.rawValue)) == nil
+      let body = try await services.presence.whileSyncing(
+        requester.userID, device: requester.deviceID, state: isLimited ? "offline" : presence
+      ) { try await services.sync.sync(parsed) }
+      return .encoded(body)
+    }
+  }
+
+  private static func presence(_ request: Request) throws -> String {
+    let presence = request.queryValue("set_presence") ?? "online"
+    guard ["online", "offline", "unavailable"].contains(presence) else {
+      throw MatrixError.invalidParam(
+        "Query parameter 'set_presence' must be one of ['offline', 'online', 'unavailable']")
+    }
+    return presence
+  }
+
+  private func parse(_ request: Request) async throws -> SyncRequest {
+    let requester = try request.requester
+    let timeout = try request.queryInteger("timeout", default: 0)
+    let fullState = try request.queryBool("full_state", default: false)
+    let filterText = request.queryValue("filter")
+    let filter = try await filters.filter(filterText, of: requester.userID)
+    // An empty token is none, as on Synapse.
+    let sinceText = request.queryValue("since").flatMap { $0.isEmpty ? nil : $0 }
+    var since: StreamToken?
+    if let sinceText {
+      since = try await StreamToken.parse(sinceText, directory: storage.instances)
+      guard since?.room.topological == nil, since != nil else {
+        throw MatrixError.unknown("Invalid stream token", status: 400)
+      }
+    }
+    return SyncRequest(
+      requester: requester, since: since, sinceText: sinceText, filter: filter, filterText: filterText,
+      timeoutMilliseconds: Int64(min(timeout, 24 * 3600 * 1000)), wantsFullState: fullState)
+  }
+
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3eventseventid (deprecated)
+  private var event: Endpoint {
+    Endpoint(
+      name: "event_by_id", method: .get, paths: PathPattern.client("events/{eventID}", versions: .sinceV1),
+      auth: .required, role: .main
+    ) { [rooms, storage] request in
+      let requester = try request.requester
+      let id = EventID(unchecked: try request.parameter("eventID"))
+      guard let stored = try await storage.events.event(id) else { throw MatrixError.notFound("Event not found.") }
+      let event = try await rooms.history.event(id, room: stored.roomID, requester: requester)
+      let options = ClientEventOptions(.legacy, requester: requester, now: storage.clock.nowMilliseconds)
+      return .json { rooms.serializer.write(event, options, to: &$0) }
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import MatrixPrimitives
+import Replication
+import RoomServices
+import Stores
+
+/// Takes clients' receipts and read markers.
+public final class ReceiptService: Sendable {
+  private let storage: Storage
+  private let rooms: RoomServices
+  private let accountData: AccountDataService
+  private let clock: ServerClock
+
+  /// Tells whether this process may store receipts; requests to others are refused, as on Synapse.
+  public let isWriter: Bool
+
+  init(storage: Storage, rooms: RoomServices, accountData: AccountDataService, isWriter: Bool, clock: ServerClock) {
+    self.storage = storage
+    self.rooms = rooms
+    self.accountData = accountData
+    self.isWriter = isWriter
+    self.clock = clock
+  }
+
+  /// Stores how far a user has read; an older receipt than the one stored changes nothing.
+  ///
+  /// - Parameters:
+  ///   - type: `m.read` or `m.read.private`.
+  ///   - threadID: the thread, `main`, or nil for a receipt that covers all threads.
+  /// - Throws: 404 when the event does not exist or is not for this user to see; 400 `M_INVALID_PARAM` when it is not in
+  ///   the thread.
+  public func receive(
+    _ requester: Requester, room: RoomID, type: String, event: EventID, threadID: String?
+  ) async throws {
+    _ = try await rooms.history.event(event, room: room, requester: requester)
+    if let threadID {
+      let thread = try await storage.receipts.thread(of: event.rawValue, includingRoots: threadID != "main")
+      guard thread == threadID else {
+        throw MatrixError.invalidParam("event_id \(event) is not related to thread \(threadID)")
+      }
+    }
+    let receipt = Receipt(
+      room: room, type: type, user: requester.userID, eventID: event.rawValue, threadID: threadID,
+      data: JSON.object(["ts": .integer(clock.nowMilliseconds)]).encoded)
+    _ = try await storage.receipts.insert(receipt)
+  }
+
+  /// Moves a user's read marker forward; one that stands further on stays.
+  ///
+  /// - Throws: 404 when the event is not known in the room.
+  public func receiveMarker(_ requester: Requester, room: RoomID, event: EventID) async throws {
+    guard let new = try await storage.events.position(of: event), new.roomID == room else {
+      throw MatrixError.notFound("Could not find event \(event) in room \(room)")
+    }
+    let stored = try await storage.accountData.data(of: requester.userID).rooms[room]?[Receipt.Kind.fullyRead]
+    if let content = stored?.content, let old = try JSONValue.parse(content)["event_id"]?.string,
+      let position = try await storage.events.position(of: EventID(unchecked: old)),
+      (position.depth, position.streamOrdering) >= (new.depth, new.streamOrdering)
+    {
+      return
+    }
+    let content = try JSON.object(["event_id": .string(event.rawValue)]).document()
+    try await accountData.set(requester.userID, room: room, type: Receipt.Kind.fullyRead, content: content)
+  }
+}

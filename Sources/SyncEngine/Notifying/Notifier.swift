@@ -1,0 +1,260 @@
+import Collections
+import MatrixPrimitives
+import Synchronization
+
+/// Lets requests wait until something happens that their user can see.
+///
+/// A user who syncs here is kept for some minutes with the rooms it has joined, so that a change in a room finds the users to wake
+/// without asking anybody. Each user carries a counter that every change bumps: a request reads the counter, looks for news, and
+/// waits only while the counter stands still; so a change between looking and waiting is never missed.
+///
+/// A waiting request costs a continuation and an entry in a heap. ``run()`` ends waits whose time is up.
+public final class Notifier: Sendable {
+  /// Tells why a wait ended.
+  public enum Outcome: Sendable {
+    /// Something happened; look again.
+    case changed
+    /// The time is up.
+    case timedOut
+    /// The request was cancelled, because the client hung up.
+    case cancelled
+    /// The process shuts down; answer with what there is.
+    case draining
+  }
+
+  /// Marks a point in a user's history of changes.
+  public struct Mark: Sendable, Equatable {
+    let count: UInt64
+  }
+
+  struct User: Sendable {
+    var rooms: Set<RoomID> = []
+    var count: UInt64 = 0
+    var waiters: Set<UInt64> = []
+    var lastUsed: ContinuousClock.Instant
+  }
+
+  struct Waiter: Sendable {
+    let user: UserID?
+    let continuation: CheckedContinuation<Outcome, Never>
+  }
+
+  struct Deadline: Sendable, Comparable {
+    let time: ContinuousClock.Instant
+    let waiter: UInt64
+    static func < (a: Deadline, b: Deadline) -> Bool { (a.time, a.waiter) < (b.time, b.waiter) }
+  }
+
+  struct State: Sendable {
+    var users: [UserID: User] = [:]
+    var rooms: [RoomID: Set<UserID>] = [:]
+    var waiters: [UInt64: Waiter] = [:]
+    var positionWaiters: Set<UInt64> = []
+    var positionCount: UInt64 = 0
+    var deadlines = Heap<Deadline>()
+    var nextWaiter: UInt64 = 0
+    var isDraining = false
+  }
+
+  let state = Mutex(State())
+
+  /// Makes a notifier without users.
+  public init() {}
+
+  /// Returns how many requests wait now.
+  public var waitingCount: Int { state.withLock { $0.waiters.count } }
+
+  // MARK: Users
+
+  /// Prepares a wait: makes the user known and returns the mark to wait from. Look for news only after this.
+  ///
+  /// - Parameters:
+  ///   - user: the user who syncs.
+  ///   - joinedRooms: asked when the user is not known yet.
+  public func begin(
+    _ user: UserID, joinedRooms: @Sendable () async throws -> some Sequence<RoomID>
+  ) async rethrows -> Mark {
+    let now = ContinuousClock.now
+    let known = state.withLock { state -> Mark? in
+      guard state.users[user] != nil else {
+        state.users[user] = User(lastUsed: now)
+        return nil
+      }
+      state.users[user]?.lastUsed = now
+      return Mark(count: state.users[user]?.count ?? 0)
+    }
+    if let known { return known }
+    let rooms = try await joinedRooms()
+    return state.withLock { state in
+      for room in rooms { state.join(user, room) }
+      return Mark(count: state.users[user]?.count ?? 0)
+    }
+  }
+
+  /// Waits until something happens to the user after `mark`, at most until `deadline`.
+  public func wait(_ user: UserID, after mark: Mark, until deadline: ContinuousClock.Instant) async -> Outcome {
+    await suspend(user, until: deadline) { state, waiter in
+      guard let known = state.users[user], known.count == mark.count else { return .changed }
+      state.users[user]?.waiters.insert(waiter)
+      return nil
+    }
+  }
+
+  /// Wakes users.
+  public func wake(users: some Sequence<UserID>) {
+    resume(.changed) { state in
+      var woken: [CheckedContinuation<Outcome, Never>] = []
+      for user in users { state.wake(user, into: &woken) }
+      return woken
+    }
+  }
+
+  /// Wakes everybody who has joined one of the rooms.
+  public func wake(rooms: some Sequence<RoomID>) {
+    resume(.changed) { state in
+      var woken: [CheckedContinuation<Outcome, Never>] = []
+      for room in rooms { for user in state.rooms[room] ?? [] { state.wake(user, into: &woken) } }
+      return woken
+    }
+  }
+
+  /// Takes note that a user's membership of a room changed, and wakes the user.
+  public func membershipChanged(_ user: UserID, in room: RoomID, isJoined: Bool) {
+    resume(.changed) { state in
+      guard state.users[user] != nil else { return [] }
+      if isJoined { state.join(user, room) } else { state.leave(user, room) }
+      var woken: [CheckedContinuation<Outcome, Never>] = []
+      state.wake(user, into: &woken)
+      return woken
+    }
+  }
+
+  // MARK: Positions
+
+  /// Returns a mark for ``waitForPosition(after:until:)``; read it before comparing positions.
+  func positionMark() -> Mark { state.withLock { Mark(count: $0.positionCount) } }
+
+  /// Waits until some stream moves after `mark`.
+  func waitForPosition(after mark: Mark, until deadline: ContinuousClock.Instant) async -> Outcome {
+    await suspend(nil, until: deadline) { state, waiter in
+      guard state.positionCount == mark.count else { return .changed }
+      state.positionWaiters.insert(waiter)
+      return nil
+    }
+  }
+
+  /// Takes note that a stream moved.
+  func positionMoved() {
+    resume(.changed) { state in
+      state.positionCount &+= 1
+      let waiting = state.positionWaiters
+      state.positionWaiters.removeAll()
+      return waiting.compactMap { state.waiters.removeValue(forKey: $0)?.continuation }
+    }
+  }
+
+  // MARK: Life
+
+  /// Ends every wait with ``Outcome/draining``, now and from now on.
+  public func drain() {
+    resume(.draining) { state in
+      state.isDraining = true
+      let all = state.waiters.values.map(\.continuation)
+      state.waiters.removeAll()
+      state.positionWaiters.removeAll()
+      for user in state.users.keys { state.users[user]?.waiters.removeAll() }
+      return all
+    }
+  }
+
+  /// Ends waits whose time is up, until the task is cancelled; then drains.
+  public func run() async {
+    var ticks = 0
+    while !Task.isCancelled {
+      do { try await Task.sleep(for: .milliseconds(100)) } catch { break }
+      expireWaits(now: .now)
+      ticks += 1
+      if ticks % 600 == 0 { forgetUsers(unusedSince: .now - .seconds(300)) }
+    }
+    drain()
+  }
+
+  func expireWaits(now: ContinuousClock.Instant) {
+    resume(.timedOut) { state in
+      var expired: [CheckedContinuation<Outcome, Never>] = []
+      while let first = state.deadlines.min, first.time <= now {
+        state.deadlines.removeMin()
+        if let waiter = state.remove(first.waiter) { expired.append(waiter.continuation) }
+      }
+      return expired
+    }
+  }
+
+  func forgetUsers(unusedSince limit: ContinuousClock.Instant) {
+    state.withLock { state in
+      for (user, known) in state.users where known.waiters.isEmpty && known.lastUsed < limit {
+        for room in known.rooms { state.leave(user, room) }
+        state.users[user] = nil
+      }
+    }
+  }
+
+  // MARK: Suspending
+
+  private func suspend(
+    _ user: UserID?, until deadline: ContinuousClock.Instant, register: (inout State, UInt64) -> Outcome?
+  ) async -> Outcome {
+    let id = state.withLock { state in
+      state.nextWaiter &+= 1
+      return state.nextWaiter
+    }
+    return await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let ready = state.withLock { state -> Outcome? in
+          if Task.isCancelled { return .cancelled }
+          if state.isDraining { return .draining }
+          if deadline <= .now { return .timedOut }
+          if let outcome = register(&state, id) { return outcome }
+          state.waiters[id] = Waiter(user: user, continuation: continuation)
+          state.deadlines.insert(Deadline(time: deadline, waiter: id))
+          return nil
+        }
+        if let ready { continuation.resume(returning: ready) }
+      }
+    } onCancel: {
+      resume(.cancelled) { state in state.remove(id).map { [$0.continuation] } ?? [] }
+    }
+  }
+
+  /// Resumes outside the lock what `body` takes out of the state.
+  private func resume(_ outcome: Outcome, _ body: (inout State) -> [CheckedContinuation<Outcome, Never>]) {
+    for continuation in state.withLock({ body(&$0) }) { continuation.resume(returning: outcome) }
+  }
+}
+
+extension Notifier.State {
+  mutating func join(_ user: UserID, _ room: RoomID) {
+    guard users[user]?.rooms.insert(room).inserted == true else { return }
+    rooms[room, default: []].insert(user)
+  }
+
+  mutating func leave(_ user: UserID, _ room: RoomID) {
+    users[user]?.rooms.remove(room)
+    rooms[room]?.remove(user)
+    if rooms[room]?.isEmpty == true { rooms[room] = nil }
+  }
+
+  mutating func wake(_ user: UserID, into woken: inout [CheckedContinuation<Notifier.Outcome, Never>]) {
+    guard users[user] != nil else { return }
+    users[user]?.count &+= 1
+    guard let waiting = users[user]?.waiters, !waiting.isEmpty else { return }
+    users[user]?.waiters.removeAll()
+    for id in waiting { if let waiter = waiters.removeValue(forKey: id) { woken.append(waiter.continuation) } }
+  }
+
+  mutating func remove(_ id: UInt64) -> Notifier.Waiter? {
+    guard let waiter = waiters.removeValue(forKey: id) else { return nil }
+    if let user = waiter.user { users[user]?.waiters.remove(id) } else { positionWaiters.remove(id) }
+    return waiter
+  }
+}

@@ -1,0 +1,251 @@
+import Logging
+import MatrixPrimitives
+import Replication
+import RoomServices
+import Stores
+import Synchronization
+
+/// Takes note of what users do and of who syncs, on any process: the presence writer decides itself, other processes tell it.
+public final class PresenceService: Sendable {
+  private struct Device: Hashable, Sendable {
+    let user: UserID
+    let device: String?
+  }
+
+  private struct Follower: Sendable {
+    var syncs: [Device: Int] = [:]
+    var goingOffline: [Device: Int64] = [:]
+    var lastSent: [Device: (state: String, time: Int64)] = [:]
+  }
+
+  /// Holds how long a device may stay away before the writer hears that it stopped syncing, in milliseconds (as Synapse).
+  private static let offlineDelay: Int64 = 10_000
+
+  private let storage: Storage
+  private let hub: StreamHub
+  private let replication: ReplicationClient?
+  private let writerName: String?
+  private let instanceID: String
+  private let timers: PresenceTimers
+  private let clock: ServerClock
+  private let logger: Logger
+  private let writer: PresenceWriter?
+  private let follower = Mutex(Follower())
+
+  /// Tells whether presence is shown to clients.
+  public let isEnabled: Bool
+  /// Tells whether presence follows what users do (`presence.enabled` true, not `untracked`).
+  public let tracksActivity: Bool
+
+  init(
+    storage: Storage, hub: StreamHub, replication: ReplicationClient?, writers: [String], instanceID: String,
+    isEnabled: Bool, tracksActivity: Bool, timers: PresenceTimers, clock: ServerClock, logger: Logger
+  ) {
+    self.storage = storage
+    self.hub = hub
+    self.replication = replication
+    self.instanceID = instanceID
+    self.isEnabled = isEnabled
+    self.tracksActivity = tracksActivity
+    self.timers = timers
+    self.clock = clock
+    self.logger = logger
+    let isWriter = writers.contains(hub.instanceName)
+    writerName = isWriter ? nil : writers.first
+    writer =
+      isWriter && isEnabled
+      ? PresenceWriter(store: storage.presence, rules: PresenceRules(timers: timers), clock: clock) : nil
+  }
+
+  // MARK: Reading
+
+  /// Returns a user's presence.
+  public func state(of user: UserID) async throws -> PresenceState {
+    try await storage.presence.states(of: [user])[user] ?? PresenceState(user: user)
+  }
+
+  /// Tells whether one user may see another's presence: they share a room.
+  public func isVisible(_ observed: UserID, to observer: UserID) async throws -> Bool {
+    for room in try await storage.memberships.rooms(for: observer, memberships: [.join]) {
+      if try await storage.memberships.members(room.roomID)[observed]?.membership == .join { return true }
+    }
+    return false
+  }
+
+  // MARK: What users do
+
+  /// Sets the presence that a user asked for, or that came with a sync.
+  ///
+  /// - Parameters:
+  ///   - state: `online`, `unavailable` or `offline`.
+  ///   - force: publish although nothing changed.
+  /// - Throws: 400 for another state; errors of the presence writer's process.
+  public func setState(
+    _ user: UserID, device: String?, state: String, statusMessage: String?, force: Bool = false, isSync: Bool = false
+  ) async throws {
+    guard let availability = PresenceState.Availability(rawValue: state), availability != .busy else {
+      throw MatrixError.unknown("Invalid presence state", status: 400)
+    }
+    guard isEnabled, tracksActivity else { return }
+    if let writer {
+      return try await writer.setState(
+        user, device: device, to: availability, statusMessage: statusMessage, force: force, isSync: isSync)
+    }
+    guard shouldTell(Device(user: user, device: device), state, isRepeatable: isSync && !force) else { return }
+    var content: [String: JSON] = ["presence": .string(state)]
+    if let statusMessage { content["status_msg"] = .string(statusMessage) }
+    try await tellWriter(
+      "presence_set_state", user,
+      [
+        "device_id": device.map { .string($0) } ?? .null, "state": .object(content), "force_notify": .bool(force),
+        "is_sync": .bool(isSync),
+      ])
+  }
+
+  /// Takes note that a user did something; never fails, since the user's own request matters more.
+  public func bump(_ user: UserID, device: String?) async {
+    guard isEnabled, tracksActivity else { return }
+    do {
+      if let writer { return try await writer.bump(user, device: device) }
+      guard shouldTell(Device(user: user, device: device), "online", isRepeatable: true) else { return }
+      try await tellWriter("bump_presence_active_time", user, ["device_id": device.map { .string($0) } ?? .null])
+    } catch {
+      logger.warning("presence writer was not told of an activity", metadata: ["error": "\(error)"])
+    }
+  }
+
+  private func tellWriter(_ endpoint: String, _ user: UserID, _ body: [String: JSON]) async throws {
+    guard let replication, let writerName else { return }
+    _ = try await replication.call(
+      endpoint, arguments: [user.rawValue], instance: writerName, body: .object(body), cached: false)
+  }
+
+  /// Tells whether the writer must hear of this; the same news is not repeated for some seconds.
+  private func shouldTell(_ device: Device, _ state: String, isRepeatable: Bool) -> Bool {
+    let now = clock.nowMilliseconds
+    let interval = min(timers.syncOnlineTimeout, timers.lastActiveGranularity) * 5 / 6
+    return follower.withLock { follower in
+      if isRepeatable, let last = follower.lastSent[device], last.state == state, now - last.time < interval {
+        return false
+      }
+      follower.lastSent[device] = (state, now)
+      return true
+    }
+  }
+
+  // MARK: Who syncs
+
+  /// Runs a sync request and keeps its device online meanwhile.
+  ///
+  /// - Parameter state: `set_presence` of the request; `offline` leaves presence alone.
+  public func whileSyncing<R: Sendable>(
+    _ user: UserID, device: String?, state: String, _ body: @Sendable () async throws -> R
+  ) async throws -> R {
+    guard isEnabled, tracksActivity, state != "offline" else { return try await body() }
+    await began(user, device, state)
+    do {
+      let result = try await body()
+      await ended(user, device)
+      return result
+    } catch {
+      await ended(user, device)
+      throw error
+    }
+  }
+
+  private func began(_ user: UserID, _ device: String?, _ state: String) async {
+    do {
+      try await setState(user, device: device, state: state, statusMessage: nil, isSync: true)
+    } catch {
+      logger.warning("presence of a syncing user was not set", metadata: ["error": "\(error)"])
+    }
+    if let writer { return await writer.syncBegan(user, device: device) }
+    let key = Device(user: user, device: device)
+    let isNew = follower.withLock { follower in
+      follower.syncs[key, default: 0] += 1
+      return follower.syncs[key] == 1 && follower.goingOffline.removeValue(forKey: key) == nil
+    }
+    if isNew { sendSync(key, isSyncing: true, at: clock.nowMilliseconds) }
+  }
+
+  private func ended(_ user: UserID, _ device: String?) async {
+    if let writer {
+      do { try await writer.syncEnded(user, device: device) } catch {
+        logger.warning("presence after a sync was not updated", metadata: ["error": "\(error)"])
+      }
+      return
+    }
+    let (key, now) = (Device(user: user, device: device), clock.nowMilliseconds)
+    follower.withLock { follower in
+      let left = (follower.syncs[key] ?? 1) - 1
+      follower.syncs[key] = left > 0 ? left : nil
+      if left <= 0 { follower.goingOffline[key] = now }
+    }
+  }
+
+  private func sendSync(_ device: Device, isSyncing: Bool, at time: Int64) {
+    hub.send(
+      .userSync(
+        instanceID: instanceID, userID: device.user.rawValue, deviceID: device.device, isSyncing: isSyncing,
+        lastSyncMilliseconds: time))
+  }
+
+  // MARK: Life
+
+  /// Connects the service with the hub, before the hub runs.
+  func register() {
+    guard isEnabled else { return }
+    hub.onConnect { [self] in
+      follower.withLock { follower in
+        follower.syncs.keys.map { device in
+          ReplicationCommand.userSync(
+            instanceID: instanceID, userID: device.user.rawValue, deviceID: device.device, isSyncing: true,
+            lastSyncMilliseconds: clock.nowMilliseconds)
+        }
+      }
+    }
+    guard let writer else { return }
+    hub.onCommand { [logger, instanceID] command in
+      do {
+        switch command {
+        case .userSync(let process, let user, let device, let isSyncing, let time) where process != instanceID:
+          try await writer.syncReported(
+            by: process, UserID(unchecked: user), device: device, isSyncing: isSyncing, at: time)
+        case .clearUserSync(let process): try await writer.syncsCleared(of: process)
+        default: break
+        }
+      } catch {
+        logger.warning("presence command was not carried out", metadata: ["error": "\(error)"])
+      }
+    }
+  }
+
+  /// Loads what the writer needs.
+  func start() async throws { try await writer?.start() }
+
+  /// Does what is due now; to be called every few seconds.
+  func tick() async {
+    do { try await writer?.checkTimeouts() } catch {
+      logger.warning("presence timeouts were not stored", metadata: ["error": "\(error)"])
+    }
+    let limit = clock.nowMilliseconds - Self.offlineDelay
+    let gone = follower.withLock { follower in
+      let gone = follower.goingOffline.filter { $0.value < limit }
+      for device in gone.keys {
+        follower.goingOffline[device] = nil
+        follower.lastSent[device] = nil
+      }
+      return gone
+    }
+    for (device, time) in gone { sendSync(device, isSyncing: false, at: time) }
+  }
+
+  /// Says goodbye to the writer, or stores what the writer has not stored.
+  func stop() async {
+    guard isEnabled, tracksActivity else { return }
+    guard let writer else { return hub.send(.clearUserSync(instanceID: instanceID)) }
+    do { try await writer.storeRemaining() } catch {
+      logger.warning("presence was not stored at the end", metadata: ["error": "\(error)"])
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import Replication
+import StorageEngine
+import Stores
+
+/// Gives the hub the positions and the rows of the `presence` stream.
+struct PresenceSource: StreamSource {
+  let store: PresenceStore
+  let ids: StreamIDGenerator
+
+  var stream: StreamName { .presence }
+  var minimalLocalToken: Int64? { ids.minimalLocalToken }
+  func currentToken(of instance: String) -> Int64 { ids.position(of: instance) }
+  func advance(_ instance: String, to token: Int64) { ids.advance(instance, to: token) }
+
+  func updates(of instance: String, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
+    let rows = try await store.rows(after: from, upTo: to, limit: limit)
+    let isLimited = rows.count >= limit
+    return StreamUpdates(
+      rows: rows.map { ($0.token, .presence($0.state.row)) }, upTo: isLimited ? rows.last?.token ?? to : to,
+      limited: isLimited)
+  }
+}

@@ -1,0 +1,60 @@
+import MatrixPrimitives
+import StorageEngine
+import Stores
+
+/// Tells where this process stands in all streams.
+public final class CurrentTokens: Sendable {
+  private let ids: StreamIDs
+  private let typing: TypingService
+
+  init(ids: StreamIDs, typing: TypingService) {
+    self.ids = ids
+    self.typing = typing
+  }
+
+  /// Returns the point up to which everything can be read here, as `next_batch` of an empty sync.
+  public func current() -> StreamToken {
+    var token = StreamToken()
+    token.room = RoomStreamToken(Self.vector(ids.events))
+    token.presence = ids.presence.currentToken
+    token.typing = typing.currentToken
+    token.receipt = Self.vector(ids.receipts)
+    token.accountData = ids.accountData.currentToken
+    token.pushRules = ids.pushRules.currentToken
+    token.toDevice = ids.toDevice.currentToken
+    token.deviceList = Self.vector(ids.deviceLists)
+    token.unPartialStatedRooms = ids.unPartialStatedRooms.currentToken
+    token.threadSubscriptions = ids.threadSubscriptions.currentToken
+    token.stickyEvents = Self.vector(ids.stickyEvents)
+    token.quarantinedMedia = Self.vector(ids.quarantinedMedia)
+    token.profileUpdates = ids.profileUpdates.currentToken
+    return token
+  }
+
+  private static func vector(_ generator: StreamIDGenerator) -> MultiWriterToken {
+    MultiWriterToken(stream: generator.currentToken, ahead: generator.positions)
+  }
+}
+
+extension StreamToken {
+  /// Tells whether every stream stands at or before its place in `other`; typing is left out, since it restarts with its writer.
+  func isReached(by other: StreamToken) -> Bool {
+    room.position.isBeforeOrEqual(other.room.position) && presence <= other.presence
+      && receipt.isBeforeOrEqual(other.receipt) && accountData <= other.accountData && pushRules <= other.pushRules
+      && toDevice <= other.toDevice && deviceList.isBeforeOrEqual(other.deviceList)
+  }
+
+  /// Returns the token with no stream beyond `limit`: what remains of a token "from the future", which an older database or
+  /// a client made up.
+  func bounded(by limit: StreamToken) -> StreamToken {
+    var token = self
+    token.room = RoomStreamToken(room.position.bounded(by: limit.room.position.maximum))
+    token.presence = min(presence, limit.presence)
+    token.receipt = receipt.bounded(by: limit.receipt.maximum)
+    token.accountData = min(accountData, limit.accountData)
+    token.pushRules = min(pushRules, limit.pushRules)
+    token.toDevice = min(toDevice, limit.toDevice)
+    token.deviceList = deviceList.bounded(by: limit.deviceList.maximum)
+    return token
+  }
+}

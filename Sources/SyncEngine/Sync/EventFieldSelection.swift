@@ -1,0 +1,56 @@
+import MatrixPrimitives
+
+/// Cuts events down to the fields that a filter's `event_fields` names.
+struct EventFieldSelection: Sendable {
+  private let paths: [[String]]
+
+  /// Reads fields such as `content.body`; a dot that belongs to a name is written `\.`, a backslash `\\`.
+  init(_ fields: [String]) { paths = fields.map(Self.split) }
+
+  /// Returns the event with nothing but the selected fields; `event_id`-less selections are the client's own wish.
+  func select(from event: JSONValue) -> JSON {
+    var result: JSON = .object([:])
+    for path in paths {
+      if let value = Self.value(event, path[...]) { Self.put(value.json, at: path[...], in: &result) }
+    }
+    return result
+  }
+
+  private static func value(_ json: JSONValue, _ path: ArraySlice<String>) -> JSONValue? {
+    guard let first = path.first else { return json }
+    return json[first].flatMap { value($0, path.dropFirst()) }
+  }
+
+  private static func put(_ value: JSON, at path: ArraySlice<String>, in target: inout JSON) {
+    guard let first = path.first else {
+      target = value
+      return
+    }
+    var members = target.members ?? [:]
+    var child = members[first] ?? .object([:])
+    put(value, at: path.dropFirst(), in: &child)
+    members[first] = child
+    target = .object(members)
+  }
+
+  private static func split(_ field: String) -> [String] {
+    var (parts, current, isEscaped) = ([String](), "", false)
+    for character in field {
+      if isEscaped {
+        if character != ".", character != "\\" { current.append("\\") }
+        current.append(character)
+        isEscaped = false
+      } else if character == "\\" {
+        isEscaped = true
+      } else if character == "." {
+        parts.append(current)
+        current = ""
+      } else {
+        current.append(character)
+      }
+    }
+    if isEscaped { current.append("\\") }
+    parts.append(current)
+    return parts
+  }
+}

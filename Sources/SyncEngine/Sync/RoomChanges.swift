@@ -1,0 +1,35 @@
+import MatrixPrimitives
+import Stores
+
+/// Holds which rooms a sync looks at, and why.
+struct RoomChanges: Sendable {
+  /// Holds a room the user left since the last sync, or has left.
+  struct Left: Sendable {
+    let room: RoomID
+    /// Names the membership event.
+    let eventID: EventID
+    /// Holds the point just after that event, where the user's view of the room ends.
+    let end: RoomStreamToken
+    /// Tells whether the user joined in the same span, so that the client has never seen the room.
+    let isNewlyJoined: Bool
+  }
+
+  /// Holds the rooms the user is in.
+  var joined: Set<RoomID> = []
+  /// Holds those of them that the client has not seen, or must see anew.
+  var newlyJoined: Set<RoomID> = []
+  /// Holds those of them with something to send.
+  var toSend: [RoomID] = []
+  var left: [Left] = []
+  var newlyLeft: Set<RoomID> = []
+  var invites: [EventID] = []
+  var knocks: [EventID] = []
+  /// Holds the user's account data of rooms.
+  var accountData: [RoomID: [String: UserAccountData.Entry]] = [:]
+  var tags: [RoomID: UserAccountData.RoomTags] = [:]
+  var typing: [RoomID: [UserID]] = [:]
+  var receipts: [RoomID: [Receipt]] = [:]
+  /// Holds the rooms that may have new events.
+  var withEvents: Set<RoomID> = []
+  var ignoredUsers: Set<UserID> = []
+}

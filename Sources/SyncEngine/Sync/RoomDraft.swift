@@ -1,0 +1,43 @@
+import MatrixPrimitives
+import RoomServices
+import Stores
+
+/// Holds a room of a sync while its parts are being collected.
+struct RoomDraft: Sendable {
+  /// Pairs an event of the timeline with the reader's membership at it.
+  struct Shown: Sendable {
+    let event: StoredEvent
+    let membership: String
+  }
+
+  let id: RoomID
+  /// Tells whether the client gets the room as if it had never seen it.
+  let isFull: Bool
+  /// Tells whether the user is in the room; false for rooms the user has left.
+  let isJoined: Bool
+  /// Holds where the timeline begins; nil at the beginning of the room.
+  let after: RoomStreamToken?
+  /// Holds where the user's view ends.
+  let end: RoomStreamToken
+  /// Names the membership event of a room the user has left.
+  var leaveEventID: EventID?
+
+  /// Holds the timeline, oldest first, before it is known what the reader may see.
+  var candidates: [StoredEvent] = []
+  /// Holds the timeline, oldest first.
+  var shown: [Shown] = []
+  var isLimited = false
+  /// Holds the point from which older events are found.
+  var previous: RoomStreamToken
+  /// Holds the events of the state section.
+  var stateIDs: [EventID] = []
+
+  init(id: RoomID, isFull: Bool, isJoined: Bool, after: RoomStreamToken?, end: RoomStreamToken) {
+    self.id = id
+    self.isFull = isFull
+    self.isJoined = isJoined
+    self.after = isFull ? nil : after
+    self.end = end
+    previous = isFull ? end : after ?? end
+  }
+}

@@ -1,0 +1,215 @@
+import MatrixEvents
+import MatrixPrimitives
+import RoomServices
+import Stores
+
+extension SyncComputation {
+  /// Adds the rooms of all kinds to a result.
+  func addRooms(_ changes: RoomChanges, _ now: StreamToken, to result: inout SyncResult) async throws {
+    guard !filter.blocksAllRooms else { return }
+    if filter.lazyLoadMembers {
+      service.lazyMembers.with(user, request.requester.deviceID) { $0.start(since: since?.room.position) }
+    }
+    try await addStripped(changes, to: &result)
+    var drafts = drafts(changes, now)
+    guard !drafts.isEmpty else { return }
+    let memberships = Dictionary(
+      try await storage.memberships.allRooms(for: user).map { ($0.roomID, $0) }, uniquingKeysWith: { a, _ in a })
+    try await fillTimelines(&drafts, changes, memberships)
+    try await fillStates(&drafts, now)
+    let rooms = try await assemble(drafts, changes)
+    for (draft, room) in zip(drafts, rooms) where draft.isFull || !room.isEmpty {
+      if draft.isJoined { result.joined.append(room) } else { result.left.append(room) }
+    }
+    try await addSummaries(drafts, to: &result)
+    try await addCounts(to: &result)
+  }
+
+  private func drafts(_ changes: RoomChanges, _ now: StreamToken) -> [RoomDraft] {
+    var drafts = changes.toSend.map { room in
+      RoomDraft(
+        id: room, isFull: isFull || changes.newlyJoined.contains(room), isJoined: true, after: since?.room,
+        end: now.room)
+    }
+    for left in changes.left where filter.passes(room: left.room) {
+      var draft = RoomDraft(
+        id: left.room, isFull: isFull || left.isNewlyJoined, isJoined: false, after: since?.room, end: left.end)
+      draft.leaveEventID = left.eventID
+      drafts.append(draft)
+    }
+    return drafts
+  }
+
+  // MARK: Invites and knocks
+
+  private func addStripped(_ changes: RoomChanges, to result: inout SyncResult) async throws {
+    let events = try await storage.events.events(changes.invites + changes.knocks)
+    for id in changes.invites {
+      guard let event = events[id], filter.passes(room: event.roomID) else { continue }
+      guard !changes.ignoredUsers.contains(event.sender) else { continue }
+      result.invited.append(SyncResult.Stripped(id: event.roomID, event: event))
+    }
+    for id in changes.knocks {
+      guard let event = events[id], filter.passes(room: event.roomID) else { continue }
+      result.knocked.append(SyncResult.Stripped(id: event.roomID, event: event))
+    }
+  }
+
+  // MARK: Assembling
+
+  /// Makes rooms of drafts, loading all their events together.
+  private func assemble(_ drafts: [RoomDraft], _ changes: RoomChanges) async throws -> [SyncResult.Room] {
+    let stateEvents = try await storage.events.events(drafts.flatMap(\.stateIDs))
+    let states = drafts.map { draft in draft.stateIDs.compactMap { stateEvents[$0] }.filter(isWantedState) }
+    let clientStates = try await client(states.flatMap { $0 }, [:], bundles: false)
+    // Whoever gets a timeline without gaps has seen all edits and reactions; others are told with the events.
+    let complete = try await timeline(drafts.filter { !$0.isLimited && !$0.isFull }, bundles: false)
+    let gappy = try await timeline(drafts.filter { $0.isLimited || $0.isFull }, bundles: true)
+    let timelines = complete.merging(gappy) { a, _ in a }
+    return drafts.indices.map { index in
+      let draft = drafts[index]
+      var room = SyncResult.Room(
+        id: draft.id,
+        timeline: SyncResult.Timeline(
+          events: draft.shown.compactMap { timelines[$0.event.eventID] },
+          isLimited: draft.isLimited || (draft.isFull && since != nil && !isFull), previous: draft.previous))
+      room.state = states[index].compactMap { clientStates[$0.eventID] }
+      room.accountData = accountData(of: draft.id, changes)
+      if draft.isJoined { room.ephemeral = ephemeral(of: draft.id, changes) }
+      return room
+    }
+  }
+
+  private func isWantedState(_ event: StoredEvent) -> Bool {
+    event.type != "m.room.aliases"
+      && filter.state.passes(
+        type: event.type, sender: event.sender.rawValue, room: event.roomID.rawValue, content: event.content)
+  }
+
+  private func timeline(_ drafts: [RoomDraft], bundles: Bool) async throws -> [EventID: ClientEvent] {
+    let shown = drafts.flatMap(\.shown)
+    let memberships = Dictionary(shown.map { ($0.event.eventID, $0.membership) }, uniquingKeysWith: { a, _ in a })
+    return try await client(shown.map(\.event), memberships, bundles: bundles)
+  }
+
+  private func client(
+    _ events: [StoredEvent], _ memberships: [EventID: String], bundles: Bool
+  ) async throws -> [EventID: ClientEvent] {
+    guard !events.isEmpty else { return [:] }
+    let prepared = try await service.rooms.serializer.prepare(
+      events, for: user, memberships: memberships, bundles: bundles)
+    return Dictionary(prepared.map { ($0.stored.eventID, $0) }, uniquingKeysWith: { a, _ in a })
+  }
+
+  // MARK: What is not events
+
+  private func accountData(of room: RoomID, _ changes: RoomChanges) -> [SyncResult.Item] {
+    let wanted = filter.roomAccountData
+    var items = changes.accountData[room].map { Self.items($0, wanted, room: room.rawValue) } ?? []
+    if let tags = changes.tags[room],
+      wanted.passes(type: "m.tag", sender: nil, room: room.rawValue, content: nil)
+    {
+      var writer = JSONWriter(capacity: 64)
+      writer.beginObject()
+      writer.key("tags" as StaticString)
+      writer.beginObject()
+      for (tag, content) in tags.tags {
+        writer.key(tag)
+        writer.raw(content)
+      }
+      writer.endObject()
+      writer.endObject()
+      items.append(SyncResult.Item(type: "m.tag", content: writer.bytes))
+    }
+    return items
+  }
+
+  private func ephemeral(of room: RoomID, _ changes: RoomChanges) -> [[UInt8]] {
+    guard filter.ephemeral.passes(room: room.rawValue) else { return [] }
+    var events: [[UInt8]] = []
+    if let typing = changes.typing[room] {
+      var writer = JSONWriter(capacity: 64)
+      writer.beginObject()
+      writer.member("type", "m.typing")
+      writer.key("content" as StaticString)
+      writer.beginObject()
+      writer.member("user_ids", strings: typing.map(\.rawValue))
+      writer.endObject()
+      writer.endObject()
+      events.append(writer.bytes)
+    }
+    if let receipts = changes.receipts[room], let event = ReceiptContent.event(receipts, for: user) {
+      events.append(event)
+    }
+    return events
+  }
+
+  private func addCounts(to result: inout SyncResult) async throws {
+    guard service.settings.countsNotifications, !result.joined.isEmpty else { return }
+    let counts = try await storage.notificationCounts.counts(of: user, in: result.joined.map(\.id))
+    for index in result.joined.indices { result.joined[index].counts = counts[result.joined[index].id] ?? .init() }
+  }
+
+  // MARK: Summaries
+
+  /// Adds what clients with lazily loaded members cannot work out themselves: the room's size and whom to name it after.
+  private func addSummaries(_ drafts: [RoomDraft], to result: inout SyncResult) async throws {
+    guard filter.lazyLoadMembers else { return }
+    let full = Set(drafts.filter { $0.isFull }.map(\.id))
+    let wanted = result.joined.indices.filter { index in
+      let room = result.joined[index]
+      return full.contains(room.id) || room.timeline.events.contains { $0.stored.type == "m.room.member" }
+        || (room.timeline.isLimited && room.state.contains { $0.stored.type == "m.room.member" })
+    }
+    guard !wanted.isEmpty else { return }
+    let nameless = try await roomsWithoutName(wanted.map { result.joined[$0].id })
+    let members = try await storage.sync.namingMembers(of: Array(nameless))
+    for index in wanted {
+      let room = result.joined[index].id
+      let counts = try await storage.memberships.memberCounts(room)
+      var summary = SyncResult.Summary(joined: counts.joined, invited: counts.invited)
+      if nameless.contains(room) { summary.heroes = heroes(members[room] ?? []) }
+      result.joined[index].summary = summary
+    }
+    try await addHeroes(wanted, to: &result)
+  }
+
+  private func heroes(_ members: [(user: UserID, membership: String)]) -> [UserID] {
+    let others = members.filter { $0.user != user }
+    let present = others.filter { $0.membership == "join" || $0.membership == "invite" }
+    return (present.isEmpty ? others : present).prefix(5).map(\.user)
+  }
+
+  private func roomsWithoutName(_ rooms: [RoomID]) async throws -> Set<RoomID> {
+    let keys = [StateKey("m.room.name"), StateKey("m.room.canonical_alias")]
+    let states = try await storage.state.currentState(rooms: rooms, filter: .keys(keys))
+    let events = try await storage.events.events(states.values.flatMap(\.values))
+    return Set(
+      rooms.filter { room in
+        !(states[room]?.values.contains { id in
+          let content = events[id]?.content
+          return content?["name"]?.string?.isEmpty == false || content?["alias"]?.string?.isEmpty == false
+        } ?? false)
+      })
+  }
+
+  /// Adds the membership events of heroes that the client may not have.
+  private func addHeroes(_ rooms: [Int], to result: inout SyncResult) async throws {
+    let position = result.nextBatch.room.position
+    for index in rooms {
+      let room = result.joined[index]
+      guard let heroes = room.summary?.heroes, !heroes.isEmpty else { continue }
+      let present = Set(
+        (room.state + room.timeline.events).filter { $0.stored.type == "m.room.member" }.compactMap(\.stored.stateKey))
+      let keys = heroes.filter { !present.contains($0.rawValue) }.map { StateKey("m.room.member", $0.rawValue) }
+      let ids = try await storage.state.currentState(room.id, filter: .keys(keys))
+      let missing = service.lazyMembers.with(user, request.requester.deviceID) { cache in
+        let missing = ids.filter { !cache.wasSent(room.id, $0.key.stateKey, $0.value.rawValue) }
+        for (key, id) in missing { cache.markSent(room.id, key.stateKey, id.rawValue, at: position) }
+        return Array(missing.values)
+      }
+      let events = try await storage.events.orderedEvents(missing)
+      result.joined[index].state += try await client(events, [:], bundles: false).values
+    }
+  }
+}

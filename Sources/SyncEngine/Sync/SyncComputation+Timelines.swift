@@ -1,0 +1,129 @@
+import MatrixEvents
+import MatrixPrimitives
+import RoomServices
+import Stores
+
+extension SyncComputation {
+  /// Holds how often older events are fetched when the reader may not see enough of the newest ones.
+  private static let refills = 4
+
+  /// Fills the timelines of rooms: the newest events that the filter passes and the reader may see.
+  func fillTimelines(_ drafts: inout [RoomDraft], _ changes: RoomChanges, _ memberships: [RoomID: RoomForUser])
+    async throws
+  {
+    guard !filter.timeline.blocksAll else { return }
+    try await loadCandidates(&drafts, changes)
+    try await show(&drafts, Array(drafts.indices), changes, memberships)
+    for _ in 0..<Self.refills {
+      let short = drafts.indices.filter { drafts[$0].isLimited && drafts[$0].shown.count < filter.timeline.limit }
+      let refillable = short.filter { !drafts[$0].candidates.isEmpty }
+      guard !refillable.isEmpty else { break }
+      for index in refillable { try await refill(&drafts[index]) }
+      try await show(&drafts, refillable, changes, memberships)
+    }
+    for index in drafts.indices { drafts[index].finishTimeline(limit: filter.timeline.limit) }
+  }
+
+  private func loadCandidates(_ drafts: inout [RoomDraft], _ changes: RoomChanges) async throws {
+    let limit = max(1, filter.timeline.limit)
+    let condition = filter.timeline.condition
+    var groups: [String: [Int]] = [:]
+    for (index, draft) in drafts.enumerated() {
+      guard draft.isFull || !draft.isJoined || changes.withEvents.contains(draft.id) else { continue }
+      guard filter.timeline.passes(room: draft.id.rawValue) else { continue }
+      let key = draft.isJoined ? (draft.isFull ? "full" : "news") : draft.id.rawValue
+      groups[key, default: []].append(index)
+    }
+    for indices in groups.values {
+      guard let first = indices.first else { continue }
+      let pages = try await storage.events.latestEvents(
+        rooms: indices.map { drafts[$0].id }, after: drafts[first].after, upTo: drafts[first].end, limit: limit,
+        condition: condition)
+      for index in indices {
+        guard let page = pages[drafts[index].id] else { continue }
+        drafts[index].candidates = page.events
+        drafts[index].isLimited = page.isLimited
+      }
+    }
+  }
+
+  /// Replaces a draft's candidates by the ones before them.
+  private func refill(_ draft: inout RoomDraft) async throws {
+    guard let oldest = draft.candidates.first else { return }
+    let page = try await storage.events.latestEvents(
+      roomID: draft.id, after: draft.after, upTo: RoomStreamToken(stream: oldest.streamOrdering - 1),
+      limit: max(10, filter.timeline.limit * 2), condition: filter.timeline.condition)
+    draft.candidates = page.events
+    draft.isLimited = page.isLimited
+  }
+
+  /// Moves those candidates to the timelines that the reader may see.
+  private func show(
+    _ drafts: inout [RoomDraft], _ indices: [Int], _ changes: RoomChanges, _ memberships: [RoomID: RoomForUser]
+  ) async throws {
+    let open = try await openRooms(indices.map { drafts[$0] }.filter { !$0.candidates.isEmpty })
+    var doubtful: [StoredEvent] = []
+    var shown: [EventID: String] = [:]
+    for index in indices {
+      let draft = drafts[index]
+      let joinedAt = draft.isJoined ? memberships[draft.id].map(\.streamOrdering) : nil
+      for event in draft.candidates {
+        if let joinedAt, let openSince = open[draft.id], event.streamOrdering >= joinedAt,
+          event.streamOrdering > openSince, !event.isSoftFailed, event.type != "m.room.history_visibility"
+        {
+          if event.event.isState || !changes.ignoredUsers.contains(event.sender) { shown[event.eventID] = "join" }
+        } else {
+          doubtful.append(event)
+        }
+      }
+    }
+    if !doubtful.isEmpty {
+      for visible in try await service.rooms.history.visibility.visible(doubtful, to: user) {
+        shown[visible.event.eventID] = visible.membership
+      }
+    }
+    for index in indices {
+      let new = drafts[index].candidates.compactMap { event in
+        shown[event.eventID].map { RoomDraft.Shown(event: event, membership: $0) }
+      }
+      drafts[index].shown.insert(contentsOf: new, at: 0)
+    }
+  }
+
+  /// Returns since when the rooms have let members see all of their history: the position of the visibility setting. Rooms with
+  /// another setting are absent; so are those whose setting is not in memory, which only costs time.
+  private func openRooms(_ drafts: [RoomDraft]) async throws -> [RoomID: Int64] {
+    let key = StateKey("m.room.history_visibility")
+    var ids: [RoomID: EventID] = [:]
+    var open: [RoomID: Int64] = [:]
+    let states = try await storage.state.currentState(rooms: drafts.map(\.id), filter: .keys([key]))
+    for draft in drafts {
+      // Without a setting, history is shared.
+      if let id = states[draft.id]?[key] { ids[draft.id] = id } else { open[draft.id] = Int64.min }
+    }
+    let events = try await storage.events.events(Array(ids.values))
+    for (room, id) in ids {
+      guard let event = events[id] else { continue }
+      switch event.content["history_visibility"]?.string {
+      case "invited", "joined": continue
+      default: open[room] = event.streamOrdering
+      }
+    }
+    return open
+  }
+}
+
+extension RoomDraft {
+  /// Cuts the timeline to the limit and notes from where older events are found.
+  fileprivate mutating func finishTimeline(limit: Int) {
+    if shown.count > limit {
+      shown.removeFirst(shown.count - limit)
+      isLimited = true
+    }
+    if let first = shown.first {
+      previous = RoomStreamToken(stream: first.event.streamOrdering - 1)
+    } else if isLimited {
+      previous = end
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import MatrixEvents
+import MatrixPrimitives
+import Replication
+import RoomServices
+import Stores
+
+/// Collects one sync result between a token and now.
+///
+/// What did not change is decided in memory, by change caches; what did is read for all rooms together. Nothing is read room by
+/// room, apart from rooms the user has left.
+struct SyncComputation: Sendable {
+  let service: SyncService
+  let request: SyncRequest
+  let since: StreamToken?
+
+  init(_ service: SyncService, _ request: SyncRequest, since: StreamToken?) {
+    self.service = service
+    self.request = request
+    self.since = since
+  }
+
+  var storage: Storage { service.storage }
+  var user: UserID { request.requester.userID }
+  var filter: SyncFilter { request.filter }
+  /// Tells whether everything is sent, not only what changed.
+  var isFull: Bool { since == nil || request.wantsFullState }
+
+  /// Returns a result without news, as for a process that could not catch up.
+  func emptyResult() async throws -> SyncResult {
+    var result = SyncResult(nextBatch: since ?? service.tokens.current())
+    try await addKeyCounts(to: &result)
+    return result
+  }
+
+  /// Computes the result up to this moment.
+  func result() async throws -> SyncResult {
+    // The rooms are read before the position, so that the position never promises a room that was not looked at.
+    let memberships = try await storage.memberships.allRooms(for: user)
+    let now = service.tokens.current()
+    var result = SyncResult(nextBatch: now)
+    try await addGlobalAccountData(to: &result)
+    let changes = try await roomChanges(memberships, now)
+    try await addRooms(changes, now, to: &result)
+    let users = userChanges(changes, result)
+    try await addPresence(changes, users, now, to: &result)
+    try await addDeviceLists(changes, users, now, to: &result)
+    try await addToDevice(now, to: &result)
+    try await addKeyCounts(to: &result)
+    return result
+  }
+
+  // MARK: Account data
+
+  private func addGlobalAccountData(to result: inout SyncResult) async throws {
+    guard !filter.accountData.blocksAllTypes, !filter.accountData.blocksAllSenders else { return }
+    var entries: [String: UserAccountData.Entry] = [:]
+    var hasRules = isFull
+    if let since, !isFull {
+      if storage.accountData.changes.hasChanged(user.rawValue, since: since.accountData) {
+        entries = try await storage.accountData.data(of: user).globalChanges(since: since.accountData)
+      }
+      hasRules = try await storage.pushRules.haveChanged(user, since: since.pushRules)
+    } else {
+      entries = try await storage.accountData.data(of: user).global
+    }
+    var items = Self.items(entries, filter.accountData, room: nil)
+    if hasRules, filter.accountData.passes(type: "m.push_rules", sender: nil, room: nil, content: nil) {
+      items.append(SyncResult.Item(type: "m.push_rules", content: try await service.pushRules.rulesJSON(of: user)))
+    }
+    result.accountData = items
+  }
+
+  static func items(
+    _ entries: [String: UserAccountData.Entry], _ filter: EventFilter, room: String?
+  ) -> [SyncResult.Item] {
+    var items: [SyncResult.Item] = []
+    for (type, entry) in entries {
+      // Data that cannot be read has no `url`, like data without one.
+      let passes = filter.passes(type: type, sender: nil, room: room, content: try? JSONValue.parse(entry.content))
+      if passes { items.append(SyncResult.Item(type: type, content: entry.content)) }
+    }
+    return items
+  }
+
+  // MARK: Devices
+
+  private func addToDevice(_ now: StreamToken, to result: inout SyncResult) async throws {
+    guard let device = request.requester.deviceID else { return }
+    let found = try await storage.toDevice.messages(
+      for: user, device: device, after: since?.toDevice ?? 0, upTo: now.toDevice)
+    result.toDevice = found.messages
+    result.nextBatch.toDevice = found.upTo
+  }
+
+  private func addKeyCounts(to result: inout SyncResult) async throws {
+    guard let device = request.requester.deviceID else { return }
+    let counts = try await storage.sync.keyCounts(of: user, device: device)
+    result.oneTimeKeyCounts = counts.oneTimeKeys
+    result.unusedFallbackKeys = counts.unusedFallbackKeys
+  }
+}

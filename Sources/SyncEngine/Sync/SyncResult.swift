@@ -1,0 +1,67 @@
+import MatrixEvents
+import MatrixPrimitives
+import RoomServices
+import Stores
+
+/// Holds everything a `/sync` response says, before it is written.
+struct SyncResult: Sendable {
+  /// Holds an event that has only a type and a content: account data.
+  struct Item: Sendable {
+    let type: String
+    let content: [UInt8]
+  }
+
+  /// Holds the timeline of a room.
+  struct Timeline: Sendable {
+    var events: [ClientEvent] = []
+    var isLimited = false
+    var previous: RoomStreamToken
+  }
+
+  /// Holds the name-giving facts of a room.
+  struct Summary: Sendable {
+    var joined: Int
+    var invited: Int
+    var heroes: [UserID]?
+  }
+
+  /// Holds a room the user is in, or has left.
+  struct Room: Sendable {
+    let id: RoomID
+    var timeline: Timeline
+    var state: [ClientEvent] = []
+    var accountData: [Item] = []
+    var ephemeral: [[UInt8]] = []
+    var counts = RoomNotificationCounts()
+    var summary: Summary?
+
+    var isEmpty: Bool { timeline.events.isEmpty && state.isEmpty && accountData.isEmpty && ephemeral.isEmpty }
+  }
+
+  /// Holds a room the user is invited to, or knocks at: the membership event.
+  struct Stripped: Sendable {
+    let id: RoomID
+    let event: StoredEvent
+  }
+
+  var nextBatch: StreamToken
+  var accountData: [Item] = []
+  var presence: [PresenceState] = []
+  var toDevice: [[UInt8]] = []
+  var joined: [Room] = []
+  var invited: [Stripped] = []
+  var knocked: [Stripped] = []
+  var left: [Room] = []
+  var changedDeviceLists: Set<UserID> = []
+  var leftDeviceLists: Set<UserID> = []
+  var oneTimeKeyCounts: [String: Int] = [:]
+  var unusedFallbackKeys: [String] = []
+
+  init(nextBatch: StreamToken) { self.nextBatch = nextBatch }
+
+  /// Tells whether there is nothing that a waiting client should be woken for.
+  var isEmpty: Bool {
+    accountData.isEmpty && presence.isEmpty && toDevice.isEmpty && joined.isEmpty && invited.isEmpty
+      && knocked.isEmpty && left.isEmpty && changedDeviceLists.isEmpty && leftDeviceLists.isEmpty
+  }
+}

@@ -1,0 +1,113 @@
+import Logging
+import MatrixPrimitives
+import Postgres
+import Replication
+import RoomServices
+import StorageEngine
+import Stores
+
+/// Answers `/sync`: collects what is new for a device, waits for news when there is none, and writes the response.
+public final class SyncService: Sendable {
+  let storage: Storage
+  let rooms: RoomServices
+  let notifier: Notifier
+  let tokens: CurrentTokens
+  let typing: TypingService
+  let pushRules: PushRuleService
+  let presence: PresenceService
+  let settings: SyncSettings
+  let lazyMembers: LazyMemberCaches
+  let clock: ServerClock
+  private let answers: SharedAnswers<SyncRequest.Key>
+  private let logger: Logger
+
+  /// Holds the longest wait for other processes' rows that a token presupposes.
+  private static let catchUpTimeout = Duration.seconds(10)
+
+  init(
+    storage: Storage, rooms: RoomServices, notifier: Notifier, tokens: CurrentTokens, typing: TypingService,
+    pushRules: PushRuleService, presence: PresenceService, settings: SyncSettings, clock: ServerClock, logger: Logger
+  ) {
+    self.storage = storage
+    self.rooms = rooms
+    self.notifier = notifier
+    self.tokens = tokens
+    self.typing = typing
+    self.pushRules = pushRules
+    self.presence = presence
+    self.settings = settings
+    self.clock = clock
+    self.logger = logger
+    lazyMembers = LazyMemberCaches(clock: clock)
+    answers = SharedAnswers(clock: clock, lifetimeMilliseconds: settings.answerLifetimeMilliseconds)
+  }
+
+  /// Returns the body of the response.
+  ///
+  /// Equal requests share one computation, and an answer with news is given again to the same request for a while.
+  /// - Throws: `CancellationError` when the client hung up; errors of the database.
+  public func sync(_ request: SyncRequest) async throws -> [UInt8] {
+    let ignoredList = request.since == nil ? try await ignoredListPosition(of: request.requester.userID) : 0
+    return try await answers.answer(request.key(ignoredList: ignoredList)) { [self] in
+      let result = try await result(request)
+      let body = try await SyncResponseWriter(service: self, request: request).body(of: result)
+      return SharedAnswers.Answer(body: body, isReusable: !result.isEmpty && result.nextBatch != request.since)
+    }
+  }
+
+  private func ignoredListPosition(of user: UserID) async throws -> Int64 {
+    try await storage.accountData.data(of: user).global[AccountDataStore.ignoredUserList]?.streamID ?? 0
+  }
+
+  private func result(_ request: SyncRequest) async throws -> SyncResult {
+    let deadline = ContinuousClock.now + .milliseconds(request.timeoutMilliseconds)
+    guard let asked = request.since else { return try await SyncComputation(self, request, since: nil).result() }
+    let since = try await bounded(asked)
+    guard await waitUntilReached(since) else {
+      logger.warning("streams did not catch up with a sync token in time")
+      return try await SyncComputation(self, request, since: since).emptyResult()
+    }
+    if let device = request.requester.deviceID, since.toDevice > 0 {
+      try await storage.toDevice.deleteMessages(for: request.requester.userID, device: device, upTo: since.toDevice)
+    }
+    let computation = SyncComputation(self, request, since: since)
+    guard request.timeoutMilliseconds > 0, !request.wantsFullState else { return try await computation.result() }
+    return try await waitForNews(computation, request.requester.userID, until: deadline)
+  }
+
+  /// Computes, and computes again whenever something happens, until there is news or the time is up.
+  private func waitForNews(
+    _ computation: SyncComputation, _ user: UserID, until deadline: ContinuousClock.Instant
+  ) async throws -> SyncResult {
+    while true {
+      let mark = try await notifier.begin(user) { [storage] in
+        try await storage.memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
+      }
+      let result = try await computation.result()
+      guard result.isEmpty else { return result }
+      switch await notifier.wait(user, after: mark, until: deadline) {
+      case .changed: continue
+      case .timedOut, .draining: return result
+      case .cancelled: throw CancellationError()
+      }
+    }
+  }
+
+  // MARK: Tokens
+
+  /// Cuts a token down to what the database has ever handed out, when it is ahead of this process.
+  private func bounded(_ token: StreamToken) async throws -> StreamToken {
+    guard !token.isReached(by: tokens.current()) else { return token }
+    return token.bounded(by: try await storage.sync.lastHandedOut())
+  }
+
+  /// Waits until this process has seen all rows that a token presupposes.
+  private func waitUntilReached(_ token: StreamToken) async -> Bool {
+    let deadline = ContinuousClock.now + Self.catchUpTimeout
+    while true {
+      let mark = notifier.positionMark()
+      if token.isReached(by: tokens.current()) { return true }
+      guard case .changed = await notifier.waitForPosition(after: mark, until: deadline) else { return false }
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import MatrixPrimitives
+import Postgres
+
+extension EventFilter {
+  /// Compiles the filter for rows of `events AS e`; empty when everything passes, else beginning with `AND`.
+  ///
+  /// Filtering in the database finds the newest events that pass, however many others lie between.
+  var condition: SQL {
+    var sql: SQL = ""
+    if let types { sql = sql + " AND (" + Self.matches(types) + ")" }
+    if !notTypes.isEmpty { sql = sql + " AND NOT (" + Self.matches(notTypes) + ")" }
+    if let senders { sql = sql + " AND e.sender = ANY(\(senders.sorted())::text[])" }
+    if !notSenders.isEmpty { sql = sql + " AND e.sender <> ALL(\(notSenders.sorted())::text[])" }
+    if let containsURL { sql = sql + " AND COALESCE(e.contains_url, false) = \(containsURL)::boolean" }
+    if let labels {
+      sql =
+        sql
+        + " AND EXISTS (SELECT 1 FROM event_labels AS l WHERE l.event_id = e.event_id AND l.label = ANY(\(labels)::text[]))"
+    }
+    if !notLabels.isEmpty {
+      sql =
+        sql
+        + " AND NOT EXISTS (SELECT 1 FROM event_labels AS l WHERE l.event_id = e.event_id AND l.label = ANY(\(notLabels)::text[]))"
+    }
+    return asksForRelations ? sql + relationCondition : sql
+  }
+
+  private var relationCondition: SQL {
+    var inner: SQL = """
+       AND EXISTS (SELECT 1 FROM event_relations AS r JOIN events AS c ON c.event_id = r.event_id
+      WHERE r.relates_to_id = e.event_id
+      """
+    if let relatedBySenders, !relatedBySenders.isEmpty {
+      inner = inner + " AND c.sender = ANY(\(relatedBySenders)::text[])"
+    }
+    if let relatedByRelationTypes, !relatedByRelationTypes.isEmpty {
+      inner = inner + " AND r.relation_type = ANY(\(relatedByRelationTypes)::text[])"
+    }
+    return inner + ")"
+  }
+
+  /// Compiles "the type is one of these"; a type that ends in `*` stands for all that begin so.
+  private static func matches(_ types: [String]) -> SQL {
+    let exact = types.filter { $0.utf8.last != UInt8(ascii: "*") }
+    let prefixes = types.filter { $0.utf8.last == UInt8(ascii: "*") }.map { escapeLike(String($0.dropLast())) + "%" }
+    return "e.type = ANY(\(exact)::text[]) OR e.type LIKE ANY(\(prefixes)::text[])"
+  }
+
+  private static func escapeLike(_ text: String) -> String {
+    var escaped = ""
+    for character in text {
+      if character == "%" || character == "_" || character == "\\" { escaped.append("\\") }
+      escaped.append(character)
+    }
+    return escaped
+  }
+}

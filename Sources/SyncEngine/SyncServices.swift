@@ -1,0 +1,126 @@
+import Logging
+import MatrixPrimitives
+import Replication
+import RoomServices
+import ServerConfig
+import Stores
+
+/// Holds the services of syncing and of everything that only syncing shows: one of each per process.
+///
+/// Start: ``register()`` after `Storage.registerStreams()` and before the hub runs, ``start()`` when the database can be read,
+/// ``run()`` as a service.
+public final class SyncServices: Sendable {
+  /// Lets requests wait for news.
+  public let notifier: Notifier
+  /// Tells where this process stands in all streams.
+  public let tokens: CurrentTokens
+  /// Answers `/sync`.
+  public let sync: SyncService
+  /// Knows who is typing.
+  public let typing: TypingService
+  /// Takes receipts and read markers.
+  public let receipts: ReceiptService
+  /// Takes note of who is online.
+  public let presence: PresenceService
+  /// Takes messages for devices.
+  public let toDevice: ToDeviceService
+  /// Changes account data and tags.
+  public let accountData: AccountDataService
+  /// Reads and changes push rules.
+  public let pushRules: PushRuleService
+  /// Holds the configuration of syncing.
+  public let settings: SyncSettings
+
+  private let storage: Storage
+  private let hub: StreamHub
+  private let notices: StreamNotices
+
+  /// Makes the services; nothing is read yet.
+  ///
+  /// - Parameters:
+  ///   - replication: calls other processes; nil in a server of one process.
+  ///   - instanceID: identifies this life of the process in USER_SYNC commands.
+  public init(
+    config: HomeserverConfig, storage: Storage, rooms: RoomServices, hub: StreamHub, replication: ReplicationClient?,
+    instanceID: String = RandomString.letters(5), clock: ServerClock, logger: Logger
+  ) {
+    self.storage = storage
+    self.hub = hub
+    settings = SyncSettings(config)
+    notifier = Notifier()
+    typing = TypingService(hub: hub, isWriter: config.writes("typing"), clock: clock)
+    tokens = CurrentTokens(ids: storage.ids, typing: typing)
+    accountData = AccountDataService(
+      storage: storage, replication: replication, writers: config.streamWriters["account_data"],
+      instanceName: hub.instanceName)
+    pushRules = PushRuleService(
+      storage: storage, limits: PushRuleStore.Limits(), isWriter: config.writes("push_rules"))
+    receipts = ReceiptService(
+      storage: storage, rooms: rooms, accountData: accountData, isWriter: config.writes("receipts"), clock: clock)
+    toDevice = ToDeviceService(
+      storage: storage, serverName: config.serverName, isWriter: config.writes("to_device"), clock: clock)
+    presence = PresenceService(
+      storage: storage, hub: hub, replication: replication, writers: config.streamWriters["presence"],
+      instanceID: instanceID, isEnabled: config.presence.isEnabled, tracksActivity: config.presence.tracksActivity,
+      timers: PresenceTimers(config.presence), clock: clock, logger: logger)
+    sync = SyncService(
+      storage: storage, rooms: rooms, notifier: notifier, tokens: tokens, typing: typing, pushRules: pushRules,
+      presence: presence, settings: settings, clock: clock, logger: logger)
+    notices = StreamNotices(storage: storage, hub: hub, notifier: notifier, typing: typing, logger: logger)
+  }
+
+  /// Connects the services with the streams.
+  public func register() {
+    hub.register(TypingSource(typing: typing))
+    hub.register(PresenceSource(store: storage.presence, ids: storage.ids.presence))
+    notices.register()
+    presence.register()
+  }
+
+  /// Loads what must be known before the first request.
+  public func start() async throws { try await presence.start() }
+
+  /// Keeps time until the task is cancelled: ends waits, typing and presence whose time is up. Then answers all waiting requests.
+  public func run() async {
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { [notifier] in await notifier.run() }
+      group.addTask { [self] in await keepTime() }
+    }
+    await presence.stop()
+  }
+
+  private func keepTime() async {
+    var seconds = 0
+    while !Task.isCancelled {
+      do { try await Task.sleep(for: .seconds(1)) } catch { return }
+      seconds += 1
+      typing.expire()
+      if seconds % 5 == 0 { await presence.tick() }
+      if seconds % 600 == 0 {
+        typing.prune()
+        sync.lazyMembers.expire()
+      }
+    }
+  }
+}
+
+extension SyncSettings {
+  init(_ config: HomeserverConfig) {
+    self.init()
+    filterTimelineLimit = config.limits.filterTimelineLimit
+    isPresenceEnabled = config.presence.isEnabled
+    includesOfflineUsers = config.presence.includesOfflineUsers
+    excludedRooms = config.rooms.excludedFromSync
+    answerLifetimeMilliseconds = config.caches.syncResponseMilliseconds
+    countsNotifications = config.push.isEnabled
+  }
+}
+
+extension PresenceTimers {
+  init(_ settings: PresenceSettings) {
+    self.init()
+    lastActiveGranularity = settings.lastActiveGranularityMilliseconds
+    syncOnlineTimeout = settings.syncOnlineTimeoutMilliseconds
+    idleTimeout = settings.idleTimeoutMilliseconds
+  }
+}
