@@ -102,17 +102,29 @@ final class EventDelivery: Sendable {
         request.writeMembers(to: &writer)
       }
       if let token = answer["stream_id"]?.integer { await readBack(instance: instance, token: token) }
-      return try Self.eventIDs(events, answer: answer)
+      return try await eventIDs(events, answer: answer)
     } catch {
       for outgoing in events { try? await storage.pushActions.unstage(outgoing.created.event.eventID) }
       throw error
     }
   }
 
-  /// Reads the answer: it names the last event only, and another one than sent when that was a repeated transaction.
-  private static func eventIDs(_ events: [OutgoingEvent], answer: JSONValue) throws -> [EventID] {
+  /// Finds what became of each event. The answer names the last one only, and another one than sent when that was a
+  /// repeated transaction; of the others the tables tell, since a client's request may have been carried out by another
+  /// worker just before.
+  private func eventIDs(_ events: [OutgoingEvent], answer: JSONValue) async throws -> [EventID] {
     var ids = events.map(\.created.event.eventID)
     if let last = answer["event_id"]?.string, !ids.isEmpty { ids[ids.count - 1] = EventID(unchecked: last) }
+    guard ids.count > 1 else { return ids }
+    let persisted = try await storage.events.havePersisted(ids)
+    for (index, outgoing) in events.enumerated() where !persisted.contains(ids[index]) {
+      let created = outgoing.created
+      guard let transaction = created.metadata.txnID, let device = created.metadata.deviceID,
+        let first = try await storage.events.eventID(
+          roomID: created.event.roomID, userID: created.event.sender, deviceID: device, txnID: transaction)
+      else { throw MatrixError.unknown("An event of a batch was not persisted", status: 500) }
+      ids[index] = first
+    }
     return ids
   }
 
