@@ -19,32 +19,30 @@ struct RedisConnection: Sendable {
     let bootstrap = ClientBootstrap(group: eventLoop)
       .connectTimeout(configuration.connectTimeout)
       .channelOption(.socketOption(.so_keepalive), value: 1)
-      .channelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture {
-          if let tls {
-            let handler = try NIOSSLClientHandler(context: tls, serverHostname: configuration.serverName)
-            try channel.pipeline.syncOperations.addHandler(handler)
-          }
-          let handler = try RedisConnectionHandler(pingInterval: configuration.pingInterval)
+    let initialize: @Sendable (any Channel) -> EventLoopFuture<RedisConnection> = { channel in
+      channel.eventLoop.makeCompletedFuture {
+        if let tls {
+          let handler = try NIOSSLClientHandler(context: tls, serverHostname: configuration.serverName)
           try channel.pipeline.syncOperations.addHandler(handler)
         }
+        let handler = try RedisConnectionHandler(pingInterval: configuration.pingInterval)
+        try channel.pipeline.syncOperations.addHandler(handler)
+        return RedisConnection(
+          channel: channel, handler: NIOLoopBound(handler, eventLoop: channel.eventLoop))
       }
-    let channel =
+    }
+    let connection =
       switch configuration.endpoint {
-      case .tcp(let host, let port): try await bootstrap.connect(host: host, port: port).get()
-      case .unix(let path): try await bootstrap.connect(unixDomainSocketPath: path).get()
+      case .tcp(let host, let port):
+        try await bootstrap.connect(host: host, port: port, channelInitializer: initialize)
+      case .unix(let path):
+        try await bootstrap.connect(unixDomainSocketPath: path, channelInitializer: initialize)
       }
     do {
-      let handler = try await channel.eventLoop.submit {
-        NIOLoopBound(
-          try channel.pipeline.syncOperations.handler(type: RedisConnectionHandler.self),
-          eventLoop: channel.eventLoop)
-      }.get()
-      let connection = RedisConnection(channel: channel, handler: handler)
       try await connection.logIn(configuration, selectsDatabase: selectsDatabase)
       return connection
     } catch {
-      try? await channel.close()  // Only fails when it is closed already.
+      try? await connection.channel.close()  // Only fails when it is closed already.
       throw error
     }
   }
@@ -68,7 +66,9 @@ struct RedisConnection: Sendable {
   func command(_ arguments: [String]) async throws -> RedisReply {
     let promise = channel.eventLoop.makePromise(of: RedisReply.self)
     channel.eventLoop.execute {
-      guard channel.isActive else { return promise.fail(RedisError(.notConnected, "the connection was closed")) }
+      guard channel.isActive else {
+        return promise.fail(handler.value.failure ?? RedisError(.notConnected, "the connection was closed"))
+      }
       var buffer = channel.allocator.buffer(capacity: 64)
       do {
         try RedisCommandEncoder.append(arguments.map { Array($0.utf8) }, to: &buffer)
