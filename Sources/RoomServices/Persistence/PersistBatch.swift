@@ -66,8 +66,12 @@ struct PersistBatch: Sendable {
       let plan = PersistPlan(
         batch: self, sorted: sorted, change: change, known: known, ids: ids,
         cacheInvalidations: invalidations, cacheIDs: cacheIDs?.ids ?? [], now: storage.clock.nowMilliseconds)
-      try await storage.database.transaction("persist_events", isolation: .readCommitted) { txn in
-        try PersistWriter(plan: plan, txn: txn).write()
+      do {
+        try await storage.database.transaction("persist_events", isolation: .readCommitted) { txn in
+          try PersistWriter(plan: plan, txn: txn).write()
+        }
+      } catch let error as PostgresError where error.sqlState == PersistWriter.missingRowState {
+        throw MatrixError.notFound("The room, or a part of its state, is gone")
       }
       plan.applyToCaches()
       plan.publish()

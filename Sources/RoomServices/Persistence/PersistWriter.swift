@@ -6,6 +6,9 @@ import Stores
 /// Writes a plan within a transaction. Nearly everything is sent ahead without waiting and travels with the commit; only
 /// the chain cover of state events needs answers.
 struct PersistWriter {
+  /// Holds the error (division by zero) by which statements that travel with the commit say that a row is missing.
+  static let missingRowState = "22012"
+
   let plan: PersistPlan
   let txn: Transaction
 

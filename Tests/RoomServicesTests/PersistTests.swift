@@ -1,0 +1,274 @@
+import MatrixEvents
+import MatrixPrimitives
+import Postgres
+import Replication
+import Stores
+import TestSupport
+import Testing
+
+@testable import RoomServices
+
+@Suite struct PersistTests {
+  @Test(arguments: [RoomVersion.v6, .v10, .v11, .v12])
+  func aNewRoomFillsTheTablesThatSynapseReads(version: RoomVersion) async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom(version: version, extra: [("m.room.name", ["name": "Hall"])])
+    let id = room.roomID.rawValue
+    #expect(
+      try await fixture.lines("SELECT room_version, creator, has_auth_chain_index FROM rooms WHERE room_id = \(id)")
+        == ["\(version)|@alice:test.example|t"])
+    #expect(
+      try await fixture.lines(
+        """
+        SELECT topological_ordering, depth, stream_ordering, type, state_key, instance_name, outlier, processed
+        FROM events WHERE room_id = \(id) ORDER BY stream_ordering
+        """) == [
+          "1|1|2|m.room.create||master|f|t", "2|2|3|m.room.member|@alice:test.example|master|f|t",
+          "3|3|4|m.room.power_levels||master|f|t", "4|4|5|m.room.join_rules||master|f|t",
+          "5|5|6|m.room.name||master|f|t",
+        ])
+    #expect(
+      try await fixture.lines(
+        """
+        SELECT d.stream_id, d.type, d.state_key, e.stream_ordering, d.prev_event_id IS NULL
+        FROM current_state_delta_stream AS d JOIN events AS e USING (event_id)
+        WHERE d.room_id = \(id) ORDER BY e.stream_ordering
+        """) == [
+          "2|m.room.create||2|t", "3|m.room.member|@alice:test.example|3|t", "3|m.room.power_levels||4|t",
+          "3|m.room.join_rules||5|t", "3|m.room.name||6|t",
+        ])
+    #expect(
+      try await fixture.lines(
+        """
+        SELECT type, membership, event_stream_ordering FROM current_state_events WHERE room_id = \(id)
+        ORDER BY event_stream_ordering
+        """) == [
+          "m.room.create|2", "m.room.member|join|3", "m.room.power_levels|4", "m.room.join_rules|5", "m.room.name|6",
+        ])
+    #expect(
+      try await fixture.lines(
+        "SELECT user_id, membership, event_stream_ordering FROM local_current_membership WHERE room_id = \(id)")
+        == ["@alice:test.example|join|3"])
+    #expect(
+      try await fixture.lines(
+        """
+        SELECT event_stream_ordering, bump_stamp, room_type, room_name, is_encrypted FROM sliding_sync_joined_rooms
+        WHERE room_id = \(id)
+        """) == ["6|2|Hall|f"])
+    #expect(
+      try await fixture.lines(
+        """
+        SELECT user_id, membership, forgotten, event_stream_ordering, has_known_state, room_name
+        FROM sliding_sync_membership_snapshots WHERE room_id = \(id)
+        """) == ["@alice:test.example|join|0|3|t|Hall"])
+    #expect(try await fixture.lines("SELECT min_depth FROM room_depth WHERE room_id = \(id)") == ["1"])
+    #expect(
+      try await fixture.lines("SELECT key, vector FROM event_search WHERE room_id = \(id)")
+        == ["content.name|'hall':1"])
+    #expect(
+      try await fixture.lines("SELECT DISTINCT format_version FROM event_json WHERE room_id = \(id)")
+        == [version == .v12 ? "4" : "3"])
+  }
+
+  @Test func stateGroupsFormOneChainOfDifferencesFromTheEmptyGroup() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    let message = try await room.send(.message("hello"))
+    #expect(
+      try await fixture.lines("SELECT state_group, prev_state_group FROM state_group_edges ORDER BY state_group")
+        == ["2|1", "3|2", "4|3", "5|4"])
+    #expect(
+      try await fixture.lines("SELECT state_group, type FROM state_groups_state ORDER BY state_group")
+        == ["2|m.room.create", "3|m.room.member", "4|m.room.power_levels", "5|m.room.join_rules"])
+    #expect(try await fixture.storage.state.stateGroup(of: message.eventID) == 5)
+    // A process that has just started must read the same.
+    let restarted = try await PersisterFixture.on(fixture.database)
+    let state = try await restarted.state.stateAfter(eventID: message.eventID)
+    #expect(state.count == 4)
+    #expect(state == (try await restarted.storage.state.currentState(room.roomID)))
+  }
+
+  @Test func aLongChainOfStateGroupsIsBrokenByAWholeOne() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    for round in 0..<4 {
+      try await room.sendBatch(
+        (0..<30).map { Sending("m.room.topic", "", Users.alice, ["topic": .string("\(round) \($0)")]) })
+    }
+    let whole = try await fixture.lines(
+      """
+      SELECT count(*) FROM state_groups AS g
+      WHERE NOT EXISTS (SELECT 1 FROM state_group_edges AS e WHERE e.state_group = g.id)
+      """)
+    #expect(whole == ["2"])
+    let restarted = try await PersisterFixture.on(fixture.database)
+    let edge = try #require(try await restarted.storage.rooms.forwardExtremities(room.roomID).first)
+    #expect(
+      try await restarted.state.stateAfter(eventID: edge)
+        == (try await restarted.storage.state.currentState(room.roomID)))
+  }
+
+  @Test func anEventThatIsStoredAlreadyIsNotWrittenAgain() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    let (event, context) = try await room.make(.message("once"))
+    let item = PersistableEvent(event: event, context: context, pushActions: [])
+    let first = try await fixture.persister.persist([item], roomID: room.roomID)
+    try await room.send(.message("later"))
+    let second = try await fixture.persister.persist([item, item], roomID: room.roomID)
+    #expect(second.map(\.streamOrdering) == [first[0].streamOrdering, first[0].streamOrdering])
+    #expect(try await fixture.lines("SELECT count(*) FROM event_forward_extremities") == ["1"])
+    #expect(
+      try await fixture.storage.rooms.forwardExtremities(room.roomID)
+        == Set(try await fixture.lines("SELECT event_id FROM event_forward_extremities").map { EventID(unchecked: $0) }))
+  }
+
+  @Test func aRepeatedTransactionGivesTheFirstEvent() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    var metadata = EventMetadata()
+    metadata.deviceID = "PHONE"
+    metadata.txnID = "m1"
+    let first = try await room.send(.message("one"), metadata: metadata)
+    let again = try await room.send(.message("one again"), metadata: metadata)
+    #expect(again.eventID == first.eventID)
+    // Two at once, in one batch.
+    metadata.txnID = "m2"
+    let (one, oneContext) = try await room.make(.message("two"))
+    let (other, otherContext) = try await room.make(.message("two again"))
+    let items = [(one, oneContext), (other, otherContext)].map {
+      PersistableEvent(event: $0.0, context: $0.1, metadata: metadata, pushActions: [])
+    }
+    let stored = try await fixture.persister.persist(items, roomID: room.roomID)
+    #expect(stored.map(\.eventID) == [one.eventID, one.eventID])
+    #expect(
+      try await fixture.storage.events.eventID(
+        roomID: room.roomID, userID: Users.alice, deviceID: "PHONE", txnID: "m2") == one.eventID)
+    #expect(try await fixture.lines("SELECT count(*) FROM events WHERE type = 'm.room.message'") == ["2"])
+  }
+
+  @Test func whatArrivesTogetherIsWrittenTogether() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    let edge = try await fixture.storage.rooms.prevEventsForNewEvent(room.roomID).map(\.eventID)
+    var items: [PersistableEvent] = []
+    for number in 0..<60 {
+      let (event, context) = try await room.make(.message("\(number)"), after: edge)
+      items.append(PersistableEvent(event: event, context: context, pushActions: []))
+    }
+    let before = fixture.database.statistics.roundTrips
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for item in items {
+        group.addTask { _ = try await fixture.persister.persist([item], roomID: room.roomID) }
+      }
+      try await group.waitForAll()
+    }
+    // One by one they would cost at least three round trips each.
+    #expect(fixture.database.statistics.roundTrips - before < 120)
+    #expect(try await fixture.storage.rooms.forwardExtremities(room.roomID) == Set(items.map(\.event.eventID)))
+    let merged = try await room.send(.message("together"))
+    #expect(merged.event.prevEvents.count == 10)
+    #expect(try await fixture.lines("SELECT count(*) FROM event_forward_extremities") == ["51"])
+  }
+
+  @Test func branchesWithDifferentStateAreResolved() async throws {
+    for version in [RoomVersion.v10, .v12] {
+      let fixture = try await PersisterFixture.make()
+      let room = try await fixture.makeRoom(version: version)
+      try await room.join(Users.bob)
+      let edge = try await fixture.storage.rooms.prevEventsForNewEvent(room.roomID).map(\.eventID)
+      let name = try await room.send(Sending("m.room.name", "", Users.alice, ["name": "left"]), after: edge)
+      let topic = try await room.send(Sending("m.room.topic", "", Users.alice, ["topic": "right"]), after: edge)
+      let rival = try await room.send(Sending("m.room.name", "", Users.alice, ["name": "right"]), after: [topic.eventID])
+      #expect(
+        try await fixture.storage.rooms.forwardExtremities(room.roomID) == [name.eventID, rival.eventID])
+      let current = try await fixture.storage.state.currentState(room.roomID)
+      #expect(current[StateKey("m.room.topic")] == topic.eventID)
+      let winner = try #require(current[StateKey("m.room.name")])
+      #expect([name.eventID, rival.eventID].contains(winner))
+      // The next event joins the branches, and its state is the one that was resolved.
+      let joined = try await room.send(.message("joined"))
+      #expect(Set(joined.event.prevEvents) == [name.eventID, rival.eventID])
+      #expect(try await fixture.storage.rooms.forwardExtremities(room.roomID) == [joined.eventID])
+      #expect(try await fixture.state.stateAfter(eventID: joined.eventID) == current)
+      let restarted = try await PersisterFixture.on(fixture.database)
+      #expect(try await restarted.storage.state.currentState(room.roomID) == current)
+      #expect(try await restarted.state.stateAfter(eventID: joined.eventID) == current)
+    }
+  }
+
+  @Test func refusedAndSoftFailedEventsStayOutOfTheGraph() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    let before = try await fixture.storage.rooms.forwardExtremities(room.roomID)
+    let state = try await fixture.storage.state.currentState(room.roomID)
+    let refused = try await room.send(
+      Sending("m.room.topic", "", Users.bob, ["topic": "mine"]), rejected: "auth_error")
+    var metadata = EventMetadata()
+    metadata.softFailed = true
+    let soft = try await room.send(
+      Sending("m.room.topic", "", Users.alice, ["topic": "late"]), after: Array(before), metadata: metadata)
+    #expect(try await fixture.storage.rooms.forwardExtremities(room.roomID) == before)
+    #expect(try await fixture.storage.state.currentState(room.roomID) == state)
+    #expect(try await fixture.storage.events.event(refused.eventID) == nil)
+    #expect(
+      try await fixture.storage.events.event(refused.eventID, allowRejected: true)?.rejectedReason == "auth_error")
+    #expect(try await fixture.lines("SELECT event_id, reason FROM rejections") == ["\(refused.eventID)|auth_error"])
+    // What follows a soft-failed event stands for what that one followed.
+    let next = try await room.send(.message("on"), after: [soft.eventID])
+    #expect(try await fixture.storage.rooms.forwardExtremities(room.roomID) == [next.eventID])
+  }
+
+  @Test func whenTheLastUserLeavesTheCurrentStateGoes() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom(extra: [("m.room.name", ["name": "Empty"])])
+    let left = try await room.send(Sending("m.room.member", Users.alice.rawValue, Users.alice, ["membership": "leave"]))
+    #expect(try await fixture.lines("SELECT * FROM current_state_events").isEmpty)
+    #expect(try await fixture.lines("SELECT * FROM sliding_sync_joined_rooms").isEmpty)
+    #expect(try await fixture.storage.state.currentState(room.roomID).isEmpty)
+    #expect(try await fixture.storage.memberships.joinedUsers(room.roomID).isEmpty)
+    let mine = try #require(try await fixture.storage.memberships.room(room.roomID, for: Users.alice))
+    #expect(mine.membership == .leave && mine.eventID == left.eventID)
+    #expect(
+      try await fixture.lines(
+        "SELECT count(*), count(event_id), count(prev_event_id) FROM current_state_delta_stream WHERE stream_id = 7")
+        == ["5|0|5"])
+    #expect(
+      try await fixture.lines("SELECT membership, room_name, has_known_state FROM sliding_sync_membership_snapshots")
+        == ["leave|Empty|t"])
+    #expect(await fixture.announced(.events).last?.rows.last == .eventStateAll(room.roomID))
+  }
+
+  @Test func anOutlierTakesItsPlaceInTheTimelineLater() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    let (event, context) = try await room.make(.message("early"))
+    let outlier = try await fixture.persister.persist(
+      [PersistableEvent(event: event, context: .outlier, isOutlier: true, pushActions: [])], roomID: room.roomID)[0]
+    #expect(outlier.isOutlier)
+    #expect(try await fixture.storage.events.event(event.eventID)?.isOutlier == true)
+    #expect(!(try await fixture.storage.rooms.forwardExtremities(room.roomID).contains(event.eventID)))
+    let placed = try await fixture.persister.persist(
+      [PersistableEvent(event: event, context: context, pushActions: [])], roomID: room.roomID)[0]
+    #expect(placed.streamOrdering == outlier.streamOrdering && !placed.isOutlier)
+    #expect(try await fixture.storage.events.event(event.eventID)?.isOutlier == false)
+    #expect(try await fixture.storage.rooms.forwardExtremities(room.roomID) == [event.eventID])
+    #expect(
+      try await fixture.lines("SELECT event_id, event_stream_ordering, instance_name FROM ex_outlier_stream")
+        == ["\(event.eventID)|\(outlier.streamOrdering + 1)|master"])
+  }
+
+  @Test func anEventOfARoomThatIsGoneIsRefused() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    let (event, context) = try await room.make(.message("late"))
+    _ = try await fixture.database.read("DELETE FROM sliding_sync_joined_rooms")
+    _ = try await fixture.database.read("DELETE FROM sliding_sync_membership_snapshots")
+    _ = try await fixture.database.read("DELETE FROM rooms")
+    await #expect(throws: MatrixError.self) {
+      try await fixture.persister.persist(
+        [PersistableEvent(event: event, context: context, pushActions: [])], roomID: room.roomID)
+    }
+    #expect(try await fixture.lines("SELECT 1 FROM events WHERE event_id = \(event.eventID.rawValue)").isEmpty)
+  }
+}

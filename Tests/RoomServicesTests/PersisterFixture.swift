@@ -1,0 +1,212 @@
+import Crypto
+import Logging
+import MatrixEvents
+import MatrixPrimitives
+import Postgres
+import Replication
+import ServerConfig
+import StorageEngine
+import Stores
+import Synchronization
+import TestSupport
+
+@testable import RoomServices
+
+/// Holds a server of one process on a database of its own, able to persist events.
+final class PersisterFixture: Sendable {
+  static let serverName = "test.example"
+
+  let database: PostgresClient
+  let storage: Storage
+  let hub: StreamHub
+  let state: StateService
+  let persister: EventPersister
+  let signer: EventSigner
+  let clock = ServerClock.test()
+  let published = Mutex<[StreamBatch]>([])
+
+  private init(database: PostgresClient) throws {
+    let text = """
+      server_name: \(Self.serverName)
+      report_stats: false
+      signing_key: ed25519 a_test MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI
+      macaroon_secret_key: secret
+      database: {name: psycopg2, args: {user: synapse, database: synapse}}
+      """
+    let (config, _) = try HomeserverConfig.parse([("test.yaml", Array(text.utf8))], role: .homeserver)
+    let logger = Logger.silent
+    self.database = database
+    hub = StreamHub(
+      instanceName: "master", writers: { Storage.writers(of: $0, in: config) }, transport: InMemoryTransport(),
+      clock: clock, logger: logger)
+    storage = Storage(database: database, config: config, hub: hub, clock: clock, logger: logger)
+    state = StateService(storage: storage, logger: logger)
+    persister = EventPersister(storage: storage, state: state, hub: hub, logger: logger)
+    let key = try Curve25519.Signing.PrivateKey(rawRepresentation: Array("12345678901234567890123456789012".utf8))
+    signer = EventSigner(serverName: Self.serverName, keyID: "ed25519:a_test", privateKey: key)
+  }
+
+  /// Makes a server on a new database.
+  static func make() async throws -> PersisterFixture {
+    try await on(try await TestDatabase.withSchema().client)
+  }
+
+  /// Makes a server on a database that is in use already, as after a restart.
+  static func on(_ database: PostgresClient) async throws -> PersisterFixture {
+    let fixture = try PersisterFixture(database: database)
+    try await fixture.storage.load()
+    fixture.storage.registerStreams()
+    for stream in [StreamName.events, .backfill, .caches] {
+      fixture.hub.subscribe(stream) { [published = fixture] batch in
+        published.published.withLock { $0.append(batch) }
+      }
+    }
+    return fixture
+  }
+
+  /// Reads a statement's rows as lines of text, columns joined by `|`.
+  func lines(_ sql: SQL) async throws -> [String] {
+    try await database.read("SELECT concat_ws('|', q.*) FROM (\(sql)) AS q").map { try $0.get(0, as: String.self) }
+  }
+
+  /// Returns the batches of a stream that were announced so far.
+  func announced(_ stream: StreamName) async -> [StreamBatch] {
+    await hub.waitUntilIdle()
+    return published.withLock { $0.filter { $0.stream == stream } }
+  }
+
+  /// Makes a room with its creator in it, public, version 10 unless said otherwise.
+  func makeRoom(
+    creator: UserID = Users.alice, version: RoomVersion = .v10, extra: [(String, JSON)] = []
+  ) async throws -> TestRoom {
+    let room = try await TestRoom.create(self, creator: creator, version: version)
+    try await room.sendBatch(
+      [
+        Sending("m.room.member", creator.rawValue, creator, ["membership": "join", "displayname": "Creator"]),
+        Sending("m.room.power_levels", "", creator, room.powerLevels(creator)),
+        Sending("m.room.join_rules", "", creator, ["join_rule": "public"]),
+      ] + extra.map { Sending($0.0, "", creator, $0.1) })
+    return room
+  }
+}
+
+/// Names the users of tests.
+enum Users {
+  static let alice = UserID(unchecked: "@alice:test.example")
+  static let bob = UserID(unchecked: "@bob:test.example")
+  static let carol = UserID(unchecked: "@carol:test.example")
+  static let remote = UserID(unchecked: "@rita:remote.example")
+}
+
+/// Describes an event that a test sends.
+struct Sending: Sendable {
+  var type: String
+  var stateKey: String?
+  var sender: UserID
+  var content: JSON
+  var redacts: EventID?
+
+  init(_ type: String, _ stateKey: String?, _ sender: UserID, _ content: JSON, redacts: EventID? = nil) {
+    self.type = type
+    self.stateKey = stateKey
+    self.sender = sender
+    self.content = content
+    self.redacts = redacts
+  }
+
+  static func message(_ body: String, _ sender: UserID = Users.alice) -> Sending {
+    Sending("m.room.message", nil, sender, ["msgtype": "m.text", "body": .string(body)])
+  }
+}
+
+/// Makes and persists events of one room.
+struct TestRoom: Sendable {
+  let fixture: PersisterFixture
+  let roomID: RoomID
+  let version: RoomVersion
+
+  func powerLevels(_ creator: UserID) -> JSON {
+    version.hasCreatorPower ? ["users": [:]] : ["users": .object([creator.rawValue: 100])]
+  }
+
+  static func create(_ fixture: PersisterFixture, creator: UserID, version: RoomVersion) async throws -> TestRoom {
+    var content: JSON = ["room_version": .string(version.identifier)]
+    if !version.isCreatorImplicit {
+      content = ["room_version": .string(version.identifier), "creator": .string(creator.rawValue)]
+    }
+    let named = RoomID(unchecked: "!\(RandomString.letters(10)):\(PersisterFixture.serverName)")
+    let draft = EventDraft(
+      type: "m.room.create", stateKey: "", sender: creator, roomID: version.isRoomIDCreateHash ? nil : named,
+      content: content, originServerTS: fixture.clock.nowMilliseconds)
+    let event = try draft.seal(version: version, signer: fixture.signer, serverName: PersisterFixture.serverName)
+    let room = TestRoom(fixture: fixture, roomID: event.roomID, version: version)
+    try await fixture.storage.rooms.storeRoom(event.roomID, creator: creator, version: version, isPublic: false)
+    let context = try await fixture.state.context(
+      for: event, before: ResolvedState(group: nil, snapshot: StateSnapshot()))
+    _ = try await fixture.persister.persist(
+      [PersistableEvent(event: event, context: context, pushActions: [])], roomID: event.roomID)
+    return room
+  }
+
+  /// Makes an event after the given ones, or after the room's edge.
+  func make(
+    _ sending: Sending, after: [EventID]? = nil, state given: ResolvedState? = nil, depth: Int64? = nil
+  ) async throws -> (event: Event, context: EventContext) {
+    let storage = fixture.storage
+    let edge = try await storage.rooms.prevEventsForNewEvent(roomID)
+    let prevs = after ?? edge.map(\.eventID)
+    let before: ResolvedState
+    if let given {
+      before = given
+    } else {
+      before = try await fixture.state.stateBefore(roomID: roomID, version: version, prevEvents: prevs)
+    }
+    var level = depth ?? 0
+    if depth == nil {
+      for position in try await storage.events.positions(of: prevs).values { level = max(level, position.depth + 1) }
+    }
+    var draft = EventDraft(
+      type: sending.type, stateKey: sending.stateKey, sender: sending.sender, roomID: roomID,
+      content: sending.content, prevEvents: prevs, depth: level, originServerTS: fixture.clock.nowMilliseconds,
+      redacts: sending.redacts)
+    let keys = AuthRules.authEventKeys(for: draft, version: version)
+    draft.authEvents = before.map(.keys(keys)).values.sorted()
+    let server = sending.sender.serverName
+    let event = try draft.seal(version: version, signer: fixture.signer, serverName: server)
+    return (event, try await fixture.state.context(for: event, before: before))
+  }
+
+  @discardableResult
+  func send(
+    _ sending: Sending, after: [EventID]? = nil, metadata: EventMetadata = EventMetadata(), rejected: String? = nil,
+    pushActions: [PushAction]? = []
+  ) async throws -> StoredEvent {
+    var (event, context) = try await make(sending, after: after)
+    context.rejected = rejected
+    let item = PersistableEvent(event: event, context: context, metadata: metadata, pushActions: pushActions)
+    return try await fixture.persister.persist([item], roomID: roomID)[0]
+  }
+
+  /// Persists events that follow each other in one call.
+  @discardableResult
+  func sendBatch(_ sendings: [Sending]) async throws -> [StoredEvent] {
+    let edge = try await fixture.storage.rooms.prevEventsForNewEvent(roomID)
+    var prevs = edge.map(\.eventID)
+    var depth = (edge.map(\.depth).max() ?? 0) + 1
+    var before = try await fixture.state.stateBefore(roomID: roomID, version: version, prevEvents: prevs)
+    var items: [PersistableEvent] = []
+    for sending in sendings {
+      let (event, context) = try await make(sending, after: prevs, state: before, depth: depth)
+      items.append(PersistableEvent(event: event, context: context, pushActions: []))
+      before = try await fixture.state.stateAfter(context)
+      prevs = [event.eventID]
+      depth += 1
+    }
+    return try await fixture.persister.persist(items, roomID: roomID)
+  }
+
+  @discardableResult
+  func join(_ user: UserID) async throws -> StoredEvent {
+    try await send(Sending("m.room.member", user.rawValue, user, ["membership": "join"]))
+  }
+}

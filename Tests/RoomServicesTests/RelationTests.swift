@@ -1,0 +1,104 @@
+import MatrixEvents
+import MatrixPrimitives
+import Postgres
+import Replication
+import Stores
+import TestSupport
+import Testing
+
+@testable import RoomServices
+
+@Suite struct RelationTests {
+  private static func relation(_ type: String, _ event: EventID, key: String? = nil) -> JSON {
+    var members: [String: JSON] = ["rel_type": .string(type), "event_id": .string(event.rawValue)]
+    if let key { members["key"] = .string(key) }
+    return .object(members)
+  }
+
+  @Test(arguments: [RoomVersion.v10, .v11])
+  func aRedactionHidesTheContentAndEndsTheRelation(version: RoomVersion) async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom(version: version)
+    let target = try await room.send(
+      .message("secret"),
+      pushActions: [PushAction(userID: Users.bob, actions: ["notify"], notify: true, highlight: false, unread: false)])
+    let reaction = try await room.send(
+      Sending("m.reaction", nil, Users.alice, ["m.relates_to": Self.relation("m.annotation", target.eventID, key: "x")]))
+    #expect(
+      try await fixture.lines("SELECT event_id, relates_to_id, relation_type, aggregation_key FROM event_relations")
+        == ["\(reaction.eventID)|\(target.eventID)|m.annotation|x"])
+    #expect(try await fixture.lines("SELECT user_id, notif, highlight, thread_id FROM event_push_actions")
+      == ["@bob:test.example|1|0|main"])
+    for id in [target.eventID, reaction.eventID] {
+      var metadata = EventMetadata()
+      metadata.recheckRedaction = false
+      try await room.send(Sending("m.room.redaction", nil, Users.alice, [:], redacts: id), metadata: metadata)
+    }
+    let hidden = try #require(try await fixture.storage.events.event(target.eventID))
+    #expect(hidden.content["body"] == nil && hidden.redactedBecause?.type == "m.room.redaction")
+    #expect(try await fixture.storage.events.unredactedEvent(target.eventID)?.content["body"]?.string == "secret")
+    #expect(try await fixture.lines("SELECT 1 FROM event_relations").isEmpty)
+    #expect(try await fixture.lines("SELECT 1 FROM event_push_actions").isEmpty)
+    #expect(
+      try await fixture.lines("SELECT redacts, have_censored, recheck FROM redactions ORDER BY received_ts, redacts")
+        .sorted() == ["\(reaction.eventID)|f|f", "\(target.eventID)|f|f"].sorted())
+    #expect(
+      try await fixture.lines(
+        "SELECT keys FROM cache_invalidation_stream_by_instance WHERE cache_func = 'get_relations_for_event'")
+        == ["{\(room.roomID),\(target.eventID)}"])
+    // Read anew, the event is redacted as well.
+    let restarted = try await PersisterFixture.on(fixture.database)
+    #expect(try await restarted.storage.events.event(target.eventID)?.redactedBecause != nil)
+  }
+
+  @Test func aRedactionOfAnotherServerMustBeOfTheSendersServer() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    let target = try await room.send(.message("stays"))
+    var metadata = EventMetadata()
+    metadata.recheckRedaction = true
+    try await room.send(
+      Sending("m.room.redaction", nil, Users.remote, [:], redacts: target.eventID), metadata: metadata)
+    #expect(try await fixture.storage.events.event(target.eventID)?.redactedBecause == nil)
+    try await room.send(
+      Sending("m.room.redaction", nil, Users.bob, [:], redacts: target.eventID), metadata: metadata)
+    #expect(try await fixture.storage.events.event(target.eventID)?.redactedBecause?.sender == Users.bob)
+  }
+
+  @Test func aThreadKnowsItsNewestEvent() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    let root = try await room.send(.message("root"))
+    func reply(_ body: String) -> Sending {
+      Sending(
+        "m.room.message", nil, Users.alice,
+        ["body": .string(body), "m.relates_to": Self.relation("m.thread", root.eventID)])
+    }
+    let replies = try await room.sendBatch([reply("one"), reply("two")])
+    let sql: SQL = "SELECT thread_id, latest_event_id, stream_ordering FROM threads"
+    #expect(
+      try await fixture.lines(sql) == ["\(root.eventID)|\(replies[1].eventID)|\(replies[1].streamOrdering)"])
+    try await room.send(Sending("m.room.redaction", nil, Users.alice, [:], redacts: replies[1].eventID))
+    #expect(
+      try await fixture.lines(sql) == ["\(root.eventID)|\(replies[0].eventID)|\(replies[0].streamOrdering)"])
+    try await room.send(Sending("m.room.redaction", nil, Users.alice, [:], redacts: replies[0].eventID))
+    #expect(try await fixture.lines(sql).isEmpty)
+  }
+
+  @Test func stagedPushActionsAreMoved() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    let (event, context) = try await room.make(.message("ping"))
+    let action = PushAction(
+      userID: Users.bob, actions: ["notify", ["set_tweak": "highlight", "value": false]], notify: true,
+      highlight: false, unread: false, threadID: "main")
+    try await fixture.storage.pushActions.stage(event.eventID, [action], now: 5)
+    let stored = try await fixture.persister.persist(
+      [PersistableEvent(event: event, context: context)], roomID: room.roomID)[0]
+    #expect(try await fixture.lines("SELECT 1 FROM event_push_actions_staging").isEmpty)
+    #expect(
+      try await fixture.lines(
+        "SELECT user_id, actions, stream_ordering, topological_ordering, notif, unread FROM event_push_actions")
+        == ["@bob:test.example||\(stored.streamOrdering)|\(stored.depth)|1|0"])
+  }
+}
