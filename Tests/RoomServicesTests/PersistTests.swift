@@ -120,12 +120,15 @@ import Testing
     #expect(try await fixture.lines("SELECT count(*) FROM event_forward_extremities") == ["1"])
     #expect(
       try await fixture.storage.rooms.forwardExtremities(room.roomID)
-        == Set(try await fixture.lines("SELECT event_id FROM event_forward_extremities").map { EventID(unchecked: $0) }))
+        == Set(try await fixture.lines("SELECT event_id FROM event_forward_extremities").map { EventID(unchecked: $0) })
+    )
   }
 
   @Test func aRepeatedTransactionGivesTheFirstEvent() async throws {
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom()
+    _ = try await fixture.database.read(
+      "INSERT INTO devices (user_id, device_id) VALUES (\(Users.alice.rawValue), 'PHONE')")
     var metadata = EventMetadata()
     metadata.deviceID = "PHONE"
     metadata.txnID = "m1"
@@ -179,7 +182,8 @@ import Testing
       let edge = try await fixture.storage.rooms.prevEventsForNewEvent(room.roomID).map(\.eventID)
       let name = try await room.send(Sending("m.room.name", "", Users.alice, ["name": "left"]), after: edge)
       let topic = try await room.send(Sending("m.room.topic", "", Users.alice, ["topic": "right"]), after: edge)
-      let rival = try await room.send(Sending("m.room.name", "", Users.alice, ["name": "right"]), after: [topic.eventID])
+      let rival = try await room.send(
+        Sending("m.room.name", "", Users.alice, ["name": "right"]), after: [topic.eventID])
       #expect(
         try await fixture.storage.rooms.forwardExtremities(room.roomID) == [name.eventID, rival.eventID])
       let current = try await fixture.storage.state.currentState(room.roomID)

@@ -64,9 +64,15 @@ final class PersisterFixture: Sendable {
     return fixture
   }
 
-  /// Reads a statement's rows as lines of text, columns joined by `|`.
+  /// Reads a statement's rows as lines of text, columns joined by `|` and NULL left out.
   func lines(_ sql: SQL) async throws -> [String] {
-    try await database.read("SELECT concat_ws('|', q.*) FROM (\(sql)) AS q").map { try $0.get(0, as: String.self) }
+    let rows = try await database.read(sql)
+    let columns = rows.columnNames.count
+    return try rows.map { row in
+      var cells: [String] = []
+      for column in 0..<columns { if let cell = try row.get(column, as: String?.self) { cells.append(cell) } }
+      return cells.joined(separator: "|")
+    }
   }
 
   /// Returns the batches of a stream that were announced so far.

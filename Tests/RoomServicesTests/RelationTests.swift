@@ -23,12 +23,14 @@ import Testing
       .message("secret"),
       pushActions: [PushAction(userID: Users.bob, actions: ["notify"], notify: true, highlight: false, unread: false)])
     let reaction = try await room.send(
-      Sending("m.reaction", nil, Users.alice, ["m.relates_to": Self.relation("m.annotation", target.eventID, key: "x")]))
+      Sending("m.reaction", nil, Users.alice, ["m.relates_to": Self.relation("m.annotation", target.eventID, key: "x")])
+    )
     #expect(
       try await fixture.lines("SELECT event_id, relates_to_id, relation_type, aggregation_key FROM event_relations")
         == ["\(reaction.eventID)|\(target.eventID)|m.annotation|x"])
-    #expect(try await fixture.lines("SELECT user_id, notif, highlight, thread_id FROM event_push_actions")
-      == ["@bob:test.example|1|0|main"])
+    #expect(
+      try await fixture.lines("SELECT user_id, notif, highlight, thread_id FROM event_push_actions")
+        == ["@bob:test.example|1|0|main"])
     for id in [target.eventID, reaction.eventID] {
       var metadata = EventMetadata()
       metadata.recheckRedaction = false

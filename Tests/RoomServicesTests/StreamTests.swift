@@ -74,7 +74,8 @@ import Testing
     let stateBefore = try await reader.storage.state.currentState(room.roomID)
     let join = try await writer.makeJoinAndForward(room, to: reader)
     #expect(Set(try await reader.storage.memberships.joinedUsers(room.roomID)) == [Users.alice, Users.bob])
-    #expect(try await reader.storage.memberships.rooms(for: Users.bob, memberships: [.join]).map(\.roomID) == [room.roomID])
+    #expect(
+      try await reader.storage.memberships.rooms(for: Users.bob, memberships: [.join]).map(\.roomID) == [room.roomID])
     let state = try await reader.storage.state.currentState(room.roomID)
     #expect(state.count == stateBefore.count + 1)
     #expect(state[StateKey("m.room.member", Users.bob.rawValue)] == join.eventID)

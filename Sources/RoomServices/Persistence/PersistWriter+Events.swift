@@ -60,7 +60,8 @@ extension PersistWriter {
 
   private static func storedJSON(_ event: Event) -> SQLText { SQLText(bytes: Array(event.json.raw)) }
 
-  /// Records with which transaction a device sent an event, so that a repeated request finds it.
+  /// Records with which transaction a device sent an event, so that a repeated request finds it; a device that has been
+  /// deleted meanwhile cannot repeat anything.
   func writeTransactionIDs() {
     let sent = plan.fresh.compactMap { event in
       event.item.metadata.txnID.flatMap { txnID in
@@ -74,6 +75,7 @@ extension PersistWriter {
       SELECT q.id, \(plan.roomID.rawValue), q.sender, q.device, q.txn, \(plan.now)::bigint
       FROM unnest(\(sent.map(\.event.id))::text[], \(sent.map(\.event.event.sender.rawValue))::text[],
         \(sent.map(\.device))::text[], \(sent.map(\.txnID))::text[]) AS q(id, sender, device, txn)
+      WHERE EXISTS (SELECT 1 FROM devices AS d WHERE d.user_id = q.sender AND d.device_id = q.device)
       """)
   }
 
