@@ -8,6 +8,7 @@ public struct AuthError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Creates an error.
   public init(_ message: String) { self.message = message }
 
+  /// Gives a text for logs.
   public var description: String { message }
 
   /// Gives the 403 a client gets whose event is refused.

@@ -23,6 +23,7 @@ public struct AuthEvents: AuthState, Sendable {
     self.events = events
   }
 
+  /// Finds the event in a slot.
   public func event(_ key: StateKey) -> Event? { events[key] }
 
   /// Puts an event into its slot.

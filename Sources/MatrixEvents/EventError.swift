@@ -33,6 +33,7 @@ public struct EventError: Error, Hashable, Sendable, CustomStringConvertible {
     self.init(.notCanonical, "The event has no canonical JSON form: \(error)")
   }
 
+  /// Gives a text for logs.
   public var description: String { message }
 
   /// Gives the error a client sees that tried to send such an event.

@@ -32,6 +32,13 @@ public struct EventSigner: Sendable {
     }
   }
 
+  /// Signs an existing event, such as an invite another server asks to have signed; the redacted form is covered.
+  /// - Returns: the signature in unpadded base64, to be put under the server's name and `keyID`.
+  /// - Throws: `EventError` if the event has no canonical form.
+  public func signature(ofEvent event: JSONValue, version: RoomVersion) throws(EventError) -> String {
+    try signature(over: try Redaction.signedBytes(of: event, version: version))
+  }
+
   /// Adds a signature to an object's `signatures`; `signatures` and `unsigned` are not covered.
   /// - Returns: the object with all signatures it had and the new one.
   /// - Throws: `EventError` if the object has no canonical form.

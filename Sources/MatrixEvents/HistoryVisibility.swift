@@ -27,6 +27,7 @@ public enum HistoryVisibility: String, Sendable, CaseIterable, Comparable {
     }
   }
 
+  /// Orders from the laxest to the strictest.
   public static func < (a: HistoryVisibility, b: HistoryVisibility) -> Bool { a.strictness < b.strictness }
 
   /// Tells the outcome for one event and user.

@@ -108,12 +108,10 @@ public enum Redaction {
       writer.key("membership")
       writer.raw(try CanonicalJSON.encode(membership, strict: strict))
     }
-    if version.hasUpdatedRedactionRules, let signed = content["third_party_invite"]?["signed"] {
+    if version.hasUpdatedRedactionRules, let invite = content["third_party_invite"], invite.kind == .object {
+      // Other servers keep an empty object where there is no `signed`, and the event id depends on it.
       writer.key("third_party_invite")
-      writer.beginObject()
-      writer.key("signed")
-      writer.raw(try CanonicalJSON.encode(signed, strict: strict))
-      writer.endObject()
+      try writeMembers(["signed"], of: invite, strict: strict, to: &writer)
     }
     writer.endObject()
   }

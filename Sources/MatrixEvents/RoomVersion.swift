@@ -16,7 +16,7 @@ public struct RoomVersion: Sendable, Hashable, CustomStringConvertible {
   public enum StateResolutionAlgorithm: Sendable {
     case v1, v2
     /// Version 2 starting from an empty state and replaying the conflicted subgraph.
-    case v2_1
+    case v2Dot1
   }
 
   /// Gives the version's name, such as `10`.
@@ -59,8 +59,10 @@ public struct RoomVersion: Sendable, Hashable, CustomStringConvertible {
   /// Rule sets are told apart by their names.
   public static func == (a: RoomVersion, b: RoomVersion) -> Bool { a.identifier == b.identifier }
 
+  /// Feeds the parts that equality compares.
   public func hash(into hasher: inout Hasher) { hasher.combine(identifier) }
 
+  /// Gives a text for logs.
   public var description: String { identifier }
 
   private init(_ identifier: String) { self.identifier = identifier }

@@ -13,20 +13,24 @@ public struct StateKey: Hashable, Sendable, Comparable, CustomStringConvertible 
     self.stateKey = stateKey
   }
 
+  /// Compares byte by byte.
   public static func == (a: StateKey, b: StateKey) -> Bool {
     ByteOrder.areEqual(a.type, b.type) && ByteOrder.areEqual(a.stateKey, b.stateKey)
   }
 
+  /// Orders byte by byte.
   public static func < (a: StateKey, b: StateKey) -> Bool {
     let order = ByteOrder.compare(a.type, b.type)
     return order != 0 ? order < 0 : ByteOrder.precedes(a.stateKey, b.stateKey)
   }
 
+  /// Feeds the parts that equality compares.
   public func hash(into hasher: inout Hasher) {
     hasher.combine(type)
     hasher.combine(stateKey)
   }
 
+  /// Gives a text for logs.
   public var description: String { "(\(type), \(stateKey))" }
 
   /// Names the slot of the create event.

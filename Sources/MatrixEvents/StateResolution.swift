@@ -26,13 +26,13 @@ public enum StateResolution {
     }
     var fullConflictedSet = authChainDifference
     for ids in conflicted.values { fullConflictedSet.formUnion(ids) }
-    if version.stateResolution == .v2_1, let conflictedSubgraph {
+    if version.stateResolution == .v2Dot1, let conflictedSubgraph {
       fullConflictedSet.formUnion(conflictedSubgraph)
     }
     return try withoutActuallyEscaping(events) { events in
       try withoutActuallyEscaping(isRejected) { isRejected in
         var resolver = StateResolver(find: events, isRejected: isRejected)
-        let base = version.stateResolution == .v2_1 ? [:] : unconflicted
+        let base = version.stateResolution == .v2Dot1 ? [:] : unconflicted
         var resolved = try resolver.resolve(fullConflictedSet, base: base)
         resolved.merge(unconflicted) { _, unconflicted in unconflicted }
         return resolved

@@ -1,5 +1,6 @@
 /// Identifies an event: `$opaque:server` in room versions 1 and 2, `$` and a hash from version 3 on.
 public struct EventID: MatrixIdentifier {
+  /// Gives the whole identifier, sigil included.
   public let rawValue: String
 
   /// Accepts an event id: sigil, something behind it, at most 255 bytes, no NUL.
@@ -8,6 +9,7 @@ public struct EventID: MatrixIdentifier {
     rawValue = string
   }
 
+  /// Wraps a string that is known to be valid, without checking it.
   public init(unchecked: String) { rawValue = unchecked }
 
   /// Gives the part between the sigil and the server name (or the end).

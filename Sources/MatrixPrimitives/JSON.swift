@@ -118,13 +118,20 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByStringInterpolation, Ex
   ExpressibleByBooleanLiteral, ExpressibleByFloatLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral,
   ExpressibleByNilLiteral
 {
+  /// Makes the value a literal stands for.
   public init(stringLiteral value: String) { self = .string(value) }
+  /// Makes the value a literal stands for.
   public init(integerLiteral value: Int64) { self = .integer(value) }
+  /// Makes the value a literal stands for.
   public init(booleanLiteral value: Bool) { self = .bool(value) }
+  /// Makes the value a literal stands for.
   public init(floatLiteral value: Double) { self = .double(value) }
+  /// Makes the value a literal stands for.
   public init(arrayLiteral elements: JSON...) { self = .array(elements) }
+  /// Makes the value a literal stands for.
   public init(dictionaryLiteral elements: (String, JSON)...) {
     self = .object(Dictionary(elements) { _, last in last })
   }
+  /// Makes the value a literal stands for.
   public init(nilLiteral: ()) { self = .null }
 }

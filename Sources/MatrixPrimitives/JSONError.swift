@@ -31,5 +31,6 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     self.offset = offset
   }
 
+  /// Gives a text for logs.
   public var description: String { "\(code.rawValue) at byte \(offset)" }
 }

@@ -18,6 +18,7 @@ public struct JSONElements: Sequence, Sendable {
     var index: Int
     let end: Int
 
+    /// Moves to the next one; nil at the end.
     public mutating func next() -> JSONValue? {
       guard index < end else { return nil }
       defer { index = Int(document.nodes[index].next) }
@@ -25,6 +26,7 @@ public struct JSONElements: Sequence, Sendable {
     }
   }
 
+  /// Starts at the first one.
   public func makeIterator() -> Iterator {
     Iterator(document: array.document, index: array.index + 1, end: Int(array.node.next))
   }
@@ -79,6 +81,7 @@ public struct JSONMembers: Sequence, Sendable {
       return key
     }
 
+    /// Moves to the next one; nil at the end.
     public mutating func next() -> (key: String, value: JSONValue)? {
       guard let key = advance() else { return nil }
       return (
@@ -87,6 +90,7 @@ public struct JSONMembers: Sequence, Sendable {
     }
   }
 
+  /// Starts at the first one.
   public func makeIterator() -> Iterator {
     Iterator(document: object.document, index: object.index + 1, end: Int(object.node.next))
   }

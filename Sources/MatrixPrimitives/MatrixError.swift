@@ -42,5 +42,6 @@ public struct MatrixError: Error, Hashable, Sendable, CustomStringConvertible {
     writer.endObject()
   }
 
+  /// Gives a text for logs.
   public var description: String { "\(status) \(errcode): \(message)" }
 }

@@ -7,12 +7,16 @@ public protocol MatrixIdentifier: Hashable, Sendable, Comparable, CustomStringCo
 }
 
 extension MatrixIdentifier {
+  /// Gives a text for logs.
   public var description: String { rawValue }
 
+  /// Compares byte by byte.
   public static func == (a: Self, b: Self) -> Bool { ByteOrder.areEqual(a.rawValue, b.rawValue) }
 
+  /// Orders byte by byte.
   public static func < (a: Self, b: Self) -> Bool { ByteOrder.precedes(a.rawValue, b.rawValue) }
 
+  /// Feeds the parts that equality compares.
   public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
 }
 

@@ -1,5 +1,6 @@
 /// Names a room for humans: `#localpart:server`.
 public struct RoomAlias: MatrixIdentifier {
+  /// Gives the whole identifier, sigil included.
   public let rawValue: String
 
   /// Accepts an alias: sigil, server name present, at most 255 bytes, no NUL.
@@ -10,6 +11,7 @@ public struct RoomAlias: MatrixIdentifier {
     rawValue = string
   }
 
+  /// Wraps a string that is known to be valid, without checking it.
   public init(unchecked: String) { rawValue = unchecked }
 
   /// Builds an alias on a server; neither part is checked.

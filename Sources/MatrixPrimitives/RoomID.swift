@@ -1,5 +1,6 @@
 /// Identifies a room: `!opaque:server`, or `!` and the create event's hash from room version 12 on.
 public struct RoomID: MatrixIdentifier {
+  /// Gives the whole identifier, sigil included.
   public let rawValue: String
 
   /// Accepts a room id: sigil, something behind it, at most 255 bytes, no NUL.
@@ -8,6 +9,7 @@ public struct RoomID: MatrixIdentifier {
     rawValue = string
   }
 
+  /// Wraps a string that is known to be valid, without checking it.
   public init(unchecked: String) { rawValue = unchecked }
 
   /// Gives the part between the sigil and the server name (or the end).

@@ -1,5 +1,6 @@
 /// Identifies a user: `@localpart:server`.
 public struct UserID: MatrixIdentifier {
+  /// Gives the whole identifier, sigil included.
   public let rawValue: String
 
   /// Accepts a user id: sigil, server name present, at most 255 bytes, no NUL.
@@ -12,6 +13,7 @@ public struct UserID: MatrixIdentifier {
     rawValue = string
   }
 
+  /// Wraps a string that is known to be valid, without checking it.
   public init(unchecked: String) { rawValue = unchecked }
 
   /// Builds the id of a user on a server; neither part is checked.
