@@ -19,7 +19,7 @@ struct ForkResolver: Sendable {
     var graph = try await storage.authChains.graph(from: disputed)
     for (id, event) in extra where graph[id] == nil { graph[id] = event.authEventsWithCreate }
     let difference = try await difference(sets, conflicted: conflicted, unconflicted: unconflicted, graph: graph)
-    let subgraph = version.stateResolution == .v2_1 ? Self.subgraph(of: disputed, graph: graph) : nil
+    let subgraph = version.stateResolution == .v2Dot1 ? Self.subgraph(of: disputed, graph: graph) : nil
 
     var wanted = disputed.union(difference).union(subgraph ?? [])
     for id in wanted { wanted.formUnion(graph[id] ?? []) }
