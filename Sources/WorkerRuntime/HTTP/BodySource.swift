@@ -1,0 +1,69 @@
+import EndpointKit
+import HummingbirdCore
+import MatrixPrimitives
+import NIOCore
+import Synchronization
+
+/// Reads one request's body within bounds of size and time.
+final class BodySource: Sendable {
+  /// How long a client may take to send a body. Media uploads pass through other means.
+  static let patience = Duration.seconds(120)
+
+  private let body: RequestBody
+  private let declaredLength: Int?
+  private let channel: any Channel
+  private let deadlines: DeadlineWatch
+  private let drained = Atomic(false)
+
+  init(_ request: HummingbirdCore.Request, channel: any Channel, deadlines: DeadlineWatch) {
+    body = request.body
+    self.channel = channel
+    self.deadlines = deadlines
+    if let field = request.headers[.contentLength] {
+      declaredLength = Int(field)
+    } else {
+      declaredLength = request.headers[.transferEncoding] == nil ? 0 : nil
+    }
+    if declaredLength == 0 { drained.store(true, ordering: .relaxed) }
+  }
+
+  /// Whether nothing of the body is left on the connection, or so little that skipping it costs nothing.
+  var isSpent: Bool {
+    if drained.load(ordering: .relaxed) { return true }
+    return declaredLength.map { $0 <= 65_536 } ?? false
+  }
+
+  /// Collects the body.
+  ///
+  /// - Throws: 413 `M_TOO_LARGE` as soon as more than `limit` bytes are declared or have come; `CancellationError` when the
+  ///   connection breaks, ends before the declared length, or carries what is no HTTP.
+  func read(limit: Int) async throws -> [UInt8] {
+    if declaredLength == 0 { return [] }
+    if let declaredLength, declaredLength > limit { throw Self.tooLarge(limit) }
+    let number = deadlines.schedule(in: Self.patience) { [channel] in channel.close(promise: nil) }
+    defer { deadlines.cancel(number) }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(declaredLength ?? 4_096)
+    var chunks = body.makeAsyncIterator()
+    while let chunk = try await next(&chunks) {
+      guard chunk.readableBytes <= limit - bytes.count else { throw Self.tooLarge(limit) }
+      bytes.append(contentsOf: chunk.readableBytesView)
+    }
+    if let declaredLength, bytes.count != declaredLength { throw CancellationError() }
+    drained.store(true, ordering: .relaxed)
+    return bytes
+  }
+
+  /// Takes broken framing and a broken connection alike: nothing sensible can be said to this client any more.
+  private func next(_ chunks: inout RequestBody.AsyncIterator) async throws -> ByteBuffer? {
+    do {
+      return try await chunks.next()
+    } catch {
+      throw CancellationError()
+    }
+  }
+
+  private static func tooLarge(_ limit: Int) -> MatrixError {
+    .tooLarge("Request content is too large (>\(limit))")
+  }
+}

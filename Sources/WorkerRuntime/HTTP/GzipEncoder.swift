@@ -1,0 +1,51 @@
+import CZlib
+import HTTPTypes
+
+/// Compresses whole response bodies for clients that accept gzip.
+enum GzipEncoder {
+  /// Bodies below this many bytes are sent as they are: the wrapper would outweigh the gain.
+  static let smallestBody = 512
+
+  /// Tells whether an `Accept-Encoding` field allows gzip. A quality of zero forbids it (RFC 9110, section 12.5.3).
+  static func isAccepted(_ field: String?) -> Bool {
+    guard let field else { return false }
+    for offer in field.split(separator: ",") {
+      let parts = offer.split(separator: ";")
+      guard let coding = parts.first.map({ trim($0).lowercased() }), coding == "gzip" || coding == "*" else { continue }
+      let quality = parts.dropFirst().lazy.map(trim).first { $0.hasPrefix("q=") || $0.hasPrefix("Q=") }
+      return quality.flatMap { Double($0.dropFirst(2)) } != 0
+    }
+    return false
+  }
+
+  /// Compresses a body.
+  ///
+  /// - Returns: nil when zlib refuses, for which it has no reason but want of memory.
+  static func encode(_ body: [UInt8]) -> [UInt8]? {
+    var stream = z_stream()
+    guard let available = UInt32(exactly: body.count), czlib_gzip_init(&stream, 5) == Z_OK else { return nil }
+    defer { deflateEnd(&stream) }
+    let bound = Int(deflateBound(&stream, UInt(body.count)))
+    guard let room = UInt32(exactly: bound) else { return nil }
+    var input = body
+    return input.withUnsafeMutableBufferPointer { source -> [UInt8]? in
+      var finished = false
+      let encoded = [UInt8](unsafeUninitializedCapacity: bound) { target, count in
+        stream.next_in = source.baseAddress
+        stream.avail_in = available
+        stream.next_out = target.baseAddress
+        stream.avail_out = room
+        finished = deflate(&stream, Z_FINISH) == Z_STREAM_END
+        count = bound - Int(stream.avail_out)
+      }
+      return finished ? encoded : nil
+    }
+  }
+
+  private static func trim(_ text: Substring) -> Substring {
+    var text = text
+    while text.first == " " { text.removeFirst() }
+    while text.last == " " { text.removeLast() }
+    return text
+  }
+}

@@ -1,0 +1,135 @@
+import EndpointKit
+import Foundation
+import HummingbirdCore
+import HummingbirdTLS
+import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+import ServerConfig
+import ServiceLifecycle
+
+/// Listens on the sockets of one `listeners` entry and hands what arrives to a router.
+///
+/// A graceful shutdown closes the sockets and idle connections at once; connections with a request in progress close after its response.
+final class HTTPListener: Service {
+  /// Closes connections on which nothing happens for this long. Nginx keeps its upstream connections for 60 seconds.
+  private static let idleTimeout = TimeAmount.seconds(90)
+
+  private let settings: ListenerSettings
+  private let tls: TLSConfiguration?
+  private let adapter: RequestAdapter
+  private let readiness: StartReadiness
+  private let logger: Logger
+
+  /// Prepares a listener.
+  ///
+  /// - Parameters:
+  ///   - settings: the entry of the configuration.
+  ///   - tls: certificate and key, for an entry with `tls: true`.
+  ///   - adapter: answers requests.
+  ///   - readiness: told as each socket opens.
+  ///   - logger: receives notices and warnings.
+  init(
+    _ settings: ListenerSettings, tls: TLSConfiguration?, adapter: RequestAdapter, readiness: StartReadiness,
+    logger: Logger
+  ) {
+    self.settings = settings
+    self.tls = tls
+    self.adapter = adapter
+    self.readiness = readiness
+    self.logger = logger
+    readiness.expect(Self.addresses(settings).count)
+  }
+
+  /// Opens the sockets one after the other, since of two that cover the same port the first wins; then serves until stopped.
+  func run() async throws {
+    let addresses = Self.addresses(settings)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for address in addresses {
+        let (opening, opened) = AsyncStream<Never>.makeStream()
+        group.addTask {
+          defer { opened.finish() }
+          try await self.serve(address, isOptional: Self.isOptional(address, addresses)) { opened.finish() }
+        }
+        for await _ in opening {}
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  private enum Address: Equatable {
+    case tcp(host: String, port: Int)
+    case unix(path: String, mode: Int)
+  }
+
+  private static func addresses(_ settings: ListenerSettings) -> [Address] {
+    switch settings.endpoint {
+    case .tcp(let addresses, let port):
+      // `::` covers IPv4 as well on most systems, so it comes first.
+      (addresses.filter { $0 == "::" } + addresses.filter { $0 != "::" }).map { .tcp(host: $0, port: port) }
+    case .unix(let path, let mode): [.unix(path: path, mode: mode)]
+    }
+  }
+
+  /// Where `::` covers IPv4 the second of the two standard addresses finds its port taken, and a container may lack IPv6:
+  /// either one of the two is enough.
+  private static func isOptional(_ address: Address, _ all: [Address]) -> Bool {
+    guard case .tcp(let host, let port) = address else { return false }
+    if host == "0.0.0.0" { return all.contains(.tcp(host: "::", port: port)) }
+    return host == "::" && all.contains(.tcp(host: "0.0.0.0", port: port))
+  }
+
+  private func serve(
+    _ address: Address, isOptional: Bool, whenOpen: @escaping @Sendable () -> Void
+  ) async throws {
+    let adapter = adapter
+    let http = HTTP1Channel(
+      responder: { request, writer, channel in try await adapter.respond(to: request, writer: writer, channel: channel)
+      },
+      configuration: HTTP1Channel.Configuration(
+        additionalChannelHandlers: [ConnectionObserver(adapter.connections)], idleTimeout: Self.idleTimeout))
+    do {
+      if let tls {
+        try await run(try TLSChannel(http, tlsConfiguration: tls), on: address, whenOpen)
+      } else {
+        try await run(http, on: address, whenOpen)
+      }
+    } catch let error as IOError where isOptional {
+      readiness.opened()
+      logger.debug("Not listening on \(describe(address)): \(String(cString: strerror(error.errnoCode)))")
+    } catch let error as IOError {
+      throw StartError("cannot listen on \(describe(address)): \(String(cString: strerror(error.errnoCode)))")
+    }
+  }
+
+  private func run(
+    _ channel: some ServerChildChannel, on address: Address, _ whenOpen: @escaping @Sendable () -> Void
+  ) async throws {
+    let target: BindAddress =
+      switch address {
+      case .tcp(let host, let port): .hostname(host, port: port)
+      case .unix(let path, _): .unixDomainSocket(path: path)
+      }
+    var quiet = logger
+    quiet.logLevel = max(quiet.logLevel, .warning)
+    let server = Server(
+      childChannelSetup: channel, configuration: ServerConfiguration(address: target, backlog: 1_024),
+      onServerRunning: { _ in
+        if case .unix(let path, let mode) = address { chmod(path, mode_t(mode)) }
+        self.logger.info("Listening on \(self.describe(address))")
+        self.readiness.opened()
+        whenOpen()
+      },
+      eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet)
+    try await server.run()
+  }
+
+  private func describe(_ address: Address) -> String {
+    switch address {
+    case .tcp(let host, let port):
+      "TCP \(host.contains(":") ? "[\(host)]" : host):\(port)\(tls == nil ? "" : " (TLS)")"
+    case .unix(let path, _): "unix socket \(path)"
+    }
+  }
+}

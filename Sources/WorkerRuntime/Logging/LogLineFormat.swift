@@ -1,0 +1,134 @@
+import Foundation
+import Logging
+import MatrixPrimitives
+import ServerConfig
+
+/// Turns log events into lines after the format that Synapse's log configuration names.
+struct LogLineFormat: Sendable {
+  private enum Piece: Sendable {
+    case text(String)
+    case field(String)
+  }
+
+  private enum Style: Sendable {
+    case text([Piece])
+    case json(withTimeAndLevel: Bool)
+  }
+
+  private let style: Style
+  private let timestamp = LogTimestamp()
+
+  init(_ format: LoggingSettings.Format) {
+    switch format {
+    case .text(let pattern): style = .text(Self.parse(pattern))
+    case .json(let withTimeAndLevel): style = .json(withTimeAndLevel: withTimeAndLevel)
+    }
+  }
+
+  /// Renders one event with its line feed.
+  func line(_ event: LogEvent, label: String, metadata: Logger.Metadata) -> [UInt8] {
+    switch style {
+    case .text(let pieces): text(pieces, event, label, metadata)
+    case .json(let withTimeAndLevel): json(event, label, metadata, withTimeAndLevel: withTimeAndLevel)
+    }
+  }
+
+  /// Names a level as Python does.
+  static func name(_ level: Logger.Level) -> String {
+    switch level {
+    case .trace, .debug: "DEBUG"
+    case .info, .notice: "INFO"
+    case .warning: "WARNING"
+    case .error: "ERROR"
+    case .critical: "CRITICAL"
+    }
+  }
+
+  /// Splits a Python format, `%(name)s` being a field and `%%` a percent sign. Field widths and the like are dropped.
+  private static func parse(_ pattern: String) -> [Piece] {
+    var pieces: [Piece] = []
+    var rest = Substring(pattern)
+    while let percent = rest.firstIndex(of: "%") {
+      pieces.append(.text(String(rest[..<percent])))
+      rest = rest[rest.index(after: percent)...]
+      if rest.first == "(", let close = rest.firstIndex(of: ")") {
+        pieces.append(.field(String(rest[rest.index(after: rest.startIndex)..<close])))
+        rest = rest[rest.index(after: close)...].drop { !$0.isLetter }.dropFirst()
+      } else {
+        pieces.append(.text("%"))
+        if rest.first == "%" { rest.removeFirst() }
+      }
+    }
+    return pieces + [.text(String(rest))]
+  }
+
+  private func text(_ pieces: [Piece], _ event: LogEvent, _ label: String, _ metadata: Logger.Metadata) -> [UInt8] {
+    var line = ""
+    for piece in pieces {
+      switch piece {
+      case .text(let text): line += text
+      case .field(let name): line += field(name, event, label, metadata)
+      }
+    }
+    // One event is one line, so that nobody can forge a line by what they send.
+    return Self.escapingLineFeeds(line) + [UInt8(ascii: "\n")]
+  }
+
+  private func field(_ name: String, _ event: LogEvent, _ label: String, _ metadata: Logger.Metadata) -> String {
+    switch name {
+    case "asctime": timestamp.text()
+    case "name": label
+    case "levelname": Self.name(event.level)
+    case "lineno": String(event.line)
+    case "funcName": event.function
+    case "filename", "pathname": event.file
+    case "module": event.source
+    case "process": String(getpid())
+    case "message": Self.message(event, metadata)
+    default: metadata[name].map { "\($0)" } ?? "-"
+    }
+  }
+
+  private static func message(_ event: LogEvent, _ metadata: Logger.Metadata) -> String {
+    var text = event.message.description
+    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) where key != "request" {
+      text += " \(key)=\(value)"
+    }
+    if let error = event.error { text += " error=\(error)" }
+    return text
+  }
+
+  private func json(
+    _ event: LogEvent, _ label: String, _ metadata: Logger.Metadata, withTimeAndLevel: Bool
+  ) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.member("log", event.message.description)
+    writer.member("namespace", label)
+    if withTimeAndLevel {
+      let now = timespec.now
+      writer.member("level", Self.name(event.level))
+      writer.key("time")
+      writer.value(Double(now.tv_sec) + Double(now.tv_nsec / 1_000) / 1e6)
+    }
+    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { writer.member(key, "\(value)") }
+    if let error = event.error { writer.member("error", "\(error)") }
+    writer.endObject()
+    return writer.bytes + [UInt8(ascii: "\n")]
+  }
+
+  private static func escapingLineFeeds(_ line: String) -> [UInt8] {
+    guard line.utf8.contains(where: { $0 < 0x20 && $0 != UInt8(ascii: "\t") }) else { return Array(line.utf8) }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(line.utf8.count + 8)
+    for byte in line.utf8 {
+      switch byte {
+      case UInt8(ascii: "\n"): bytes += Array("\\n".utf8)
+      case UInt8(ascii: "\r"): bytes += Array("\\r".utf8)
+      case 0..<0x20 where byte != UInt8(ascii: "\t"): bytes.append(UInt8(ascii: "?"))
+      default: bytes.append(byte)
+      }
+    }
+    return bytes
+  }
+}

@@ -1,0 +1,83 @@
+import EndpointKit
+import Logging
+import NIOSSL
+import ServerConfig
+
+/// Builds the listeners of a process from its settings and a role's endpoints.
+struct ListenerAssembly {
+  let config: HomeserverConfig
+  let role: RoleServices
+  let requests: RequestMetrics
+  let metricsPage: @Sendable () -> String
+  let deadlines: DeadlineWatch
+  let connections: ConnectionRegistry
+  let readiness: StartReadiness
+  let logger: Logger
+
+  /// Makes one service for each `listeners` entry.
+  ///
+  /// - Throws: `StartError` for a certificate that cannot be read or endpoints that collide.
+  func listeners() throws -> [HTTPListener] {
+    let date = HTTPDate()
+    return try config.listeners.map { settings in
+      let adapter = RequestAdapter(
+        router: try router(settings), connections: connections, deadlines: deadlines,
+        trustsForwardedFor: settings.trustsForwardedHeaders,
+        compressedResources: RequestAdapter.CompressionRule(prefixes: Self.compressedPrefixes(settings)),
+        serverHeader: "Myelin", date: date)
+      return HTTPListener(
+        settings, tls: settings.usesTLS ? try tls() : nil, adapter: adapter, readiness: readiness, logger: logger)
+    }
+  }
+
+  private func router(_ listener: ListenerSettings) throws -> Router {
+    let tag = Self.tag(listener)
+    let access = Logger(label: "synapse.access.\(listener.usesTLS ? "https" : "http").\(tag)")
+    let requests = requests
+    let settings = Router.Settings(
+      authenticate: role.authenticate, replicationSecret: config.replicationSecret, deadlines: deadlines,
+      logger: Logger(label: "myelin.http")
+    ) { record in
+      requests.record(record)
+      AccessLog.write(record, tag: tag, to: access)
+    }
+    let router = Router(endpoints(listener), settings: settings)
+    if let conflict = router.conflicts.first { throw StartError("two endpoints for one path: \(conflict)") }
+    return router
+  }
+
+  private func endpoints(_ listener: ListenerSettings) -> [Endpoint] {
+    let own = [OwnEndpoints.health, OwnEndpoints.metrics(metricsPage)]
+    return (own + role.families).filter { family in
+      if family.resource == "health" { return true }
+      if family.resource == "metrics" { return listener.serves("metrics") }
+      return listener.serves(family.resource)
+    }.flatMap(\.endpoints).filter { config.isMainProcess || $0.role != .main }
+  }
+
+  private func tls() throws -> TLSConfiguration {
+    guard let certificatePath = config.server.tlsCertificatePath, let keyPath = config.server.tlsPrivateKeyPath else {
+      throw StartError("a listener has tls: true, but tls_certificate_path or tls_private_key_path is missing")
+    }
+    do {
+      let chain = try NIOSSLCertificate.fromPEMFile(certificatePath).map { NIOSSLCertificateSource.certificate($0) }
+      let key = try NIOSSLPrivateKey(file: keyPath, format: .pem)
+      return TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
+    } catch {
+      throw StartError("cannot read the TLS certificate \(certificatePath) or key \(keyPath): \(error)")
+    }
+  }
+
+  private static func tag(_ listener: ListenerSettings) -> String {
+    if let tag = listener.tag { return tag }
+    switch listener.endpoint {
+    case .tcp(_, let port): return String(port)
+    case .unix(let path, _): return path
+    }
+  }
+
+  private static func compressedPrefixes(_ listener: ListenerSettings) -> [String] {
+    let prefixes = ["client": ["/_matrix/client/"], "federation": ["/_matrix/federation/"], "keys": ["/_matrix/key/"]]
+    return listener.resources.filter(\.compresses).flatMap(\.names).flatMap { prefixes[$0] ?? [] }
+  }
+}

@@ -1,0 +1,39 @@
+import ServiceLifecycle
+
+/// Runs a loop that ends by cancellation as a service that ends by graceful shutdown.
+public struct LoopService: Service {
+  /// Names the loop in logs.
+  public let name: String
+  private let body: @Sendable () async throws -> Void
+
+  /// Wraps a loop.
+  ///
+  /// - Parameters:
+  ///   - name: for logs.
+  ///   - body: returns or throws `CancellationError` when its task is cancelled.
+  public init(_ name: String, _ body: @escaping @Sendable () async throws -> Void) {
+    self.name = name
+    self.body = body
+  }
+
+  /// Runs the loop until the process stops.
+  public func run() async throws {
+    let body = body
+    do {
+      try await cancelWhenGracefulShutdown { try await body() }
+    } catch is CancellationError {
+      return
+    }
+  }
+}
+
+/// Does something when the process stops, at this service's place in the order of stopping.
+struct StopService: Service {
+  let action: @Sendable () async -> Void
+
+  func run() async throws {
+    // Either way of ending leads to the action: shutdown is asked for, or another service has failed.
+    try? await gracefulShutdown()
+    await action()
+  }
+}

@@ -1,0 +1,25 @@
+import EndpointKit
+import Logging
+import MatrixPrimitives
+import Postgres
+import Replication
+import ServerConfig
+import Stores
+
+/// Hands a role what every process has: settings, stores, streams and a clock.
+public struct ProcessContext: Sendable {
+  /// Holds the settings.
+  public let config: HomeserverConfig
+  /// Tells the time.
+  public let clock: ServerClock
+  /// Holds the connections, which are open.
+  public let database: PostgresClient
+  /// Holds the stores, whose positions are loaded and whose streams are registered.
+  public let storage: Storage
+  /// Connects to the streams; does not run yet, so that sources and subscribers can be added.
+  public let hub: StreamHub
+  /// Calls other processes; nil in a server of one process.
+  public let replication: ReplicationClient?
+  /// Receives what administrators should know.
+  public let logger: Logger
+}

@@ -1,0 +1,205 @@
+import EndpointKit
+import Foundation
+import Logging
+import MatrixPrimitives
+import Postgres
+import Replication
+import ServerConfig
+import ServiceLifecycle
+import StorageEngine
+import Stores
+
+/// Lives the life of a process: starts everything in the order of dependencies, serves until told to stop, stops in reverse.
+///
+/// Order: logging, PostgreSQL, schema, stores and stream positions, the role's services, the hub, listeners. SIGTERM and SIGINT stop:
+/// long polls are answered, sockets close, running requests end within `drainTime`, the role says goodbye, the hub and the connections close.
+public struct ProcessRuntime: Sendable {
+  /// How long running requests may take once the process has been told to stop.
+  private static let drainTime = Duration.seconds(15)
+  /// How long the process waits at start for the positions of the other processes.
+  private static let catchUpTime = Duration.seconds(10)
+
+  /// Holds the settings.
+  public let config: HomeserverConfig
+
+  private let role: Role
+  private let warnings: [String]
+  private let clock = ServerClock.system
+
+  /// Reads the configuration.
+  ///
+  /// - Parameters:
+  ///   - role: what the executable is.
+  ///   - configPaths: values of `--config-path`, in order.
+  /// - Throws: `ConfigError`, whose description is one line.
+  public init(role: Role, configPaths: [String]) throws {
+    self.role = role
+    (config, warnings) = try HomeserverConfig.load(paths: configPaths, role: role.kind)
+  }
+
+  /// Reads the configuration from a text.
+  ///
+  /// - Parameters:
+  ///   - role: what the executable is.
+  ///   - configText: the text of a configuration file.
+  /// - Throws: `ConfigError`, whose description is one line.
+  public init(role: Role, configText: String) throws {
+    self.role = role
+    (config, warnings) = try HomeserverConfig.parse([("configuration", Array(configText.utf8))], role: role.kind)
+  }
+
+  /// A complete configuration of no real server, for looking at the endpoints without one.
+  public static let sampleConfiguration = """
+    server_name: example.org
+    signing_key: "ed25519 a_aaaa AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    macaroon_secret_key: sample
+    registration_shared_secret: sample
+    database: {name: psycopg2, args: {dbname: none}}
+    listeners: [{port: 8008, type: http, resources: [{names: [client]}]}]
+    """
+
+  /// Puts the role's services together without connecting to anything, and lists their endpoints.
+  ///
+  /// - Throws: whatever keeps the role from being put together.
+  public func families() async throws -> [EndpointFamily] {
+    let database = PostgresClient(postgresConfiguration, logger: Logger(label: "myelin.postgres"))
+    let context = try makeContext(database, Logger(label: "myelin.\(role.name)"))
+    return [OwnEndpoints.health, OwnEndpoints.metrics { "" }] + (try await role.compose(context)).families
+  }
+
+  /// Runs the process until it is told to stop.
+  ///
+  /// - Throws: what kept the process from starting, or ended it.
+  public func run() async throws {
+    let logging = try ProcessLogging(config.logging)
+    logging.bootstrap()
+    defer { logging.flush() }
+    let logger = Logger(label: "myelin.\(role.name)")
+    logger.info("Starting", metadata: ["instance": "\(config.instanceName)", "server": "\(config.serverName)"])
+    for warning in warnings { logger.warning("\(warning)") }
+    signal(SIGPIPE, SIG_IGN)
+    FileLimit.raise(to: config.server.softFileLimit)
+    let pidFile = try config.server.pidFile.map { path throws(StartError) in try PIDFile(path) }
+    defer { pidFile?.remove() }
+    let hangUp = SignalSource(SIGHUP) {
+      logging.reopen()
+      logger.info("Log files opened again")
+    }
+    defer { hangUp.cancel() }
+    try await serve(logger)
+    logger.info("Stopped")
+  }
+
+  private func serve(_ logger: Logger) async throws {
+    let database = PostgresClient(postgresConfiguration, logger: Logger(label: "myelin.postgres"))
+    try await database.start()
+    do {
+      try await Schema.prepare(
+        database, serverRole: config.isMainProcess ? .main : .worker,
+        allowsUnsafeLocale: config.database.allowsUnsafeLocale)
+      let context = try makeContext(database, logger)
+      try await context.storage.load()
+      context.storage.registerStreams()
+      try await runServices(context, logger)
+    } catch {
+      await database.shutdown()
+      throw error
+    }
+    await database.shutdown()
+  }
+
+  private var postgresConfiguration: PostgresConfiguration {
+    PostgresConfiguration(
+      conninfo: config.database.arguments, minimumConnections: config.database.minimumConnections,
+      maximumConnections: config.database.maximumConnections)
+  }
+
+  private func makeContext(_ database: PostgresClient, _ logger: Logger) throws -> ProcessContext {
+    let config = config
+    let hub = StreamHub(
+      instanceName: config.instanceName, writers: { Storage.writers(of: $0, in: config) }, transport: try transport(),
+      clock: clock, logger: Logger(label: "myelin.replication"))
+    let storage = Storage(
+      database: database, config: config, hub: hub, clock: clock, logger: Logger(label: "myelin.storage"))
+    let replication = config.redis == nil ? nil : replicationClient(hub)
+    if let replication { hub.catchUp(over: replication) }
+    return ProcessContext(
+      config: config, clock: clock, database: database, storage: storage, hub: hub, replication: replication,
+      logger: logger)
+  }
+
+  private func replicationClient(_ hub: StreamHub) -> ReplicationClient {
+    let instances = config.instanceMap.mapValues { location in
+      switch location {
+      case .tcp(let host, let port, let usesTLS): ReplicationAddress.tcp(host: host, port: port, tls: usesTLS)
+      case .unix(let path): ReplicationAddress.unix(path: path)
+      }
+    }
+    return ReplicationClient(
+      instanceName: config.instanceName, instances: instances, secret: config.replicationSecret,
+      positions: ReplicationPositions(hub: hub), logger: Logger(label: "myelin.replication"))
+  }
+
+  private func runServices(_ context: ProcessContext, _ logger: Logger) async throws {
+    let services = try await role.compose(context)
+    let deadlines = DeadlineWatch()
+    let readiness = StartReadiness()
+    let metrics = MetricsPage(context: context, role: services)
+    let assembly = ListenerAssembly(
+      config: config, role: services, requests: metrics.requests, metricsPage: { metrics.text }, deadlines: deadlines,
+      connections: metrics.connections, readiness: readiness, logger: logger)
+    let listeners = try assembly.listeners()
+    let notifier = ServiceNotifier()
+    let hub = context.hub
+    var ordered: [any Service] = [
+      LoopService("deadlines") { await deadlines.run() },
+      LoopService("replication") { try await hub.run() },
+    ]
+    ordered += services.services
+    ordered.append(StopService { await services.finish() })
+    ordered.append(
+      ListeningService(listeners: listeners) { await Self.waitForPositions(hub, logger) })
+    ordered.append(
+      StopService {
+        logger.info("Stopping")
+        notifier.stopping()
+        await services.drain()
+      })
+    ordered.append(
+      LoopService("start") {
+        await readiness.wait()
+        notifier.ready()
+        Daemon.reportReady()
+        logger.info("Started")
+        try await gracefulShutdown()
+      })
+    try await runGroup(ordered)
+  }
+
+  private func runGroup(_ services: [any Service]) async throws {
+    var quiet = Logger(label: "myelin.lifecycle")
+    quiet.logLevel = max(quiet.logLevel, .warning)
+    var configuration = ServiceGroupConfiguration(
+      services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+    configuration.maximumGracefulShutdownDuration = Self.drainTime
+    try await ServiceGroup(configuration: configuration).run()
+  }
+
+  /// Lets the process answer only once it knows what the other processes have written; but without Redis it has to go on.
+  private static func waitForPositions(_ hub: StreamHub, _ logger: Logger) async {
+    await withTaskGroup(of: Bool.self) { group in
+      group.addTask {
+        await hub.waitUntilCaughtUp()
+        return true
+      }
+      group.addTask {
+        try? await Task.sleep(for: catchUpTime)
+        return false
+      }
+      if await group.next() == false {
+        logger.warning("Serving before all positions are known", metadata: ["missing": "\(hub.missingPositions)"])
+      }
+      group.cancelAll()
+    }
+  }
+}
