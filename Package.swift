@@ -169,7 +169,7 @@ let package = Package(
     tests(
       "ReplicationTests",
       ["Replication", "Redis", "MatrixPrimitives", "TestSupport", nioCore, nioPosix, nioHTTP1, logging]),
-    tests("StorageEngineTests", ["StorageEngine", "Postgres", "TestSupport", logging]),
+    tests("StorageEngineTests", ["StorageEngine", "MatrixPrimitives", "Postgres", "TestSupport", logging]),
     tests(
       "RoomServicesTests",
       [

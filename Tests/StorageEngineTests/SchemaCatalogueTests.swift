@@ -54,7 +54,9 @@ import Testing
     var expected: Set<[String]> = []
     for table in try SchemaDescription.version94().tables {
       for constraint in table.constraints {
-        expected.insert([table.name, constraint.name, String(constraint.kind.rawValue.prefix(1)), constraint.definition])
+        expected.insert([
+          table.name, constraint.name, String(constraint.kind.rawValue.prefix(1)), constraint.definition,
+        ])
       }
     }
     #expect(actual.subtracting(expected).sorted { $0[1] < $1[1] } == [])
@@ -84,7 +86,8 @@ import Testing
 
   @Test func sequencesStandWhereANewDatabaseHasThem() async throws {
     let found = try await rows(
-      "SELECT sequencename::text, start_value, last_value, data_type::text FROM pg_sequences WHERE schemaname = 'public'")
+      "SELECT sequencename::text, start_value, last_value, data_type::text FROM pg_sequences WHERE schemaname = 'public'"
+    )
     var actual: [String: (start: Int64, last: Int64?, type: String)] = [:]
     for row in found {
       let (name, start, last, type) = try row.decode(String.self, Int64.self, Int64?.self, String.self)
@@ -112,8 +115,10 @@ import Testing
       ("SELECT stream_ordering::text FROM appservice_stream_position", "0"),
       ("SELECT stream_id::text || room_id FROM device_lists_changes_converted_stream_position", "1"),
       ("SELECT stream_id::text FROM user_directory_stream_pos", "-1"),
-      ("SELECT string_agg(type || stream_id || instance_name, ',' ORDER BY type) FROM federation_stream_position",
-        "events-1master,federation-1master"),
+      (
+        "SELECT string_agg(type || stream_id || instance_name, ',' ORDER BY type) FROM federation_stream_position",
+        "events-1master,federation-1master"
+      ),
       ("SELECT count(*)::text FROM applied_schema_deltas", "132"),
       ("SELECT count(*)::text FROM background_updates", "0"),
     ]
@@ -122,11 +127,13 @@ import Testing
 
   @Test func plannerHintsAreSet() async throws {
     let found = try await rows(
-      "SELECT attrelid::regclass::text || '.' || attname || attoptions[1] FROM pg_attribute WHERE attoptions IS NOT NULL")
+      "SELECT attrelid::regclass::text || '.' || attname || attoptions[1] FROM pg_attribute WHERE attoptions IS NOT NULL"
+    )
     #expect(
       Set(try found.map { try $0.get(0, as: String.self) }) == [
         "state_groups_state.state_groupn_distinct=-0.02", "event_search.room_idn_distinct=-0.01",
-        "event_auth_chain_links.origin_chain_idn_distinct=-0.5", "event_auth_chain_links.target_chain_idn_distinct=-0.5",
+        "event_auth_chain_links.origin_chain_idn_distinct=-0.5",
+        "event_auth_chain_links.target_chain_idn_distinct=-0.5",
       ])
   }
 }

@@ -26,7 +26,9 @@ import Testing
 
   @Test func aWorkerRefusesAnEmptyDatabaseAndLeavesItEmpty() async throws {
     let database = try await TestDatabase.scratch()
-    let error = await #expect(throws: SchemaError.self) { try await Schema.prepare(database.client, serverRole: .worker) }
+    let error = await #expect(throws: SchemaError.self) {
+      try await Schema.prepare(database.client, serverRole: .worker)
+    }
     #expect(error?.description.contains("main process") == true)
     #expect(try await relations(database.client) == 0)
   }

@@ -6,9 +6,15 @@ import Testing
 struct StreamPositionsTests {
   /// A stream at 5 with this process (`own`) and two other writers.
   private func positions() -> StreamPositions {
-    var positions = StreamPositions(instanceName: "own", persistedUpTo: 5)
-    for writer in ["own", "a", "b"] { positions.begin(writer, at: 5) }
-    return positions
+    positions(rows: [])
+  }
+
+  private func positions(rows: [(instance: String?, id: Int64)]) -> StreamPositions {
+    let writers = ["own", "a", "b"]
+    return StreamPositions(
+      instanceName: "own", known: Dictionary(uniqueKeysWithValues: writers.map { ($0, 5) }), configured: writers,
+      largest: 5,
+      rows: rows)
   }
 
   private func take(_ ids: [Int64], _ positions: inout StreamPositions) {
@@ -89,26 +95,50 @@ struct StreamPositionsTests {
 
   @Test("With one writer elsewhere its position is everybody's")
   func singleWriter() {
-    var positions = StreamPositions(instanceName: "reader", persistedUpTo: 1)
-    positions.begin("master", at: 1)
+    var positions = StreamPositions(
+      instanceName: "reader", known: [:], configured: ["master"], largest: 0, rows: [])
     positions.advance("master", to: 40)
     #expect(positions.persistedUpTo == 40)
     #expect(positions.position(of: "unknown") == 40)
   }
 
-  @Test("Rows found at start move their writer and the common position over gapless runs")
+  @Test("Rows found at start move the common position over gapless runs, and only the own one beyond")
   func start() {
-    var positions = positions()
-    for (id, writer) in [(6, "a"), (7, "b"), (9, "a")] { positions.sawRow(Int64(id), of: writer) }
+    let positions = positions(rows: [("b", 7), ("own", 11), ("a", 6), ("a", 9), (nil, 8)])
+    #expect(positions.persistedUpTo == 9)
+    // Another writer may have an id in flight below the row that was found.
     #expect(positions.position(of: "a") == 9)
-    #expect(positions.persistedUpTo == 7)
+    #expect(positions.own == 11)
+    #expect(self.positions(rows: [("a", 7)]).position(of: "a") == 5)
+  }
+
+  @Test("A writer without a stored position begins where everybody is, and without any the tables tell")
+  func newWriter() {
+    let known = StreamPositions(
+      instanceName: "x", known: ["a": 20], configured: ["a", "b"], largest: 30, rows: [("a", 20), ("b", 21)])
+    #expect(known.all == ["a": 21, "b": 21])
+    let fresh = StreamPositions(instanceName: "x", known: [:], configured: ["a"], largest: 30, rows: [])
+    #expect(fresh.persistedUpTo == 30)
+    #expect(fresh.position(of: "a") == 30)
+  }
+
+  @Test("An idle writer says that it is as far as anybody was heard to be")
+  func optimistic() {
+    var positions = positions()
+    positions.advance("a", to: 50)
+    #expect(positions.position(of: "own") == 50)
+    #expect(positions.own == 5)
+    #expect(positions.persistedUpTo == 5)
+    take([51], &positions)
+    positions.advance("b", to: 60)
+    #expect(positions.position(of: "own") == 50)
   }
 
   @Test("Random takes and finishes never show a position above an id in flight", arguments: 0..<50)
   func random(seed: UInt64) {
     var generator = SeededGenerator(seed: seed)
-    var positions = StreamPositions(instanceName: "own", persistedUpTo: 1)
-    positions.begin("own", at: 1)
+    var positions = StreamPositions(
+      instanceName: "own", known: ["own": 1], configured: ["own"], largest: 1, rows: [])
     var next: Int64 = 2
     var flying: [Int64] = []
     for _ in 0..<200 {

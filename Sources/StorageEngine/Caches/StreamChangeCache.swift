@@ -46,6 +46,7 @@ public final class StreamChangeCache: Sendable {
       state.positions[entity] = position
       Self.insert((position, entity), into: &state.entities)
       evict(&state)
+      Self.compact(&state)
     }
   }
 
@@ -109,5 +110,11 @@ public final class StreamChangeCache: Sendable {
       state.positions[oldest.entity] = nil
       state.earliestKnown = max(state.earliestKnown, oldest.position)
     }
+  }
+
+  /// Drops replaced entries behind an old one that is still good; a busy entity leaves one with every change.
+  private static func compact(_ state: inout State) {
+    guard state.entities.count > 64, state.entities.count > 2 * state.positions.count else { return }
+    state.entities.removeAll { state.positions[$0.entity] != $0.position }
   }
 }

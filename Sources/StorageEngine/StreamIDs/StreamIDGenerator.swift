@@ -1,40 +1,54 @@
+import Logging
 import Postgres
 import Synchronization
 
-/// Numbers the rows of one stream, and knows how far every writer of it has come.
+/// Hands out the ids of one stream and knows how far the stream is complete, together with other processes that write it.
 ///
-/// An id taken counts as in flight until it is finished; nobody is told of a position above an id in flight. Ids come
-/// from a sequence that all processes share, the positions of writers stand in `stream_positions` for processes that
-/// start, and everybody else hears of them over replication (`advance`). Streams with negative ids (`isBackward`) take,
-/// give and keep the negative number everywhere in this interface.
+/// Compatible with Synapse's processes on the same database: ids come from a sequence, rows bear their writer's name, and a
+/// writer's position is kept in `stream_positions`. The positions of other writers come through ``advance(_:to:)``.
 public final class StreamIDGenerator: Sendable {
-  /// A table that holds rows of the stream: its name, the column with the id, and the column with the writer's name.
+  /// Names a table that holds rows of the stream.
   public typealias Table = (table: String, idColumn: String, instanceColumn: String?)
 
-  private let database: PostgresClient
-  private let streamName: String?
-  private let instanceName: String
-  private let writers: [String]
-  private let sequence: String
-  private let tables: [Table]
-  private let state: Mutex<StreamPositions>
-  private let recorder: PositionRecorder?
-  /// Whether ids are negative in the database and in this interface.
+  /// The number of ids that can be asked for at once.
+  public static let largestCount = 100_000
+
+  /// The name in `stream_positions`; nil for a stream whose positions are not stored.
+  public let streamName: String?
+  /// The name of this process.
+  public let instanceName: String
+  /// The processes that may write; empty when all may.
+  public let writers: [String]
+  /// Whether ids fall: -2, -3, … for history that is fetched later.
   public let isBackward: Bool
 
-  /// Makes a generator; ``load()`` must be called before anything else.
+  private struct State {
+    var positions: StreamPositions
+    var waiters: [UInt64: (target: Int64, continuation: CheckedContinuation<Void, Never>)] = [:]
+    var lastWaiter: UInt64 = 0
+  }
+
+  private let database: PostgresClient
+  private let sequence: String
+  private let tables: [Table]
+  private let state: Mutex<State>
+  private let positionWriter: StreamPositionWriter?
+
+  /// Makes a generator. ``load()`` has to be called before anything else.
   ///
   /// - Parameters:
-  ///   - database: where the sequence and the tables are.
-  ///   - streamName: the name in `stream_positions`; nil for a stream whose positions are not stored.
-  ///   - instanceName: the name of this process.
-  ///   - writers: the configured writers; empty when every process may write.
-  ///   - sequence: the sequence that ids come from.
-  ///   - tables: where the stream's rows are.
-  ///   - isBackward: whether the ids in the tables are negative.
+  ///   - database: Where the sequence and tables are.
+  ///   - streamName: The name in `stream_positions`, which is not always the name of the replication stream.
+  ///   - instanceName: The name of this process, `master` for the main one.
+  ///   - writers: The processes that may write; empty when all may, and then positions are not stored.
+  ///   - sequence: The sequence that numbers come from.
+  ///   - tables: The tables with rows of the stream.
+  ///   - isBackward: Whether ids are the negated numbers.
+  ///   - logger: Told when a position cannot be stored.
   public init(
     database: PostgresClient, streamName: String?, instanceName: String, writers: [String], sequence: String,
-    tables: [Table], isBackward: Bool = false
+    tables: [(table: String, idColumn: String, instanceColumn: String?)], isBackward: Bool = false,
+    logger: Logger = Logger(label: "stream-ids")
   ) {
     self.database = database
     self.streamName = streamName
@@ -43,196 +57,186 @@ public final class StreamIDGenerator: Sendable {
     self.sequence = sequence
     self.tables = tables
     self.isBackward = isBackward
-    state = Mutex(StreamPositions(instanceName: instanceName, persistedUpTo: 1))
-    recorder = streamName.map { PositionRecorder(database: database, streamName: $0, instanceName: instanceName) }
+    state = Mutex(State(positions: StreamPositions(instanceName: instanceName)))
+    positionWriter = streamName.flatMap { name in
+      writers.contains(instanceName)
+        ? StreamPositionWriter(
+          database: database, streamName: name, instanceName: instanceName, isBackward: isBackward, logger: logger)
+        : nil
+    }
   }
+
+  private var sign: Int64 { isBackward ? -1 : 1 }
 
   /// Whether this process may take ids.
   public var isWriter: Bool { writers.isEmpty || writers.contains(instanceName) }
 
-  /// The position up to which every row of every writer may be read.
-  public var currentToken: Int64 { sign(state.withLock { $0.persistedUpTo }) }
-
-  /// How far the rows of a writer may be read; for an unknown writer, how far everybody's may.
-  public func position(of instance: String) -> Int64 { sign(state.withLock { $0.position(of: instance) }) }
-
-  /// Every known writer with its position.
-  public var positions: [String: Int64] { state.withLock(\.all).mapValues(sign) }
-
-  /// The own position without what follows from other writers' positions; what calls between processes carry.
-  public var minimalLocalToken: Int64 { sign(state.withLock(\.own)) }
-
-  /// Notes that another writer has come to a position. A position that is not above the known one is ignored.
-  public func advance(_ instance: String, to token: Int64) {
-    state.withLock { $0.advance(instance, to: sign(token)) }
-  }
-
-  /// Takes ids in one round trip. They are in flight until the reservation is finished or goes away.
+  /// Reads how far the stream is; to be called once at start, before the process hears from others.
   ///
-  /// - Parameter count: how many, not negative.
-  public func allocate(_ count: Int) async throws -> StreamIDReservation {
-    try await fetch(count) { try await self.database.read($0) }
+  /// Removes positions of processes that are no longer writers, and moves a sequence forward that has fallen behind its tables.
+  ///
+  /// - Throws: `StreamIDError` when the stored positions are ahead of the sequence, or `PostgresError`.
+  public func load() async throws {
+    let loader = StreamPositionLoader(
+      streamName: streamName, instanceName: instanceName, writers: writers, sequence: sequence, tables: tables,
+      isBackward: isBackward)
+    // Read committed: other processes store their positions at the same time, and nothing here needs one moment in time.
+    let positions = try await database.transaction("load stream positions", isolation: .readCommitted) { txn in
+      try loader.load(txn)
+    }
+    state.withLock { $0.positions = positions }
   }
 
-  /// Takes ids within a transaction, one round trip of it. They stay taken when the transaction is rolled back.
-  public func allocate(_ count: Int, in txn: Transaction) throws -> StreamIDReservation {
-    let fetch = state.withLock { $0.beginFetch() }
-    return try end(fetch, count) { count == 0 ? nil : try txn.query(next(count)) }
-  }
+  // MARK: - Handing out ids
 
-  /// Takes ids, runs the work that stores rows under them, and finishes them whether it succeeds or not.
+  /// Runs a closure with new ids, which are in flight until it ends; then the position advances and is stored.
   ///
   /// - Parameters:
-  ///   - count: how many ids.
-  ///   - body: stores the rows; its transaction must be over when it returns.
-  public func withIDs<R: Sendable>(
-    _ count: Int, _ body: @Sendable ([Int64]) async throws -> R
-  ) async throws -> R {
+  ///   - count: The number of ids, from 0 to ``largestCount``.
+  ///   - body: Stores the rows. When it throws, the ids are given up.
+  /// - Throws: `StreamIDError` when this process is not a writer, `PostgresError`, or what the closure threw.
+  public func withIDs<R: Sendable>(_ count: Int, _ body: @Sendable ([Int64]) async throws -> R) async throws -> R {
     let reservation = try await allocate(count)
     defer { reservation.finish() }
     return try await body(reservation.ids)
   }
 
-  /// Writes the own position to `stream_positions` if it is behind; called before the process stops.
-  public func flush() async {
-    await recorder?.flush(sign(state.withLock(\.own)))
-  }
-
-  func finish(_ ids: [Int64]) {
-    let moved: Int64? = state.withLock { state in
-      let before = state.own
-      state.finish(ids.map(sign))
-      return state.own > before ? state.own : nil
-    }
-    if let moved { recorder?.record(sign(moved)) }
-  }
-
-  private func next(_ count: Int) -> SQL {
-    "SELECT nextval(\(sequence)::regclass) FROM generate_series(1, \(count)::integer)"
-  }
-
-  private func fetch(
-    _ count: Int, _ run: (SQL) async throws -> PostgresRows
-  ) async throws -> StreamIDReservation {
-    let fetch = state.withLock { $0.beginFetch() }
-    let rows: PostgresRows?
-    do {
-      rows = count == 0 ? nil : try await run(next(count))
-    } catch {
-      state.withLock { $0.endFetch(fetch, ids: []) }
-      throw error
-    }
-    return try end(fetch, count) { rows }
-  }
-
-  private func end(
-    _ fetch: Int, _ count: Int, _ rows: () throws -> PostgresRows?
-  ) throws -> StreamIDReservation {
-    do {
-      let ids = try (rows()?.map { try $0.get(0, as: Int64.self) } ?? []).sorted()
-      state.withLock { $0.endFetch(fetch, ids: ids) }
-      return StreamIDReservation(ids: ids.map(sign), generator: self)
-    } catch {
-      state.withLock { $0.endFetch(fetch, ids: []) }
-      throw error
-    }
-  }
-
-  private func sign(_ id: Int64) -> Int64 { isBackward ? -id : id }
-}
-
-// MARK: - Start
-
-extension StreamIDGenerator {
-  /// Reads where the stream stands. Called once, before the process writes or reads the stream.
+  /// Reserves ids in one round trip, for callers that gather several writes. The caller has to finish the reservation.
   ///
-  /// Writers that are no longer configured are struck off, so that they hold nobody back; rows that were committed and
-  /// whose position was never noted (their writer was killed) are found in the tables; a sequence that stands behind
-  /// its tables, as after a careless restore, is put right.
-  public func load() async throws {
-    let stored = try await storedPositions()
-    let counter = try await database.read("SELECT last_value FROM \(identifier: sequence)")
-    let last = try counter.first?.get(0, as: Int64.self) ?? 1
-    let largest = try await largestID()
-    if isWriter, largest > last {
-      _ = try await database.read("SELECT setval(\(sequence)::regclass, \(largest))")
+  /// - Parameter count: The number of ids, from 0 to ``largestCount``.
+  /// - Throws: `StreamIDError` when this process is not a writer, or `PostgresError`.
+  public func allocate(_ count: Int) async throws -> StreamIDReservation {
+    try check(count)
+    guard count > 0 else { return StreamIDReservation(ids: [], onFinish: {}) }
+    let fetch = state.withLock { $0.positions.beginFetch() }
+    do {
+      return reserve(fetch, try decode(try await database.read(nextValues(count)), count))
+    } catch {
+      state.withLock { $0.positions.endFetch(fetch, ids: []) }
+      throw error
     }
-    var begun = StreamPositions(instanceName: instanceName, persistedUpTo: stored.values.min() ?? max(largest, 1))
-    for (instance, position) in stored { begun.begin(instance, at: position) }
-    if isWriter { begun.begin(instanceName, at: max(last, largest)) }
-    let start = begun.persistedUpTo
-    for writer in writers where stored[writer] == nil && writer != instanceName { begun.begin(writer, at: start) }
-    if !stored.isEmpty {
-      for (id, instance) in try await rows(above: start) { begun.sawRow(id, of: instance) }
-    }
-    let loaded = begun
-    state.withLock { $0 = loaded }
   }
 
-  private func storedPositions() async throws -> [String: Int64] {
-    guard let streamName else { return [:] }
-    if !writers.isEmpty {
-      _ = try await database.read(
-        "DELETE FROM stream_positions WHERE stream_name = \(streamName) AND instance_name <> ALL(\(writers)::text[])")
+  /// Reserves ids inside a transaction that also stores their rows. One round trip of it.
+  ///
+  /// Whoever publishes the rows finishes the reservation after that, in `afterCommit`; otherwise, and when the transaction
+  /// fails, it is finished when the transaction goes away.
+  ///
+  /// - Parameters:
+  ///   - count: The number of ids, from 0 to ``largestCount``.
+  ///   - txn: The transaction in which the rows are stored.
+  /// - Throws: `StreamIDError` when this process is not a writer, or `PostgresError`.
+  public func allocate(_ count: Int, in txn: Transaction) throws -> StreamIDReservation {
+    try check(count)
+    guard count > 0 else { return StreamIDReservation(ids: [], onFinish: {}) }
+    let fetch = state.withLock { $0.positions.beginFetch() }
+    do {
+      let reservation = reserve(fetch, try decode(try txn.query(nextValues(count)), count))
+      // Keeps the ids in flight for as long as the transaction exists, whatever its closure does with them.
+      txn.afterCommit { withExtendedLifetime(reservation) {} }
+      return reservation
+    } catch {
+      state.withLock { $0.positions.endFetch(fetch, ids: []) }
+      throw error
     }
-    let rows = try await database.read(
-      "SELECT instance_name, stream_id FROM stream_positions WHERE stream_name = \(streamName)")
-    var positions: [String: Int64] = [:]
-    for row in rows {
-      let (instance, id) = try row.decode(String.self, Int64.self)
-      positions[instance] = sign(id)
-    }
-    return positions
   }
 
-  private func largestID() async throws -> Int64 {
-    var largest: Int64 = 1
-    for table in tables {
-      let column: SQL = "\(identifier: table.idColumn)"
-      let end: SQL = isBackward ? "min(\(column))" : "max(\(column))"
-      let found = try await database.read("SELECT \(end) FROM \(identifier: table.table)")
-      if let id = try found.first?.get(0, as: Int64?.self) ?? nil { largest = max(largest, sign(id)) }
-    }
-    return largest
+  private func check(_ count: Int) throws(StreamIDError) {
+    guard isWriter else { throw .notAWriter(sequence, instanceName) }
+    guard count >= 0, count <= Self.largestCount else { throw .badCount(count) }
   }
 
-  private func rows(above position: Int64) async throws -> [(id: Int64, instance: String?)] {
-    var found: [(id: Int64, instance: String?)] = []
-    for table in tables {
-      let column: SQL = "\(identifier: table.idColumn)"
-      let instance: SQL = table.instanceColumn.map { "\(identifier: $0)" } ?? "NULL::text"
-      let beyond: SQL = isBackward ? "\(column) < \(sign(position))" : "\(column) > \(position)"
-      for row in try await database.read(
-        "SELECT \(column), \(instance) FROM \(identifier: table.table) WHERE \(beyond)")
-      {
-        let (id, name) = try row.decode(Int64.self, String?.self)
-        found.append((sign(id), name))
+  private func nextValues(_ count: Int) -> SQL {
+    count == 1
+      ? "SELECT nextval(\(sequence)::regclass)"
+      : "SELECT nextval(\(sequence)::regclass) FROM generate_series(1, \(count)::integer)"
+  }
+
+  private func decode(_ rows: PostgresRows, _ count: Int) throws -> [Int64] {
+    // Rows are stored in the order of their ids.
+    let ids = try rows.map { try $0.get(0, as: Int64.self) }.sorted()
+    guard ids.count == count else { throw StreamIDError.incomplete(sequence) }
+    return ids
+  }
+
+  private func reserve(_ fetch: StreamPositions.Fetch, _ ids: [Int64]) -> StreamIDReservation {
+    state.withLock { $0.positions.endFetch(fetch, ids: ids) }
+    return StreamIDReservation(ids: ids.map { $0 * sign }) { [self] in
+      let position = change { positions in
+        positions.finish(ids)
+        return positions.ownMaximum
       }
+      positionWriter?.store(position * sign)
     }
-    return found.sorted { $0.id < $1.id }
-  }
-}
-
-/// Ids that were taken from a stream and are in flight until `finish()`, or until nobody holds the reservation.
-public final class StreamIDReservation: Sendable {
-  /// The ids, in the order in which rows should be stored under them.
-  public let ids: [Int64]
-  private let generator: StreamIDGenerator
-  private let isFinished = Mutex(false)
-
-  init(ids: [Int64], generator: StreamIDGenerator) {
-    self.ids = ids
-    self.generator = generator
   }
 
-  deinit { finish() }
+  /// Waits until the own position is in `stream_positions`, as far as it goes now. For a process that is about to end.
+  public func flush() async {
+    positionWriter?.store(position(of: instanceName))
+    await positionWriter?.flush()
+  }
 
-  /// Ends the flight: the rows are committed, or never will be. A second call does nothing.
-  public func finish() {
-    let wasFinished = isFinished.withLock { isFinished in
-      defer { isFinished = true }
-      return isFinished
+  // MARK: - Positions
+
+  /// Everything up to this id, inclusive, has been persisted and can be read.
+  public var currentToken: Int64 {
+    state.withLock { $0.positions.persistedUpTo } * sign
+  }
+
+  /// Returns how far a writer is; for this process as far as it may claim to be.
+  public func position(of instance: String) -> Int64 {
+    state.withLock { $0.positions.position(of: instance) } * sign
+  }
+
+  /// The positions of all writers that are known.
+  public var positions: [String: Int64] {
+    state.withLock { $0.positions.all }.mapValues { $0 * sign }
+  }
+
+  /// The last id that this process itself has finished writing (`_INT_STREAM_POS` between processes).
+  public var minimalLocalToken: Int64 {
+    state.withLock { $0.positions.own } * sign
+  }
+
+  /// Notes how far another writer is, as heard through replication. Never moves backwards.
+  public func advance(_ instance: String, to position: Int64) {
+    change { $0.advance(instance, to: position * sign) }
+  }
+
+  /// Waits until everything up to an id has been persisted; returns early when the task is cancelled.
+  public func waitUntilPersisted(_ token: Int64) async {
+    let target = token * sign
+    let number = state.withLock { state in
+      state.lastWaiter += 1
+      return state.lastWaiter
     }
-    if !wasFinished, !ids.isEmpty { generator.finish(ids) }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let isReached = state.withLock { state in
+          if state.positions.persistedUpTo >= target || Task.isCancelled { return true }
+          state.waiters[number] = (target, continuation)
+          return false
+        }
+        if isReached { continuation.resume() }
+      }
+    } onCancel: {
+      let waiter = state.withLock { $0.waiters.removeValue(forKey: number) }
+      waiter?.continuation.resume()
+    }
+  }
+
+  /// Changes the positions and lets those go on whose position has been reached.
+  @discardableResult
+  private func change<R: Sendable>(_ body: (inout StreamPositions) -> R) -> R {
+    let (result, reached) = state.withLock { state in
+      let before = state.positions.persistedUpTo
+      let result = body(&state.positions)
+      let after = state.positions.persistedUpTo
+      guard after != before, !state.waiters.isEmpty else { return (result, [CheckedContinuation<Void, Never>]()) }
+      let numbers = state.waiters.filter { $0.value.target <= after }.map(\.key)
+      return (result, numbers.compactMap { state.waiters.removeValue(forKey: $0)?.continuation })
+    }
+    for continuation in reached { continuation.resume() }
+    return result
   }
 }

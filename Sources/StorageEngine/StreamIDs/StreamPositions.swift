@@ -1,126 +1,153 @@
 import Collections
 
-/// The arithmetic of a stream with several writers: which ids are in flight here, how far each writer has come, and up
-/// to where every row of every writer is visible. A value without I/O; ids are counted upwards, also for streams whose
-/// ids are negative in the database.
+/// Works out which positions of a stream are complete, for one process among several writers. Pure: no input, no output.
 ///
-/// Source: the rules for writers and readers of Synapse's stream ids, observed on its wire and in its tables.
-struct StreamPositions {
-  /// The name of this process.
+/// All numbers are positive here; a stream that runs backwards is turned round by its owner. An id counts as in flight from the
+/// moment it is asked for until its transaction has ended, and no position passes an id in flight.
+struct StreamPositions: Sendable {
+  /// Marks a request for ids whose answer is not known yet: ids above this one may come.
+  struct Fetch: Sendable {
+    fileprivate let highestSeen: Int64
+  }
+
   let instanceName: String
-  /// How far each writer has come: heard from it or, for this process, finished without a gap.
-  private(set) var heard: [String: Int64] = [:]
-  /// Every row up to here, by whomever, is committed and may be read.
-  private(set) var persistedUpTo: Int64
-  /// The largest id that this process has ever been given or heard of.
-  private var highest: Int64
-  /// Own ids that are given out and not finished, in order.
-  private var inFlight = Deque<Int64>()
-  /// Own ids that are finished while a smaller one is not.
-  private var finished: [Int64] = []
-  /// For each request for ids that is under way, what `highest` was when it began; ids above may come back.
-  private var fetches: [Int: Int64] = [:]
-  private var nextFetch = 0
-  /// Ids known to be committed above `persistedUpTo`.
-  private var known = Heap<Int64>()
+  /// The position of every writer that is known.
+  private(set) var writers: [String: Int64] = [:]
+  /// Everything up to here has been persisted, by whomever. The first id handed out is 2, so it starts at 1.
+  private(set) var persistedUpTo: Int64 = 1
+  /// The own position when nothing is in flight: as far as anybody has been heard to be.
+  private(set) var ownMaximum: Int64 = 1
 
-  init(instanceName: String, persistedUpTo: Int64) {
+  private var highestSeen: Int64 = 1
+  private var inFlight: Set<Int64> = []
+  /// The ids in flight by size; those that have left `inFlight` are skipped.
+  private var inFlightBySize = Heap<Int64>()
+  private var fetches: [Int64] = []
+  private var finished = Heap<Int64>()
+  /// Positions above `persistedUpTo` that are known to be persisted; they count once the gap below is closed.
+  private var knownPersisted = Heap<Int64>()
+
+  /// Begins with nothing known.
+  init(instanceName: String) {
     self.instanceName = instanceName
-    self.persistedUpTo = persistedUpTo
-    highest = persistedUpTo
   }
 
-  /// Whether this process has ids in flight, or may have any moment.
-  var hasInFlight: Bool { !inFlight.isEmpty || !fetches.isEmpty }
-
-  /// The own position, without what is known of others.
-  var own: Int64 { heard[instanceName] ?? 0 }
-
-  /// How far a writer's rows are visible.
-  func position(of instance: String) -> Int64 { max(heard[instance] ?? 0, persistedUpTo) }
-
-  /// All writers with their positions.
-  var all: [String: Int64] { heard.mapValues { max($0, persistedUpTo) } }
-
-  /// Sets a writer's position at start.
-  mutating func begin(_ instance: String, at position: Int64) {
-    heard[instance] = max(position, heard[instance] ?? .min)
-    highest = max(highest, position)
-  }
-
-  /// Notes an id that is committed, found in a table at start.
-  mutating func sawRow(_ id: Int64, of instance: String?) {
-    if let instance, let position = heard[instance], position < id { heard[instance] = id }
-    highest = max(highest, id)
-    persisted(id)
-  }
-
-  /// Begins a request for ids; nothing that it may bring back counts as finished until it ends.
-  mutating func beginFetch() -> Int {
-    nextFetch += 1
-    fetches[nextFetch] = highest
-    return nextFetch
-  }
-
-  /// Ends a request with the ids that came back, which are in flight from now on.
-  mutating func endFetch(_ fetch: Int, ids: [Int64]) {
-    fetches[fetch] = nil
-    for id in ids {
-      highest = max(highest, id)
-      var index = inFlight.endIndex
-      while index > inFlight.startIndex, inFlight[index - 1] > id { index -= 1 }
-      inFlight.insert(id, at: index)
+  /// Takes over what the database says at start.
+  ///
+  /// - Parameters:
+  ///   - known: The positions of the writers that have one.
+  ///   - configured: All writers; empty when every instance may write.
+  ///   - largest: The largest id in the tables; counts only when no writer has a position.
+  ///   - rows: The ids in the tables from the smallest position on, with their writers.
+  init(
+    instanceName: String, known: [String: Int64], configured: [String], largest: Int64,
+    rows: [(instance: String?, id: Int64)]
+  ) {
+    self.instanceName = instanceName
+    writers = known
+    if let smallest = known.values.min() {
+      persistedUpTo = smallest
+      for row in rows.sorted(by: { $0.id < $1.id }) {
+        addPersisted(row.id)
+        if row.instance == instanceName { raiseOwn(to: row.id) }
+      }
+    } else {
+      persistedUpTo = max(1, largest)
     }
-    if ids.isEmpty { advanceOwn() }
+    for writer in configured where writers[writer] == nil { writers[writer] = persistedUpTo }
+    highestSeen = max(writers.values.max() ?? 1, persistedUpTo, 1)
+    ownMaximum = highestSeen
+    if configured.isEmpty { writers[instanceName] = persistedUpTo }
   }
 
-  /// Ends ids: their transaction was committed, or will never be.
+  /// Whether something of this process is in flight.
+  var isBusy: Bool { !inFlight.isEmpty || !fetches.isEmpty }
+
+  /// Returns the position of a writer; one that was never heard of is where everything persisted is.
+  func position(of instance: String) -> Int64 {
+    if instance == instanceName { return ownMaximum }
+    return max(writers[instance] ?? persistedUpTo, persistedUpTo)
+  }
+
+  /// The own position without the optimism of ``ownMaximum``.
+  var own: Int64 { writers[instanceName] ?? persistedUpTo }
+
+  /// All known writers with how far their rows may be read.
+  var all: [String: Int64] { writers.mapValues { max($0, persistedUpTo) } }
+
+  /// Notes that ids are being asked for.
+  mutating func beginFetch() -> Fetch {
+    fetches.append(highestSeen)
+    return Fetch(highestSeen: highestSeen)
+  }
+
+  /// Notes which ids came, none when asking failed.
+  mutating func endFetch(_ fetch: Fetch, ids: [Int64]) {
+    for id in ids {
+      inFlight.insert(id)
+      inFlightBySize.insert(id)
+      highestSeen = max(highestSeen, id)
+    }
+    if let index = fetches.firstIndex(of: fetch.highestSeen) { fetches.remove(at: index) }
+    // A request that brought nothing may have held back ids that were finished meanwhile.
+    if ids.isEmpty { finish([]) }
+  }
+
+  /// Notes that the transactions of ids have ended, with or without success.
   mutating func finish(_ ids: [Int64]) {
-    for id in ids {
-      guard let index = inFlight.firstIndex(of: id) else { continue }
-      inFlight.remove(at: index)
-      finished.append(id)
+    let ended = ids.filter { inFlight.remove($0) != nil }
+    for id in ended { finished.insert(id) }
+    let limit = smallestInFlight
+    var reached: Int64?
+    while let smallest = finished.min, limit.map({ smallest < $0 }) ?? true { reached = finished.popMin() }
+    if let reached {
+      raiseOwn(to: reached)
+      ownMaximum = max(ownMaximum, own)
     }
-    for id in ids { persisted(id) }
-    advanceOwn()
+    for id in ended { addPersisted(id) }
+    if ended.isEmpty { addPersisted(persistedUpTo) }
   }
 
-  /// Notes how far another writer has come.
+  /// Notes how far another writer says it is. What is said of this process is not believed: it knows better.
   mutating func advance(_ instance: String, to position: Int64) {
-    guard instance != instanceName, position > heard[instance] ?? .min else { return }
-    heard[instance] = position
-    highest = max(highest, position)
-    persisted(position)
+    guard instance != instanceName else { return }
+    writers[instance] = max(writers[instance] ?? 0, position)
+    highestSeen = max(highestSeen, position)
+    addPersisted(position)
   }
 
-  /// Moves the own position to the largest finished id below everything in flight.
-  private mutating func advanceOwn() {
-    let bound = min(inFlight.first.map { $0 - 1 } ?? .max, fetches.values.min() ?? .max)
-    var best = own
-    finished.removeAll { id in
-      guard id <= bound else { return false }
-      best = max(best, id)
-      return true
+  private mutating func raiseOwn(to position: Int64) {
+    writers[instanceName] = max(writers[instanceName] ?? 0, position)
+  }
+
+  /// The smallest id that is in flight or might be: the one after the highest that was seen when ids were asked for.
+  private var smallestInFlight: Int64? {
+    mutating get {
+      while let smallest = inFlightBySize.min, !inFlight.contains(smallest) { inFlightBySize.removeMin() }
+      let fetched = fetches.min().map { $0 + 1 }
+      guard let smallest = inFlightBySize.min else { return fetched }
+      return fetched.map { min($0, smallest) } ?? smallest
     }
-    if heard[instanceName] != nil || best > 0 { heard[instanceName] = best }
-    advancePersisted()
   }
 
-  private mutating func persisted(_ id: Int64) {
-    if id > persistedUpTo { known.insert(id) }
-    advancePersisted()
-  }
-
-  /// Moves the common position to the least of the other writers', the own included only while ids are in flight here
-  /// (a writer that writes nothing must not hold everybody back), then on over ids known without a gap.
-  private mutating func advancePersisted() {
-    let others = heard.filter { [instanceName] in $0.key != instanceName }.values
-    var least = others.min() ?? own
-    if hasInFlight { least = min(least, own) }
-    persistedUpTo = max(persistedUpTo, least)
-    while let next = known.min, next <= persistedUpTo + 1 {
+  private mutating func addPersisted(_ position: Int64) {
+    if position > persistedUpTo { knownPersisted.insert(position) }
+    persistedUpTo = max(persistedUpTo, smallestWriter)
+    while let next = knownPersisted.min {
+      if next > persistedUpTo + 1 { break }
       persistedUpTo = max(persistedUpTo, next)
-      known.removeMin()
+      knownPersisted.removeMin()
     }
+    ownMaximum = max(ownMaximum, persistedUpTo)
+    if !isBusy { ownMaximum = max(ownMaximum, highestSeen) }
+  }
+
+  /// How far all writers are. The own position counts only while something is in flight: any later id of this process will be
+  /// larger than what the others have reached.
+  private var smallestWriter: Int64 {
+    let own = writers[instanceName] ?? 0
+    let others = writers.lazy.filter { [instanceName] in $0.key != instanceName }.map(\.value).min()
+    guard let others else { return own }
+    return own > 0 && isBusy ? min(others, own) : others
   }
 }

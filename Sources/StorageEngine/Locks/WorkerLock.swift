@@ -1,0 +1,42 @@
+import Synchronization
+
+/// Holds a lock that was taken by ``WorkerLocks``, until ``release()``. It is renewed meanwhile.
+public final class WorkerLock: Sendable {
+  /// The locks that are held together: name and key.
+  public let holds: [Hold]
+  private let locks: WorkerLocks
+  private let isReleased = Atomic<Bool>(false)
+
+  /// Names one lock and how it is held.
+  public struct Hold: Sendable, Hashable {
+    /// The name of the lock, for example `new_event_during_purge_lock`.
+    public let name: String
+    /// What is locked, for example a room.
+    public let key: String
+    /// Tells how often the lock was taken by the same holder apart from others.
+    let token: String
+    let kind: Kind
+
+    func isSamePlainLock(as other: Hold) -> Bool {
+      kind == .plain && other.kind == .plain && name == other.name && key == other.key
+    }
+  }
+
+  /// Says which table a lock is in and how it excludes others.
+  enum Kind: Sendable, Hashable {
+    case plain, read, write
+  }
+
+  init(holds: [Hold], locks: WorkerLocks) {
+    self.holds = holds
+    self.locks = locks
+  }
+
+  /// Gives the lock back and wakes those who wait for it, here and in other processes. A second call does nothing.
+  ///
+  /// A failure is only logged: the lock then runs out by itself after two minutes.
+  public func release() async {
+    guard !isReleased.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    await locks.release(self)
+  }
+}

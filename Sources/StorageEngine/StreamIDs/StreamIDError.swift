@@ -1,0 +1,26 @@
+/// Says why ids of a stream cannot be handed out.
+public struct StreamIDError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// A sentence for the log.
+  public let description: String
+
+  static func notAWriter(_ sequence: String, _ instance: String) -> StreamIDError {
+    StreamIDError(description: "\(instance) is not configured as a writer of the stream of \(sequence)")
+  }
+
+  static func behindPositions(_ stream: String, _ sequence: String, _ position: Int64, _ last: Int64) -> StreamIDError {
+    StreamIDError(
+      description: """
+        The table stream_positions says that the stream \(stream) has reached \(position), but the sequence \(sequence) has \
+        only handed out ids up to \(last). The database was restored or changed by hand. With all processes stopped, run: \
+        SELECT setval('\(sequence)', \(position));
+        """)
+  }
+
+  static func badCount(_ count: Int) -> StreamIDError {
+    StreamIDError(description: "\(count) ids were asked for; 0 to \(StreamIDGenerator.largestCount) can be")
+  }
+
+  static func incomplete(_ sequence: String) -> StreamIDError {
+    StreamIDError(description: "the sequence \(sequence) handed out fewer ids than it was asked for")
+  }
+}
