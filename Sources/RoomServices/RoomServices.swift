@@ -54,6 +54,7 @@ public final class RoomServices: Sendable {
     serializer = ClientEventSerializer(storage: storage)
     history = HistoryService(storage: storage, state: state, serializer: serializer)
     directory = DirectoryService(storage: storage, state: state, config: config, sender: sender, users: users)
-    inbox = EventInbox(persister: persister, rateLimiter: rateLimiter)
+    inbox = EventInbox(
+      storage: storage, state: state, creator: creator, persister: persister, rateLimiter: rateLimiter)
   }
 }

@@ -39,6 +39,8 @@ import Testing
   @Test func aRepeatedTransactionAnswersWithTheFirstEvent() async throws {
     let server = try await RoomFixture()
     let room = try await server.createRoom()
+    let otherDevice = Requester(userID: RoomFixture.alice.userID, deviceID: "OTHER")
+    for device in [RoomFixture.alice, otherDevice] { try await server.addDevice(device) }
     let ids = try await withThrowingTaskGroup(of: EventID.self) { group in
       for _ in 0..<8 { group.addTask { try await server.say("once", room, transaction: "t1") } }
       return try await group.reduce(into: Set<EventID>()) { $0.insert($1) }
@@ -46,7 +48,6 @@ import Testing
     #expect(ids.count == 1)
     #expect(try await server.say("again", room, transaction: "t1") == ids.first)
     #expect(try await server.say("other", room, transaction: "t2") != ids.first)
-    let otherDevice = Requester(userID: RoomFixture.alice.userID, deviceID: "OTHER")
     #expect(try await server.say("other", room, otherDevice, transaction: "t1") != ids.first)
     let stored = try await server.timeline(room).filter { $0.stored.type == "m.room.message" }
     #expect(stored.count == 3)

@@ -72,6 +72,13 @@ final class RoomFixture: Sendable {
 
   // MARK: Shorthand
 
+  /// Makes the device's row, without which no transaction of it can be remembered.
+  func addDevice(_ requester: Requester) async throws {
+    let (user, device) = (requester.userID.rawValue, requester.deviceID ?? "")
+    _ = try await database.client.read(
+      "INSERT INTO devices (user_id, device_id, hidden) VALUES (\(user), \(device), false)")
+  }
+
   func createRoom(_ requester: Requester = alice, _ body: JSON = ["preset": "public_chat"]) async throws -> RoomID {
     let request = try RoomCreationRequest(try body.document(), defaultVersion: config.rooms.defaultRoomVersion)
     return try await rooms.creation.create(request, requester: requester).roomID

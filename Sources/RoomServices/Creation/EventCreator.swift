@@ -12,7 +12,7 @@ final class EventCreator: Sendable {
   private let serverName: String
   private let clock: ServerClock
   private let validator: EventContentValidator
-  private let strippedState: StrippedState
+  let strippedState: StrippedState
 
   init(storage: Storage, state: StateService, signer: EventSigner, config: HomeserverConfig, clock: ServerClock) {
     self.storage = storage
@@ -127,7 +127,7 @@ final class EventCreator: Sendable {
   // MARK: Rules beyond the authorisation rules
 
   /// Checks what only the server of the sender checks.
-  private func checkConsequences(of event: Event, replaced: Event?, on chain: EventChain) async throws {
+  func checkConsequences(of event: Event, replaced: Event?, on chain: EventChain) async throws {
     switch event.type {
     case "m.room.canonical_alias" where event.isState:
       try await checkAliases(event, replaced: replaced)

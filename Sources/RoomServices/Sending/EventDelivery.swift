@@ -90,7 +90,7 @@ final class EventDelivery: Sendable {
       }
       ready.append(
         SendEventsRequest.Element(
-          event: created.event, context: context, metadata: created.metadata, isOutlier: false, rejectedReason: nil,
+          persistable: PersistableEvent(event: created.event, context: context, metadata: created.metadata),
           requester: outgoing.requester, ratelimit: false, extraUsers: outgoing.extraUsers))
     }
     guard let instance = persister.writer(for: room) else {

@@ -9,11 +9,9 @@ import Stores
 public struct SendEventsRequest: Sendable {
   /// Holds one event with all that its persister needs to know.
   public struct Element: Sendable {
-    public let event: Event
-    public let context: EventContext
-    public let metadata: EventMetadata
-    public let isOutlier: Bool
-    public let rejectedReason: String?
+    /// Holds the event and what goes along with it; its push actions stand in the staging table.
+    public var persistable: PersistableEvent
+    /// Holds who sends the event.
     public let requester: Requester
     /// Tells whether the persister is to apply the rate limit of messages.
     public let ratelimit: Bool
@@ -34,11 +32,29 @@ public struct SendEventsRequest: Sendable {
   public init(_ body: JSONValue) throws {
     var elements: [Element] = []
     for value in try body.requireArray("events") { elements.append(try Element(value)) }
-    guard let room = elements.first?.event.roomID else { throw MatrixError.badJSON("No events") }
-    guard elements.allSatisfy({ $0.event.roomID == room }) else {
+    guard let room = elements.first?.persistable.event.roomID else { throw MatrixError.badJSON("No events") }
+    guard elements.allSatisfy({ $0.persistable.event.roomID == room }) else {
       throw MatrixError.badJSON("Events of several rooms in one call")
     }
     self.elements = elements
+  }
+
+  /// Reads what `send_events` and `fed_send_events` say of an event alike.
+  static func persistable(_ value: JSONValue) throws -> PersistableEvent {
+    guard let version = RoomVersion.named(try value.requireString("room_version")) else {
+      throw MatrixError.unsupportedRoomVersion()
+    }
+    let event: Event
+    do {
+      event = try Event.parse(try value.requireObject("event"), version: version)
+    } catch let error as EventError {
+      throw error.matrixError
+    }
+    var context = try EventContext(json: try value.requireObject("context"))
+    if let reason = try value.optionalString("rejected_reason"), context.rejected == nil { context.rejected = reason }
+    return PersistableEvent(
+      event: event, context: context, metadata: EventMetadata(json: try value.requireObject("internal_metadata")),
+      isOutlier: try value.optionalBool("outlier") ?? false)
   }
 
   /// Writes the members of the body, without its braces.
@@ -52,18 +68,7 @@ public struct SendEventsRequest: Sendable {
 
 extension SendEventsRequest.Element {
   init(_ value: JSONValue) throws {
-    guard let version = RoomVersion.named(try value.requireString("room_version")) else {
-      throw MatrixError.unsupportedRoomVersion()
-    }
-    do {
-      event = try Event.parse(try value.requireObject("event"), version: version)
-    } catch let error as EventError {
-      throw error.matrixError
-    }
-    context = try EventContext(json: try value.requireObject("context"))
-    metadata = EventMetadata(json: try value.requireObject("internal_metadata"))
-    isOutlier = try value.optionalBool("outlier") ?? false
-    rejectedReason = try value.optionalString("rejected_reason")
+    persistable = try SendEventsRequest.persistable(value)
     requester = try Requester(json: try value.requireObject("requester"))
     ratelimit = try value.optionalBool("ratelimit") ?? true
     extraUsers = try value.optionalArray("extra_users")?.compactMap { $0.string.flatMap { UserID($0) } } ?? []
@@ -80,18 +85,19 @@ extension SendEventsRequest.Element {
   }
 
   func write(to writer: inout JSONWriter) {
+    let event = persistable.event
     writer.beginObject()
     writer.member("event", event.json)
     writer.member("room_version", event.version.identifier)
     writer.member("event_format_version", Self.formatVersion(event.version))
     writer.key("internal_metadata")
-    metadata.write(to: &writer)
-    writer.member("outlier", isOutlier)
-    writer.member("rejected_reason", rejectedReason.map { .string($0) } ?? JSON.null)
+    persistable.metadata.write(to: &writer)
+    writer.member("outlier", persistable.isOutlier)
+    writer.member("rejected_reason", persistable.context.rejected.map { .string($0) } ?? JSON.null)
     writer.member("requester", requester.json)
     writer.member("ratelimit", ratelimit)
     writer.member("extra_users", strings: extraUsers.map(\.rawValue))
-    writer.member("context", context.json)
+    writer.member("context", persistable.context.json)
     writer.endObject()
   }
 }

@@ -1,0 +1,94 @@
+import MatrixEvents
+import MatrixPrimitives
+import Replication
+import Stores
+import Testing
+
+@testable import RoomServices
+
+/// What travels between processes is made here by one set of services and taken over by the same.
+@Suite struct ReplicationOfEventsTests {
+  private func body(_ elements: [SendEventsRequest.Element]) throws -> JSONValue {
+    var writer = JSONWriter()
+    writer.beginObject()
+    SendEventsRequest(elements: elements).writeMembers(to: &writer)
+    writer.endObject()
+    return try JSONValue.parse(writer.bytes)
+  }
+
+  private func element(
+    _ server: RoomFixture, _ room: RoomID, _ type: String, _ content: JSON, stateKey: String? = nil,
+    by requester: Requester = RoomFixture.alice
+  ) async throws -> SendEventsRequest.Element {
+    let creator = server.rooms.sender.creator
+    var chain = try await creator.chain(at: room, for: requester.userID)
+    let draft = ClientEventDraft(roomID: room, type: type, stateKey: stateKey, content: content)
+    guard case .created(let created) = try await creator.create(draft, requester: requester, on: &chain) else {
+      throw MatrixError.unknown("a duplicate", status: 500)
+    }
+    let context = try await server.rooms.state.store(created.context)
+    return SendEventsRequest.Element(
+      persistable: PersistableEvent(event: created.event, context: context, metadata: created.metadata),
+      requester: requester, ratelimit: true, extraUsers: [requester.userID])
+  }
+
+  @Test func anEventArrivesAsItWasSent() async throws {
+    let server = try await RoomFixture()
+    let room = try await server.createRoom()
+    let sent = try await element(server, room, "m.room.topic", ["topic": "T"], stateKey: "")
+    let request = try SendEventsRequest(try body([sent]))
+    let received = try #require(request.elements.first)
+    #expect(received.persistable.event.eventID == sent.persistable.event.eventID)
+    #expect(received.persistable.context.json == sent.persistable.context.json)
+    #expect(received.requester == sent.requester && received.extraUsers == sent.extraUsers && received.ratelimit)
+    let answer = try await server.rooms.inbox.accept(request)
+    #expect(answer.eventID == sent.persistable.event.eventID)
+    let topic = try await server.rooms.history.stateEvent(
+      room: room, key: StateKey("m.room.topic"), requester: RoomFixture.alice)
+    #expect(topic.eventID == answer.eventID && topic.streamOrdering == answer.streamID)
+    // A repeated call changes nothing.
+    #expect(try await server.rooms.inbox.accept(request).eventID == answer.eventID)
+  }
+
+  @Test func invitesWithoutStrippedStateGetIt() async throws {
+    let server = try await RoomFixture()
+    let room = try await server.createRoom(RoomFixture.alice, ["name": "Named"])
+    var sent = try await element(
+      server, room, "m.room.member", ["membership": "invite"], stateKey: RoomFixture.bob.userID.rawValue)
+    var members = try #require(sent.persistable.event.json.json.members)
+    members["unsigned"] = [:]
+    let bare = try Event.parse(
+      try JSONValue.parse(JSON.object(members).encoded), version: sent.persistable.event.version)
+    sent.persistable = PersistableEvent(
+      event: bare, context: sent.persistable.context, metadata: sent.persistable.metadata)
+    let answer = try await server.rooms.inbox.accept(try SendEventsRequest(try body([sent])))
+    let stored = try #require(try await server.storage.events.event(answer.eventID))
+    let names = stored.event.unsigned?["invite_room_state"]?.elements?.compactMap { $0["content"]?["name"]?.string }
+    #expect(names == ["Named"])
+  }
+
+  @Test(arguments: [
+    "{}", #"{"events":[]}"#, #"{"events":{}}"#, #"{"events":[1]}"#, #"{"events":[{"room_version":"99"}]}"#,
+    #"{"events":[{"room_version":"10","event":{}}]}"#,
+  ])
+  func bodiesOfAnotherFormAreRefused(body: String) throws {
+    let value = try JSONValue.parse(body)
+    let error = #expect(throws: MatrixError.self) { try SendEventsRequest(value) }
+    #expect(error.map { (400..<500).contains($0.status) } == true)
+  }
+
+  @Test func everyTruncatedBodyIsRefused() async throws {
+    let server = try await RoomFixture()
+    let room = try await server.createRoom()
+    let sent = try await element(server, room, "m.room.message", ["msgtype": "m.text", "body": "x"])
+    let value = try body([sent])
+    let members = try #require(value["events"]?[0]?.json.members)
+    for key in members.keys
+    where !["outlier", "rejected_reason", "ratelimit", "extra_users", "event_format_version"].contains(key) {
+      var rest = members
+      rest[key] = nil
+      let part = try JSON.object(["events": [.object(rest)]]).document()
+      #expect(throws: MatrixError.self, "without \(key)") { try SendEventsRequest(part) }
+    }
+  }
+}

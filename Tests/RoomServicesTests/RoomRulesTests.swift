@@ -1,0 +1,103 @@
+import MatrixEvents
+import MatrixPrimitives
+import Stores
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import RoomServices
+
+@Suite struct RoomRulesTests {
+  @Test(arguments: [
+    ("m.room.message", nil, #"{"msgtype":"m.text"}"#), ("m.room.message", nil, #"{"msgtype":1,"body":"a"}"#),
+    ("m.room.topic", "", #"{"topic":5}"#), ("m.room.name", nil, #"{"name":"a"}"#), ("m.room.member", "@a:b", "{}"),
+    ("m.room.member", "@a:b", #"{"membership":"x"}"#), ("m.room.member", "a", #"{"membership":"join"}"#),
+    ("m.room.tombstone", "", "{}"), ("m.room.tombstone", "", #"{"replacement_room":"!r:test"}"#),
+    ("m.room.power_levels", "", #"{"ban":"50"}"#), ("m.room.power_levels", "", #"{"users":{"@a:b":1.5}}"#),
+    ("m.room.power_levels", "", #"{"events":[]}"#), ("m.room.power_levels", "", #"{"ban":9007199254740993}"#),
+    ("m.room.server_acl", "", #"{"deny":["*"],"allow":["*"]}"#), ("m.room.server_acl", "", "{}"),
+    ("m.room.canonical_alias", "", #"{"alias":1}"#), ("m.room.canonical_alias", "", #"{"alt_aliases":["a",1]}"#),
+    ("m.room.retention", "", #"{"min_lifetime":5,"max_lifetime":1}"#),
+    ("m.room.retention", "", #"{"max_lifetime":"1"}"#),
+    ("m.room.aliases", "test", #"{"aliases":"a"}"#), ("org.x", nil, #"{"m.mentions":[]}"#),
+    ("org.x", nil, #"{"m.mentions":{"user_ids":[1]}}"#), ("org.x", nil, #"{"m.mentions":{"room":1}}"#),
+  ])
+  func contentsThatMayNotBeAreRefused(type: String, stateKey: String?, content: String) throws {
+    let validator = EventContentValidator(serverName: "test")
+    let draft = ClientEventDraft(
+      roomID: RoomID(unchecked: "!r:test"), type: type, stateKey: stateKey, content: try JSON.parse(content))
+    let error = #expect(throws: MatrixError.self) { try validator.check(draft, version: .v10) }
+    #expect(error?.status == 400)
+  }
+
+  @Test func namesThatAreTooLongAreRefused() throws {
+    let validator = EventContentValidator(serverName: "test")
+    let long = String(repeating: "x", count: 256)
+    for (type, stateKey) in [(long, nil), ("org.x", long)] as [(String, String?)] {
+      let draft = ClientEventDraft(roomID: RoomID(unchecked: "!r:test"), type: type, stateKey: stateKey, content: [:])
+      let error = #expect(throws: MatrixError.self) { try validator.check(draft, version: .v10) }
+      #expect(error?.errcode == "M_TOO_LARGE")
+    }
+  }
+
+  @Test(arguments: [
+    ("m.room.message", "m.room.message", true), ("m.room.message", "m.room.*", true), ("m.room.message", "*", true),
+    ("m.room.message", "*.message", true), ("m.room.message", "m.*.message", true), ("m.room.message", "m.*x*e", false),
+    ("m.room.message", "", false), ("", "*", true), ("ab", "ab*b", false), ("aab", "a*ab", true), ("abc", "a**c", true),
+  ])
+  func typePatternsMatch(type: String, pattern: String, matches: Bool) {
+    var filter = RoomEventFilter()
+    filter.types = [pattern]
+    #expect(filter.allows(type: type, sender: "@a:test") == matches)
+  }
+
+  @Test(arguments: [
+    "[]", #"{"types":"m"}"#, #"{"types":[1]}"#, #"{"senders":{}}"#, #"{"contains_url":"yes"}"#,
+    #"{"lazy_load_members":1}"#, #"{"limit":"5"}"#,
+  ])
+  func filtersOfAnotherFormAreRefused(text: String) throws {
+    let value = try JSONValue.parse(text)
+    let error = #expect(throws: MatrixError.self) { try RoomEventFilter(value) }
+    #expect(error?.status == 400)
+  }
+
+  @Test func whatWaitsTogetherIsDoneTogetherAndInOrder() async throws {
+    let gate = Gate()
+    let (batches, continuation) = AsyncStream<[Int]>.makeStream()
+    let queues = RoomSendQueues<Int>(capacity: 5, batchLimit: 3) { _, jobs in
+      continuation.yield(jobs)
+      await gate.wait()
+    }
+    let room = RoomID(unchecked: "!a:test")
+    var iterator = batches.makeAsyncIterator()
+    #expect(queues.submit(0, room: room))
+    #expect(await iterator.next() == [0])
+    for job in 1...5 { #expect(queues.submit(job, room: room)) }
+    #expect(!queues.submit(6, room: room))
+    #expect(queues.submit(7, room: RoomID(unchecked: "!b:test")))
+    #expect(await iterator.next() == [7])
+    gate.open()
+    #expect(await iterator.next() == [1, 2, 3])
+    #expect(await iterator.next() == [4, 5])
+  }
+
+  @Test func aFailedTransactionMayBeTriedAgainAndOldOnesAreForgotten() async throws {
+    let register = TransactionRegister(capacity: 2)
+    func key(_ id: String) -> TransactionRegister.Key {
+      TransactionRegister.Key(
+        userID: UserID(unchecked: "@a:test"), session: "d", roomID: RoomID(unchecked: "!r:test"), transactionID: id)
+    }
+    await #expect(throws: MatrixError.self) {
+      _ = try await register.run(key("1")) { throw MatrixError.forbidden("no") }
+    }
+    let calls = Mutex(0)
+    @Sendable func work() async throws -> EventID {
+      EventID(unchecked: "$\(calls.withLock { $0 += 1; return $0 })")
+    }
+    #expect(try await register.run(key("1"), work).rawValue == "$1")
+    #expect(try await register.run(key("1"), work).rawValue == "$1")
+    _ = try await register.run(key("2"), work)
+    _ = try await register.run(key("3"), work)
+    #expect(try await register.run(key("1"), work).rawValue == "$4")
+  }
+}
