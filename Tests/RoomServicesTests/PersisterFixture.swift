@@ -131,6 +131,9 @@ struct TestRoom: Sendable {
   let roomID: RoomID
   let version: RoomVersion
 
+  /// Returns the room's forward extremities.
+  func edge() async throws -> Set<EventID> { Set(try await fixture.storage.rooms.forwardExtremities(roomID).keys) }
+
   func powerLevels(_ creator: UserID) -> JSON {
     version.hasCreatorPower ? ["users": [:]] : ["users": .object([creator.rawValue: 100])]
   }

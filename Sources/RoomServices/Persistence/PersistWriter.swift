@@ -130,7 +130,7 @@ struct PersistWriter {
   private func writeExtremities() {
     guard let extremities = plan.change.extremities, let stream = plan.lastStream else { return }
     let room = plan.roomID.rawValue
-    let ids = extremities.map(\.rawValue).sorted()
+    let ids = extremities.keys.map(\.rawValue).sorted()
     txn.enqueue(
       """
       DELETE FROM event_forward_extremities WHERE room_id = \(room) AND event_id <> ALL(\(ids)::text[])

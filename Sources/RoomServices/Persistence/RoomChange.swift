@@ -4,8 +4,8 @@ import Stores
 
 /// Says how a batch changes a room.
 struct RoomChange: Sendable {
-  /// Holds the new forward extremities; nil when they stay.
-  var extremities: Set<EventID>?
+  /// Holds the new forward extremities with their depths; nil when they stay.
+  var extremities: [EventID: Int64]?
   /// Holds the change of the current state; nil when it stays.
   var state: CurrentStateChange?
   /// Tells whether every event is of this server and follows events at the room's edge, so that nothing older can refer to

@@ -12,7 +12,8 @@ struct RoomGraph: Sendable {
   private var storage: Storage { surroundings.storage }
 
   func change() async throws -> RoomChange {
-    let old = try await storage.rooms.forwardExtremities(roomID)
+    let oldDepths = try await storage.rooms.forwardExtremities(roomID)
+    let old = Set(oldDepths.keys)
     let accepted = events.filter(\.isAccepted)
     var change = RoomChange()
     change.isPlain = isPlain(old: old)
@@ -23,7 +24,8 @@ struct RoomGraph: Sendable {
     let new = try await extremities(old: old, accepted: accepted, isPlain: change.isPlain)
     guard new != old else { return change }
     guard !new.isEmpty else { throw StoreError("no forward extremities are left in \(roomID.rawValue)") }
-    change.extremities = new
+    let depths = oldDepths.merging(accepted.map { ($0.event.eventID, $0.event.depth) }) { $1 }
+    change.extremities = depths.filter { new.contains($0.key) }
     if !isChain(old: old, new: new, accepted: accepted) {
       change.state = try await stateChange(oldGroups: oldGroups, new: new)
     }

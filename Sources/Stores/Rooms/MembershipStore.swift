@@ -36,7 +36,7 @@ public final class MembershipStore: Sendable {
 
   /// Reads all members of a room, whatever their membership; empty when the server is not in the room.
   public func members(_ room: RoomID) async throws -> RoomMembers {
-    try await members.value(room) { [database] in
+    try await members.value(room) { [database, serverName] in
       let found = try await database.read(
         """
         SELECT state_key, membership, event_id FROM current_state_events
@@ -50,7 +50,7 @@ public final class MembershipStore: Sendable {
         entries.append(
           (UserID(unchecked: user), RoomMember(membership: membership, eventID: EventID(unchecked: event))))
       }
-      return RoomMembers(entries)
+      return RoomMembers(entries, serverName: serverName)
     }
   }
 
@@ -59,7 +59,7 @@ public final class MembershipStore: Sendable {
 
   /// Lists the users of this server who are in a room.
   public func localJoinedUsers(_ room: RoomID) async throws -> [UserID] {
-    try await members(room).users(.join).filter { $0.serverName == serverName }
+    try await members(room).localJoinedUsers
   }
 
   /// Counts the joined and the invited members of a room.

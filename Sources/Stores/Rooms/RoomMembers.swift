@@ -5,10 +5,15 @@ import MatrixPrimitives
 public struct RoomMembers: Sendable {
   private var entries: TreeDictionary<UserID, RoomMember>
   private var counts: [Membership: Int] = [:]
+  private var joinedLocals: TreeSet<UserID> = []
+  private let suffix: String
 
   /// Makes the list from entries; of several for one user the last one counts.
-  public init(_ list: some Sequence<(UserID, RoomMember)>) {
+  ///
+  /// - Parameter serverName: the server whose users are local.
+  public init(_ list: some Sequence<(UserID, RoomMember)>, serverName: String) {
     entries = [:]
+    suffix = ":" + serverName
     for (user, member) in list { set(user, member) }
   }
 
@@ -26,6 +31,9 @@ public struct RoomMembers: Sendable {
     return users
   }
 
+  /// Lists the joined users of this server, in no particular order.
+  public var localJoinedUsers: [UserID] { Array(joinedLocals) }
+
   /// Calls `body` for every member, in no particular order.
   public func forEach(_ body: (UserID, RoomMember) throws -> Void) rethrows {
     for (user, member) in entries { try body(user, member) }
@@ -42,6 +50,8 @@ public struct RoomMembers: Sendable {
     if let old = entries[user] { counts[old.membership, default: 1] -= 1 }
     if let member { counts[member.membership, default: 0] += 1 }
     entries[user] = member
+    guard user.rawValue.hasSuffix(suffix) else { return }
+    if member?.membership == .join { joinedLocals.insert(user) } else { joinedLocals.remove(user) }
   }
 
   var weight: Int { 256 + entries.count * 190 }

@@ -29,7 +29,7 @@ public struct PrevEvent: Sendable, Hashable {
 public final class RoomStore: Sendable {
   let database: PostgresClient
   private let versions: Cache<RoomID, RoomVersion>
-  private let extremities: Cache<RoomID, Set<EventID>>
+  private let extremities: Cache<RoomID, [EventID: Int64]>
   private let blocked: Cache<RoomID, Bool>
 
   /// Makes the store.
@@ -112,27 +112,29 @@ public final class RoomStore: Sendable {
 
   // MARK: the edges of a room's graph
 
-  /// Lists the events of a room that no other accepted event follows.
-  public func forwardExtremities(_ id: RoomID) async throws -> Set<EventID> {
+  /// Lists the events of a room that no other accepted event follows, with their depths.
+  ///
+  /// On the process that writes the room's events the answer is always in memory.
+  public func forwardExtremities(_ id: RoomID) async throws -> [EventID: Int64] {
     try await extremities.value(id) { [database] in
       let found = try await database.read(
-        "SELECT event_id FROM event_forward_extremities WHERE room_id = \(id.rawValue)")
-      return Set(try found.map { EventID(unchecked: try $0.get(0)) })
+        """
+        SELECT f.event_id, e.depth FROM event_forward_extremities AS f JOIN events AS e ON e.event_id = f.event_id
+        WHERE f.room_id = \(id.rawValue)
+        """)
+      var depths: [EventID: Int64] = [:]
+      for row in found {
+        let (event, depth) = try row.decode(String.self, Int64.self)
+        depths[EventID(unchecked: event)] = depth
+      }
+      return depths
     }
   }
 
   /// Lists the events that a new one should follow: up to ten extremities, deepest first.
   public func prevEventsForNewEvent(_ id: RoomID) async throws -> [PrevEvent] {
-    let found = try await database.read(
-      """
-      SELECT e.event_id, e.depth FROM events AS e
-      JOIN event_forward_extremities AS f ON f.event_id = e.event_id
-      WHERE f.room_id = \(id.rawValue) ORDER BY e.depth DESC LIMIT 10
-      """)
-    return try found.map { row in
-      let (event, depth) = try row.decode(String.self, Int64.self)
-      return PrevEvent(eventID: EventID(unchecked: event), depth: depth)
-    }
+    let sorted = try await forwardExtremities(id).sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+    return sorted.prefix(10).map { PrevEvent(eventID: $0.key, depth: $0.value) }
   }
 
   /// Finds the least depth among a room's timeline events; nil when there are none.
@@ -141,8 +143,8 @@ public final class RoomStore: Sendable {
     return try found.first?.get(0, as: Int64?.self)
   }
 
-  /// Remembers the extremities that were just committed.
-  public func prefillExtremities(_ id: RoomID, _ events: Set<EventID>) { extremities.insert(id, events) }
+  /// Remembers the extremities that were just committed, with their depths.
+  public func prefillExtremities(_ id: RoomID, _ events: [EventID: Int64]) { extremities.insert(id, events) }
 
   /// Drops what is remembered about a room's extremities, as when another process has written an event.
   public func invalidateExtremities(_ id: RoomID) { extremities.invalidate(id) }
