@@ -52,7 +52,8 @@ import Testing
     var room = try TestRoom(version)
     for user in [bob, carol] { try room.setMembership(user, "join") }
     try room.add(
-      EventType.powerLevels, "", alice, ["users": creators(version, 100, adding: [bob.rawValue: 50, carol.rawValue: 50])])
+      EventType.powerLevels, "", alice,
+      ["users": creators(version, 100, adding: [bob.rawValue: 50, carol.rawValue: 50])])
     #expect(try room.refusal(of: carol, "leave", by: bob) != nil)
     #expect(try room.refusal(of: carol, "ban", by: bob) != nil)
     #expect(try room.refusal(of: carol, "leave", by: alice) == nil)
@@ -132,7 +133,10 @@ import Testing
     #expect(try room.refusal(EventType.name, "", alice, [:]) == nil)
     try room.add(
       EventType.powerLevels, "", alice,
-      ["events": ["m.room.name": 0, "m.special": 60], "events_default": 5, "state_default": 0, "users": creators(version, 100)])
+      [
+        "events": ["m.room.name": 0, "m.special": 60], "events_default": 5, "state_default": 0,
+        "users": creators(version, 100),
+      ])
     #expect(try room.refusal(EventType.message, nil, bob, [:])?.contains("power level 5") == true)
     #expect(try room.refusal(EventType.name, "", bob, [:]) == nil)
     #expect(try room.refusal("m.special", nil, bob, [:]) != nil)
@@ -189,7 +193,8 @@ import Testing
       ["ban": "50"], ["users": ["@b:x": "50"]], ["events": ["x": "1"]], ["notifications": ["room": " +10 "]],
     ]
     for content in contents {
-      #expect((try room.refusal(EventType.powerLevels, "", alice, content) == nil) == !version.requiresIntegerPowerLevels)
+      #expect(
+        (try room.refusal(EventType.powerLevels, "", alice, content) == nil) == !version.requiresIntegerPowerLevels)
     }
     #expect(try room.refusal(EventType.powerLevels, "", alice, ["users": ["@b:x": "abc"]]) != nil)
     #expect(try room.refusal(EventType.powerLevels, "", alice, ["users": ["@b:x": nil]]) != nil)
@@ -199,7 +204,10 @@ import Testing
     var room = try TestRoom(.v5)
     try room.add(
       EventType.powerLevels, "", alice,
-      ["ban": " 0060 ", "kick": "+7", "redact": 12.9, "invite": "abc", "users": [bob.rawValue: "-5"], "users_default": -1.5])
+      [
+        "ban": " 0060 ", "kick": "+7", "redact": 12.9, "invite": "abc", "users": [bob.rawValue: "-5"],
+        "users_default": -1.5,
+      ])
     let levels = PowerLevels(room.authState())
     #expect(levels.ban == 60)
     #expect(levels.kick == 7)
@@ -212,7 +220,8 @@ import Testing
   @Test func putsCreatorsOfVersion12AboveEverybody() throws {
     var room = try TestRoom(.v12, content: ["additional_creators": [.string(bob.rawValue)]])
     for user in [bob, carol] { try room.setMembership(user, "join") }
-    try room.add(EventType.powerLevels, "", alice, ["users": [carol.rawValue: 100], "state_default": 9_007_199_254_740_991])
+    try room.add(
+      EventType.powerLevels, "", alice, ["users": [carol.rawValue: 100], "state_default": 9_007_199_254_740_991])
     let levels = PowerLevels(room.authState())
     #expect(levels.level(of: alice) == PowerLevels.creatorLevel)
     #expect(levels.level(of: bob) == PowerLevels.creatorLevel)
@@ -225,7 +234,9 @@ import Testing
   }
 
   @Test func checksCreateEvents() throws {
-    func refusal(_ version: RoomVersion, _ content: JSON, prev: [EventID] = [], room: String = "!r:a.example") throws -> Bool {
+    func refusal(_ version: RoomVersion, _ content: JSON, prev: [EventID] = [], room: String = "!r:a.example") throws
+      -> Bool
+    {
       var draft = EventDraft(
         type: EventType.create, stateKey: "", sender: alice, roomID: RoomID(unchecked: room), content: content,
         prevEvents: prev, originServerTS: 1)
@@ -323,7 +334,8 @@ import Testing
     var room = try TestRoom(.v11)
     let create = try #require(room.state[.create])
     room.state = [.create: create]
-    #expect(try room.refusal(EventType.member, alice.rawValue, alice, ["membership": "join"], prevEvents: [create]) == nil)
+    #expect(
+      try room.refusal(EventType.member, alice.rawValue, alice, ["membership": "join"], prevEvents: [create]) == nil)
     #expect(try room.refusal(EventType.member, bob.rawValue, bob, ["membership": "join"], prevEvents: [create]) != nil)
     #expect(try room.refusal(EventType.member, alice.rawValue, alice, ["membership": "join"]) != nil)
   }
@@ -360,7 +372,8 @@ import Testing
 
   @Test func selectsTheAuthEventsOfTheSpecification() throws {
     let content: JSON = [
-      "membership": "invite", "third_party_invite": ["signed": ["token": "t"]], "join_authorised_via_users_server": "@z:x",
+      "membership": "invite", "third_party_invite": ["signed": ["token": "t"]],
+      "join_authorised_via_users_server": "@z:x",
     ]
     let keys = AuthRules.authEventKeys(
       type: EventType.member, stateKey: bob.rawValue, sender: alice, content: content, version: .v10)

@@ -29,16 +29,20 @@ import Testing
     #expect(event.impliedCreateEventID == nil)
   }
 
-  @Test(arguments: [
-    ("type", 1), ("type", nil), ("type", .string(String(repeating: "x", count: 256))), ("sender", 1), ("sender", "a:x"),
-    ("sender", "@a"), ("sender", "@a:"), ("room_id", "r"), ("room_id", 1), ("content", "x"), ("content", []),
-    ("origin_server_ts", "5"), ("origin_server_ts", 5.5), ("depth", -1), ("depth", "3"), ("depth", 9_007_199_254_740_992),
-    ("prev_events", "x"), ("prev_events", [1]), ("prev_events", ["p"]), ("prev_events", [["$p", [:]]]),
-    ("prev_events", .array([JSON](repeating: "$p", count: 21))), ("auth_events", .array([JSON](repeating: "$p", count: 11))),
-    ("auth_events", [:]), ("hashes", "x"), ("signatures", []), ("unsigned", 1), ("state_key", 1), ("state_key", nil),
-    ("content", ["f": 1.5]), ("content", ["n": 9_007_199_254_740_992]),
-    ("content", ["body": .string(String(repeating: "x", count: 65_536))]),
-  ] as [(String, JSON)])
+  @Test(
+    arguments: [
+      ("type", 1), ("type", nil), ("type", .string(String(repeating: "x", count: 256))), ("sender", 1),
+      ("sender", "a:x"),
+      ("sender", "@a"), ("sender", "@a:"), ("room_id", "r"), ("room_id", 1), ("content", "x"), ("content", []),
+      ("origin_server_ts", "5"), ("origin_server_ts", 5.5), ("depth", -1), ("depth", "3"),
+      ("depth", 9_007_199_254_740_992),
+      ("prev_events", "x"), ("prev_events", [1]), ("prev_events", ["p"]), ("prev_events", [["$p", [:]]]),
+      ("prev_events", .array([JSON](repeating: "$p", count: 21))),
+      ("auth_events", .array([JSON](repeating: "$p", count: 11))),
+      ("auth_events", [:]), ("hashes", "x"), ("signatures", []), ("unsigned", 1), ("state_key", 1), ("state_key", nil),
+      ("content", ["f": 1.5]), ("content", ["n": 9_007_199_254_740_992]),
+      ("content", ["body": .string(String(repeating: "x", count: 65_536))]),
+    ] as [(String, JSON)])
   func refusesFieldsOfTheWrongShape(_ key: String, _ value: JSON) throws {
     var json = base
     json[key] = value
@@ -158,7 +162,9 @@ import Testing
     let values: [JSON] = [nil, true, 0, -1, 1.5, "", "x", "$x", "@x:y", [], ["$x"], [["$x", [:]]], [:], ["a": 1]]
     for _ in 0..<1500 {
       var json = base
-      for key in ["type", "sender", "content", "depth", "prev_events", "unsigned", "state_key", "redacts", "signatures"]
+      for key in [
+        "type", "sender", "content", "depth", "prev_events", "unsigned", "state_key", "redacts", "signatures",
+      ]
       where Bool.random(using: &random) && Bool.random(using: &random) {
         json[key] = values.randomElement(using: &random)
       }

@@ -5,12 +5,15 @@ import Testing
 @Suite struct HistoryVisibilityTests {
   private let user = TestRoom.bob
 
-  @Test(arguments: [
-    (HistoryVisibility.worldReadable, nil, true, true, false), (.worldReadable, "ban", false, true, false),
-    (.shared, nil, false, true, false), (.shared, nil, true, false, false), (.shared, "join", true, true, true),
-    (.invited, nil, false, false, false), (.invited, "invite", false, true, false), (.invited, "leave", false, false, false),
-    (.joined, "invite", false, false, false), (.joined, "join", false, true, true), (.joined, "knock", false, false, false),
-  ] as [(HistoryVisibility, String?, Bool, Bool, Bool)])
+  @Test(
+    arguments: [
+      (HistoryVisibility.worldReadable, nil, true, true, false), (.worldReadable, "ban", false, true, false),
+      (.shared, nil, false, true, false), (.shared, nil, true, false, false), (.shared, "join", true, true, true),
+      (.invited, nil, false, false, false), (.invited, "invite", false, true, false),
+      (.invited, "leave", false, false, false),
+      (.joined, "invite", false, false, false), (.joined, "join", false, true, true),
+      (.joined, "knock", false, false, false),
+    ] as [(HistoryVisibility, String?, Bool, Bool, Bool)])
   func decidesByVisibilityAndMembership(
     _ visibility: HistoryVisibility, _ membership: String?, _ isPeeking: Bool, _ isAllowed: Bool, _ wasJoined: Bool
   ) throws {
@@ -22,10 +25,12 @@ import Testing
     #expect(decision.wasJoined == wasJoined)
   }
 
-  @Test(arguments: [
-    ("join", nil, true), ("leave", "join", true), ("leave", "invite", true), ("leave", "ban", false), ("ban", "join", true),
-    ("ban", nil, false), ("invite", nil, false), ("invite", "join", true),
-  ] as [(String, String?, Bool)])
+  @Test(
+    arguments: [
+      ("join", nil, true), ("leave", "join", true), ("leave", "invite", true), ("leave", "ban", false),
+      ("ban", "join", true),
+      ("ban", nil, false), ("invite", nil, false), ("invite", "join", true),
+    ] as [(String, String?, Bool)])
   func showsUsersTheirOwnMembershipsByTheBetterOfOldAndNew(
     _ membership: String, _ previous: String?, _ isAllowed: Bool
   ) throws {
@@ -56,11 +61,14 @@ import Testing
 
 @Suite struct ServerACLTests {
   @Test(arguments: [
-    (#"{"allow":["*"]}"#, "x.y", true), (#"{}"#, "x", false), (#"{"allow":["*"],"allow_ip_literals":false}"#, "1.2.3.4", false),
+    (#"{"allow":["*"]}"#, "x.y", true), (#"{}"#, "x", false),
+    (#"{"allow":["*"],"allow_ip_literals":false}"#, "1.2.3.4", false),
     (#"{"allow":["*"],"allow_ip_literals":false}"#, "[::1]:80", false),
     (#"{"allow":["*"],"allow_ip_literals":false}"#, "1.2.3", true), (#"{"allow":["*"]}"#, "1.2.3.4", true),
-    (#"{"allow":["*"],"deny":["*.evil"]}"#, "a.EVIL", false), (#"{"allow":["*"],"deny":["*.evil"]}"#, "a.evil:8448", false),
-    (#"{"allow":["?.b"]}"#, "a.b:1", true), (#"{"allow":["a.b:1"]}"#, "a.b:1", true), (#"{"allow":["?.b"]}"#, "aa.b", false),
+    (#"{"allow":["*"],"deny":["*.evil"]}"#, "a.EVIL", false),
+    (#"{"allow":["*"],"deny":["*.evil"]}"#, "a.evil:8448", false),
+    (#"{"allow":["?.b"]}"#, "a.b:1", true), (#"{"allow":["a.b:1"]}"#, "a.b:1", true),
+    (#"{"allow":["?.b"]}"#, "aa.b", false),
     (#"{"allow":["*",5],"deny":"x"}"#, "a", true), (#"{"allow":"*"}"#, "a", false),
     (#"{"allow":["*"],"deny":["[a]"]}"#, "a", true),
   ])

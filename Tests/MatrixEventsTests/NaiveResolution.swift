@@ -62,7 +62,9 @@ struct NaiveResolution {
 
   private func isPower(_ id: EventID) -> Bool {
     guard let event = events[id] else { return false }
-    if [EventType.powerLevels, EventType.joinRules, EventType.create].contains(event.type) { return event.stateKey == "" }
+    if [EventType.powerLevels, EventType.joinRules, EventType.create].contains(event.type) {
+      return event.stateKey == ""
+    }
     return event.type == EventType.member && ["leave", "ban"].contains(event.membership ?? "")
       && event.stateKey != event.sender.rawValue
   }
@@ -127,7 +129,9 @@ struct NaiveResolution {
       for key in AuthRules.stateKeysToCheck(event) {
         if let current = state[key].flatMap({ events[$0] }) { used[key] = current }
       }
-      if (try? AuthRules.check(event, state: AuthEvents(used))) != nil, let key = event.key { state[key] = event.eventID }
+      if (try? AuthRules.check(event, state: AuthEvents(used))) != nil, let key = event.key {
+        state[key] = event.eventID
+      }
     }
     return state
   }

@@ -62,7 +62,8 @@ import Testing
     #expect(try outcome(event(EventType.serverACL, [:], stateKey: ""))?.notifies == false)
     #expect(try outcome(event(EventType.encrypted, [:]))?.actions == plain)
     #expect(try outcome(event(EventType.encrypted, [:]), members: 2)?.actions == audible)
-    #expect(try outcome(event("m.call.invite", [:]))?.actions.contains(["set_tweak": "sound", "value": "ring"]) == true)
+    #expect(
+      try outcome(event("m.call.invite", [:]))?.actions.contains(["set_tweak": "sound", "value": "ring"]) == true)
     #expect(try outcome(event("m.unknown", [:])) == nil)
   }
 
@@ -73,7 +74,9 @@ import Testing
     #expect(try outcome(event(EventType.member, ["membership": "join"], stateKey: "@alice:test"))?.notifies == false)
   }
 
-  private func rule(_ kind: PushRule.Kind, _ id: String, _ conditions: JSON = [], _ actions: JSON = ["notify"]) -> PushRule {
+  private func rule(_ kind: PushRule.Kind, _ id: String, _ conditions: JSON = [], _ actions: JSON = ["notify"])
+    -> PushRule
+  {
     PushRule(ruleID: "global/\(kind.rawValue)/\(id)", kind: kind, conditions: conditions, actions: actions)
   }
 
@@ -139,7 +142,8 @@ import Testing
     (#"{"kind":"room_member_count","is":"x"}"#, false), (#"{"kind":"room_member_count"}"#, false),
     (#"{"kind":"sender_notification_permission","key":"room"}"#, true),
     (#"{"kind":"sender_notification_permission","key":"other"}"#, true),
-    (#"{"kind":"sender_notification_permission"}"#, false), (#"{"kind":"device"}"#, false), (#"{}"#, false), (#"5"#, false),
+    (#"{"kind":"sender_notification_permission"}"#, false), (#"{"kind":"device"}"#, false), (#"{}"#, false),
+    (#"5"#, false),
   ])
   func understandsConditions(_ condition: String, _ expected: Bool) throws {
     let message = try event(

@@ -9,8 +9,12 @@ import Testing
   }
 
   @Test func keepsTheTopLevelKeysOfTheVersion() throws {
-    var event: [String: JSON] = ["content": ["x": 1], "unsigned": ["age_ts": 1, "replaces_state": "$r", "other": 2], "custom": 1]
-    let always = ["event_id", "type", "room_id", "sender", "state_key", "prev_events", "auth_events", "origin_server_ts"]
+    var event: [String: JSON] = [
+      "content": ["x": 1], "unsigned": ["age_ts": 1, "replaces_state": "$r", "other": 2], "custom": 1,
+    ]
+    let always = [
+      "event_id", "type", "room_id", "sender", "state_key", "prev_events", "auth_events", "origin_server_ts",
+    ]
     let before11 = ["prev_state", "origin", "membership"]
     for key in always + before11 + ["redacts"] { event[key] = "v" }
     let document = try JSON.object(event).document()

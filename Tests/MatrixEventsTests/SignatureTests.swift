@@ -13,7 +13,10 @@ import Testing
   /// The specification's appendix, "JSON Signing".
   @Test(arguments: [
     ("{}", "K8280/U9SSy9IVtjBuVeLr+HpOB4BQFWbg+UZaADMtTdGYI7Geitb76LTrr5QV/7Xg4ahLwYGYZzuHGZKM5ZAQ"),
-    (#"{"one":1,"two":"Two"}"#, "KqmLSbO39/Bzb0QIYE82zqLwsA+PDzYIpIRA2sRQ4sL53+sN6/fpNSoqE7BP7vBZhG6kYdD13EIMJpvhJI+6Bw"),
+    (
+      #"{"one":1,"two":"Two"}"#,
+      "KqmLSbO39/Bzb0QIYE82zqLwsA+PDzYIpIRA2sRQ4sL53+sN6/fpNSoqE7BP7vBZhG6kYdD13EIMJpvhJI+6Bw"
+    ),
   ])
   func verifiesTheObjectsOfTheAppendix(_ text: String, _ signature: String) throws {
     var object = try JSON.parse(text)

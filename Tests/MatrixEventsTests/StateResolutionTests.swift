@@ -143,7 +143,8 @@ import Testing
     #expect(try graph.conflictedSubgraph(of: conflicted) == naive.subgraph(conflicted))
   }
 
-  private func randomEvent(in room: inout TestRoom, over state: StateMap, _ random: inout SeededRandom) throws -> Event {
+  private func randomEvent(in room: inout TestRoom, over state: StateMap, _ random: inout SeededRandom) throws -> Event
+  {
     let users = [TestRoom.alice, TestRoom.bob, TestRoom.carol, TestRoom.dave]
     func user() -> UserID { users.randomElement(using: &random) ?? TestRoom.alice }
     let sender = user()

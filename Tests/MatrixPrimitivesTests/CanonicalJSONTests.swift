@@ -40,7 +40,9 @@ import Testing
 
   @Test func sortsByCodePointWhateverTheEscapes() throws {
     // U+FFFF comes before U+1F600 as code points, though not as UTF-16.
-    #expect(try canonical("{\"\\ud83d\\ude00\":1,\"\u{FFFF}\":2,\"b\":3,\"\\u0061\":4}") == "{\"a\":4,\"b\":3,\"\u{FFFF}\":2,\"😀\":1}")
+    #expect(
+      try canonical("{\"\\ud83d\\ude00\":1,\"\u{FFFF}\":2,\"b\":3,\"\\u0061\":4}")
+        == "{\"a\":4,\"b\":3,\"\u{FFFF}\":2,\"😀\":1}")
     #expect(try canonical(#"{"a":1,"":2,"aa":3,"B":4}"#) == #"{"":2,"B":4,"a":1,"aa":3}"#)
   }
 
@@ -70,9 +72,11 @@ import Testing
   /// What Python's `json.dumps` prints, on which the ids of old rooms rest.
   @Test(arguments: [
     ("1.0", "1.0"), ("1.50", "1.5"), ("1e5", "100000.0"), ("1E-7", "1e-07"), ("0.0001", "0.0001"), ("0.00001", "1e-05"),
-    ("1e15", "1000000000000000.0"), ("1e16", "1e+16"), ("12345678901234567.0", "1.2345678901234568e+16"), ("1e17", "1e+17"),
+    ("1e15", "1000000000000000.0"), ("1e16", "1e+16"), ("12345678901234567.0", "1.2345678901234568e+16"),
+    ("1e17", "1e+17"),
     ("-1.25e300", "-1.25e+300"), ("-0.0", "-0.0"), ("-0", "0"), ("123456789012345678901", "123456789012345678901"),
-    ("9007199254740993", "9007199254740993"), ("5.114698E4", "51146.98"), ("1e22", "1e+22"), ("-12000000000000000.0", "-1.2e+16"),
+    ("9007199254740993", "9007199254740993"), ("5.114698E4", "51146.98"), ("1e22", "1e+22"),
+    ("-12000000000000000.0", "-1.2e+16"),
   ])
   func printsNumbersOfOldRoomsAsPythonDoes(_ source: String, _ expected: String) throws {
     #expect(try canonical("[\(source)]", strict: false) == "[\(expected)]")

@@ -46,13 +46,16 @@ import Testing
     #expect(EventID(unchecked: "$a") < EventID(unchecked: "$aa"))
   }
 
-  @Test(arguments: ["a", "example.org", "example.org:8448", "1.2.3.4", "1.2.3.4:1", "[::1]", "[2001:db8::1.2.3.4]:65535", "A-b"])
+  @Test(arguments: [
+    "a", "example.org", "example.org:8448", "1.2.3.4", "1.2.3.4:1", "[::1]", "[2001:db8::1.2.3.4]:65535", "A-b",
+  ])
   func acceptsServerNames(_ text: String) {
     #expect(ServerName.isValid(text))
   }
 
   @Test(arguments: [
-    "", ":", ":80", "a:", "a:0", "a:65536", "a:123456", "a:1x", "a b", "a_b", "ä", "[::1", "[]", "[zz]", "[::1]x", "a:+1", "a:80:80",
+    "", ":", ":80", "a:", "a:0", "a:65536", "a:123456", "a:1x", "a b", "a_b", "ä", "[::1", "[]", "[zz]", "[::1]x",
+    "a:+1", "a:80:80",
     String(repeating: "a", count: 256),
   ])
   func refusesWhatIsNoServerName(_ text: String) {

@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct JSONDocumentTests {
   @Test(arguments: [
-    "{}", "[]", "null", "true", "false", "0", "-0", "1", "-1", "1.5", "1e5", "1E+5", "1e-5", "0.0", "\"\"", " [ ] ", "\t{\n}\r",
+    "{}", "[]", "null", "true", "false", "0", "-0", "1", "-1", "1.5", "1e5", "1E+5", "1e-5", "0.0", "\"\"", " [ ] ",
+    "\t{\n}\r",
     "[1,2]", "{\"a\":1}", "{\"a\":{\"b\":[{}]}}", "\"\\u0000\"", "\"\\ud83d\\ude00\"", "\"\\/\"", "\"é\"",
     "9223372036854775807", "-9223372036854775808", "123456789012345678901234567890", "\"\u{7F}\"",
   ])
@@ -15,9 +16,12 @@ import Testing
   }
 
   @Test(arguments: [
-    "", " ", "{", "}", "[", "]", "[1", "[1,", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{1:2}", "{\"a\" 1}",
-    "01", "-", "-01", "+1", ".5", "1.", "1e", "1e+", "1.e5", "0x10", "NaN", "Infinity", "-Infinity", "tru", "True", "nul", "1 2",
-    "[] []", "{}x", "\"", "\"a", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u123g\"", "\"\n\"", "\"\u{1}\"", "'a'", "[1}", "{\"a\":1]",
+    "", " ", "{", "}", "[", "]", "[1", "[1,", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{1:2}",
+    "{\"a\" 1}",
+    "01", "-", "-01", "+1", ".5", "1.", "1e", "1e+", "1.e5", "0x10", "NaN", "Infinity", "-Infinity", "tru", "True",
+    "nul", "1 2",
+    "[] []", "{}x", "\"", "\"a", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u123g\"", "\"\n\"", "\"\u{1}\"", "'a'", "[1}",
+    "{\"a\":1]",
     "\u{FEFF}{}", "{\"a\":1 \"b\":2}", "[1 2]", "\u{A0}1", "//\n1", "-a", "--1", "1-", "\u{0}", "[\u{0}]",
   ])
   func refusesWhatTheGrammarDoesNotAllow(_ text: String) {
@@ -25,16 +29,19 @@ import Testing
   }
 
   @Test(arguments: [
-    "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800a\"", "\"\\ud800\\n\"", "\"\\ud800\\ud800\"", "\"\\udc00\\ud800\"", "{\"\\udfff\":1}",
+    "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800a\"", "\"\\ud800\\n\"", "\"\\ud800\\ud800\"", "\"\\udc00\\ud800\"",
+    "{\"\\udfff\":1}",
   ])
   func refusesHalfSurrogatePairs(_ text: String) {
     #expect { try JSONValue.parse(text) } throws: { ($0 as? JSONError)?.code == .loneSurrogate }
   }
 
-  @Test(arguments: [
-    [0x80], [0xC0, 0x80], [0xC1, 0xBF], [0xC3], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xE2, 0x82], [0xF0, 0x80, 0x80, 0x80],
-    [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xFF], [0xFE],
-  ] as [[UInt8]])
+  @Test(
+    arguments: [
+      [0x80], [0xC0, 0x80], [0xC1, 0xBF], [0xC3], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xE2, 0x82],
+      [0xF0, 0x80, 0x80, 0x80],
+      [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xFF], [0xFE],
+    ] as [[UInt8]])
   func refusesMalformedUTF8(_ bytes: [UInt8]) {
     // Padding on both sides makes the fast path for sixteen bytes see it too.
     for padding in [0, 3, 15, 16, 17, 40] {
@@ -60,7 +67,8 @@ import Testing
 
   @Test func readsEveryKindOfValue() throws {
     let value = try JSONValue.parse(
-      #"{"s":"a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00日","i":-12,"d":2.5e1,"t":true,"f":false,"n":null,"a":[1,"x",{}],"o":{"k":"v"}}"#)
+      #"{"s":"a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00日","i":-12,"d":2.5e1,"t":true,"f":false,"n":null,"a":[1,"x",{}],"o":{"k":"v"}}"#
+    )
     #expect(value["s"]?.string == "a\"\\/\u{8}\u{C}\n\r\té😀日")
     #expect(value["i"]?.integer == -12)
     #expect(value["i"]?.double == -12)
@@ -99,7 +107,8 @@ import Testing
 
   @Test func survivesTruncatedInput() throws {
     let text = Array(
-      #"{"a":[1,2.5e-3,"x\u00e9\ud83d\ude00"],"b":{"c":null,"d":true},"long":"0123456789012345678901234567890123456789日本"}"#.utf8)
+      #"{"a":[1,2.5e-3,"x\u00e9\ud83d\ude00"],"b":{"c":null,"d":true},"long":"0123456789012345678901234567890123456789日本"}"#
+        .utf8)
     for end in 0..<text.count {
       #expect(throws: JSONError.self) { try JSONValue.parse(Array(text[..<end])) }
     }

@@ -27,7 +27,8 @@ import Testing
     writer.endObject()
     #expect(
       String(decoding: writer.bytes, as: UTF8.self)
-        == #"{"a":1,"b":"x\"y","c":[true,null,-12,{},[ 1 ]],"d":4,"e":5,"f":1.5,"id":"@a:b","s":["x","y"],"static":{"k":1}}"#)
+        == #"{"a":1,"b":"x\"y","c":[true,null,-12,{},[ 1 ]],"d":4,"e":5,"f":1.5,"id":"@a:b","s":["x","y"],"static":{"k":1}}"#
+    )
   }
 
   @Test func printsIntegersOfAllSizes() {

@@ -22,7 +22,8 @@ enum RandomJSON {
   /// Mixes plain letters with everything that needs care: quotes, backslashes, control characters, long and astral characters.
   static func string(_ random: inout SeededRandom) -> String {
     let special: [Unicode.Scalar] = [
-      "\"", "\\", "/", "\u{0}", "\u{8}", "\u{9}", "\u{A}", "\u{C}", "\u{D}", "\u{1F}", "\u{7F}", "é", "日", "😀", "\u{FFFF}",
+      "\"", "\\", "/", "\u{0}", "\u{8}", "\u{9}", "\u{A}", "\u{C}", "\u{D}", "\u{1F}", "\u{7F}", "é", "日", "😀",
+      "\u{FFFF}",
       "\u{10FFFF}",
     ]
     var text = ""

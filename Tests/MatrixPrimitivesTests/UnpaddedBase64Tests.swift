@@ -4,7 +4,8 @@ import Testing
 @Suite struct UnpaddedBase64Tests {
   /// The examples of the specification's appendix.
   @Test(arguments: [
-    ("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("fooba", "Zm9vYmE"), ("foobar", "Zm9vYmFy"),
+    ("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("fooba", "Zm9vYmE"),
+    ("foobar", "Zm9vYmFy"),
   ])
   func encodesAndDecodesTheExamplesOfTheAppendix(_ text: String, _ encoded: String) {
     #expect(UnpaddedBase64.encode(Array(text.utf8)) == encoded)
