@@ -132,20 +132,22 @@ let package = Package(
         "CZlib", hummingbirdCore, hummingbirdTLS, nioCore, nioPosix, nioSSL, httpTypes, lifecycle, logging,
       ]),
 
-    // Layer 9: one binary per worker app, and the administrator's tools
+    // Layer 9: what the executables that serve clients have in common
+    library(
+      "ServerComposition",
+      [
+        "WorkerRuntime", "EndpointKit", "ClientEndpoints", "ReplicationEndpoints", "RoomServices", "AccountServices",
+        "SyncEngine", "Stores", "StorageEngine", "Replication", "ServerConfig", "MatrixPrimitives", "MatrixEvents",
+        crypto, logging,
+      ]),
+
+    // Layer 10: one binary per worker app, and the administrator's tools
     executable(
       "homeserver",
       [
-        "WorkerRuntime", "EndpointKit", "ClientEndpoints", "AdminEndpoints", "ReplicationEndpoints", "RoomServices",
-        "AccountServices", "SyncEngine", "Stores", "Replication", "ServerConfig", "MatrixPrimitives", "MatrixEvents",
-        argumentParser, logging,
+        "ServerComposition", "WorkerRuntime", "EndpointKit", "AdminEndpoints", "ServerConfig", argumentParser,
       ]),
-    executable(
-      "generic_worker",
-      [
-        "WorkerRuntime", "EndpointKit", "ClientEndpoints", "ReplicationEndpoints", "RoomServices", "AccountServices",
-        "SyncEngine", "Stores", "Replication", "ServerConfig", "MatrixPrimitives", "MatrixEvents", argumentParser, logging,
-      ]),
+    executable("generic_worker", ["ServerComposition", "WorkerRuntime", argumentParser]),
     executable("generate_config", ["ServerConfig", argumentParser]),
     executable("generate_signing_key", ["ServerConfig", argumentParser]),
     executable("hash_password", ["AccountServices", "ServerConfig", argumentParser]),

@@ -9,6 +9,7 @@ import Stores
 /// One per process, made by the process's role.
 public final class AccountServices: Sendable {
   public let clock: ServerClock
+  private let logger: Logger
   public let activity: ClientActivity
   public let authenticator: Authenticator
   public let devices: DeviceService
@@ -46,6 +47,7 @@ public final class AccountServices: Sendable {
     clock: ServerClock, logger: Logger
   ) {
     self.clock = clock
+    self.logger = logger
     hasher = PasswordHasher(pepper: config.passwords.pepper, rounds: config.bcryptRounds)
     activity = ClientActivity(config: config, store: storage.clientIPs, hub: hub, clock: clock, logger: logger)
     authenticator = Authenticator(storage: storage, activity: activity, clock: clock)
@@ -59,5 +61,27 @@ public final class AccountServices: Sendable {
     registration = RegistrationService(config: config, storage: storage, sessions: sessions, clock: clock)
     deactivation = DeactivationService(storage: storage, sessions: sessions, leaveAllRooms: rooms.leaveAllRooms)
     userInteractiveAuth = UserInteractiveAuth(store: storage.userInteractiveAuth, clock: clock)
+  }
+
+  /// Records the use of tokens and tidies up, until cancelled. On the process with the background duty it writes; on
+  /// others it returns when cancelled.
+  public func run() async {
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { [activity] in await activity.run() }
+      group.addTask { [self] in await tidyUp() }
+    }
+  }
+
+  /// Every ten minutes deletes what is too old: sessions of interactive authentication and addresses of clients.
+  private func tidyUp() async {
+    while activity.writesHere {
+      do { try await Task.sleep(for: .seconds(600)) } catch { return }
+      do {
+        try await userInteractiveAuth.deleteExpiredSessions()
+        try await activity.prune()
+      } catch {
+        logger.warning("Could not tidy up after accounts: \(error)")
+      }
+    }
   }
 }

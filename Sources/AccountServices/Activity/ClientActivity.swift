@@ -29,7 +29,8 @@ public final class ClientActivity: Sendable {
   private let hub: StreamHub
   private let clock: ServerClock
   private let logger: Logger
-  private let writesHere: Bool
+  /// Whether this process has the background duty.
+  let writesHere: Bool
   private let state = Mutex(State())
 
   init(config: HomeserverConfig, store: ClientIPStore, hub: StreamHub, clock: ServerClock, logger: Logger) {

@@ -43,17 +43,19 @@ public final class RateLimiter: Sendable {
   /// - Parameters:
   ///   - key: what is limited, such as a user ID or an address.
   ///   - count: false to ask only whether there would be room.
+  ///   - times: how many actions, at least one; all or none are allowed.
   /// - Throws: `MatrixError` 429 `M_LIMIT_EXCEEDED` with the time until the next action is allowed; a refused action
   ///   is not counted.
-  public func check(_ key: String, count: Bool = true) throws(MatrixError) {
+  public func check(_ key: String, count: Bool = true, times: Int = 1) throws(MatrixError) {
+    let actions = Double(max(1, times))
     let now = clock.nowMilliseconds
     let wait: Double? = state.withLock { state in
       sweep(&state, now: now)
       let level = current(state.buckets[key], now: now)
-      if level + 1 > burst {
-        return perSecond > 0 ? (level + 1 - burst) / perSecond * 1000 : 86_400_000
+      if level + actions > burst {
+        return perSecond > 0 ? (level + actions - burst) / perSecond * 1000 : 86_400_000
       }
-      if count { state.buckets[key] = Bucket(level: level + 1, updatedMilliseconds: now) }
+      if count { state.buckets[key] = Bucket(level: level + actions, updatedMilliseconds: now) }
       return nil
     }
     if let wait {

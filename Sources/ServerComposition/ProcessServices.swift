@@ -1,0 +1,73 @@
+import AccountServices
+import Crypto
+import EndpointKit
+import Logging
+import MatrixEvents
+import MatrixPrimitives
+import Replication
+import RoomServices
+import ServerConfig
+import SyncEngine
+import WorkerRuntime
+
+/// Composes the services of rooms, accounts and syncing for a process that answers clients.
+///
+/// The executables that serve clients share it; each lists the endpoint families that it owns itself. What one family of
+/// services asks of another (a profile change must reach the user's memberships, a membership must show the profile)
+/// is joined here, so that none of them imports the other.
+public final class ProcessServices: Sendable {
+  /// Rooms and their events.
+  public let rooms: RoomServices
+  /// Accounts, sessions, devices, profiles.
+  public let accounts: AccountServices
+  /// Syncing and what only syncing shows.
+  public let sync: SyncServices
+  /// Limits changes of presence, by `rc_presence`.
+  public let presenceLimit: RateLimiter
+
+  /// Composes the services and connects them with the streams.
+  ///
+  /// - Throws: `MatrixError` when the signing key cannot be used, and what reading the database throws.
+  public init(_ context: ProcessContext) throws {
+    guard let key = context.config.signingKeys.first else {
+      throw MatrixError.unknown("There is no signing key")
+    }
+    let signer = EventSigner(
+      serverName: context.config.serverName, keyID: key.keyID,
+      privateKey: try Curve25519.Signing.PrivateKey(rawRepresentation: key.seed))
+    rooms = RoomServices(
+      config: context.config, storage: context.storage, hub: context.hub, replication: context.replication,
+      signer: signer, clock: context.clock, logger: context.logger, users: LocalUsers(storage: context.storage),
+      rateLimiter: RoomRateLimiter(context.config.rateLimits, storage: context.storage, clock: context.clock))
+    accounts = AccountServices(
+      config: context.config, storage: context.storage, hub: context.hub, replication: context.replication,
+      rooms: AccountServices.RoomHooks(rooms: rooms, storage: context.storage, logger: context.logger),
+      clock: context.clock, logger: context.logger)
+    sync = SyncServices(
+      config: context.config, storage: context.storage, rooms: rooms, hub: context.hub,
+      replication: context.replication, clock: context.clock, logger: context.logger)
+    presenceLimit = RateLimiter(context.config.rateLimits.presencePerUser, clock: context.clock)
+    sync.register()
+  }
+
+  /// Joins endpoints and services to what the runtime runs.
+  ///
+  /// - Parameter families: the endpoints that the executable owns.
+  public func role(families: [EndpointFamily]) -> RoleServices {
+    RoleServices(
+      families: families,
+      authenticate: { [accounts] token, request in
+        try await accounts.authenticator.authenticate(
+          token, client: Authenticator.Client(ip: request.clientIP, userAgent: request.userAgent),
+          allowGuest: request.endpoint.auth != .required, allowLocked: request.endpoint.allowsLockedUsers)
+      },
+      services: [
+        LoopService("accounts") { [accounts] in await accounts.run() },
+        LoopService("sync") { [sync] in
+          try await sync.start()
+          await sync.run()
+        },
+      ],
+      drain: { [sync] in sync.notifier.drain() })
+  }
+}

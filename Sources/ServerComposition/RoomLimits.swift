@@ -1,0 +1,71 @@
+import AccountServices
+import MatrixPrimitives
+import Replication
+import RoomServices
+import ServerConfig
+import StorageEngine
+import Stores
+
+extension RoomRateLimiter {
+  /// Makes the limiter of the settings `rc_message`, `rc_joins`, `rc_invites` and `rc_room_creation`.
+  ///
+  /// Users whose limits an administrator has lifted (`ratelimit_override`) pass; application services do too.
+  init(_ settings: RateLimitSettings, storage: Storage, clock: ServerClock) {
+    let limits = RoomLimits(settings, storage: storage, clock: clock)
+    self.init { action, requester, counts, times in
+      try await limits.check(action, requester, counts: counts, times: times)
+    }
+  }
+}
+
+/// One bucket for each kind of action in rooms.
+private final class RoomLimits: Sendable {
+  private let messages, redactions, creations, localJoins, remoteJoins: RateLimiter
+  private let joinsPerRoom, invitesPerRoom, invitesPerUser, invitesPerIssuer: RateLimiter
+  private let storage: Storage
+  private let lifted: Cache<String, Bool>
+
+  init(_ settings: RateLimitSettings, storage: Storage, clock: ServerClock) {
+    messages = RateLimiter(settings.message, clock: clock)
+    redactions = RateLimiter(settings.adminRedaction ?? settings.message, clock: clock)
+    creations = RateLimiter(settings.roomCreation, clock: clock)
+    localJoins = RateLimiter(settings.joinsLocal, clock: clock)
+    remoteJoins = RateLimiter(settings.joinsRemote, clock: clock)
+    joinsPerRoom = RateLimiter(settings.joinsPerRoom, clock: clock)
+    invitesPerRoom = RateLimiter(settings.invitesPerRoom, clock: clock)
+    invitesPerUser = RateLimiter(settings.invitesPerUser, clock: clock)
+    invitesPerIssuer = RateLimiter(settings.invitesPerIssuer, clock: clock)
+    self.storage = storage
+    let lifted = Cache<String, Bool>(name: "get_ratelimit_for_user", capacity: 20_000)
+    self.lifted = lifted
+    storage.caches.register("get_ratelimit_for_user") { keys in
+      if let user = keys?.first { lifted.invalidate(user) } else { lifted.invalidateAll() }
+    }
+  }
+
+  func check(_ action: RateLimitedAction, _ requester: Requester, counts: Bool, times: Int) async throws {
+    if requester.appserviceID != nil { return }
+    let entity = requester.authenticatedEntity
+    let isLifted = try await lifted.value(entity) { [storage] in
+      guard let user = UserID(entity) else { return false }
+      return try await storage.accounts.hasLiftedRateLimit(user)
+    }
+    if isLifted { return }
+    let (limiter, key) = bucket(action, requester.userID.rawValue)
+    try limiter.check(key, count: counts, times: times)
+  }
+
+  private func bucket(_ action: RateLimitedAction, _ user: String) -> (RateLimiter, String) {
+    switch action {
+    case .message: (messages, user)
+    case .adminRedaction: (redactions, user)
+    case .roomCreation: (creations, user)
+    case .localJoin: (localJoins, user)
+    case .remoteJoin: (remoteJoins, user)
+    case .joinOfRoom(let room): (joinsPerRoom, room.rawValue)
+    case .inviteToRoom(let room): (invitesPerRoom, room.rawValue)
+    case .inviteOfUser(let invited): (invitesPerUser, invited.rawValue)
+    case .inviteByIssuer: (invitesPerIssuer, user)
+    }
+  }
+}
