@@ -19,6 +19,12 @@ public final class PostgresClient: Service, Sendable {
     reactor = Reactor(configuration, counters: counters, logger: logger)
   }
 
+  /// Closes the connections of a client that was let go without ``shutdown()``; nothing can be under way then.
+  deinit {
+    pool.stop {}
+    reactor.stop {}
+  }
+
   /// Connects once, so that a wrong address or password is known at once, and then opens the other connections.
   ///
   /// - Throws: `PostgresError` with code `connectFailed`.

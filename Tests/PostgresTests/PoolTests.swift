@@ -194,6 +194,21 @@ import Testing
     #expect(client.statistics.waiting == 0)
   }
 
+  @Test func aClientThatIsLetGoClosesItsConnections() async throws {
+    let database = try await TestDatabase.scratch()
+    let name = "let go"
+    func use() async throws {
+      var configuration = database.configuration()
+      configuration.conninfo["application_name"] = name
+      let client = PostgresClient(configuration, logger: .silent)
+      try await client.start()
+      try await client.read("SELECT 1")
+      try await client.transaction("use") { _ = try $0.query("SELECT 1") }
+    }
+    try await use()
+    while try await !database.client.read("SELECT 1 FROM pg_stat_activity WHERE application_name = \(name)").isEmpty {}
+  }
+
   @Test func shutdownLetsTransactionsEndAndRefusesNewOnes() async throws {
     let database = try await TestDatabase.scratch()
     let client = PostgresClient(database.configuration(), logger: .silent)
