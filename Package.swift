@@ -183,7 +183,10 @@ let package = Package(
       ["AccountServices", "Stores", "Replication", "MatrixPrimitives", "TestSupport", logging]),
     tests(
       "SyncEngineTests",
-      ["SyncEngine", "RoomServices", "Stores", "Replication", "MatrixEvents", "MatrixPrimitives", "TestSupport", logging]),
+      [
+        "SyncEngine", "RoomServices", "Stores", "Replication", "ServerConfig", "MatrixEvents", "MatrixPrimitives",
+        "TestSupport", crypto, logging,
+      ]),
     tests(
       "ReplicationEndpointsTests",
       ["ReplicationEndpoints", "EndpointKit", "Replication", "MatrixPrimitives", httpTypes, logging]),

@@ -1,0 +1,163 @@
+import Crypto
+import Foundation
+import Logging
+import MatrixEvents
+import MatrixPrimitives
+import Replication
+import RoomServices
+import ServerConfig
+import Stores
+import TestSupport
+
+@testable import SyncEngine
+
+/// Runs rooms and syncing as a server of one process does, on a database of its own.
+final class SyncFixture: Sendable {
+  let database: TestDatabase
+  let storage: Storage
+  let rooms: RoomServices
+  let services: SyncServices
+  let config: HomeserverConfig
+  let hub: StreamHub
+  let clock: ServerClock
+  private let tasks: [Task<Void, any Error>]
+
+  static let alice = requester("alice")
+  static let bob = requester("bob")
+  static let carol = requester("carol")
+
+  static func requester(_ name: String) -> Requester {
+    Requester(userID: UserID(unchecked: "@\(name):test"), deviceID: "\(name.uppercased())1")
+  }
+
+  init(answersKeptFor: String = "0s", clock: ServerClock = .system) async throws {
+    database = try await TestDatabase.withSchema()
+    config = try Self.config(answersKeptFor)
+    self.clock = clock
+    let (config, logger) = (config, Logger.silent)
+    hub = StreamHub(
+      instanceName: "master", writers: { Storage.writers(of: $0, in: config) }, transport: InMemoryTransport(),
+      clock: clock, logger: logger)
+    storage = Storage(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
+    try await storage.load()
+    storage.registerStreams()
+    let signer = EventSigner(serverName: "test", keyID: "ed25519:a", privateKey: Curve25519.Signing.PrivateKey())
+    let users = LocalUsers(
+      profile: { LocalUsers.Profile(displayName: $0.localpart) }, isAdmin: { _ in false }, isSuspended: { _ in false },
+      blocksInvites: { _, _ in false })
+    rooms = RoomServices(
+      config: config, storage: storage, hub: hub, replication: nil, signer: signer, clock: clock, logger: logger,
+      users: users)
+    services = SyncServices(
+      config: config, storage: storage, rooms: rooms, hub: hub, replication: nil, clock: clock, logger: logger)
+    services.register()
+    try await services.start()
+    tasks = [Task { [hub] in try await hub.run() }, Task { [services] in await services.run() }]
+    await hub.waitUntilCaughtUp()
+  }
+
+  deinit { for task in tasks { task.cancel() } }
+
+  private static func config(_ answersKeptFor: String) throws -> HomeserverConfig {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("myelin-sync-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("homeserver.yaml")
+    let text = """
+      server_name: test
+      macaroon_secret_key: secret
+      form_secret: secret
+      signing_key: "ed25519 a_1 \(UnpaddedBase64.encode([UInt8](repeating: 7, count: 32)))"
+      database: {name: psycopg2, args: {dbname: test}}
+      caches: {sync_response_cache_duration: \(answersKeptFor)}
+      """
+    try Data(text.utf8).write(to: file)
+    return try HomeserverConfig.load(paths: [file.path], role: .homeserver).0
+  }
+
+  // MARK: Shorthand
+
+  func createRoom(_ requester: Requester = alice, _ body: JSON = ["preset": "public_chat"]) async throws -> RoomID {
+    let request = try RoomCreationRequest(try body.document(), defaultVersion: config.rooms.defaultRoomVersion)
+    return try await rooms.creation.create(request, requester: requester).roomID
+  }
+
+  func change(
+    _ action: MembershipAction, _ room: RoomID, by requester: Requester, of target: Requester? = nil
+  ) async throws {
+    try await rooms.memberships.change(
+      MembershipRequest(roomID: room, target: (target ?? requester).userID, action: action), requester: requester)
+  }
+
+  @discardableResult
+  func say(
+    _ text: String, _ room: RoomID, _ requester: Requester = alice, extra: [String: JSON] = [:]
+  ) async throws -> EventID {
+    var content: [String: JSON] = ["msgtype": "m.text", "body": .string(text)]
+    content.merge(extra) { $1 }
+    return try await rooms.sender.send(
+      ClientEventDraft(roomID: room, type: "m.room.message", content: .object(content)), requester: requester)
+  }
+
+  @discardableResult
+  func set(_ type: String, _ content: JSON, _ room: RoomID, _ requester: Requester = alice) async throws -> EventID {
+    try await rooms.sender.send(
+      ClientEventDraft(roomID: room, type: type, stateKey: "", content: content), requester: requester)
+  }
+
+  func addDevice(_ requester: Requester) async throws {
+    _ = try await database.client.read(
+      """
+      INSERT INTO devices (user_id, device_id, hidden)
+      VALUES (\(requester.userID.rawValue), \(requester.deviceID ?? ""), false)
+      """)
+  }
+
+  /// Asks for `/sync` as the endpoint does, and waits until everything that happened before is delivered.
+  func sync(
+    _ requester: Requester = alice, since: String? = nil, filter: JSON? = nil, timeout: Int64 = 0,
+    fullState: Bool = false
+  ) async throws -> JSON {
+    await hub.waitUntilIdle()
+    return try await syncNow(requester, since: since, filter: filter, timeout: timeout, fullState: fullState)
+  }
+
+  func syncNow(
+    _ requester: Requester = alice, since: String? = nil, filter: JSON? = nil, timeout: Int64 = 0,
+    fullState: Bool = false
+  ) async throws -> JSON {
+    var token: StreamToken?
+    if let since {
+      guard let parsed = try await StreamToken.parse(since, directory: storage.instances) else { throw NoToken() }
+      token = parsed
+    }
+    let text = filter.map { String(decoding: $0.encoded, as: UTF8.self) }
+    let parsed = try filter.map { SyncFilter(try $0.document(), maximumTimelineLimit: 100) } ?? .none
+    let request = SyncRequest(
+      requester: requester, since: token, sinceText: since, filter: parsed, filterText: text,
+      timeoutMilliseconds: timeout, wantsFullState: fullState)
+    return try JSON.parse(try await services.sync.sync(request))
+  }
+
+  struct NoToken: Error {}
+}
+
+extension JSON {
+  /// Follows a path of members.
+  func at(_ path: String...) -> JSON? { path.reduce(self) { $0?[$1] } }
+
+  func joined(_ room: RoomID) -> JSON? { at("rooms", "join", room.rawValue) }
+
+  var next: String { self["next_batch"]?.string ?? "" }
+
+  /// Lists the bodies of the messages in a room's timeline.
+  func bodies(_ room: RoomID) -> [String] {
+    joined(room)?.at("timeline", "events")?.elements?.compactMap { $0.at("content", "body")?.string } ?? []
+  }
+
+  /// Lists `type|state_key` of the events of a section.
+  func keys(_ section: String...) -> Set<String> {
+    let events = section.reduce(Optional(self)) { $0?[$1] }?["events"]?.elements ?? []
+    return Set(events.map { "\($0["type"]?.string ?? "")|\($0["state_key"]?.string ?? "-")" })
+  }
+}
