@@ -22,6 +22,8 @@ public final class NotificationCountStore: Sendable {
         String.self, String.self, Int.self, Int.self, Int.self)
       var entry = NotificationCounts()
       (entry.notifications, entry.highlights, entry.unread) = (notifications, highlights, unread)
+      // Threads that were read completely are not there for clients.
+      guard entry != NotificationCounts() else { continue }
       if thread == "main" {
         counts[RoomID(unchecked: room), default: .init()].main = entry
       } else {
