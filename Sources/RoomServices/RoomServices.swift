@@ -45,7 +45,7 @@ public final class RoomServices: Sendable {
       pushActions: PushActionEvaluator(storage: storage, state: state, config: config), replication: replication,
       hub: hub, clock: clock, logger: logger)
     sender = EventSender(
-      creator: creator, storage: storage, delivery: delivery, rateLimiter: rateLimiter, logger: logger)
+      creator: creator, storage: storage, delivery: delivery, users: users, rateLimiter: rateLimiter, logger: logger)
     memberships = MembershipService(
       storage: storage, state: state, sender: sender, config: config, users: users, rateLimiter: rateLimiter)
     creation = RoomCreationService(

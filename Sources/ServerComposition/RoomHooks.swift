@@ -5,21 +5,6 @@ import Replication
 import RoomServices
 import Stores
 
-extension LocalUsers {
-  /// Answers from the stores of accounts.
-  init(storage: Storage) {
-    self.init(
-      profile: { user in
-        let profile = try await storage.profiles.profile(of: user)
-        return Profile(displayName: profile?.displayName, avatarURL: profile?.avatarURL)
-      },
-      isAdmin: { try await storage.accounts.account($0)?.isAdmin ?? false },
-      isSuspended: { try await storage.accounts.account($0)?.isSuspended ?? false },
-      // Nobody can set the block yet: it is account data that this server does not read.
-      blocksInvites: { _, _ in false })
-  }
-}
-
 extension AccountServices.RoomHooks {
   /// Brings what happens to accounts into their rooms.
   init(rooms: RoomServices, storage: Storage, logger: Logger) {

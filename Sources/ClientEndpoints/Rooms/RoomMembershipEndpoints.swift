@@ -25,7 +25,7 @@ public struct RoomMembershipEndpoints: Sendable {
       enter(.join, method: .post, path: "join/{room}", versions: .sinceV1),
       enter(.join, method: .put, path: "join/{room}/{txnID}", versions: .sinceV1),
       enter(.knock, method: .post, path: "knock/{room}", versions: .released),
-      enter(.knock, method: .put, path: "knock/{room}/{txnID}", versions: .released), forget(.post), forget(.put),
+      forget(.post), forget(.put),
       joinedRooms,
     ]
   }

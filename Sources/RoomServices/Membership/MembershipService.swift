@@ -55,9 +55,15 @@ public final class MembershipService: Sendable {
       roomID: change.roomID, type: "m.room.member", stateKey: change.target.rawValue, content: .object(content),
       transactionID: change.transactionID, originServerTS: change.originServerTS)
     let rules = MembershipRules(storage: storage, state: state, serverName: config.serverName)
-    return try await sender.send(draft, requester: requester, extraUsers: [change.target]) { draft, chain in
+    let eventID = try await sender.send(draft, requester: requester, extraUsers: [change.target]) { draft, chain in
       try await rules.prepare(draft, change: change, requester: requester, chain: chain)
     }
+    if config.rooms.forgetsOnLeave, change.target.serverName == config.serverName,
+      draft.content["membership"] == "leave" || draft.content["membership"] == "ban"
+    {
+      try await storage.memberships.forget(change.target, change.roomID, invalidator: storage.invalidator)
+    }
+    return eventID
   }
 
   // MARK: Before the room is looked at

@@ -1,6 +1,7 @@
 import Logging
 import MatrixEvents
 import MatrixPrimitives
+import Postgres
 import Replication
 import Stores
 
@@ -39,6 +40,7 @@ public final class EventSender: Sendable {
   private let delivery: EventDelivery
   private let relations: RelationValidator
   private let rateLimiter: RoomRateLimiter
+  private let users: LocalUsers
   private let transactions = TransactionRegister()
   private let logger: Logger
   private let queues: LateQueues
@@ -50,12 +52,14 @@ public final class EventSender: Sendable {
   }
 
   init(
-    creator: EventCreator, storage: Storage, delivery: EventDelivery, rateLimiter: RoomRateLimiter, logger: Logger
+    creator: EventCreator, storage: Storage, delivery: EventDelivery, users: LocalUsers, rateLimiter: RoomRateLimiter,
+    logger: Logger
   ) {
     self.creator = creator
     self.storage = storage
     self.delivery = delivery
     self.rateLimiter = rateLimiter
+    self.users = users
     self.logger = logger
     relations = RelationValidator(storage: storage)
     let worker = BatchWorker(creator: creator, delivery: delivery, logger: logger)
@@ -76,6 +80,7 @@ public final class EventSender: Sendable {
       throw MatrixError.unknown("Membership events are sent by joining, inviting and so on", status: 400)
     }
     if requester.isShadowBanned { return try await Self.pretend() }
+    try await checkSuspension(draft, requester)
     return try await once(draft, requester) {
       if ratelimit {
         let action: RateLimitedAction = try await self.isAdminRedaction(draft, requester) ? .adminRedaction : .message
@@ -99,6 +104,15 @@ public final class EventSender: Sendable {
   static func pretend() async throws -> EventID {
     try await Task.sleep(for: .seconds(Int.random(in: 1...10)))
     return EventID(unchecked: "$" + RandomString.alphanumeric(43))
+  }
+
+  /// Lets a suspended user do nothing but redact what is theirs.
+  private func checkSuspension(_ draft: ClientEventDraft, _ requester: Requester) async throws {
+    guard try await users.isSuspended(requester.userID) else { return }
+    if draft.type == "m.room.redaction", try await !isAdminRedaction(draft, requester) { return }
+    throw MatrixError.custom(
+      status: 403, errcode: "M_USER_SUSPENDED",
+      message: "Sending messages while account is suspended is not allowed.", extras: [:])
   }
 
   private func isAdminRedaction(_ draft: ClientEventDraft, _ requester: Requester) async throws -> Bool {
@@ -189,6 +203,12 @@ public final class EventSender: Sendable {
       }
     }
 
+    /// Tells an error that comes of an event from one that would meet every other as well.
+    private static func blamesOneEvent(_ error: any Error) -> Bool {
+      if let error = error as? MatrixError { return error.status < 500 }
+      return (error as? PostgresError)?.constraint != nil
+    }
+
     private func deliver(_ batch: Batch, room: RoomID) async {
       guard !batch.events.isEmpty else { return }
       let outgoing = zip(batch.events, batch.jobs).map { event, job in
@@ -198,8 +218,8 @@ public final class EventSender: Sendable {
         let eventIDs = try await delivery.deliver(outgoing, room: room)
         for (job, eventID) in zip(batch.jobs, eventIDs) { job.continuation.resume(returning: eventID) }
         for (job, eventID) in batch.followers { job.continuation.resume(returning: eventID) }
-      } catch let error as MatrixError where batch.jobs.count > 1 && error.status < 500 {
-        // The persister refused one of them without saying which: each is tried alone.
+      } catch let error where batch.jobs.count > 1 && Self.blamesOneEvent(error) {
+        // One of them was refused, it is not said which: each is tried alone.
         logger.info("A batch was refused; sending its events one by one", metadata: ["room": "\(room.rawValue)"])
         for job in batch.jobs + batch.followers.map(\.0) { await work(room, [job]) }
       } catch {

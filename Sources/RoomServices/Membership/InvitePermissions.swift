@@ -1,0 +1,35 @@
+import MatrixPrimitives
+
+/// Holds whose invites a user wants (MSC4155).
+struct InvitePermissions: Sendable {
+  /// Names the account data that holds the wishes.
+  static let type = "org.matrix.msc4155.invite_permission_config"
+
+  private let lists: [String: [GlobPattern]]
+
+  /// Reads account data; what does not have the form counts as absent.
+  init(_ content: [UInt8]) {
+    // Account data is stored as it was checked; a broken row must not keep all invites away.
+    let value = try? JSONValue.parse(content)
+    var lists: [String: [GlobPattern]] = [:]
+    for verb in ["allowed", "ignored", "blocked"] {
+      for noun in ["users", "servers"] {
+        let texts = value?["\(verb)_\(noun)"]?.elements?.compactMap(\.string) ?? []
+        lists["\(verb)_\(noun)"] = texts.filter { !$0.isEmpty && $0.utf8.count <= 255 }.map { GlobPattern($0) }
+      }
+    }
+    self.lists = lists
+  }
+
+  /// Tells whether an invite is to be refused: the first list that names the user decides, then the first that names the server.
+  func blocks(_ inviter: UserID) -> Bool {
+    for (noun, text) in [("users", inviter.rawValue), ("servers", inviter.serverName)] {
+      let folded = FoldedText(text)
+      for verb in ["allowed", "ignored", "blocked"]
+      where lists["\(verb)_\(noun)"]?.contains(where: { $0.matches(folded) }) == true {
+        return verb == "blocked"
+      }
+    }
+    return false
+  }
+}
