@@ -3,12 +3,17 @@ import Foundation
 import ServerConfig
 import WorkerRuntime
 
-/// Runs the main process, or the whole server. Takes the command line of Synapse's homeserver.
+/// Is the main process, or the whole server. Without a subcommand it takes the command line of Synapse's homeserver.
 @main
 struct Homeserver: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "homeserver", abstract: "A Matrix homeserver: the main process, or the whole server.",
-    subcommands: [NginxCommand.self, EndpointsCommand.self])
+    subcommands: [RunCommand.self, NginxCommand.self, EndpointsCommand.self], defaultSubcommand: RunCommand.self)
+}
+
+/// Runs the process until it is told to stop.
+struct RunCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "run", abstract: "Runs the process (the default).")
 
   @OptionGroup var generation: GenerationOptions
 
