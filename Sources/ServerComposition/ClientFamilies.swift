@@ -1,7 +1,7 @@
 import ClientEndpoints
 import EndpointKit
-import ReplicationEndpoints
 import Replication
+import ReplicationEndpoints
 import WorkerRuntime
 
 extension ProcessServices {
@@ -30,11 +30,13 @@ extension ProcessServices {
       EndpointFamily(name: "directory", endpoints: RoomDirectoryEndpoints(rooms: rooms, config: config).endpoints),
       EndpointFamily(
         name: "sync",
-        endpoints: SyncEndpoints(services: sync, storage: storage, rooms: rooms, presenceLimit: presenceLimit).endpoints),
+        endpoints: SyncEndpoints(services: sync, storage: storage, rooms: rooms, presenceLimit: presenceLimit).endpoints
+      ),
       EndpointFamily(name: "ephemeral", endpoints: ephemeral.endpoints),
       EndpointFamily(name: "account data", endpoints: AccountDataEndpoints(services: sync, storage: storage).endpoints),
       EndpointFamily(
-        name: "filters", endpoints: FilterEndpoints(storage: storage, timelineLimit: config.limits.filterTimelineLimit).endpoints),
+        name: "filters",
+        endpoints: FilterEndpoints(storage: storage, timelineLimit: config.limits.filterTimelineLimit).endpoints),
       EndpointFamily(name: "push rules", endpoints: PushRuleEndpoints(services: sync).endpoints),
     ]
   }

@@ -63,11 +63,9 @@ public final class ProcessServices: Sendable {
       },
       services: [
         LoopService("accounts") { [accounts] in await accounts.run() },
-        LoopService("sync") { [sync] in
-          try await sync.start()
-          await sync.run()
-        },
+        LoopService("sync") { [sync] in await sync.run() },
       ],
+      start: { [sync] in try await sync.start() },
       drain: { [sync] in sync.notifier.drain() })
   }
 }

@@ -86,7 +86,8 @@ public final class SyncServices: Sendable {
       group.addTask { [notifier] in await notifier.run() }
       group.addTask { [self] in await keepTime() }
     }
-    await presence.stop()
+    // In a task of its own, since the database refuses work of one that is cancelled.
+    await Task { [presence] in await presence.stop() }.value
   }
 
   private func keepTime() async {

@@ -78,9 +78,10 @@ public final class ClientActivity: Sendable {
     guard writesHere else { return }
     while !Task.isCancelled {
       try? await Task.sleep(for: .seconds(5))  // cancelled: the loop ends and what waits is written below
-      await flush()
+      if !Task.isCancelled { await flush() }
     }
-    await flush()
+    // In a task of its own, since the database refuses work of one that is cancelled.
+    await Task { await flush() }.value
   }
 
   /// Writes what was collected so far.

@@ -46,13 +46,18 @@ final class HTTPListener: Service {
   func run() async throws {
     let addresses = Self.addresses(settings)
     try await withThrowingTaskGroup(of: Void.self) { group in
-      for address in addresses {
-        let (opening, opened) = AsyncStream<Never>.makeStream()
+      var isServing = false
+      for (index, address) in addresses.enumerated() {
+        let isOptional = Self.isOptional(address, addresses) && (isServing || index + 1 < addresses.count)
+        let (opening, opened) = AsyncStream<Void>.makeStream()
         group.addTask {
           defer { opened.finish() }
-          try await self.serve(address, isOptional: Self.isOptional(address, addresses)) { opened.finish() }
+          try await self.serve(address, isOptional: isOptional) {
+            opened.yield()
+            opened.finish()
+          }
         }
-        for await _ in opening {}
+        for await _ in opening { isServing = true }
       }
       try await group.waitForAll()
     }

@@ -62,7 +62,9 @@ struct RequestAdapter: Sendable {
     {
       return String(first.drop { $0 == " " }.prefix { $0 != " " })
     }
-    return channel.remoteAddress?.ipAddress ?? ""
+    guard let address = channel.remoteAddress?.ipAddress else { return "" }
+    // A socket for both families shows IPv4 clients as IPv4-mapped IPv6 addresses.
+    return address.hasPrefix("::ffff:") && address.contains(".") ? String(address.dropFirst(7)) : address
   }
 
   private static let forwardedFor = HTTPField.Name("X-Forwarded-For")

@@ -10,7 +10,7 @@ public struct LoopService: Service {
   ///
   /// - Parameters:
   ///   - name: for logs.
-  ///   - body: returns or throws `CancellationError` when its task is cancelled.
+  ///   - body: returns or throws `CancellationError` when its task is cancelled; may return earlier when it has nothing to do.
   public init(_ name: String, _ body: @escaping @Sendable () async throws -> Void) {
     self.name = name
     self.body = body
@@ -21,6 +21,8 @@ public struct LoopService: Service {
     let body = body
     do {
       try await cancelWhenGracefulShutdown { try await body() }
+      // A service that returns ends the process, and having nothing to do is no reason for that.
+      try await gracefulShutdown()
     } catch is CancellationError {
       return
     }

@@ -142,6 +142,7 @@ public struct ProcessRuntime: Sendable {
 
   private func runServices(_ context: ProcessContext, _ logger: Logger) async throws {
     let services = try await role.compose(context)
+    try await services.start()
     let deadlines = DeadlineWatch()
     let readiness = StartReadiness()
     let metrics = MetricsPage(context: context, role: services)

@@ -36,6 +36,8 @@ public struct RoleServices: Sendable {
   /// Lists loops of the role, in the order of their dependencies. They start after the hub and stop before it, in reverse order, when they
   /// see a graceful shutdown.
   public var services: [any Service]
+  /// Reads what must be known before the first request; the streams' positions are known. Called before the hub runs.
+  public var start: @Sendable () async throws -> Void
   /// Answers all long polls and lets none wait from now on. Called when the process begins to stop.
   public var drain: @Sendable () async -> Void
   /// Says goodbye to the other processes after the last request, before the hub stops.
@@ -49,17 +51,20 @@ public struct RoleServices: Sendable {
   ///   - families: all endpoints.
   ///   - authenticate: finds the callers of access tokens.
   ///   - services: loops.
+  ///   - start: reads what must be known before the first request.
   ///   - drain: answers all long polls.
   ///   - finish: says goodbye to the other processes.
   ///   - metrics: adds metrics.
   public init(
     families: [EndpointFamily], authenticate: @escaping Router.Authenticator, services: [any Service] = [],
-    drain: @escaping @Sendable () async -> Void = {}, finish: @escaping @Sendable () async -> Void = {},
+    start: @escaping @Sendable () async throws -> Void = {}, drain: @escaping @Sendable () async -> Void = {},
+    finish: @escaping @Sendable () async -> Void = {},
     metrics: @escaping @Sendable (inout MetricsText) -> Void = { _ in }
   ) {
     self.families = families
     self.authenticate = authenticate
     self.services = services
+    self.start = start
     self.drain = drain
     self.finish = finish
     self.metrics = metrics
