@@ -49,6 +49,10 @@ struct CacheFollower: Sendable {
     for row in batch.rows {
       switch row {
       case .event(let event):
+        if !event.isOutlier, !event.isRejected {
+          storage.events.recent.append(
+            event.eventID, id: batch.token, instanceName: batch.instanceName, room: event.roomID)
+        }
         if let membership = event.membership.flatMap(Membership.init(rawValue:)) {
           memberEvents[event.eventID] = membership
         }

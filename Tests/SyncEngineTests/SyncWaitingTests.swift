@@ -85,6 +85,22 @@ import Testing
     #expect(after.queries == before.queries)
   }
 
+  @Test func aMessageCostsOneQuery() async throws {
+    let server = try await SyncFixture()
+    let room = try await server.createRoom()
+    try await server.change(.join, room, by: bob)
+    var since = try await server.sync(bob).next
+    try await server.say("one", room)
+    since = try await server.sync(bob, since: since).next
+    try await server.say("two", room)
+    await server.hub.waitUntilIdle()
+    let before = server.database.client.statistics.queries
+    let answer = try await server.sync(bob, since: since)
+    let after = server.database.client.statistics.queries
+    #expect(answer.bodies(room) == ["two"])
+    #expect(after - before <= 1, "only the unread counts are asked for")
+  }
+
   @Test func aTokenFromTheFutureIsCutDown() async throws {
     let server = try await SyncFixture()
     let room = try await server.createRoom()

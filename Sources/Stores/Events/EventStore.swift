@@ -17,6 +17,8 @@ public final class EventStore: Sendable {
   let roomChanges: StreamChangeCache
   /// Remembers in which rooms the current state changed lately.
   let stateChanges: StreamChangeCache
+  /// Remembers which events came last into each room.
+  let recent = RecentRows<EventID>(floor: .max)
 
   /// Makes the store.
   ///
@@ -34,6 +36,7 @@ public final class EventStore: Sendable {
   func startChangeCaches() {
     roomChanges.start(at: ids.events.currentToken)
     stateChanges.start(at: ids.events.currentToken)
+    recent.reset(floor: ids.events.currentToken)
   }
 
   /// Reads one event; nil when it is not stored, or was rejected and `allowRejected` is false.

@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// Bounded: at most `rowsPerRoom` rows of at most `rooms` rooms. What was dropped is remembered as a floor; a question that reaches
 /// below it is answered "unknown" (nil) and belongs to the database.
-public final class RecentRows<Row: Sendable>: Sendable {
+public final class RecentRows<Row: Sendable & Equatable>: Sendable {
   /// Pairs a row with its position and its writer.
   public struct Entry: Sendable {
     /// Holds the row's stream id.
@@ -54,7 +54,7 @@ public final class RecentRows<Row: Sendable>: Sendable {
     state.withLock { state in
       var rows = state.rooms[room] ?? RoomRows(floor: state.floor, last: id)
       state.rooms[room] = nil  // so that the deque is changed in place
-      if rows.entries.contains(where: { $0.id == id && $0.instanceName == instanceName }) {
+      if rows.entries.contains(where: { $0.id == id && $0.instanceName == instanceName && $0.row == row }) {
         state.rooms[room] = rows
         return
       }

@@ -32,6 +32,8 @@ public final class Notifier: Sendable {
     var count: UInt64 = 0
     var waiters: Set<UInt64> = []
     var lastUsed: ContinuousClock.Instant
+    /// Tells whether the rooms have been filled in.
+    var isReady = false
   }
 
   struct Waiter: Sendable {
@@ -76,17 +78,15 @@ public final class Notifier: Sendable {
   ) async rethrows -> Mark {
     let now = ContinuousClock.now
     let known = state.withLock { state -> Mark? in
-      guard state.users[user] != nil else {
-        state.users[user] = User(lastUsed: now)
-        return nil
-      }
-      state.users[user]?.lastUsed = now
-      return Mark(count: state.users[user]?.count ?? 0)
+      // Known before the rooms are asked for: changes of membership in between are taken note of.
+      state.users[user, default: User(lastUsed: now)].lastUsed = now
+      return state.users[user].flatMap { $0.isReady ? Mark(count: $0.count) : nil }
     }
     if let known { return known }
     let rooms = try await joinedRooms()
     return state.withLock { state in
       for room in rooms { state.join(user, room) }
+      state.users[user]?.isReady = true
       return Mark(count: state.users[user]?.count ?? 0)
     }
   }

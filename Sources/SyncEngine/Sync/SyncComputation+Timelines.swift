@@ -34,7 +34,8 @@ extension SyncComputation {
       let key = draft.isJoined ? (draft.isFull ? "full" : "news") : draft.id.rawValue
       groups[key, default: []].append(index)
     }
-    for indices in groups.values {
+    for (key, group) in groups {
+      let indices = key == "news" ? try await loadRecent(&drafts, group, limit) : group
       guard let first = indices.first else { continue }
       let pages = try await storage.events.latestEvents(
         rooms: indices.map { drafts[$0].id }, after: drafts[first].after, upTo: drafts[first].end, limit: limit,
@@ -45,6 +46,24 @@ extension SyncComputation {
         drafts[index].isLimited = page.isLimited
       }
     }
+  }
+
+  /// Loads from memory what has just come; returns the drafts for which memory does not reach back far enough.
+  private func loadRecent(_ drafts: inout [RoomDraft], _ indices: [Int], _ limit: Int) async throws -> [Int] {
+    guard filter.timeline.passesAll else { return indices }
+    var unknown: [Int] = []
+    for index in indices {
+      guard let after = drafts[index].after,
+        let page = try await storage.events.recentEvents(
+          roomID: drafts[index].id, after: after, upTo: drafts[index].end, limit: limit)
+      else {
+        unknown.append(index)
+        continue
+      }
+      drafts[index].candidates = page.events
+      drafts[index].isLimited = page.isLimited
+    }
+    return unknown
   }
 
   /// Replaces a draft's candidates by the ones before them.
