@@ -60,6 +60,7 @@ struct CacheFollower: Sendable {
       case .eventState(let state): apply(state, memberEvents, token: batch.token)
       case .eventStateAll(let room):
         storage.state.invalidateCurrent(room)
+        storage.historyOpenness.invalidate(room)
         storage.memberships.invalidate(room: room)
         storage.memberships.roomsOfUser.invalidateAll()
         storage.events.stateChanges.entityChanged(room.rawValue, at: batch.token)
@@ -82,6 +83,7 @@ struct CacheFollower: Sendable {
     let key = StateKey(state.type, state.stateKey)
     storage.state.applyCurrent(state.roomID, [(key, state.eventID)])
     storage.events.stateChanges.entityChanged(state.roomID.rawValue, at: token)
+    if state.type == "m.room.history_visibility" { storage.historyOpenness.invalidate(state.roomID) }
     guard state.type == "m.room.member" else { return }
     storage.memberships.apply(
       room: state.roomID, user: UserID(unchecked: state.stateKey), eventID: state.eventID,

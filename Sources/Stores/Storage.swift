@@ -54,6 +54,8 @@ public final class Storage: Sendable {
   public let accountData: AccountDataStore
   /// Keeps clients' filters.
   public let filters: FilterStore
+  /// Remembers which rooms let members see all history.
+  public let historyOpenness: HistoryOpenness
   /// Counts what users have not read.
   public let notificationCounts: NotificationCountStore
   /// Reads and writes presence.
@@ -107,6 +109,7 @@ public final class Storage: Sendable {
     accountData = AccountDataStore(
       database: database, ids: ids.accountData, invalidator: invalidator, caches: caches, hub: hub)
     filters = FilterStore(database: database)
+    historyOpenness = HistoryOpenness(events: events, state: state)
     notificationCounts = NotificationCountStore(database: database)
     presence = PresenceStore(database: database, ids: ids.presence, hub: hub)
     pushRules = PushRuleStore(

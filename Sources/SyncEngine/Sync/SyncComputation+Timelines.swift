@@ -80,7 +80,8 @@ extension SyncComputation {
   private func show(
     _ drafts: inout [RoomDraft], _ indices: [Int], _ changes: RoomChanges, _ memberships: [RoomID: RoomForUser]
   ) async throws {
-    let open = try await openRooms(indices.map { drafts[$0] }.filter { !$0.candidates.isEmpty })
+    let open = try await storage.historyOpenness.openSince(
+      indices.filter { !drafts[$0].candidates.isEmpty }.map { drafts[$0].id })
     var doubtful: [StoredEvent] = []
     var shown: [EventID: String] = [:]
     for index in indices {
@@ -107,28 +108,6 @@ extension SyncComputation {
       }
       drafts[index].shown.insert(contentsOf: new, at: 0)
     }
-  }
-
-  /// Returns since when the rooms have let members see all of their history: the position of the visibility setting. Rooms with
-  /// another setting are absent; so are those whose setting is not in memory, which only costs time.
-  private func openRooms(_ drafts: [RoomDraft]) async throws -> [RoomID: Int64] {
-    let key = StateKey("m.room.history_visibility")
-    var ids: [RoomID: EventID] = [:]
-    var open: [RoomID: Int64] = [:]
-    let states = try await storage.state.currentState(rooms: drafts.map(\.id), filter: .keys([key]))
-    for draft in drafts {
-      // Without a setting, history is shared.
-      if let id = states[draft.id]?[key] { ids[draft.id] = id } else { open[draft.id] = Int64.min }
-    }
-    let events = try await storage.events.events(Array(ids.values))
-    for (room, id) in ids {
-      guard let event = events[id] else { continue }
-      switch event.content["history_visibility"]?.string {
-      case "invited", "joined": continue
-      default: open[room] = event.streamOrdering
-      }
-    }
-    return open
   }
 }
 
