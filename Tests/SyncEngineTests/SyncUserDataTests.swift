@@ -75,8 +75,8 @@ import Testing
     #expect(content?.at(two.rawValue, "m.read", "@bob:test", "ts")?.integer != nil)
     #expect(content?[one.rawValue] == nil)
     let own = try await server.sync(bob)
-    let private_ = own.joined(room)?.at("ephemeral", "events")?[0]?["content"]
-    #expect(private_?.at(one.rawValue, "m.read.private", "@bob:test") != nil)
+    let hidden = own.joined(room)?.at("ephemeral", "events")?[0]?["content"]
+    #expect(hidden?.at(one.rawValue, "m.read.private", "@bob:test") != nil)
 
     try await receipts.receive(bob, room: room, type: "m.read", event: one, threadID: nil)
     #expect(try await server.sync(since: seen.next)["rooms"] == nil, "an older receipt changes nothing")
