@@ -175,8 +175,8 @@ let package = Package(
     tests(
       "RoomServicesTests",
       [
-        "RoomServices", "Stores", "Replication", "StorageEngine", "Postgres", "ServerConfig", "MatrixEvents",
-        "MatrixPrimitives", "TestSupport", logging, crypto,
+        "RoomServices", "ClientEndpoints", "EndpointKit", "Stores", "Replication", "StorageEngine", "Postgres",
+        "ServerConfig", "MatrixEvents", "MatrixPrimitives", "TestSupport", logging, crypto, httpTypes,
       ]),
     tests(
       "AccountServicesTests",
