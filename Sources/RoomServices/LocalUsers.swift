@@ -5,7 +5,9 @@ import MatrixPrimitives
 public struct LocalUsers: Sendable {
   /// Holds a user's global profile.
   public struct Profile: Sendable {
+    /// Holds the display name.
     public var displayName: String?
+    /// Holds the address of the avatar.
     public var avatarURL: String?
 
     /// Makes a profile.

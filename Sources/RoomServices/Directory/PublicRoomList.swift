@@ -3,6 +3,7 @@ import Stores
 
 /// Holds a page of the list of published rooms.
 public struct PublicRoomPage: Sendable {
+  /// Holds the events or rooms of the page, in its order.
   public let chunk: [PublicRoomStore.Entry]
   /// Names the next page; nil on the last.
   public let nextBatch: String?

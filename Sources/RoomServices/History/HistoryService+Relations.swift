@@ -35,6 +35,7 @@ extension HistoryService {
 
   /// Holds a page of related events.
   public struct RelationPage: Sendable {
+    /// Holds the events or rooms of the page, in its order.
     public let chunk: [ClientEvent]
     /// Marks where to go on; nil when there are no more.
     public let next: StreamToken?

@@ -7,7 +7,9 @@ import Stores
 public final class HistoryService: Sendable {
   /// Holds a page of `/messages`.
   public struct MessagesPage: Sendable {
+    /// Holds the events or rooms of the page, in its order.
     public let chunk: [ClientEvent]
+    /// Marks where the page begins.
     public let start: StreamToken
     /// Marks where to go on; nil at the end of the history.
     public let end: StreamToken?
@@ -17,11 +19,17 @@ public final class HistoryService: Sendable {
 
   /// Holds the answer of `/context`.
   public struct EventSurroundings: Sendable {
+    /// Holds the events before, nearest first.
     public let before: [ClientEvent]
+    /// Holds the event.
     public let event: ClientEvent
+    /// Holds the events after, nearest first.
     public let after: [ClientEvent]
+    /// Holds the state at the last event.
     public let state: [ClientEvent]
+    /// Marks where the page begins.
     public let start: StreamToken
+    /// Marks where the page ends.
     public let end: StreamToken
   }
 

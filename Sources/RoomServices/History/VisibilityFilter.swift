@@ -8,7 +8,9 @@ import Stores
 public final class VisibilityFilter: Sendable {
   /// Pairs an event with the reader's membership at it.
   public struct VisibleEvent: Sendable {
+    /// Holds the event.
     public let event: StoredEvent
+    /// Holds the reader's membership at the event.
     public let membership: String
   }
 

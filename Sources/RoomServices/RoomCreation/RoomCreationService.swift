@@ -10,7 +10,9 @@ import Stores
 public final class RoomCreationService: Sendable {
   /// Names a new room.
   public struct CreatedRoom: Sendable {
+    /// Holds the room's id.
     public let roomID: RoomID
+    /// Holds the alias that it was given; nil for none.
     public let alias: RoomAlias?
   }
 

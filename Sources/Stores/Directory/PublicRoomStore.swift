@@ -6,23 +6,36 @@ import Postgres
 public final class PublicRoomStore: Sendable {
   /// Describes one published room, as the room directory shows it.
   public struct Entry: Sendable {
+    /// Holds the room's id.
     public let roomID: RoomID
+    /// Holds the number of joined members.
     public let joinedMembers: Int64
+    /// Holds the room's name.
     public let name: String?
+    /// Holds the room's topic.
     public let topic: String?
+    /// Holds the room's main alias.
     public let canonicalAlias: String?
+    /// Holds the address of the avatar.
     public let avatarURL: String?
+    /// Holds who may read the history.
     public let historyVisibility: String?
+    /// Tells whether guests may join: `can_join` or not.
     public let guestAccess: String?
+    /// Holds how one joins.
     public let joinRule: String?
+    /// Holds the type of the room, such as `m.space`.
     public let roomType: String?
   }
 
   /// Marks a place in the list, which is ordered by members (most first) and then by room id (greatest first).
   public struct Bound: Sendable {
+    /// Holds the number of joined members.
     public let joinedMembers: Int64
+    /// Holds the room's id.
     public let roomID: String
 
+    /// Makes a value of its parts.
     public init(joinedMembers: Int64, roomID: String) {
       self.joinedMembers = joinedMembers
       self.roomID = roomID
@@ -36,6 +49,7 @@ public final class PublicRoomStore: Sendable {
     /// Holds the room types wanted, a nil element standing for rooms without a type; nil for all.
     public var roomTypes: [String?]?
 
+    /// Makes a value of its parts.
     public init(searchTerm: String? = nil, roomTypes: [String?]? = nil) {
       self.searchTerm = searchTerm
       self.roomTypes = roomTypes

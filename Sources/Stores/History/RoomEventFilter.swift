@@ -5,15 +5,23 @@ import Postgres
 ///
 /// Types may contain `*`; the lists of things not wanted win over the lists of things wanted.
 public struct RoomEventFilter: Sendable, Equatable {
+  /// Lists the types wanted; nil for all.
   public var types: [String]?
+  /// Lists the types not wanted.
   public var notTypes: [String] = []
+  /// Lists the senders wanted; nil for all.
   public var senders: [String]?
+  /// Lists the senders not wanted.
   public var notSenders: [String] = []
+  /// Lists the rooms wanted; nil for all.
   public var rooms: [String]?
+  /// Lists the rooms not wanted.
   public var notRooms: [String] = []
   /// Holds whether events must (true) or must not (false) have a `url` in their content; nil when it does not matter.
   public var containsURL: Bool?
+  /// Tells whether only the members are wanted who have sent something.
   public var lazyLoadMembers = false
+  /// Tells whether members are sent again that the client knows already.
   public var includeRedundantMembers = false
   /// Holds relation types of which one must point at a wanted event; nil when it does not matter.
   public var relatedByRelationTypes: [String]?

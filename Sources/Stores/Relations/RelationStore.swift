@@ -6,7 +6,9 @@ import Postgres
 public final class RelationStore: Sendable {
   /// Sums a thread up.
   public struct Thread: Sendable {
+    /// Holds the number of events in the thread.
     public let count: Int64
+    /// Names the newest event of the thread.
     public let latest: EventID
     /// Tells whether the user who asked has written into the thread.
     public let hasParticipated: Bool
@@ -14,17 +16,24 @@ public final class RelationStore: Sendable {
 
   /// Holds what is bundled with one event.
   public struct Bundle: Sendable {
+    /// Names the newest edit.
     public var edit: EventID?
+    /// Holds the thread of which the event is the root.
     public var thread: Thread?
+    /// Names the events that refer to the event.
     public var references: [EventID] = []
 
+    /// Tells whether nothing is bundled.
     public var isEmpty: Bool { edit == nil && thread == nil && references.isEmpty }
   }
 
   /// Names one related event and its place.
   public struct Relation: Sendable {
+    /// Names the event.
     public let eventID: EventID
+    /// Holds the event's depth.
     public let topological: Int64
+    /// Holds the event's stream ordering.
     public let stream: Int64
   }
 
