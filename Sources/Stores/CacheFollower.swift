@@ -44,17 +44,16 @@ struct CacheFollower: Sendable {
   }
 
   /// Applies rows that a writer committed under one token, in order.
-  func apply(_ batch: StreamBatch) {
-    var memberEvents: [EventID: Membership] = [:]
+  ///
+  /// - Parameter memberships: the memberships that events state, as far as they are known beforehand.
+  func apply(_ batch: StreamBatch, memberships known: [EventID: Membership] = [:]) {
+    let memberEvents = known.isEmpty ? Self.memberships(batch) : known
     for row in batch.rows {
       switch row {
       case .event(let event):
         if !event.isOutlier, !event.isRejected {
           storage.events.recent.append(
             event.eventID, id: batch.token, instanceName: batch.instanceName, room: event.roomID)
-        }
-        if let membership = event.membership.flatMap(Membership.init(rawValue:)) {
-          memberEvents[event.eventID] = membership
         }
         apply(event, token: batch.token)
       case .eventState(let state): apply(state, memberEvents, token: batch.token)
@@ -67,6 +66,15 @@ struct CacheFollower: Sendable {
       default: break
       }
     }
+  }
+
+  /// Collects the memberships that a batch's events state.
+  static func memberships(_ batch: StreamBatch) -> [EventID: Membership] {
+    var found: [EventID: Membership] = [:]
+    for case .event(let event) in batch.rows {
+      if let membership = event.membership.flatMap(Membership.init(rawValue:)) { found[event.eventID] = membership }
+    }
+    return found
   }
 
   private func apply(_ event: EventsRow.Event, token: Int64) {
@@ -103,7 +111,9 @@ extension Storage {
   /// Applies rows of the `events` stream that this process has just committed, before their position is announced.
   public func applyCommitted(_ batches: [StreamBatch]) {
     let follower = CacheFollower(storage: self)
-    for batch in batches { follower.apply(batch) }
+    // Changes of state stand at the first place of a transaction, the events that make them may stand at later ones.
+    let memberships = batches.reduce(into: [:]) { $0.merge(CacheFollower.memberships($1)) { $1 } }
+    for batch in batches { follower.apply(batch, memberships: memberships) }
   }
 }
 

@@ -34,8 +34,12 @@ struct PersistBatch: Sendable {
   var storage: Storage { surroundings.storage }
 
   func run() async throws -> [StoredEvent] {
+    // Nobody may read past ids in flight, so they are taken early only where nothing slow can come in between.
+    async let early = events.contains(where: \.event.isState) ? nil : generator.allocate(events.count)
     let known = try await KnownEvents.lookUp(events, roomID: roomID, storage: storage)
     let sorted = known.sort(events)
+    let reserved = try await early
+    defer { release(reserved, generatorStream) }
     var stored: [EventID: StoredEvent] = [:]
     if !sorted.isEmpty {
       let change =
@@ -44,39 +48,48 @@ struct PersistBatch: Sendable {
         : try await RoomGraph(
           roomID: roomID, events: sorted.timeline, surroundings: surroundings
         ).change()
-      stored = try await write(sorted, change, known)
+      stored = try await write(sorted, change, known, reserved)
     }
     return try await answers(stored, known)
   }
 
-  /// Takes ids, writes, and announces; the ids are given back when all is done.
+  private var generator: StreamIDGenerator { backfilled ? storage.ids.backfill : storage.ids.events }
+  private var generatorStream: StreamName { backfilled ? .backfill : .events }
+
+  private func release(_ reservation: StreamIDReservation?, _ stream: StreamName) {
+    guard let reservation else { return }
+    reservation.finish()
+    surroundings.hub.wake(stream)
+  }
+
+  /// Takes ids unless they are taken, writes, and announces; the ids are given back when all is done.
   private func write(
-    _ sorted: SortedEvents, _ change: RoomChange, _ known: KnownEvents
+    _ sorted: SortedEvents, _ change: RoomChange, _ known: KnownEvents, _ reserved: StreamIDReservation?
   ) async throws -> [EventID: StoredEvent] {
     let invalidations = invalidations(change, known, sorted)
     let cacheIDs = try await reserveCacheIDs(invalidations.count)
-    defer {
-      cacheIDs?.finish()
-      if cacheIDs != nil { surroundings.hub.wake(.caches) }
-    }
-    let stream: StreamName = backfilled ? .backfill : .events
-    let generator = backfilled ? storage.ids.backfill : storage.ids.events
-    defer { surroundings.hub.wake(stream) }
-    return try await generator.withIDs(sorted.count) { ids in
-      let plan = PersistPlan(
-        batch: self, sorted: sorted, change: change, known: known, ids: ids,
-        cacheInvalidations: invalidations, cacheIDs: cacheIDs?.ids ?? [], now: storage.clock.nowMilliseconds)
-      do {
-        try await storage.database.transaction("persist_events", isolation: .readCommitted) { txn in
-          try PersistWriter(plan: plan, txn: txn).write()
-        }
-      } catch let error as PostgresError where error.sqlState == PersistWriter.missingRowState {
-        throw MatrixError.notFound("The room, or a part of its state, is gone")
+    defer { release(cacheIDs, .caches) }
+    let ids = if let reserved { reserved } else { try await generator.allocate(sorted.count) }
+    defer { release(ids, generatorStream) }
+    let plan = PersistPlan(
+      batch: self, sorted: sorted, change: change, known: known, ids: ids.ids, cacheInvalidations: invalidations,
+      cacheIDs: cacheIDs?.ids ?? [], now: storage.clock.nowMilliseconds)
+    do {
+      try await storage.database.transaction("persist_events", isolation: .readCommitted) { txn in
+        try PersistWriter(plan: plan, txn: txn).write()
       }
-      plan.applyToCaches()
-      plan.publish()
-      return plan.storedByID
+    } catch let error as PostgresError where error.sqlState == PersistWriter.missingRowState {
+      throw MatrixError.notFound("The room, or a part of its state, is gone")
+    } catch let error as PostgresError where error.code == .commitOutcomeUnknown {
+      // The connection broke while the commit was under way: look whether it has happened.
+      let rows = try await KnownEvents.lookUp(events, roomID: roomID, storage: storage).stored
+      guard plan.fresh.allSatisfy({ rows[$0.stored.eventID]?.streamOrdering == $0.stored.streamOrdering }),
+        plan.formerOutliers.allSatisfy({ rows[$0.stored.eventID]?.isOutlier == false })
+      else { throw error }
     }
+    plan.applyToCaches()
+    plan.publish()
+    return plan.storedByID
   }
 
   private func reserveCacheIDs(_ count: Int) async throws -> StreamIDReservation? {

@@ -44,7 +44,7 @@ struct PersistWriter {
     txn.enqueue(
       """
       SELECT 1 / count(*) FROM (
-        SELECT 1 FROM rooms WHERE room_id = \(plan.roomID.rawValue) FOR SHARE) AS room
+        SELECT 1 FROM rooms WHERE room_id = \(plan.roomID.rawValue) FOR KEY SHARE) AS room
       """)
   }
 
