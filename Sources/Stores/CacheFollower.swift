@@ -14,16 +14,17 @@ struct CacheFollower: Sendable {
     storage.rooms.register(in: storage.caches)
     storage.memberships.register(in: storage.caches)
     registerEventFunctions()
-    storage.hub.subscribe(.events) { batch in
-      if batch.instanceName != storage.hub.instanceName { apply(batch) }
+    // The storage holds the hub, so the hub may not hold the storage.
+    storage.hub.subscribe(.events) { [weak storage] batch in
+      guard let storage, batch.instanceName != storage.hub.instanceName else { return }
+      CacheFollower(storage: storage).apply(batch)
     }
-    storage.hub.subscribe(.backfill) { batch in
-      if batch.instanceName != storage.hub.instanceName { applyBackfill(batch) }
+    storage.hub.subscribe(.backfill) { [weak storage] batch in
+      guard let storage, batch.instanceName != storage.hub.instanceName else { return }
+      CacheFollower(storage: storage).applyBackfill(batch)
     }
-    storage.hub.subscribe(.caches) { batch in
-      for case .caches(let row) in batch.rows {
-        storage.caches.apply(cacheFunc: row.cacheFunction, keys: row.keys)
-      }
+    storage.hub.subscribe(.caches) { [registry = storage.caches] batch in
+      for case .caches(let row) in batch.rows { registry.apply(cacheFunc: row.cacheFunction, keys: row.keys) }
     }
   }
 

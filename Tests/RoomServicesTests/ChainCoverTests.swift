@@ -7,7 +7,7 @@ import Testing
 
 @testable import RoomServices
 
-@Suite struct ChainCoverTests {
+@Suite(.serialized) struct ChainCoverTests {
   /// Answers from the tables whether one place leads to another.
   private struct Cover {
     var places: [EventID: (chain: Int64, number: Int64)] = [:]

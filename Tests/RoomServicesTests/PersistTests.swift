@@ -8,7 +8,7 @@ import Testing
 
 @testable import RoomServices
 
-@Suite struct PersistTests {
+@Suite(.serialized) struct PersistTests {
   @Test(arguments: [RoomVersion.v6, .v10, .v11, .v12])
   func aNewRoomFillsTheTablesThatSynapseReads(version: RoomVersion) async throws {
     let fixture = try await PersisterFixture.make()

@@ -12,6 +12,11 @@ import TestSupport
 
 @testable import RoomServices
 
+/// Keeps what was announced. Apart from the fixture, which nobody may keep alive beyond its test.
+private final class Recorder: Sendable {
+  let batches = Mutex<[StreamBatch]>([])
+}
+
 /// Holds a server of one process on a database of its own, able to persist events.
 final class PersisterFixture: Sendable {
   static let serverName = "test.example"
@@ -23,7 +28,7 @@ final class PersisterFixture: Sendable {
   let persister: EventPersister
   let signer: EventSigner
   let clock = ServerClock.test()
-  let published = Mutex<[StreamBatch]>([])
+  private let recorder = Recorder()
 
   private init(database: PostgresClient) throws {
     let text = """
@@ -57,8 +62,8 @@ final class PersisterFixture: Sendable {
     try await fixture.storage.load()
     fixture.storage.registerStreams()
     for stream in [StreamName.events, .backfill, .caches] {
-      fixture.hub.subscribe(stream) { [published = fixture] batch in
-        published.published.withLock { $0.append(batch) }
+      fixture.hub.subscribe(stream) { [recorder = fixture.recorder] batch in
+        recorder.batches.withLock { $0.append(batch) }
       }
     }
     return fixture
@@ -78,7 +83,7 @@ final class PersisterFixture: Sendable {
   /// Returns the batches of a stream that were announced so far.
   func announced(_ stream: StreamName) async -> [StreamBatch] {
     await hub.waitUntilIdle()
-    return published.withLock { $0.filter { $0.stream == stream } }
+    return recorder.batches.withLock { $0.filter { $0.stream == stream } }
   }
 
   /// Makes a room with its creator in it, public, version 10 unless said otherwise.

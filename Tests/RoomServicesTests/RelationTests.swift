@@ -8,7 +8,7 @@ import Testing
 
 @testable import RoomServices
 
-@Suite struct RelationTests {
+@Suite(.serialized) struct RelationTests {
   private static func relation(_ type: String, _ event: EventID, key: String? = nil) -> JSON {
     var members: [String: JSON] = ["rel_type": .string(type), "event_id": .string(event.rawValue)]
     if let key { members["key"] = .string(key) }

@@ -8,7 +8,7 @@ import Testing
 
 @testable import RoomServices
 
-@Suite struct StreamTests {
+@Suite(.serialized) struct StreamTests {
   @Test func whatIsAnnouncedIsWhatACatchUpFinds() async throws {
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom(extra: [("m.room.name", ["name": "Hall"])])

@@ -24,8 +24,8 @@ struct UserStreamFollower: Sendable {
       guard case .deviceLists(let row) = row, !row.areHostsCalculated else { return }
       storage.sync.noteDeviceList(of: row.userID, isSignature: row.isSignature, at: token)
     }
-    storage.hub.subscribe(.receipts) { [storage] batch in
-      guard batch.instanceName != storage.hub.instanceName else { return }
+    storage.hub.subscribe(.receipts) { [weak storage] batch in
+      guard let storage, batch.instanceName != storage.hub.instanceName else { return }
       for case .receipt(let row) in batch.rows {
         storage.receipts.note(Receipt(row: row), at: batch.token, instanceName: batch.instanceName)
       }
@@ -33,8 +33,8 @@ struct UserStreamFollower: Sendable {
   }
 
   private func follow(_ stream: StreamName, _ apply: @escaping @Sendable (Storage, StreamRow, Int64) -> Void) {
-    storage.hub.subscribe(stream) { [storage] batch in
-      guard batch.instanceName != storage.hub.instanceName else { return }
+    storage.hub.subscribe(stream) { [weak storage] batch in
+      guard let storage, batch.instanceName != storage.hub.instanceName else { return }
       for row in batch.rows { apply(storage, row, batch.token) }
     }
   }
