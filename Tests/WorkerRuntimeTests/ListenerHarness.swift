@@ -38,7 +38,7 @@ struct ListenerHarness: Sendable {
     }
     let group = ServiceGroup(configuration: .init(services: listeners, logger: logger))
     async let served: Void = group.run()
-    await readiness.wait()
+    try await readiness.wait()
     try await body(harness)
     await group.triggerGracefulShutdown()
     try await served

@@ -59,7 +59,8 @@ final class HTTPListener: Service {
         }
         for await _ in opening { isServing = true }
       }
-      try await group.waitForAll()
+      // Not waitForAll(), which tells of a failure only when all have ended.
+      for try await _ in group {}
     }
   }
 

@@ -14,7 +14,8 @@ struct ListeningService: Service {
     }
     try await withThrowingTaskGroup(of: Void.self) { group in
       for listener in listeners { group.addTask { try await listener.run() } }
-      try await group.waitForAll()
+      // Not waitForAll(), which tells of a failure only when all have ended.
+      for try await _ in group {}
     }
   }
 }

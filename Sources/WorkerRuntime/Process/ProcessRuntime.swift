@@ -168,7 +168,7 @@ public struct ProcessRuntime: Sendable {
       })
     ordered.append(
       LoopService("start") {
-        await readiness.wait()
+        try await readiness.wait()
         notifier.ready()
         Daemon.reportReady()
         logger.info("Started")

@@ -4,7 +4,15 @@ import Synchronization
 final class StartReadiness: Sendable {
   private struct State {
     var missing = 0
+    var isCancelled = false
     var waiters: [CheckedContinuation<Void, Never>] = []
+
+    /// Takes the waiters that need not wait any more.
+    mutating func release() -> [CheckedContinuation<Void, Never>] {
+      guard missing == 0 || isCancelled else { return [] }
+      defer { waiters = [] }
+      return waiters
+    }
   }
 
   private let state = Mutex(State())
@@ -16,23 +24,26 @@ final class StartReadiness: Sendable {
 
   /// Notes that a socket is open, or not needed.
   func opened() {
-    let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
-      state.missing -= 1
-      guard state.missing == 0 else { return [] }
-      defer { state.waiters = [] }
-      return state.waiters
-    }
-    for waiter in waiters { waiter.resume() }
+    change { $0.missing -= 1 }
   }
 
   /// Returns when all sockets are open.
-  func wait() async {
-    await withCheckedContinuation { continuation in
-      let isReady = state.withLock { state in
-        if state.missing > 0 { state.waiters.append(continuation) }
-        return state.missing == 0
-      }
-      if isReady { continuation.resume() }
+  ///
+  /// - Throws: `CancellationError` when the process ends before that.
+  func wait() async throws {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in change { $0.waiters.append(continuation) } }
+    } onCancel: {
+      change { $0.isCancelled = true }
     }
+    try Task.checkCancellation()
+  }
+
+  private func change(_ body: (inout sending State) -> Void) {
+    let released = state.withLock { state in
+      body(&state)
+      return state.release()
+    }
+    for waiter in released { waiter.resume() }
   }
 }
