@@ -75,14 +75,16 @@ let package = Package(
     library("ServerConfig", ["YAML", "MatrixPrimitives", crypto, logging]),
 
     // Layer 3: streams and storage
-    library("Replication", ["MatrixPrimitives", "ServerConfig", "Redis", asyncHTTPClient, nioCore, nioHTTP1, logging, crypto]),
+    library(
+      "Replication", ["MatrixPrimitives", "ServerConfig", "Redis", asyncHTTPClient, nioCore, nioHTTP1, logging, crypto]),
     library("StorageEngine", ["MatrixPrimitives", "Postgres", collections, logging]),
 
     // Layer 4: SQL
     library(
       "Stores",
       [
-        "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Postgres", collections, logging,
+        "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Postgres", collections,
+        logging,
         crypto,
       ]),
 
@@ -96,7 +98,8 @@ let package = Package(
     library(
       "AccountServices",
       [
-        "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres", "CCrypt",
+        "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
+        "CCrypt",
         collections, logging, crypto,
       ]),
     library(
@@ -128,7 +131,8 @@ let package = Package(
     library(
       "WorkerRuntime",
       [
-        "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres", "Redis",
+        "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
+        "Redis",
         "CZlib", hummingbirdCore, hummingbirdTLS, nioCore, nioPosix, nioSSL, httpTypes, lifecycle, logging,
       ]),
 
@@ -159,7 +163,8 @@ let package = Package(
     .target(
       name: "TestSupport",
       dependencies: [
-        "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Postgres", "StorageEngine", "Replication", "Stores", logging,
+        "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Postgres", "StorageEngine", "Replication", "Stores",
+        logging,
       ],
       path: "Tests/TestSupport", swiftSettings: strict),
     tests("MatrixPrimitivesTests", ["MatrixPrimitives"]),

@@ -8,18 +8,30 @@ import Stores
 ///
 /// One per process, made by the process's role.
 public final class AccountServices: Sendable {
+  /// Tells the time.
   public let clock: ServerClock
   private let logger: Logger
+  /// Records from where tokens are used.
   public let activity: ClientActivity
+  /// Turns access tokens into requesters.
   public let authenticator: Authenticator
+  /// Adds, renames and removes devices.
   public let devices: DeviceService
+  /// Hashes and checks passwords off the event loops.
   public let hasher: PasswordHasher
+  /// Checks passwords and opens sessions.
   public let login: LoginService
+  /// Checks new passwords.
   public let passwordPolicy: PasswordPolicy
+  /// Reads and changes profiles.
   public let profiles: ProfileService
+  /// Makes accounts.
   public let registration: RegistrationService
+  /// Closes accounts.
   public let deactivation: DeactivationService
+  /// Opens, refreshes and closes sessions.
   public let sessions: SessionService
+  /// Walks clients through the stages of interactive authentication.
   public let userInteractiveAuth: UserInteractiveAuth
 
   /// What accounts ask of rooms, given by the role that has both.

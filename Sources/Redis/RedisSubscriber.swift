@@ -54,7 +54,8 @@ public final class RedisSubscriber: Sendable {
       if Task.isCancelled { return }
       logger.debug("no subscription to Redis", metadata: ["reason": "\(reason)"])
       let text = "\(reason)"
-      try? await eventLoop.submit { receive(.disconnected(reason: text)) }.get()  // Fails only when the loop is shut down.
+      // Fails only when the loop is shut down.
+      try? await eventLoop.submit { receive(.disconnected(reason: text)) }.get()
       await backoff.pause()
     }
   }

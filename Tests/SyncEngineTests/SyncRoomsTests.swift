@@ -175,7 +175,8 @@ import Testing
     let room = try await server.createRoom()
     let first = try await server.sync()
     _ = try await server.rooms.sender.send(
-      ClientEventDraft(roomID: room, type: "m.room.message", content: ["msgtype": "m.text", "body": "x"], transactionID: "txn"),
+      ClientEventDraft(
+        roomID: room, type: "m.room.message", content: ["msgtype": "m.text", "body": "x"], transactionID: "txn"),
       requester: alice)
     let event = try await server.sync(since: first.next).joined(room)?.at("timeline", "events")?[0]
     #expect(event?.at("unsigned", "transaction_id") == "txn")

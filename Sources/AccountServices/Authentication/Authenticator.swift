@@ -23,14 +23,18 @@ public final class Authenticator: Sendable {
       if let token = keys?.first { tokens.invalidate(token) } else { tokens.invalidateAll() }
     }
     // A change of the account's state changes what its tokens may do; tokens are not listed with such a row.
-    for name in ["get_user_by_id", "get_user_deactivated_status", "get_user_locked_status", "get_user_suspended_status"] {
+    for name in [
+      "get_user_by_id", "get_user_deactivated_status", "get_user_locked_status", "get_user_suspended_status",
+    ] {
       storage.caches.register(name) { _ in tokens.invalidateAll() }
     }
   }
 
   /// What a request tells of its client, for the record of devices' last use.
   public struct Client: Sendable {
+    /// The address, as the listener or the trusted proxy tells it.
     public let ip: String
+    /// The `User-Agent` header, or an empty text.
     public let userAgent: String
 
     /// Collects a client's address and agent.

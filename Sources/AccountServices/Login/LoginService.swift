@@ -31,7 +31,9 @@ public final class LoginService: Sendable {
 
   /// A login that succeeded.
   public struct Result: Sendable {
+    /// The user, as registered.
     public let userID: UserID
+    /// The new session.
     public let session: NewSession
   }
 

@@ -5,10 +5,13 @@ import Stores
 
 /// What a client receives when it is logged in.
 public struct NewSession: Sendable {
+  /// The device, made for the session or chosen by the client.
   public let deviceID: String
+  /// Authenticates the requests of the session.
   public let accessToken: String
   /// When the access token ends, in milliseconds since 1970; nil never.
   public let validUntilMilliseconds: Int64?
+  /// Exchanges an access token that ends; nil unless asked for and configured.
   public let refreshToken: String?
 }
 

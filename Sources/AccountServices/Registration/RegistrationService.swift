@@ -57,7 +57,9 @@ public final class RegistrationService: Sendable {
   /// Refuses an address that registers too often.
   ///
   /// - Parameter count: false to ask without counting.
-  public func limit(address: String, count: Bool) throws(MatrixError) { try addressLimiter.check(address, count: count) }
+  public func limit(address: String, count: Bool) throws(MatrixError) {
+    try addressLimiter.check(address, count: count)
+  }
 
   /// Refuses an address that asks too often whether tokens are valid.
   public func limitTokenQuestions(address: String) throws(MatrixError) { try tokenLimiter.check(address) }

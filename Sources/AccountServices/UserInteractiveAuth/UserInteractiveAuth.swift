@@ -13,6 +13,7 @@ public final class UserInteractiveAuth: Sendable {
   public struct Operation: Sendable {
     /// The path with its query.
     public let uri: String
+    /// The HTTP method.
     public let method: String
     /// What the user is shown.
     public let description: String
@@ -27,6 +28,7 @@ public final class UserInteractiveAuth: Sendable {
 
   /// The result of a completed session.
   public struct Completed: Sendable {
+    /// Names the session in the client's next request.
     public let sessionID: String
     /// The stages passed, with what was remembered of each.
     public let stages: [String: JSON]
@@ -38,6 +40,7 @@ public final class UserInteractiveAuth: Sendable {
 
   /// The answer while stages are missing: the flows, what is done, and the session to go on with.
   public struct Incomplete: Error {
+    /// Names the session in the client's next request.
     public let sessionID: String
     /// The whole body of the 401 answer.
     public let body: JSON
@@ -133,7 +136,9 @@ public final class UserInteractiveAuth: Sendable {
     return .object(members)
   }
 
-  private static func answer(_ flows: [[String]], _ session: String, _ completed: [String], _ failure: MatrixError?) -> JSON {
+  private static func answer(_ flows: [[String]], _ session: String, _ completed: [String], _ failure: MatrixError?)
+    -> JSON
+  {
     var body: [String: JSON] = [
       "session": .string(session),
       "flows": .array(flows.map { .object(["stages": .array($0.map(JSON.string))]) }),

@@ -21,7 +21,8 @@ public struct AccountEndpoints: Sendable {
 
   private var whoAmI: Endpoint {
     Endpoint(
-      name: "whoami", method: .get, paths: PathPattern.client("account/whoami", versions: .released), auth: .guestAllowed, role: .anyWorker
+      name: "whoami", method: .get, paths: PathPattern.client("account/whoami", versions: .released),
+      auth: .guestAllowed, role: .anyWorker
     ) { request in
       let requester = try request.requester
       return .json { writer in
@@ -36,7 +37,8 @@ public struct AccountEndpoints: Sendable {
 
   private var thirdPartyIdentifiers: Endpoint {
     Endpoint(
-      name: "third_party_identifiers", method: .get, paths: PathPattern.client("account/3pid", versions: .released), auth: .required,
+      name: "third_party_identifiers", method: .get, paths: PathPattern.client("account/3pid", versions: .released),
+      auth: .required,
       role: .anyWorker
     ) { [storage] request in
       let all = try await storage.accounts.thirdPartyIdentifiers(of: try request.requester.userID)
@@ -54,7 +56,8 @@ public struct AccountEndpoints: Sendable {
 
   private var changePassword: Endpoint {
     Endpoint(
-      name: "change_password", method: .post, paths: PathPattern.client("account/password", versions: .released), auth: .required,
+      name: "change_password", method: .post, paths: PathPattern.client("account/password", versions: .released),
+      auth: .required,
       role: .main, rateLimited: true
     ) { [accounts, storage] request in
       let body = try request.jsonObject()
@@ -81,7 +84,8 @@ public struct AccountEndpoints: Sendable {
 
   private var deactivate: Endpoint {
     Endpoint(
-      name: "deactivate", method: .post, paths: PathPattern.client("account/deactivate", versions: .released), auth: .required,
+      name: "deactivate", method: .post, paths: PathPattern.client("account/deactivate", versions: .released),
+      auth: .required,
       role: .anyWorker, rateLimited: true
     ) { [accounts] request in
       let body = try request.jsonObject()

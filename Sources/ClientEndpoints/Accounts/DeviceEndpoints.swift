@@ -21,7 +21,8 @@ public struct DeviceEndpoints: Sendable {
 
   private var list: Endpoint {
     Endpoint(
-      name: "devices", method: .get, paths: PathPattern.client("devices", versions: .released), auth: .guestAllowed, role: .anyWorker
+      name: "devices", method: .get, paths: PathPattern.client("devices", versions: .released), auth: .guestAllowed,
+      role: .anyWorker
     ) { [storage] request in
       let devices = try await storage.devices.devices(of: try request.requester.userID)
       return .json { writer in
@@ -37,7 +38,8 @@ public struct DeviceEndpoints: Sendable {
 
   private var get: Endpoint {
     Endpoint(
-      name: "device", method: .get, paths: PathPattern.client("devices/{deviceID}", versions: .released), auth: .guestAllowed,
+      name: "device", method: .get, paths: PathPattern.client("devices/{deviceID}", versions: .released),
+      auth: .guestAllowed,
       role: .anyWorker
     ) { [storage] request in
       let id = try request.parameter("deviceID")
@@ -50,7 +52,8 @@ public struct DeviceEndpoints: Sendable {
 
   private var rename: Endpoint {
     Endpoint(
-      name: "rename_device", method: .put, paths: PathPattern.client("devices/{deviceID}", versions: .released), auth: .guestAllowed,
+      name: "rename_device", method: .put, paths: PathPattern.client("devices/{deviceID}", versions: .released),
+      auth: .guestAllowed,
       role: .streamWriter(.deviceLists)
     ) { [accounts, storage] request in
       let id = try request.parameter("deviceID")
@@ -66,7 +69,8 @@ public struct DeviceEndpoints: Sendable {
 
   private var delete: Endpoint {
     Endpoint(
-      name: "delete_device", method: .delete, paths: PathPattern.client("devices/{deviceID}", versions: .released), auth: .required,
+      name: "delete_device", method: .delete, paths: PathPattern.client("devices/{deviceID}", versions: .released),
+      auth: .required,
       role: .streamWriter(.deviceLists)
     ) { [accounts] request in
       let id = try request.parameter("deviceID")
@@ -82,7 +86,8 @@ public struct DeviceEndpoints: Sendable {
 
   private var deleteMany: Endpoint {
     Endpoint(
-      name: "delete_devices", method: .post, paths: PathPattern.client("delete_devices", versions: .released), auth: .required,
+      name: "delete_devices", method: .post, paths: PathPattern.client("delete_devices", versions: .released),
+      auth: .required,
       role: .streamWriter(.deviceLists)
     ) { [accounts] request in
       let body = try request.jsonObject()

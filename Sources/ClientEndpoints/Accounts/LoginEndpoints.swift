@@ -76,7 +76,8 @@ public struct LoginEndpoints: Sendable {
 
   private var passwordPolicy: Endpoint {
     Endpoint(
-      name: "password_policy", method: .get, paths: PathPattern.client("password_policy", versions: .released), auth: .none,
+      name: "password_policy", method: .get, paths: PathPattern.client("password_policy", versions: .released),
+      auth: .none,
       role: .anyWorker
     ) { [accounts] _ in .json(accounts.passwordPolicy.description) }
   }

@@ -57,7 +57,9 @@ public struct ProfileEndpoints: Sendable {
     ) { [accounts] request in
       let field = try request.parameter("field")
       try ProfileService.check(field: field)
-      guard let value = try request.jsonObject()[field] else { throw MatrixError.missingParam("Missing key '\(field)'") }
+      guard let value = try request.jsonObject()[field] else {
+        throw MatrixError.missingParam("Missing key '\(field)'")
+      }
       let requester = try request.requester
       try await accounts.authenticator.refuseSuspended(requester, "Updating profile")
       try await accounts.profiles.set(

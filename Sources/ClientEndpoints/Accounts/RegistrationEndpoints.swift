@@ -18,10 +18,12 @@ public struct RegistrationEndpoints: Sendable {
   public var endpoints: [Endpoint] {
     [
       Endpoint(
-        name: "register", method: .post, paths: PathPattern.client("register", versions: .released), auth: .none, role: .anyWorker,
+        name: "register", method: .post, paths: PathPattern.client("register", versions: .released), auth: .none,
+        role: .anyWorker,
         rateLimited: true, handler: register),
       Endpoint(
-        name: "register_available", method: .get, paths: PathPattern.client("register/available", versions: .released), auth: .none,
+        name: "register_available", method: .get, paths: PathPattern.client("register/available", versions: .released),
+        auth: .none,
         role: .anyWorker, rateLimited: true
       ) { [accounts] request in
         guard let name = request.queryValue("username") else {

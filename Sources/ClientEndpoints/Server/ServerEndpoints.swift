@@ -46,7 +46,8 @@ public struct ServerEndpoints: Sendable {
   private var capabilities: Endpoint {
     let body = capabilitiesBody
     return Endpoint(
-      name: "capabilities", method: .get, paths: PathPattern.client("capabilities", versions: .released), auth: .guestAllowed,
+      name: "capabilities", method: .get, paths: PathPattern.client("capabilities", versions: .released),
+      auth: .guestAllowed,
       role: .anyWorker
     ) { _ in .json(body) }
   }

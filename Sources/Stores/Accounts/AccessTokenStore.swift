@@ -8,26 +8,39 @@ public struct TokenLookup: Sendable {
   public let userID: UserID
   /// The user that owns the token: an administrator when the token was made to act as somebody else.
   public let tokenOwner: UserID
+  /// The row's id.
   public let tokenID: Int64
+  /// The device of the session.
   public let deviceID: String?
   /// After this time, in milliseconds since 1970, the token asks for a soft logout; nil never.
   public let validUntilMilliseconds: Int64?
   /// True once a refreshed token has been used for a request (its predecessor is then void).
   public let isUsed: Bool
+  /// True for a guest's token.
   public let isGuest: Bool
+  /// True when what the account sends is silently dropped.
   public let isShadowBanned: Bool
+  /// True after the account was deactivated.
   public let isDeactivated: Bool
+  /// True while an administrator has locked the account.
   public let isLocked: Bool
+  /// True while the account may read but not act.
   public let isSuspended: Bool
+  /// True for a server administrator's token.
   public let isAdmin: Bool
 }
 
 /// What a new access token row holds.
 public struct NewAccessToken: Sendable {
+  /// The user that the token acts for.
   public var userID: UserID
+  /// The token itself.
   public var token: String
+  /// The device of the session.
   public var deviceID: String?
+  /// When it ends, since 1970; nil never.
   public var validUntilMilliseconds: Int64?
+  /// The refresh token that was issued with it.
   public var refreshTokenID: Int64?
 
   /// Collects the values of a token.
@@ -44,15 +57,21 @@ public struct NewAccessToken: Sendable {
 
 /// A row of `refresh_tokens` with what is known of its successor.
 public struct RefreshTokenLookup: Sendable {
+  /// The row's id.
   public let tokenID: Int64
+  /// The user that the token acts for.
   public let userID: UserID
+  /// The device of the session.
   public let deviceID: String
+  /// The token that this one was exchanged for.
   public let nextTokenID: Int64?
   /// True when the successor has been exchanged in its turn, so this token can no longer be used.
   public let isNextTokenRefreshed: Bool
   /// True when the access token made with the successor has been used.
   public let isNextTokenUsed: Bool
+  /// When the token ends, since 1970; nil never.
   public let expiryMilliseconds: Int64?
+  /// When the whole session ends, however often it is refreshed; nil never.
   public let sessionExpiryMilliseconds: Int64?
 }
 

@@ -29,11 +29,17 @@ public struct Account: Sendable {
 
 /// What a registration writes.
 public struct NewAccount: Sendable {
+  /// The full user ID.
   public var userID: UserID
+  /// The bcrypt hash; nil for an account without a password.
   public var passwordHash: String?
+  /// Makes a server administrator.
   public var isAdmin: Bool
+  /// Makes a guest.
   public var isGuest: Bool
+  /// `support`, `bot` or nil.
   public var userType: String?
+  /// The application service that owns the account.
   public var appserviceID: String?
   /// The display name of the new profile; nil leaves the profile without one.
   public var displayName: String?
@@ -175,7 +181,10 @@ public final class AccountStore: Sendable {
 public struct ThirdPartyIdentifier: Sendable {
   /// `email` or `msisdn`.
   public let medium: String
+  /// The address or number, in canonical form.
   public let address: String
+  /// When it was proved to be the user's, since 1970.
   public let validatedAtMilliseconds: Int64
+  /// When it was bound to the account, since 1970.
   public let addedAtMilliseconds: Int64
 }

@@ -3,11 +3,17 @@ import Postgres
 
 /// One use of a token from an address.
 public struct ClientUse: Sendable {
+  /// The user who owns the token.
   public let user: UserID
+  /// The access token.
   public let token: String
+  /// The address.
   public let ip: String
+  /// The client's `User-Agent`.
   public let userAgent: String
+  /// The device of the token.
   public let deviceID: String?
+  /// When, since 1970.
   public let lastSeenMilliseconds: Int64
 
   /// Collects a use.

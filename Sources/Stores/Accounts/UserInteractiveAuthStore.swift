@@ -3,10 +3,13 @@ import Postgres
 
 /// A session of user-interactive authentication as the database holds it.
 public struct UserInteractiveAuthSession: Sendable {
+  /// Names the session to clients; 24 letters.
   public let id: String
   /// The request's body at the root level, without `auth`.
   public let clientParameters: JSON
+  /// The path of the operation that is being authorised.
   public let uri: String
+  /// The HTTP method of that operation.
   public let method: String
   /// What the server keeps with the session, such as a password hash.
   public let serverData: JSON

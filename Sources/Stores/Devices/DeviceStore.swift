@@ -4,10 +4,15 @@ import StorageEngine
 
 /// A device of a local user.
 public struct Device: Sendable {
+  /// Names the device; unique for its user.
   public let deviceID: String
+  /// The name that the user gave it.
   public let displayName: String?
+  /// When it was last used, since 1970.
   public let lastSeenMilliseconds: Int64?
+  /// From which address it was last used.
   public let lastSeenIP: String?
+  /// With which client it was last used.
   public let lastSeenUserAgent: String?
 }
 

@@ -3,7 +3,9 @@ import Postgres
 
 /// The profile of a local user.
 public struct Profile: Sendable {
+  /// The name to show; nil when unset.
   public let displayName: String?
+  /// The picture, as a `mxc:` address; nil when unset.
   public let avatarURL: String?
   /// Fields beyond display name and avatar, such as `m.tz`.
   public let fields: [String: JSON]
