@@ -8,6 +8,7 @@ extension Router {
   /// - Returns: nil for cancellation: nobody listens any more.
   func respond(toError error: any Error, id: String, route: Route) -> Response? {
     if let error = error as? MatrixError { return Response(error) }
+    if let refusal = settings.refusal(error) { return Response(refusal) }
     if error is CancellationError || Task.isCancelled { return nil }
     settings.logger.error(
       "Request failed",

@@ -20,6 +20,8 @@ public struct Router: Sendable {
     public var replicationSecret: String?
     /// Enforces deadlines; its `run()` belongs to the process.
     public var deadlines: DeadlineWatch
+    /// Recognizes errors that the request is to blame for, which are answered with what it returns instead of 500.
+    public var refusal: @Sendable (any Error) -> MatrixError?
     /// Receives causes of 500s.
     public var logger: Logger
     /// Told about each request after its response was made.
@@ -31,16 +33,19 @@ public struct Router: Sendable {
     ///   - authenticate: finds callers; without it every token is unknown.
     ///   - replicationSecret: `worker_replication_secret`.
     ///   - deadlines: enforces deadlines.
+    ///   - refusal: recognizes errors of lower layers that the request is to blame for.
     ///   - logger: receives causes of 500s.
     ///   - onFinish: for access log and metrics.
     public init(
       authenticate: @escaping Authenticator = { _, _ in throw MatrixError.unknownToken() },
       replicationSecret: String? = nil, deadlines: DeadlineWatch = DeadlineWatch(),
+      refusal: @escaping @Sendable (any Error) -> MatrixError? = { _ in nil },
       logger: Logger = Logger(label: "myelin.http"), onFinish: @escaping @Sendable (RequestRecord) -> Void = { _ in }
     ) {
       self.authenticate = authenticate
       self.replicationSecret = replicationSecret
       self.deadlines = deadlines
+      self.refusal = refusal
       self.logger = logger
       self.onFinish = onFinish
     }

@@ -11,7 +11,7 @@ struct BindBuffer {
 
   /// Replaces what is in the buffer.
   ///
-  /// - Throws: `PostgresError` with code `invalidParameter` for text with a NUL, too many or too large values.
+  /// - Throws: `PostgresError` with code `unstorableText` for text with a NUL, `invalidParameter` for too many or too large values.
   mutating func load(_ binds: [SQLValue]) throws(PostgresError) {
     if bytes.capacity > Self.largestKept { bytes = [] }
     bytes.removeAll(keepingCapacity: true)
@@ -67,7 +67,7 @@ struct BindBuffer {
       guard start < raw.count, let base = raw.baseAddress else { return true }
       return memchr(base + start, 0, raw.count - start) == nil
     }
-    guard isClean else { throw PostgresError(code: .invalidParameter, message: "text with a NUL cannot be stored") }
+    guard isClean else { throw PostgresError(code: .unstorableText, message: "text with a NUL cannot be stored") }
   }
 
   /// Lends the arrays that `PQsendQueryPrepared` and its kin take.

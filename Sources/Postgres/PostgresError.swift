@@ -20,8 +20,10 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     case shutDown
     /// A cell of a result is not of the type that was asked for.
     case decoding
-    /// A value or a statement cannot be sent, for example text with a NUL in it.
+    /// A statement or its values cannot be sent, for example because they are too many.
     case invalidParameter
+    /// A text holds a NUL, which PostgreSQL cannot store.
+    case unstorableText
   }
 
   /// What went wrong.
@@ -53,6 +55,12 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   public var isForeignKeyViolation: Bool { sqlState == "23503" }
   /// Tells whether any constraint was violated (class 23).
   public var isIntegrityViolation: Bool { sqlState?.hasPrefix("23") ?? false }
+  /// Tells whether a value is one that the database can never take: text with a NUL or of another encoding (22021, 22P05), a
+  /// number out of range (22003), text that is too long for its column or an index (22001, 54000).
+  public var refusesValue: Bool {
+    if code == .unstorableText { return true }
+    return ["22001", "22003", "22021", "22P05", "54000"].contains(sqlState)
+  }
   /// Tells whether concurrent transactions collided, so that running this one again may succeed (40001, 40P01).
   public var isConflict: Bool { sqlState == "40001" || sqlState == "40P01" }
 

@@ -152,6 +152,15 @@ import Testing
     #expect(!text(response).contains("Failure"))
   }
 
+  @Test func `blames the request for errors that are recognized as its fault`() async throws {
+    let endpoint = Endpoint(name: "Refused", method: .get, paths: ["/refused"], auth: .none) { _ in throw Failure() }
+    var settings = Router.Settings()
+    settings.refusal = { $0 is Failure ? .invalidParam("no") : nil }
+    let response = try await call([endpoint], "GET", "/refused", settings: settings)
+    #expect(response.status == 400)
+    #expect(try errcode(response) == "M_INVALID_PARAM")
+  }
+
   @Test func `stays silent when the work was cancelled`() async {
     let endpoint = Endpoint(name: "Gone", method: .get, paths: ["/gone"], auth: .none) { _ in throw CancellationError()
     }

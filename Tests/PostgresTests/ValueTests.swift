@@ -113,11 +113,11 @@ import Testing
   @Test func textWithANULIsRefusedBeforeItIsSent() async throws {
     let client = try await Self.client.value
     let error = await #expect(throws: PostgresError.self) { try await client.read("SELECT \("a\u{0}b")::text") }
-    #expect(error?.code == .invalidParameter)
+    #expect(error?.code == .unstorableText)
     let error2 = await #expect(throws: PostgresError.self) {
       try await client.transaction("nul") { try $0.query("SELECT \(["a\u{0}b"])::text[]") }
     }
-    #expect(error2?.code == .invalidParameter)
+    #expect(error2?.code == .unstorableText)
     #expect(try await client.transaction("after") { try $0.query("SELECT 5")[0].get(0, as: Int.self) } == 5)
   }
 

@@ -1,6 +1,8 @@
 import EndpointKit
 import Logging
+import MatrixPrimitives
 import NIOSSL
+import Postgres
 import ServerConfig
 
 /// Builds the listeners of a process from its settings and a role's endpoints.
@@ -36,7 +38,7 @@ struct ListenerAssembly {
     let requests = requests
     let settings = Router.Settings(
       authenticate: role.authenticate, replicationSecret: config.replicationSecret, deadlines: deadlines,
-      logger: Logger(label: "myelin.http")
+      refusal: Self.refusal, logger: Logger(label: "myelin.http")
     ) { record in
       requests.record(record)
       AccessLog.write(record, tag: tag, to: access)
@@ -44,6 +46,13 @@ struct ListenerAssembly {
     let router = Router(endpoints(listener), settings: settings)
     if let conflict = router.conflicts.first { throw StartError("two endpoints for one path: \(conflict)") }
     return router
+  }
+
+  /// Answers 400 for values that the database can never store. Most are refused before; this catches those that, like a NUL
+  /// in a token to look up, need no check of their own.
+  private static func refusal(_ error: any Error) -> MatrixError? {
+    guard let error = error as? PostgresError, error.refusesValue else { return nil }
+    return .invalidParam("A value of the request cannot be stored: it holds a NUL or is too long")
   }
 
   private func endpoints(_ listener: ListenerSettings) -> [Endpoint] {
