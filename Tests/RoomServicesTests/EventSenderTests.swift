@@ -55,6 +55,29 @@ import Testing
     #expect(try server.json(stored[0], .full, RoomFixture.bob)["unsigned"]?["transaction_id"] == nil)
   }
 
+  @Test func aRequestRepeatedAtAnotherProcessMeanwhileMakesOneEvent() async throws {
+    let server = try await RoomFixture()
+    let room = try await server.createRoom()
+    try await server.addDevice(RoomFixture.alice)
+    let senders = [server.rooms.sender, server.anotherSender()]
+    let ids = try await withThrowingTaskGroup(of: (Int, EventID).self) { group in
+      for number in 0..<60 {
+        for sender in senders {
+          group.addTask {
+            (number, try await server.say("\(number)", room, transaction: "t\(number)", through: sender))
+          }
+        }
+      }
+      return try await group.reduce(into: [Int: Set<EventID>]()) { $0[$1.0, default: []].insert($1.1) }
+    }
+    #expect(ids.values.allSatisfy { $0.count == 1 })
+    let messages = try await server.timeline(room).map(\.stored).filter { $0.type == "m.room.message" }
+    #expect(Set(messages.map(\.eventID)) == ids.values.reduce(into: []) { $0.formUnion($1) })
+    #expect(messages.count == 60)
+    let followed = Set(messages.flatMap(\.event.prevEvents))
+    #expect(try await server.storage.events.havePersisted(Array(followed)) == followed)
+  }
+
   @Test func anEventThatIsNotAllowedFailsAlone() async throws {
     let server = try await RoomFixture()
     let room = try await server.createRoom()

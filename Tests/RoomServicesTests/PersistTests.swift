@@ -150,6 +150,38 @@ import Testing
     #expect(try await fixture.lines("SELECT count(*) FROM events WHERE type = 'm.room.message'") == ["2"])
   }
 
+  @Test func aBatchThatFollowsARepeatedTransactionIsRefused() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    _ = try await fixture.database.read(
+      "INSERT INTO devices (user_id, device_id) VALUES (\(Users.alice.rawValue), 'PHONE')")
+    var metadata = EventMetadata()
+    metadata.deviceID = "PHONE"
+    metadata.txnID = "m1"
+    let first = try await room.send(.message("one"), metadata: metadata)
+    let (again, context) = try await room.make(.message("one again"))
+    let (next, nextContext) = try await room.make(
+      .message("two"), after: [again.eventID], state: try await fixture.state.stateAfter(context),
+      depth: again.depth + 1)
+    let repeated = PersistableEvent(event: again, context: context, metadata: metadata, pushActions: [])
+    let follower = PersistableEvent(event: next, context: nextContext, pushActions: [])
+    let error = await #expect(throws: MatrixError.self) {
+      try await fixture.persister.persist([repeated, follower], roomID: room.roomID)
+    }
+    #expect(error?.status == 409)
+    #expect(try await fixture.storage.events.havePersisted([again.eventID, next.eventID]).isEmpty)
+    // At the end of a batch nothing follows it.
+    let (other, otherContext) = try await room.make(.message("three"))
+    let before = PersistableEvent(event: other, context: otherContext, pushActions: [])
+    let (last, lastContext) = try await room.make(
+      .message("one"), after: [other.eventID], state: try await fixture.state.stateAfter(otherContext),
+      depth: other.depth + 1)
+    let end = PersistableEvent(event: last, context: lastContext, metadata: metadata, pushActions: [])
+    let stored = try await fixture.persister.persist([before, end], roomID: room.roomID)
+    #expect(stored.map(\.eventID) == [other.eventID, first.eventID])
+    #expect(try await room.edge() == [other.eventID])
+  }
+
   @Test func whatArrivesTogetherIsWrittenTogether() async throws {
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom()

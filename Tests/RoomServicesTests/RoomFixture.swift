@@ -18,6 +18,8 @@ final class RoomFixture: Sendable {
   let storage: Storage
   let rooms: RoomServices
   let config: HomeserverConfig
+  private let hub: StreamHub
+  private let users: LocalUsers
   private let hubTask: Task<Void, any Error>
 
   static let alice = requester("alice")
@@ -34,20 +36,20 @@ final class RoomFixture: Sendable {
     let logger = Logger.silent
     let clock = ServerClock.system
     let settings = config
-    let hub = StreamHub(
+    hub = StreamHub(
       instanceName: "master", writers: { Storage.writers(of: $0, in: settings) }, transport: InMemoryTransport(),
       clock: clock, logger: logger)
     storage = Storage(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
     try await storage.load()
     storage.registerStreams()
-    let users = LocalUsers(
+    users = LocalUsers(
       profile: { LocalUsers.Profile(displayName: "Name of \($0.localpart)") }, isAdmin: { $0.localpart == "admin" },
       isSuspended: { $0.localpart == "suspended" }, blocksInvites: { invited, _ in invited.localpart == "shy" })
     let signer = EventSigner(serverName: "test", keyID: "ed25519:a", privateKey: Curve25519.Signing.PrivateKey())
     rooms = RoomServices(
       config: config, storage: storage, hub: hub, replication: nil, signer: signer, clock: clock, logger: logger,
       users: users, rateLimiter: rateLimiter)
-    hubTask = Task { try await hub.run() }
+    hubTask = Task { [hub] in try await hub.run() }
     await hub.waitUntilCaughtUp()
   }
 
@@ -68,6 +70,18 @@ final class RoomFixture: Sendable {
       """
     try Data(text.utf8).write(to: file)
     return try HomeserverConfig.load(paths: [file.path], role: .homeserver).0
+  }
+
+  /// Makes another sender, which knows nothing of what the first one has under way, as if it were in another process.
+  func anotherSender() -> EventSender {
+    let logger = Logger.silent
+    let delivery = EventDelivery(
+      storage: storage, state: rooms.state, persister: rooms.persister,
+      pushActions: PushActionEvaluator(storage: storage, state: rooms.state, config: config), replication: nil,
+      hub: hub, clock: .system, logger: logger)
+    return EventSender(
+      creator: rooms.sender.creator, storage: storage, delivery: delivery, users: users, rateLimiter: .unlimited,
+      logger: logger)
   }
 
   // MARK: Shorthand
@@ -95,11 +109,11 @@ final class RoomFixture: Sendable {
   @discardableResult
   func say(
     _ text: String, _ room: RoomID, _ requester: Requester = alice, transaction: String? = nil,
-    extra: [String: JSON] = [:]
+    extra: [String: JSON] = [:], through sender: EventSender? = nil
   ) async throws -> EventID {
     var content: [String: JSON] = ["msgtype": "m.text", "body": .string(text)]
     content.merge(extra) { $1 }
-    return try await rooms.sender.send(
+    return try await (sender ?? rooms.sender).send(
       ClientEventDraft(roomID: room, type: "m.room.message", content: .object(content), transactionID: transaction),
       requester: requester)
   }

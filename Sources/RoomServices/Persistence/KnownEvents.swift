@@ -116,6 +116,20 @@ struct KnownEvents: Sendable {
     return replacements
   }
 
+  /// Refuses a batch in which an event follows one that is not going to be stored, because its transaction made another
+  /// event before: ids cannot be changed any more, so the sender has to make the events anew behind what there is.
+  ///
+  /// It happens when a client's request is repeated at another worker while the first one is still at work.
+  /// - Throws: `MatrixError` 409.
+  func checkNothingFollowsReplaced(_ events: [PersistableEvent]) throws(MatrixError) {
+    guard !replacements.isEmpty else { return }
+    let hangsInTheAir = events.contains { item in
+      stored[item.event.eventID] == nil && replacements[item.event.eventID] == nil
+        && item.event.prevEvents.contains { replacements[$0] != nil }
+    }
+    guard !hangsInTheAir else { throw .unknown("Events follow a repeated transaction", status: 409) }
+  }
+
   /// Sorts a batch into what must be inserted and what only stops being an outlier; the rest is dropped.
   func sort(_ events: [PersistableEvent]) -> SortedEvents {
     var sorted = SortedEvents()

@@ -37,9 +37,10 @@ struct PersistBatch: Sendable {
     // Nobody may read past ids in flight, so they are taken early only where nothing slow can come in between.
     async let early = events.contains(where: \.event.isState) ? nil : generator.allocate(events.count)
     let known = try await KnownEvents.lookUp(events, roomID: roomID, storage: storage)
-    let sorted = known.sort(events)
     let reserved = try await early
     defer { release(reserved, generatorStream) }
+    try known.checkNothingFollowsReplaced(events)
+    let sorted = known.sort(events)
     var stored: [EventID: StoredEvent] = [:]
     if !sorted.isEmpty {
       let change =
@@ -82,14 +83,25 @@ struct PersistBatch: Sendable {
       throw MatrixError.notFound("The room, or a part of its state, is gone")
     } catch let error as PostgresError where error.code == .commitOutcomeUnknown {
       // The connection broke while the commit was under way: look whether it has happened.
-      let rows = try await KnownEvents.lookUp(events, roomID: roomID, storage: storage).stored
-      guard plan.fresh.allSatisfy({ rows[$0.stored.eventID]?.streamOrdering == $0.stored.streamOrdering }),
-        plan.formerOutliers.allSatisfy({ rows[$0.stored.eventID]?.isOutlier == false })
-      else { throw error }
+      guard try await isStored(plan) else { throw error }
     }
     plan.applyToCaches()
     plan.publish()
     return plan.storedByID
+  }
+
+  /// Tells whether a plan has been carried out, as soon as the database can be asked. The ids stay in flight until then:
+  /// given up, they would let every reader pass events that may well be there.
+  private func isStored(_ plan: PersistPlan) async throws -> Bool {
+    while true {
+      do {
+        let rows = try await KnownEvents.lookUp(events, roomID: roomID, storage: storage).stored
+        return plan.fresh.allSatisfy { rows[$0.stored.eventID]?.streamOrdering == $0.stored.streamOrdering }
+          && plan.formerOutliers.allSatisfy { rows[$0.stored.eventID]?.isOutlier == false }
+      } catch let error as PostgresError where error.code == .poolTimeout || error.code == .connectionLost {
+        try await Task.sleep(for: .seconds(1))
+      }
+    }
   }
 
   private func reserveCacheIDs(_ count: Int) async throws -> StreamIDReservation? {

@@ -110,8 +110,8 @@ final class EventDelivery: Sendable {
   }
 
   /// Finds what became of each event. The answer names the last one only, and another one than sent when that was a
-  /// repeated transaction; of the others the tables tell, since a client's request may have been carried out by another
-  /// worker just before.
+  /// repeated transaction. A repetition further ahead makes our persister refuse the batch, since what follows would hang in
+  /// the air; Synapse's stores the rest, and then the tables tell.
   private func eventIDs(_ events: [OutgoingEvent], answer: JSONValue) async throws -> [EventID] {
     var ids = events.map(\.created.event.eventID)
     if let last = answer["event_id"]?.string, !ids.isEmpty { ids[ids.count - 1] = EventID(unchecked: last) }

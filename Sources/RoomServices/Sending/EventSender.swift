@@ -62,7 +62,7 @@ public final class EventSender: Sendable {
     self.users = users
     self.logger = logger
     relations = RelationValidator(storage: storage)
-    let worker = BatchWorker(creator: creator, delivery: delivery, logger: logger)
+    let worker = BatchWorker(creator: creator, storage: storage, delivery: delivery, logger: logger)
     queues = LateQueues { room, jobs in await worker.work(room, jobs) }
   }
 
@@ -158,6 +158,7 @@ public final class EventSender: Sendable {
   /// Works on the batches that the queues hand out.
   private struct BatchWorker: Sendable {
     let creator: EventCreator
+    let storage: Storage
     let delivery: EventDelivery
     let logger: Logger
 
@@ -217,15 +218,38 @@ public final class EventSender: Sendable {
       do {
         let eventIDs = try await delivery.deliver(outgoing, room: room)
         for (job, eventID) in zip(batch.jobs, eventIDs) { job.continuation.resume(returning: eventID) }
-        for (job, eventID) in batch.followers { job.continuation.resume(returning: eventID) }
+        let answers = Dictionary(
+          zip(batch.events.map(\.event.eventID), eventIDs), uniquingKeysWith: { first, _ in first })
+        for (job, eventID) in batch.followers { job.continuation.resume(returning: answers[eventID] ?? eventID) }
       } catch let error where batch.jobs.count > 1 && Self.blamesOneEvent(error) {
-        // One of them was refused, it is not said which: each is tried alone.
-        logger.info("A batch was refused; sending its events one by one", metadata: ["room": "\(room.rawValue)"])
-        for job in batch.jobs + batch.followers.map(\.0) { await work(room, [job]) }
+        logger.info("A batch was refused; sending its events anew", metadata: ["room": "\(room.rawValue)"])
+        await workAgain(room, batch.jobs + batch.followers.map(\.0))
       } catch {
         for job in batch.jobs { job.continuation.resume(throwing: error) }
         for (job, _) in batch.followers { job.continuation.resume(throwing: error) }
       }
+    }
+
+    /// Does the jobs of a refused batch again, as a batch without those whose transaction another process has carried out
+    /// meanwhile. When there are none, one of the others was to blame, it is not said which: each is tried alone.
+    private func workAgain(_ room: RoomID, _ jobs: [Job]) async {
+      var rest: [Job] = []
+      for job in jobs {
+        if let eventID = await earlierEvent(of: job) {
+          job.continuation.resume(returning: eventID)
+        } else {
+          rest.append(job)
+        }
+      }
+      if rest.count < jobs.count { return await work(room, rest) }
+      for job in rest { await work(room, [job]) }
+    }
+
+    private func earlierEvent(of job: Job) async -> EventID? {
+      guard let transactionID = job.draft.transactionID, let deviceID = job.requester.deviceID else { return nil }
+      // When looking fails the job is just done again: the persister looks, too.
+      return try? await storage.events.eventID(
+        roomID: job.draft.roomID, userID: job.requester.userID, deviceID: deviceID, txnID: transactionID)
     }
   }
 }
