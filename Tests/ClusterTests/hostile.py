@@ -3,14 +3,16 @@
 
 usage: hostile.py CLUSTER_FOLDER
 
-The endpoints are those that `homeserver endpoints` lists. Each is called through nginx with broken bodies, wrong types under
-every key that any endpoint reads, deep nesting, huge numbers, over-long and mis-encoded path parameters, hostile query
-parameters and tokens. No answer may be a 5xx or a dropped connection; a body that is no JSON object is answered 4xx;
-every error is a JSON object with `errcode`; and in the end every process is the one that was there in the beginning.
+The endpoints are those that `homeserver endpoints` lists. Each is called through nginx with broken bodies, with wrong types,
+deep nesting and huge numbers in every place of a right body (from bodies.json) and under every key that any endpoint reads,
+with over-long and mis-encoded path parameters, hostile query parameters and tokens. No answer may be a 5xx or a dropped
+connection; a body that is no JSON object is answered 4xx; every error is a JSON object with `errcode`; users can still read
+what they could; and in the end every process is the one that was there in the beginning.
 """
 
 import http.client
 import json
+import random
 import re
 import secrets
 import subprocess
@@ -26,11 +28,13 @@ is_direct msgtype body url membership third_party_signed typing timeout event_id
 presence status_msg messages tags order filter limit since generic_search_term include_all_networks room aliases alias room_id
 servers content state_key users users_default events events_default state_default ban kick redact join_rule allow
 event_fields event_format account_data creator additional_creators actions conditions pattern enabled nonce mac admin""".split()
+# What compresses badly is what an index refuses.
+LONG = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz", k=50_000))
 DEEP = 100
 VALUES = {
     "null": "null", "true": "true", "number": "7", "negative": "-1", "huge": "1e400", "big": "9" * 30, "float": "0.5",
     "text": '"x"', "empty text": '""', "nul text": '"a\\u0000b"', "list": "[]", "nested list": "[[1]]", "object": "{}",
-    "object in object": '{"a":{"b":null}}', "long text": json.dumps("x" * 70_000),
+    "object in object": '{"a":{"b":null}}', "long text": json.dumps(LONG),
     "deep": "[" * DEEP + "]" * DEEP, "deep object": '{"a":' * DEEP + "1" + "}" * DEEP,
 }
 NOT_OBJECTS = {
@@ -50,6 +54,18 @@ QUERIES = [
     "user_id=x", "full_state=7", "set_presence=x", "at=x", "membership=x", "username=%00", "kind=x", "format=x", "a" * 3_000,
     "access_token=" + "x" * 3_000, "&&==&%", "ts=" + "9" * 30,
 ]
+
+
+GOOD = {
+    "roomID": "$room", "room": "$room", "userID": "$user", "eventID": "$event", "deviceID": "$device", "txnID": "$txn",
+    "eventType": "org.example", "type": "org.example", "field": "displayname", "receiptType": "m.read", "roomAlias": "%23x:localhost",
+    "path...": "global/override/x",
+}
+ENDS_MEMBERSHIP = re.compile("/(leave|forget|kick|ban|unban)(/|$)|/state/")
+# These do not read a body: there is nothing in it for them. The same with a transaction behind.
+LENIENT = re.compile(r"/(logout(/all)?|forget(/[^/]+)?)$")
+# These read a body and take none for an empty object, as all of it is optional.
+EMPTY = re.compile(r"/(publicRooms|(leave|join|knock)(/[^/]+)*|redact/.*|createRoom|receipt/.*)$")
 
 
 class Checks:
@@ -96,105 +112,208 @@ class Server:
 
 
 def endpoints(binaries, config):
-    """Parses the table: [(method, path, needs a user)]."""
+    """Parses the table: [(method, path, needs a user, who serves it)]."""
     text = subprocess.run([f"{binaries}/homeserver", "endpoints"], capture_output=True, text=True, check=True).stdout
     found = []
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.split("|")]
-        if len(cells) < 5 or not re.fullmatch("GET|POST|PUT|DELETE", cells[1]):
+        if len(cells) < 6 or not re.fullmatch("GET|POST|PUT|DELETE", cells[1]):
             continue
         paths = re.findall(r"`([^`]+)`", cells[2])
         path = next((path for path in paths if "/v3/" in path), paths[0])
         if not path.startswith("/_synapse/replication"):
-            found.append((cells[1], path, "users" in cells[3]))
+            found.append((cells[1], path, "users" in cells[3], cells[4]))
     return found
 
 
 class Attack:
+    """Two users in one room, of whom the first sends what is hostile."""
+
     def __init__(self, server, checks):
-        self.server, self.checks = server, checks
-        self.name = "h" + secrets.token_hex(5)
-        status, answer = self.post("register", {"username": self.name, "password": "pw", "auth": {"type": "m.login.dummy"}})
-        assert status == 200, (status, answer)
-        self.token, self.user = answer["access_token"], answer["user_id"]
+        self.server, self.checks, self.number = server, checks, 0
+        self.bodies = json.loads((Path(__file__).parent / "bodies.json").read_text())
+        self.friend_token, self.friend = self.register()[:2]
+        self.become_new()
+
+    def become_new(self):
+        self.token, self.user, self.device = self.register()
         self.enter_room()
+
+    def register(self):
+        name = "h" + secrets.token_hex(5)
+        status, answer = self.post("register", {"username": name, "password": "pw", "auth": {"type": "m.login.dummy"}})
+        assert status == 200, (status, answer)
+        return answer["access_token"], answer["user_id"], answer["device_id"]
 
     def post(self, path, body, token=None):
         status, answer = self.server.call("POST", f"/_matrix/client/v3/{path}", json.dumps(body).encode(), token)
         return status, json.loads(answer or b"{}")
 
     def enter_room(self):
-        self.room = self.post("createRoom", {"preset": "public_chat"}, self.token)[1]["room_id"]
-        target = f"/_matrix/client/v3/rooms/{quote(self.room)}/send/m.room.message/{secrets.token_hex(4)}"
+        status, answer = self.post("createRoom", {"preset": "public_chat"}, self.token)
+        assert status == 200, (status, answer)
+        self.room = answer["room_id"]
+        self.post(f"join/{quote(self.room)}", {}, self.friend_token)
+        self.event = self.say(self.token)
+
+    def say(self, token):
+        self.number += 1
+        target = f"/_matrix/client/v3/rooms/{quote(self.room)}/send/m.room.message/say{self.number}"
         body = json.dumps({"msgtype": "m.text", "body": "hello"}).encode()
-        self.event = json.loads(self.server.call("PUT", target, body, self.token)[1])["event_id"]
+        return json.loads(self.server.call("PUT", target, body, token)[1]).get("event_id", "$x")
 
     def renew(self):
         """Logs in again after an endpoint that ended the session, registers anew after one that ended the account."""
         if self.server.call("GET", "/_matrix/client/v3/account/whoami", token=self.token)[0] == 200:
             return
-        identifier = {"type": "m.id.user", "user": self.name}
+        identifier = {"type": "m.id.user", "user": self.user}
         status, answer = self.post("login", {"type": "m.login.password", "identifier": identifier, "password": "pw"})
-        if status != 200:
-            self.__init__(self.server, self.checks)
-            return
-        self.token = answer["access_token"]
+        if status == 200:
+            self.token, self.device = answer["access_token"], answer["device_id"]
+        else:
+            self.become_new()
+
+    def stay(self):
+        """Returns to the room after an endpoint that ended the membership, or finds a new one."""
+        if self.post(f"join/{quote(self.room)}", {}, self.token)[0] != 200:
+            self.enter_room()
+
+    def put_in(self, text, encode=lambda value: quote(value, safe="")):
+        self.number += 1
+        for name in ("user", "friend", "room", "event", "device"):
+            text = text.replace("$" + name, encode(getattr(self, name)))
+        return text.replace("$txn", f"t{self.number}")
 
     def fill(self, path, replacement=None):
         """Fills the parameters with good values, or one after the other with a bad one: yields targets."""
-        good = {"roomID": self.room, "userID": self.user, "eventID": self.event, "roomIDOrAlias": self.room}
         names = re.findall(r"\{([^}]+)\}", path)
         for bad in names if replacement is not None else [None]:
             target = path
             for name in names:
-                value = replacement if name == bad else quote(good.get(name, "x"), safe="")
+                value = replacement if name == bad else GOOD.get(name, "x")
                 target = target.replace("{" + name + "}", value)
             yield target
 
     def expect(self, what, method, target, body=None, client_error=False, token=None):
+        """Sends one request; `$user` and the like in the target are put in."""
+        filled = self.put_in(target)
+        status, answer = self.server.call(method, filled, body, self.token if token is None else token)
+        if status == 401 and token is None and b"M_UNKNOWN_TOKEN" in answer:
+            # The request before ended the session.
+            self.renew()
+            filled = self.put_in(target)
+            status, answer = self.server.call(method, filled, body, self.token)
         self.checks.requests += 1
-        token = self.token if token is None else token
-        status, answer = self.server.call(method, target, body, token)
-        name = f"{method} {target[:120]} with {what}"
+        name = f"{method} {filled[:120]} with {what}"
         self.checks.that(name, 200 <= status < 500, (status, answer))
         if client_error:
             self.checks.that(f"{name} is refused", 400 <= status < 500, (status, answer))
         if 400 <= status < 500:
             try:
-                polite = "errcode" in json.loads(answer) or status == 401
+                told = json.loads(answer)
+                # A user-interactive challenge lists flows instead.
+                polite = "errcode" in told or (status == 401 and "flows" in told)
             except ValueError:
                 # nginx itself refuses what is no HTTP.
                 polite = b"nginx" in answer and status in (400, 413, 414, 431)
             self.checks.that(f"{name} is told why", polite, (status, answer))
+        if status == 200 and ENDS_MEMBERSHIP.search(filled):
+            self.stay()
 
-    def run(self, method, path, needs_user):
+    def run(self, method, path, needs_user, oversized):
         query = "timeout=0" if path.endswith(("/sync", "/events")) else ""
         plain = next(self.fill(path))
         if method in ("POST", "PUT"):
-            self.bodies(method, plain, path)
+            self.no_objects(method, plain, path, oversized)
+            self.wrong_types(method, path)
         for what, value in PARAMETERS.items():
             for target in self.fill(path, value):
                 self.expect(f"parameter {what}", method, f"{target}?{query}", b"{}" if method != "GET" else None)
         if method == "GET":
             for item in QUERIES:
                 self.expect("a hostile query", method, f"{plain}?{query}&{item}" if "timeout" not in item else f"{plain}?{item}")
+        if path.endswith(("/sync", "/messages")):
+            self.filters(f"{plain}?{query}")
         if needs_user:
             for what, token in (("a wrong token", "syt_eA_wrong_000000"), ("a long token", "x" * 3_000), ("another token", "ä")):
                 token = token.encode().decode("latin-1")
                 self.expect(what, method, plain, b"{}", client_error=True, token=token)
         self.renew()
+        self.still_works(f"{method} {path}")
 
-    def bodies(self, method, target, path):
-        # These do not read a body, or accept an empty one.
-        lenient = re.search(r"/(logout(/all)?|leave|forget|join/[^/]+|join|knock/[^/]+|delete_devices)$", path)
+    def no_objects(self, method, target, path, oversized):
+        lenient = LENIENT.search(path)
         for what, body in NOT_OBJECTS.items():
-            self.expect(f"body {what}", method, target, body, client_error=not lenient)
+            self.expect(f"body {what}", method, target, body, client_error=not (lenient or (what == "empty" and EMPTY.search(path))))
         for what, value in VALUES.items():
             body = "{" + ",".join(f"{json.dumps(key)}:{value}" for key in KEYS) + "}"
             self.expect(f"every key {what}", method, target, body.encode())
-        for key in KEYS:
-            self.expect(f"{key} an object", method, target, json.dumps({key: {"a": [None]}}).encode())
-        self.expect("a body over the limit", method, target, b'{"a":"' + b"x" * (14 << 20) + b'"}')
+        if oversized:
+            self.expect("a body over the limit", method, target, b'{"a":"' + b"x" * (14 << 20) + b'"}', client_error=True)
+
+    def wrong_types(self, method, path):
+        """Sends bodies that are right but for one value or name."""
+        pattern = re.compile("/".join("[^/]*" if s.startswith("{") else re.escape(s) for s in path.replace("...}", "}").split("/")))
+        pattern = re.compile(pattern.pattern + "(/.*)?$") if path.endswith("...}") else re.compile(pattern.pattern + "$")
+        matching = [(place, body) for verb, place, body in self.bodies if verb == method and pattern.match(prefixed(place, path))]
+        self.checks.that(f"{method} {path} has a body in bodies.json", matching)
+        for place, body in matching:
+            target = prefixed(place, path)
+            for location in locations(body):
+                if "/state/" in place:
+                    self.enter_room()
+                for what, text in variants(body, location):
+                    self.expect(f"{what} at {location}", method, target, self.put_in(text, lambda value: value).encode())
+            self.say(self.friend_token)
+            self.renew()
+            self.still_works(f"{method} {place}")
+
+    def filters(self, target):
+        body = next(body for _, place, body in self.bodies if place.endswith("/filter"))
+        for location in locations(body):
+            for what, text in variants(body, location):
+                if len(text) < 5_000:
+                    self.expect(f"filter: {what} at {location}", "GET", f"{target}&filter={quote(self.put_in(text, lambda value: value))}")
+
+    def still_works(self, after):
+        """Checks that nothing that was stored keeps others, or the user, from reading."""
+        room = quote(self.room)
+        for target in ("sync?timeout=0&full_state=true", f"rooms/{room}/members", f"rooms/{room}/messages?dir=b", "publicRooms"):
+            status, answer = self.server.call("GET", f"/_matrix/client/v3/{target}", token=self.friend_token)
+            # The friend may have been kicked or banned.
+            self.checks.that(f"after {after} a friend can GET {target}", status in (200, 403), (status, answer))
+            status, answer = self.server.call("GET", f"/_matrix/client/v3/{target}", token=self.token)
+            self.checks.that(f"after {after} the user can GET {target}", status in (200, 403), (status, answer))
+
+
+def prefixed(place, path):
+    """The place in bodies.json with the prefix of an endpoint's path."""
+    return place if place.startswith("/") else re.match("/_matrix/client/[^/]+/|/", path)[0] + place
+
+
+def locations(value, above=()):
+    """Lists the ways to all values inside a JSON value."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in inside:
+        yield (*above, key)
+        yield from locations(child, (*above, key))
+
+
+def variants(body, location):
+    """Yields (what, text) of the body with the value at a location replaced by each hostile one, without it, and renamed."""
+    text = json.dumps(body)
+    *way, last = location
+    for what, value in VALUES.items():
+        copy = json.loads(text)
+        parent = copy
+        for key in way:
+            parent = parent[key]
+        parent[last] = "@@"
+        yield what, json.dumps(copy).replace('"@@"', value)
+    del parent[last]
+    yield "nothing", json.dumps(copy)
+    if isinstance(parent, dict):
+        yield "a long name", json.dumps(copy).replace("{", '{"' + LONG + '":1,', 1).replace(",}", "}")
 
 
 def processes(folder):
@@ -208,8 +327,13 @@ def main():
     attack = Attack(server, checks)
     listed = endpoints(server.settings["binaries"], folder)
     checks.that("endpoints are listed", len(listed) > 50, len(listed))
-    for method, path, needs_user in listed:
-        attack.run(method, path, needs_user)
+    fed = set()
+    for method, path, needs_user, server_role in listed:
+        # A body over the limit takes long; one endpoint of each kind of process has to refuse it.
+        oversized = method in ("POST", "PUT") and server_role not in fed
+        attack.run(method, path, needs_user, oversized)
+        if oversized:
+            fed.add(server_role)
     after = processes(folder)
     checks.that("no process has ended", before == after, after)
     print(f"{checks.requests} requests to {len(listed)} endpoints")
