@@ -10,10 +10,10 @@ import StorageEngine
 struct CacheFollower: Sendable {
   let storage: Storage
 
-  func register() {
+  static func register(_ storage: Storage) {
     storage.rooms.register(in: storage.caches)
     storage.memberships.register(in: storage.caches)
-    registerEventFunctions()
+    registerEventFunctions(storage)
     // The storage holds the hub, so the hub may not hold the storage.
     storage.hub.subscribe(.events) { [weak storage] batch in
       guard let storage, batch.instanceName != storage.hub.instanceName else { return }
@@ -28,7 +28,7 @@ struct CacheFollower: Sendable {
     }
   }
 
-  private func registerEventFunctions() {
+  private static func registerEventFunctions(_ storage: Storage) {
     let (events, state, memberships) = (storage.events, storage.state, storage.memberships)
     storage.caches.register("_get_event_cache") { keys in
       if let id = keys?.first { events.invalidate(EventID(unchecked: id)) } else { events.invalidateAll() }

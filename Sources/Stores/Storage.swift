@@ -149,7 +149,7 @@ public final class Storage: Sendable {
     for source in TableStreamSource.all(ids: ids, database: database, instanceName: hub.instanceName) {
       hub.register(source)
     }
-    CacheFollower(storage: self).register()
-    UserStreamFollower(storage: self).register()
+    CacheFollower.register(self)
+    UserStreamFollower.register(self)
   }
 }

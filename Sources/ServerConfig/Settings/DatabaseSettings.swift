@@ -1,3 +1,5 @@
+import YAML
+
 /// Holds how to reach PostgreSQL.
 public struct DatabaseSettings: Sendable, Hashable {
   /// Gives libpq's connection keywords (`host`, `user`, `dbname`, `sslmode`, …).
@@ -38,11 +40,18 @@ public struct DatabaseSettings: Sendable, Hashable {
     arguments = [:]
     for (key, value) in try section.entries("args") where !key.hasPrefix("cp_") && !value.isNull {
       args.accept(key)
-      guard let text = value.bool.map({ $0 ? "1" : "0" }) ?? value.text else {
-        throw args.fail(key, value, expected: "text")
-      }
+      guard let text = Self.keywordValue(value) else { throw args.fail(key, value, expected: "text") }
       arguments[key == "database" ? "dbname" : key] = text
     }
+  }
+
+  /// Returns a value as libpq takes it; nil for lists and mappings.
+  ///
+  /// Not inlined, since the optimiser of Swift 6.3.1 fails on the loop with this in it.
+  @inline(never)
+  private static func keywordValue(_ node: YAMLNode) -> String? {
+    if let flag = node.bool { return flag ? "1" : "0" }
+    return node.text
   }
 
   private static let whyPostgreSQL =

@@ -4,23 +4,21 @@ import Replication
 /// Keeps what the stores remember of users right by the rows of the streams about users.
 ///
 /// What this process wrote itself has been noted at the commit already, so own rows are left out.
-struct UserStreamFollower: Sendable {
-  let storage: Storage
-
-  func register() {
-    follow(.accountData) { storage, row, token in
+enum UserStreamFollower {
+  static func register(_ storage: Storage) {
+    follow(storage, .accountData) { storage, row, token in
       if case .accountData(let row) = row { storage.accountData.noteChange(of: row.userID, at: token) }
     }
-    follow(.pushRules) { storage, row, token in
+    follow(storage, .pushRules) { storage, row, token in
       if case .pushRules(let user) = row { storage.pushRules.noteChange(of: user, at: token) }
     }
-    follow(.toDevice) { storage, row, token in
+    follow(storage, .toDevice) { storage, row, token in
       if case .toDevice(let entity) = row { storage.toDevice.note(entity: entity, at: token) }
     }
-    follow(.presence) { storage, row, token in
+    follow(storage, .presence) { storage, row, token in
       if case .presence(let row) = row { storage.presence.note(PresenceState(row: row), at: token) }
     }
-    follow(.deviceLists) { storage, row, token in
+    follow(storage, .deviceLists) { storage, row, token in
       guard case .deviceLists(let row) = row, !row.areHostsCalculated else { return }
       storage.sync.noteDeviceList(of: row.userID, isSignature: row.isSignature, at: token)
     }
@@ -32,7 +30,9 @@ struct UserStreamFollower: Sendable {
     }
   }
 
-  private func follow(_ stream: StreamName, _ apply: @escaping @Sendable (Storage, StreamRow, Int64) -> Void) {
+  private static func follow(
+    _ storage: Storage, _ stream: StreamName, _ apply: @escaping @Sendable (Storage, StreamRow, Int64) -> Void
+  ) {
     storage.hub.subscribe(stream) { [weak storage] batch in
       guard let storage, batch.instanceName != storage.hub.instanceName else { return }
       for row in batch.rows { apply(storage, row, batch.token) }
