@@ -115,7 +115,7 @@ struct PersistWriter {
 
   private func updateRoomDepth() {
     let depths = plan.given.filter { !$0.isOutlier && $0.context.rejected == nil }.map(\.event.depth)
-    guard let least = depths.max() else { return }
+    guard let least = depths.min() else { return }
     if let known = plan.surroundings.minimumDepths.peek(plan.roomID), least >= known { return }
     txn.enqueue(
       """
