@@ -126,6 +126,12 @@ public final class DeviceStore: Sendable {
     let instance = instanceName
     try await deviceListIDs.withIDs(devices.count) { ids in
       try await self.database.transaction("add_device_change_to_stream") { txn in
+        // Only the latest change of a device matters to readers of the stream.
+        txn.enqueue(
+          """
+          DELETE FROM device_lists_stream
+          WHERE user_id = \(user.rawValue) AND device_id = ANY(\(devices)::text[]) AND stream_id < \(ids.min() ?? 0)::bigint
+          """)
         txn.enqueue(
           """
           INSERT INTO device_lists_stream (user_id, device_id, stream_id, instance_name)
