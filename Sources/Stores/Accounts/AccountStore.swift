@@ -101,6 +101,9 @@ public final class AccountStore: Sendable {
             ON CONFLICT (user_id) DO NOTHING
             """)
         }
+        if !new.isGuest {
+          UserDirectoryIndex.enqueueUpdate(of: new.userID, displayName: new.displayName, in: txn)
+        }
         try self.invalidator.enqueue([CacheInvalidation("get_user_by_id", [new.userID.rawValue])], in: txn)
       }
     } catch let error as PostgresError where error.isUniqueViolation {
@@ -128,6 +131,7 @@ public final class AccountStore: Sendable {
     try await database.transaction("set_user_deactivated_status") { txn in
       txn.enqueue("UPDATE users SET deactivated = 1, password_hash = NULL WHERE name = \(user.rawValue)")
       txn.enqueue("DELETE FROM user_threepids WHERE user_id = \(user.rawValue)")
+      UserDirectoryIndex.enqueueRemoval(of: user, in: txn)
       try self.invalidator.enqueue([CacheInvalidation("get_user_deactivated_status", [user.rawValue])], in: txn)
       try self.invalidator.enqueue([CacheInvalidation("get_user_by_id", [user.rawValue])], in: txn)
       try self.invalidator.enqueue([CacheInvalidation("is_guest", [user.rawValue])], in: txn)

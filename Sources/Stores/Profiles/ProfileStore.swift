@@ -32,20 +32,27 @@ public final class ProfileStore: Sendable {
 
   /// Sets or, with nil, clears the display name.
   public func setDisplayName(_ name: String?, of user: UserID) async throws {
-    _ = try await database.read(
-      """
-      INSERT INTO profiles (user_id, full_user_id, displayname) VALUES (\(user.localpart), \(user.rawValue), \(name))
-      ON CONFLICT (user_id) DO UPDATE SET displayname = EXCLUDED.displayname
-      """)
+    try await database.transaction("set_profile_displayname") { txn in
+      txn.enqueue(
+        """
+        INSERT INTO profiles (user_id, full_user_id, displayname) VALUES (\(user.localpart), \(user.rawValue), \(name))
+        ON CONFLICT (user_id) DO UPDATE SET displayname = EXCLUDED.displayname
+        """)
+      UserDirectoryIndex.enqueueUpdate(of: user, displayName: name, in: txn)
+    }
   }
 
   /// Sets or, with nil, clears the avatar.
   public func setAvatarURL(_ url: String?, of user: UserID) async throws {
-    _ = try await database.read(
-      """
-      INSERT INTO profiles (user_id, full_user_id, avatar_url) VALUES (\(user.localpart), \(user.rawValue), \(url))
-      ON CONFLICT (user_id) DO UPDATE SET avatar_url = EXCLUDED.avatar_url
-      """)
+    try await database.transaction("set_profile_avatar_url") { txn in
+      let rows = try txn.query(
+        """
+        INSERT INTO profiles (user_id, full_user_id, avatar_url) VALUES (\(user.localpart), \(user.rawValue), \(url))
+        ON CONFLICT (user_id) DO UPDATE SET avatar_url = EXCLUDED.avatar_url
+        RETURNING displayname
+        """)
+      UserDirectoryIndex.enqueueUpdate(of: user, displayName: try rows.first?.get(0, as: String?.self), in: txn)
+    }
   }
 
   /// Sets one custom field.
