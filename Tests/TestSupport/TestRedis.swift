@@ -49,18 +49,21 @@ public final class TestRedis: Sendable {
     let process = Process()
     let lifeline = Pipe()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    // A background command's input is /dev/null unless it is given another one.
     let script =
-      "folder=$1; shift; redis-server \"$@\" >/dev/null 2>&1 & server=$!; cat; kill -9 $server; wait $server; "
-      + "rm -rf \"$folder\""
+      "exec 3<&0; folder=$1; shift; redis-server \"$@\" >/dev/null 2>&1 & server=$!; echo $server > \"$folder/pid\"; "
+      + "(cat <&3; kill -9 $server) & wait $server; rm -rf \"$folder\""
     let settings = ["--port", "0", "--unixsocket", socketPath, "--save", "", "--dir", folder]
     process.arguments = ["-c", script, "redis", folder] + settings + arguments
     process.standardInput = lifeline
+    // Otherwise a child started by another test at the same time would hold the pipe open too.
+    _ = fcntl(lifeline.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
     process.standardError = FileHandle.nullDevice
     try process.run()
     running.withLock { $0 = Running(process: process, lifeline: lifeline) }
   }
 
-  /// Kills the server and waits until it is gone.
+  /// Kills the server and waits until it is gone, ten seconds at most.
   public func stop() {
     guard
       let ended = running.withLock({ running in
@@ -68,7 +71,13 @@ public final class TestRedis: Sendable {
         return running
       })
     else { return }
+    let words = try? String(contentsOfFile: "\(folder)/pid", encoding: .utf8)  // Absent: the pipe's end has to do.
+    if let server = words.flatMap({ Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) }) {
+      kill(server, SIGKILL)
+    }
     try? ended.lifeline.fileHandleForWriting.close()  // Closed already means stopped already.
-    ended.process.waitUntilExit()
+    // `waitUntilExit` would run this thread's run loop, which a thread of Swift's pool does not have.
+    let deadline = Date(timeIntervalSinceNow: 10)
+    while ended.process.isRunning, Date() < deadline { usleep(2_000) }
   }
 }
