@@ -42,7 +42,55 @@ def chat(base):
     alice.call("POST", f"join/{quote(f'#square{suffix}:localhost')}", {})
     alice.call("POST", f"rooms/{quote(square)}/leave", {})
     alice.call("POST", "createRoom", {"room_version": "12", "preset": "private_chat", "invite": [bob.user]})
+    relate(alice, bob, room)
+    manage(alice, bob, room, suffix)
     return alice, bob, room
+
+
+def relate(alice, bob, room):
+    """Events about events, a mention, and receipts in a thread."""
+
+    def send(person, kind, transaction, content):
+        path = f"rooms/{quote(room)}/send/{kind}/{transaction}"
+        return person.call("PUT", path, content)["event_id"]
+
+    def text(body, **more):
+        return {"msgtype": "m.text", "body": body, **more}
+
+    root = alice.say(room, "root")
+    send(bob, "m.reaction", "like", {"m.relates_to": {"rel_type": "m.annotation", "event_id": root, "key": "\U0001f44d"}})
+    change = {"rel_type": "m.replace", "event_id": root}
+    send(alice, "m.room.message", "edit", text("* Root", **{"m.new_content": text("Root"), "m.relates_to": change}))
+    thread = {"m.relates_to": {"rel_type": "m.thread", "event_id": root}}
+    first = send(bob, "m.room.message", "thread1", text("first", **thread))
+    send(bob, "m.room.message", "thread2", text("second", **thread))
+    alice.call("POST", f"rooms/{quote(room)}/receipt/m.read/{quote(first)}", {"thread_id": root})
+    alice.call("POST", f"rooms/{quote(room)}/receipt/m.read.private/{quote(root)}", {})
+    send(bob, "m.room.message", "mention", text("you there?", **{"m.mentions": {"user_ids": [alice.user]}}))
+
+
+def manage(alice, bob, room, suffix):
+    """A third person who comes and goes, and settings of the room, the device and the account."""
+    path = f"rooms/{quote(room)}"
+    carol = Person(alice.base, f"carol{suffix}").register()
+    alice.call("POST", f"{path}/invite", {"user_id": carol.user, "reason": "hi"})
+    carol.call("POST", f"join/{quote(room)}", {})
+    alice.call("POST", f"{path}/ban", {"user_id": carol.user, "reason": "no"})
+    alice.call("POST", f"{path}/unban", {"user_id": carol.user})
+    carol.call("POST", f"{path}/forget", {})
+    alias = f"#tea{suffix}:localhost"
+    alice.call("PUT", f"directory/room/{quote(alias)}", {"room_id": room})
+    alice.call("PUT", f"{path}/state/m.room.canonical_alias/", {"alias": alias})
+    alice.call("PUT", f"profile/{quote(alice.user)}/avatar_url", {"avatar_url": "mxc://localhost/picture"})
+    alice.call("PUT", f"devices/{alice.device}", {"display_name": "telephone"})
+    bob.call("PUT", "sendToDevice/org.example.hello/1", {"messages": {alice.user: {alice.device: {"a": 1}}}})
+    quiet = {"conditions": [{"kind": "event_match", "key": "room_id", "pattern": "!none"}], "actions": []}
+    alice.call("PUT", "pushrules/global/override/quiet", quiet)
+    alice.call("PUT", "pushrules/global/content/word", {"pattern": "word", "actions": ["notify"]})
+    alice.call("PUT", "pushrules/global/underride/.m.rule.encrypted/enabled", {"enabled": False})
+    alice.call("PUT", "pushrules/global/override/.m.rule.reaction/actions", {"actions": ["notify"]})
+    secret = {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
+    bob.call("POST", "createRoom", {"is_direct": True, "preset": "trusted_private_chat", "initial_state": [secret]})
 
 
 def hand_over(checks, what, people, room, stop, start):

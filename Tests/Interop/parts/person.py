@@ -54,16 +54,24 @@ class Person:
     def facts(self):
         """Everything about the user's rooms and data that two servers on one database must tell alike."""
         # Servers may answer an equal initial sync from memory for two minutes; a filter of its own asks anew.
-        unseen = {"limit": 50, "not_types": [secrets.token_hex(8)]}
-        sync = self.call("GET", "sync?timeout=0&filter=" + quote(json.dumps({"room": {"timeline": unseen}})))
+        timeline = {"limit": 50, "not_types": [secrets.token_hex(8)], "unread_thread_notifications": True}
+        selection = {"room": {"timeline": timeline, "include_leave": True}}
+        sync = self.call("GET", "sync?timeout=0&filter=" + quote(json.dumps(selection)))
         rooms = {room: self.room_facts(room, data) for room, data in sync["rooms"].get("join", {}).items()}
         return {
             "user": self.call("GET", "account/whoami")["user_id"],
             "profile": self.call("GET", f"profile/{quote(self.user)}"),
             "rooms": rooms,
             "invites": sorted(sync["rooms"].get("invite", {})),
+            "left rooms": sorted(sync["rooms"].get("leave", {})),
+            "messages to devices": [
+                (event["type"], event["sender"], event["content"]) for event in sync.get("to_device", {}).get("events", [])
+            ],
+            "devices": sorted(
+                (device["device_id"], device.get("display_name")) for device in self.call("GET", "devices")["devices"]
+            ),
             "account data": by_type(sync["account_data"]["events"], leave_out={"m.push_rules"}),
-            "push rules": sorted(rule["rule_id"] for rule in self.call("GET", "pushrules/")["global"]["override"]),
+            "push rules": self.call("GET", "pushrules/")["global"],
         }
 
     def room_facts(self, room, data):
@@ -75,7 +83,9 @@ class Person:
                 (event["type"], event["state_key"], event["sender"], json.dumps(event["content"], sort_keys=True))
                 for event in self.call("GET", f"{path}/state")
             ),
-            "members": sorted(self.call("GET", f"{path}/joined_members")["joined"]),
+            "members": self.call("GET", f"{path}/joined_members")["joined"],
+            "aliases": sorted(self.call("GET", f"{path}/aliases")["aliases"]),
+            "relations": {event["event_id"]: related(event) for event in messages if related(event)},
             "messages": [
                 (event["event_id"], event["type"], event["sender"], json.dumps(event["content"], sort_keys=True))
                 for event in messages
@@ -84,9 +94,22 @@ class Person:
             "receipts": receipts,
             "account data": by_type(data["account_data"]["events"]),
             "unread": data["unread_notifications"],
+            "unread in threads": data.get("unread_thread_notifications", {}),
             "summary": data["summary"],
         }
 
 
 def by_type(events, leave_out=()):
     return {event["type"]: event["content"] for event in events if event["type"] not in leave_out}
+
+
+def related(event):
+    """What a server says of the events that refer to this one."""
+    bundle = event.get("unsigned", {}).get("m.relations", {})
+    thread, edit = bundle.get("m.thread", {}), bundle.get("m.replace", {})
+    parts = [
+        ("thread", thread.get("count"), thread.get("latest_event", {}).get("event_id")),
+        ("edit", edit.get("event_id")),
+        ("references", [reference["event_id"] for reference in bundle.get("m.reference", {}).get("chunk", [])]),
+    ]
+    return [part for part in parts if any(part[1:])]
