@@ -11,7 +11,7 @@ public final class Transaction {
   private var pending: [SQL] = []
   private var hasBegun = false
   private var isOver = false
-  private var hooks: [@Sendable () -> Void] = []
+  private var hooks: [(body: @Sendable () -> Void, runsWhenUnknown: Bool)] = []
   /// The error that ended the transaction.
   private(set) var failure: PostgresError?
   /// Whether the connection broke.
@@ -66,8 +66,12 @@ public final class Transaction {
 
   /// Has a closure called after the transaction was committed and before `transaction` returns. Closures are called in the
   /// order in which they were added, on the connection's thread, so they must be short. Dropped on rollback and retry.
-  public func afterCommit(_ body: @escaping @Sendable () -> Void) {
-    hooks.append(body)
+  ///
+  /// - Parameters:
+  ///   - orUnknown: whether it is also called when the transaction may have been committed (`commitOutcomeUnknown`).
+  ///   - body: what to do.
+  public func afterCommit(orUnknown: Bool = false, _ body: @escaping @Sendable () -> Void) {
+    hooks.append((body, orUnknown))
   }
 
   // MARK: - For the runner
@@ -108,9 +112,10 @@ public final class Transaction {
     return !outcome.isLost && outcome.error == nil
   }
 
-  /// Calls the closures that wait for the commit.
+  /// Calls the closures that wait for the commit, only those that are content with a possible one when that is all.
   func runHooks() {
-    for hook in hooks { hook() }
+    let isUnknown = failure?.code == .commitOutcomeUnknown
+    for hook in hooks where hook.runsWhenUnknown || !isUnknown { hook.body() }
   }
 
   private func checkUsable() throws(PostgresError) {

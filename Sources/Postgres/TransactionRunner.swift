@@ -53,6 +53,7 @@ struct TransactionRunner<R: Sendable>: Sendable {
       return .success(value)
     } catch {
       let failure = transaction.failure
+      if failure?.code == .commitOutcomeUnknown { transaction.runHooks() }
       if !transaction.rollBack() { session.discard() }
       guard let failure, failure.isConflict || failure.isStaleStatement || failure.code == .connectionLost else {
         return .failure(error)

@@ -46,7 +46,7 @@ public final class CacheInvalidator: Sendable {
     return try await database.transaction(name, isolation: isolation) { txn in
       let result = try body(txn)
       self.write(items, ids: reservation.ids, in: txn)
-      txn.afterCommit { self.publish(items, ids: reservation.ids) }
+      txn.afterCommit(orUnknown: true) { self.publish(items, ids: reservation.ids) }
       return result
     }
   }
@@ -63,7 +63,7 @@ public final class CacheInvalidator: Sendable {
     let reservation = try ids.allocate(items.count, in: txn)
     write(items, ids: reservation.ids, in: txn)
     // When the transaction fails, the closure and with it the reservation go away, which gives the ids back.
-    txn.afterCommit {
+    txn.afterCommit(orUnknown: true) {
       self.publish(items, ids: reservation.ids)
       self.finish(reservation)
     }

@@ -36,14 +36,18 @@ import Testing
       "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON log DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()"
     )
     let attempts = Mutex(0)
+    let hooks = Mutex<[String]>([])
     let error = await #expect(throws: PostgresError.self) {
       try await client.transaction("dies") { txn in
         attempts.withLock { $0 += 1 }
+        txn.afterCommit { hooks.withLock { $0.append("committed") } }
+        txn.afterCommit(orUnknown: true) { hooks.withLock { $0.append("possibly committed") } }
         txn.enqueue("INSERT INTO log VALUES (1)")
       }
     }
     #expect(error?.code == .commitOutcomeUnknown)
     #expect(attempts.withLock { $0 } == 1)
+    #expect(hooks.withLock { $0 } == ["possibly committed"])
     #expect(try await client.transaction("after") { try $0.query("SELECT 1")[0].get(0, as: Int.self) } == 1)
   }
 

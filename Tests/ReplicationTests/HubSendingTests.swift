@@ -165,11 +165,29 @@ import Testing
       source.store("me", token, .toDevice("a\(token)"))
       running.hub.publish(.toDevice, token: token, rows: [.toDevice("a\(token)")])
     }
+    source.setPosition("me", 7)
+    running.hub.wake(.toDevice)
     source.setPosition("me", 10)
     running.hub.wake(.toDevice)
-    #expect(running.transport.takeSent() == ["POSITION to_device me 5 10"])
+    #expect(running.transport.takeSent() == ["POSITION to_device me 7 7", "POSITION to_device me 10 10"])
     await running.hub.waitUntilIdle()
     #expect(diary.take() == (6...10).map { "me \($0) [\"a\($0)\"]" })
+    await running.stop()
+  }
+
+  @Test func rowsThatMayBeStoredAreReadByEverybody() async {
+    let (source, diary) = (ScriptedSource(.toDevice, positions: ["me": 5]), Diary())
+    let running = await write(source, diary)
+    source.store("me", 6, .toDevice("a6"))
+    running.hub.publishUnknown(.toDevice, token: 6)
+    #expect(running.transport.takeSent() == [])
+    source.setPosition("me", 6)
+    running.hub.wake(.toDevice)
+    source.setPosition("me", 7)
+    running.hub.publish(.toDevice, token: 7, rows: [.toDevice("a7")])
+    #expect(running.transport.takeSent() == ["POSITION to_device me 6 6", #"RDATA to_device me 7 ["a7"]"#])
+    await running.hub.waitUntilIdle()
+    #expect(diary.take() == [#"me 6 ["a6"]"#, #"me 7 ["a7"]"#])
     await running.stop()
   }
 

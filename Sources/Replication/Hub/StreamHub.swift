@@ -153,6 +153,19 @@ extension StreamHub {
     flush(target)
   }
 
+  /// Has everybody, this process included, read a token's rows from the source once the own position has passed it: for
+  /// a write that may or may not have been carried out, because the connection broke during the commit.
+  ///
+  /// Call it, like `publish`, before the stream id is given back.
+  /// - Parameters:
+  ///   - stream: stream that this process writes.
+  ///   - token: id of the rows.
+  public func publishUnknown(_ stream: StreamName, token: Int64) {
+    let target = self.stream(stream)
+    target.sender.addUnknown(token: token)
+    flush(target)
+  }
+
   /// Looks whether the own position has reached rows that were published; call it whenever the own position moved.
   ///
   /// Without it they are found by a timer a few milliseconds later. Must not be called under a lock that the stream's

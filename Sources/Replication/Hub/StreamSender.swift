@@ -9,8 +9,9 @@ final class StreamSender: Sendable {
     var pending: [(token: Int64, rows: [StreamRow])] = []
     /// Token up to which everything was announced.
     var lastSent: Int64?
-    /// Pending rows were thrown away: announce the range instead, so that everybody reads it.
-    var hasLostRows = false
+    /// The highest token whose rows are not at hand: up to there positions are announced instead of rows, in such a way
+    /// that everybody reads the rows from the source.
+    var missingThrough: Int64?
   }
 
   private let instanceName: String
@@ -33,7 +34,7 @@ final class StreamSender: Sendable {
     self.logger = logger
   }
 
-  var hasPending: Bool { state.withLock { !$0.pending.isEmpty || $0.hasLostRows } }
+  var hasPending: Bool { state.withLock { !$0.pending.isEmpty || $0.missingThrough != nil } }
 
   /// Takes the position at start as announced, so that the first POSITION does not claim older rows.
   func start() {
@@ -53,12 +54,17 @@ final class StreamSender: Sendable {
         return
       }
       guard state.pending.count < pendingLimit else {
+        state.missingThrough = max(state.missingThrough ?? token, state.pending.last?.token ?? token, token)
         state.pending.removeAll()
-        state.hasLostRows = true
         return
       }
       insert(token, rows, &state)
     }
+  }
+
+  /// Has the rows of a token, of which it is not known whether they are stored, read from the source by everybody.
+  func addUnknown(token: Int64) {
+    state.withLock { $0.missingThrough = max($0.missingThrough ?? token, token) }
   }
 
   private func insert(_ token: Int64, _ rows: [StreamRow], _ state: inout State) {
@@ -81,10 +87,10 @@ final class StreamSender: Sendable {
       let ready = state.pending.prefix { $0.token <= current }
       let previous = state.lastSent ?? ready.first.map { $0.token - 1 } ?? current
       guard current > previous else { return }
-      if state.hasLostRows {
+      if let missing = state.missingThrough {
         state.pending.removeFirst(ready.count)
-        state.hasLostRows = false
-        sendLost(from: previous, to: current)
+        if current >= missing { state.missingThrough = nil }
+        sendMissing(from: previous, to: current)
       } else if ready.isEmpty {
         // Every process reads along in `caches`; announcing what others wrote would echo each of their rows.
         guard announcingMoves, lane.stream != .caches else { return }
@@ -122,8 +128,9 @@ final class StreamSender: Sendable {
     }
   }
 
-  private func sendLost(from: Int64, to: Int64) {
-    send { [position(from, to)] }
+  private func sendMissing(from: Int64, to: Int64) {
+    // Whoever stands between a position's two numbers takes it that there were no rows.
+    send { [position(to, to)] }
     lane.enqueue(.ownMissed(from: from, to: to))
   }
 

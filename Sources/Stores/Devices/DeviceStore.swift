@@ -120,12 +120,14 @@ public final class DeviceStore: Sendable {
   ///     here is heard by everybody who hears of the position.
   public func recordChange(
     of devices: [String], user: UserID, rooms: [RoomID], nowMilliseconds: Int64,
-    committed: @Sendable (Int64) -> Void
+    committed: @escaping @Sendable (Int64) -> Void
   ) async throws {
     guard !devices.isEmpty else { return }
     let instance = instanceName
     try await deviceListIDs.withIDs(devices.count) { ids in
       try await self.database.transaction("add_device_change_to_stream") { txn in
+        // A look at devices that may not have changed after all does no harm.
+        if let last = ids.last { txn.afterCommit(orUnknown: true) { committed(last) } }
         // Only the latest change of a device matters to readers of the stream.
         txn.enqueue(
           """
@@ -150,7 +152,6 @@ public final class DeviceStore: Sendable {
           CROSS JOIN unnest(\(rooms.map(\.rawValue))::text[]) AS room(room_id)
           """)
       }
-      if let last = ids.last { committed(last) }
     }
   }
 

@@ -1,3 +1,4 @@
+import Postgres
 import Replication
 import StorageEngine
 
@@ -20,7 +21,7 @@ struct StreamWriter: Sendable {
   ) async throws -> R {
     let result = try await ids.withIDs(1) { reserved in
       guard let id = reserved.first else { throw StreamIDMissing() }
-      let (result, rows) = try await body(id)
+      let (result, rows) = try await telling([id]) { try await body(id) }
       if !rows.isEmpty { hub.publish(stream, token: id, rows: rows) }
       return result
     }
@@ -34,9 +35,21 @@ struct StreamWriter: Sendable {
   func write(_ count: Int, _ body: @Sendable ([Int64]) async throws -> [StreamRow]) async throws {
     try await ids.withIDs(count) { reserved in
       guard reserved.count == count else { throw StreamIDMissing() }
-      for (id, row) in zip(reserved, try await body(reserved)) { hub.publish(stream, token: id, rows: [row]) }
+      for (id, row) in zip(reserved, try await telling(reserved) { try await body(reserved) }) {
+        hub.publish(stream, token: id, rows: [row])
+      }
     }
     hub.wake(stream)
+  }
+
+  /// Lets every reader look for the rows when the connection broke during the commit: they may be there.
+  private func telling<R: Sendable>(_ ids: [Int64], _ body: @Sendable () async throws -> R) async throws -> R {
+    do {
+      return try await body()
+    } catch let error as PostgresError where error.code == .commitOutcomeUnknown {
+      for id in ids { hub.publishUnknown(stream, token: id) }
+      throw error
+    }
   }
 }
 
