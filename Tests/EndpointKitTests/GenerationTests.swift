@@ -62,7 +62,7 @@ import Testing
   @Test func `sends everything to the main process when there are no workers`() {
     let text = configuration(workers: []).text
     let servers = Set(lines(text).filter { $0.hasPrefix("server ") && $0.hasSuffix("# master") })
-    #expect(servers == ["server 127.0.0.1:8008; # master"])
+    #expect(servers == ["server 127.0.0.1:8008 fail_timeout=1s; # master"])
     #expect(!text.contains("unix:"))
   }
 

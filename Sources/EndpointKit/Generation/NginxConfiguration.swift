@@ -159,7 +159,8 @@ public struct NginxConfiguration: Sendable {
   private func block(_ upstream: Upstream) -> String {
     var lines = ["upstream \(upstream.name) {"]
     if let method = upstream.method, upstream.instances.count > 1 { lines.append("  \(method);") }
-    lines += upstream.instances.map { "  server \($0.address); # \($0.name)" }
+    // By default a process that failed once is left alone for 10 s, and when all did, so are all.
+    lines += upstream.instances.map { "  server \($0.address) fail_timeout=1s; # \($0.name)" }
     lines += ["  keepalive 64;", "}"]
     return lines.joined(separator: "\n")
   }
@@ -183,7 +184,11 @@ public struct NginxConfiguration: Sendable {
         proxy_set_header Host $host;
         proxy_set_header X-Forwarded-For $remote_addr;
         proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_connect_timeout 5s;
         proxy_read_timeout 180s;
+        # Another process takes over from one that is gone. What was sent already is only repeated when the method
+        # allows it: PUT does, having a transaction id or the same outcome each time; POST does not.
+        proxy_next_upstream error timeout;
       }
     }
     """
