@@ -1,70 +1,50 @@
 /// Matches text against a pattern in which `*` stands for any number of characters and `?` for one, case aside.
 ///
-/// A line break is matched by neither, as in Synapse's push rules. Matching takes time in proportion to pattern times text at worst.
+/// A line break is matched by neither, as in Synapse's push rules. Users write patterns and the texts they are matched with, so no
+/// pair of the two may take long: the text is walked once, with all places of the pattern that it may have reached held as
+/// bits. A pattern with more than ``longest`` characters matches nothing.
 public struct GlobPattern: Sendable, Hashable {
+  /// Holds how many characters a pattern may have.
+  public static let longest = 4_096
+
   private let pattern: [Unicode.Scalar]
   private let isLiteral: Bool
+  private let automaton: GlobAutomaton?
 
   /// Prepares a pattern; there is no way to quote the two special characters.
   public init(_ pattern: String) {
-    self.pattern = FoldedText(pattern).scalars
-    isLiteral = !self.pattern.contains("*") && !self.pattern.contains("?")
+    let scalars = FoldedText(pattern).scalars
+    self.pattern = scalars
+    isLiteral = !scalars.contains("*") && !scalars.contains("?")
+    automaton = isLiteral || scalars.count > Self.longest ? nil : GlobAutomaton(scalars)
   }
 
   /// Prepares a pattern that matches just this text.
   public init(literal: String) {
     pattern = FoldedText(literal).scalars
     isLiteral = true
+    automaton = nil
   }
 
   /// Tells whether the pattern matches the whole text.
   public func matches(_ text: FoldedText) -> Bool {
     if isLiteral { return pattern == text.scalars }
-    return longestMatches(in: text.scalars, from: 0) { $0 == text.scalars.count }
+    let end = text.scalars.count
+    return automaton?.matches(text.scalars, beginning: { $0 == 0 }, ending: { $0 == end }) ?? false
   }
 
   /// Tells whether the pattern matches a part of the text that begins and ends where words do.
   public func matchesWords(of text: FoldedText) -> Bool {
+    guard isLiteral else {
+      return automaton?.matches(text.scalars, beginning: text.isWordEdge, ending: text.isWordEdge) ?? false
+    }
     let scalars = text.scalars
-    for start in 0...scalars.count where text.isWordEdge(start) {
-      if isLiteral {
-        let end = start + pattern.count
-        guard end <= scalars.count else { return false }
-        if text.isWordEdge(end), scalars[start..<end].elementsEqual(pattern) { return true }
-      } else if longestMatches(in: scalars, from: start, accept: { text.isWordEdge($0) }) {
-        return true
-      }
+    guard pattern.count <= min(scalars.count, Self.longest) else { return false }
+    for start in 0...(scalars.count - pattern.count) where text.isWordEdge(start) {
+      let end = start + pattern.count
+      if text.isWordEdge(end), scalars[start..<end].elementsEqual(pattern) { return true }
     }
     return false
-  }
-
-  /// Walks all ends the pattern can reach from a start at once, as a set of positions in the pattern.
-  private func longestMatches(in text: [Unicode.Scalar], from start: Int, accept: (Int) -> Bool) -> Bool {
-    var states = [Bool](repeating: false, count: pattern.count + 1)
-    states[0] = true
-    var position = start
-    while true {
-      // A star may stand for nothing.
-      for (index, symbol) in pattern.enumerated() where symbol == "*" && states[index] { states[index + 1] = true }
-      if states[pattern.count], accept(position) { return true }
-      guard position < text.count else { return false }
-      let scalar = text[position]
-      var next = [Bool](repeating: false, count: pattern.count + 1)
-      var isAlive = false
-      for (index, symbol) in pattern.enumerated() where states[index] {
-        switch symbol {
-        case "*" where scalar != "\n": next[index] = true
-        case "?" where scalar != "\n": next[index + 1] = true
-        case "*", "?": continue
-        case scalar: next[index + 1] = true
-        default: continue
-        }
-        isAlive = true
-      }
-      guard isAlive else { return false }
-      states = next
-      position += 1
-    }
   }
 }
 
