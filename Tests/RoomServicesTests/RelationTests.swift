@@ -53,6 +53,26 @@ import Testing
     #expect(try await restarted.storage.events.event(target.eventID)?.redactedBecause != nil)
   }
 
+  @Test func aRelationThatAnIndexCannotHoldIsNone() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    let target = try await room.send(.message("here"))
+    // Text that compresses would fit.
+    let long = (0..<9_000).map { String($0 * 2_654_435_761 % 65_536, radix: 36) }.joined()
+    for relation in [
+      Self.relation(long, target.eventID), Self.relation("m.x", EventID(unchecked: "$" + long)),
+      Self.relation("m.x\0", target.eventID),
+    ] {
+      try await room.send(Sending("m.x", nil, Users.alice, ["m.relates_to": relation]))
+    }
+    #expect(try await fixture.lines("SELECT 1 FROM event_relations").isEmpty)
+    try await room.send(
+      Sending(
+        "m.reaction", nil, Users.alice, ["m.relates_to": Self.relation("m.annotation", target.eventID, key: long)]))
+    #expect(
+      try await fixture.lines("SELECT relates_to_id, aggregation_key FROM event_relations") == ["\(target.eventID)"])
+  }
+
   @Test func aRedactionOfAnotherServerMustBeOfTheSendersServer() async throws {
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom()
