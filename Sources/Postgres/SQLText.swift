@@ -10,6 +10,12 @@ public struct SQLText: Sendable, Hashable, SQLBindable, SQLDecodable, SQLArrayLi
     self.bytes = bytes
   }
 
+  /// Writes texts as a PostgreSQL array, for a list within a list: an array cannot hold arrays of different lengths, but
+  /// texts that are cast to arrays.
+  public init(arrayOf elements: [String]) {
+    if case .textBytes(let literal) = String.sqlValue(of: elements) { bytes = literal } else { bytes = [] }
+  }
+
   /// Copies the bytes of a cell.
   public init(sqlCell cell: SQLCell) throws(PostgresError) {
     bytes = Array(try cell.notNull())

@@ -32,20 +32,51 @@ public final class PushActionStore: Sendable {
   }
 
   /// Writes the actions of events that are being persisted, within their transaction.
+  ///
+  /// Most members of a room want the same of an event, so what they have in common is sent once for all of them.
   public func enqueue(_ actions: [(event: StoredEvent, actions: [PushAction])], in txn: Transaction) {
-    let rows = actions.flatMap { entry in entry.actions.map { (event: entry.event, action: $0) } }
-    guard !rows.isEmpty else { return }
-    let flat = rows.map(\.action)
+    let groups = actions.flatMap { entry in Self.groups(entry.actions).map { (event: entry.event, group: $0) } }
+    guard !groups.isEmpty else { return }
+    let firsts = groups.map(\.group.first)
     txn.enqueue(
       """
       INSERT INTO event_push_actions
         (room_id, event_id, user_id, actions, stream_ordering, topological_ordering, notif, highlight, unread, thread_id)
-      SELECT * FROM unnest(\(rows.map(\.event.roomID.rawValue))::text[], \(rows.map(\.event.eventID.rawValue))::text[],
-        \(flat.map(\.userID.rawValue))::text[], \(flat.map(\.stored))::text[],
-        \(rows.map(\.event.streamOrdering))::bigint[], \(rows.map(\.event.depth))::bigint[],
-        \(Self.flags(flat, \.notify))::smallint[], \(Self.flags(flat, \.highlight))::smallint[],
-        \(Self.flags(flat, \.unread))::smallint[], \(flat.map(\.threadID))::text[])
+      SELECT q.room_id, q.event_id, u.user_id, q.actions, q.stream, q.depth, q.notif, q.highlight, q.unread, q.thread
+      FROM unnest(\(groups.map(\.event.roomID.rawValue))::text[], \(groups.map(\.event.eventID.rawValue))::text[],
+        \(groups.map { SQLText(arrayOf: $0.group.users) })::text[], \(firsts.map(\.stored))::text[],
+        \(groups.map(\.event.streamOrdering))::bigint[], \(groups.map(\.event.depth))::bigint[],
+        \(Self.flags(firsts, \.notify))::smallint[], \(Self.flags(firsts, \.highlight))::smallint[],
+        \(Self.flags(firsts, \.unread))::smallint[], \(firsts.map(\.threadID))::text[])
+        AS q(room_id, event_id, users, actions, stream, depth, notif, highlight, unread, thread),
+        unnest(q.users::text[]) AS u(user_id)
       """)
+  }
+
+  /// Holds the users who want the same of an event.
+  private struct Group {
+    let first: PushAction
+    var users: [String]
+
+    func includes(_ action: PushAction) -> Bool {
+      first.actions == action.actions && first.notify == action.notify && first.highlight == action.highlight
+        && first.unread == action.unread && first.threadID == action.threadID
+    }
+  }
+
+  /// Bounds the groups to which an action is compared, so that many different ones cost little; more groups do no harm.
+  private static let comparedGroups = 8
+
+  private static func groups(_ actions: [PushAction]) -> [Group] {
+    var groups: [Group] = []
+    for action in actions {
+      if let index = groups.prefix(comparedGroups).firstIndex(where: { $0.includes(action) }) {
+        groups[index].users.append(action.userID.rawValue)
+      } else {
+        groups.append(Group(first: action, users: [action.userID.rawValue]))
+      }
+    }
+    return groups
   }
 
   /// Moves staged actions of events that are being persisted, and clears the staging table of `all`.
