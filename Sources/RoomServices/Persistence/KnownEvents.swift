@@ -42,24 +42,41 @@ struct KnownEvents: Sendable {
   /// Holds the relations of events that the batch redacts.
   var redactedRelations: [RedactedRelation] = []
 
-  /// Looks up a batch; the statements share a round trip.
+  /// Looks up a batch in one statement; redactions need another, in the same round trip.
+  ///
+  /// Arrays stand in subqueries so that their lengths do not count for the plan: it is made once then, and not for each batch.
+  /// `LIMIT` keeps the index in use, however small the table looked when that was.
   static func lookUp(_ events: [PersistableEvent], roomID: RoomID, storage: Storage) async throws -> KnownEvents {
     var known = KnownEvents()
     let ids = events.map(\.event.eventID.rawValue)
     let redacted = events.filter { $0.event.type == EventType.redaction }.compactMap(\.event.redacts?.rawValue)
+    let keys = transactionKeys(events)
     async let rows = storage.database.read(
       """
-      SELECT event_id, outlier, stream_ordering, COALESCE(instance_name, 'master') FROM events
-      WHERE event_id = ANY(\(ids)::text[])
+      SELECT event_id, outlier, stream_ordering, COALESCE(instance_name, 'master'), NULL, NULL, NULL FROM events
+      WHERE event_id = ANY((SELECT \(ids)::text[])::text[])
+      UNION ALL
+      SELECT t.event_id, false, 0, '', q.user_id, q.device_id, q.txn_id
+      FROM unnest((SELECT \(keys.map(\.key.sender))::text[]), (SELECT \(keys.map(\.key.device))::text[]),
+        (SELECT \(keys.map(\.key.txnID))::text[])) AS q(user_id, device_id, txn_id)
+      CROSS JOIN LATERAL (
+        SELECT event_id FROM event_txn_id_device_id
+        WHERE user_id = q.user_id AND device_id = q.device_id AND room_id = \(roomID.rawValue) AND txn_id = q.txn_id
+        LIMIT 1) AS t
       """)
-    async let earlier = transactions(events, roomID: roomID, storage: storage)
     async let relations = relations(of: redacted, storage: storage)
+    var owners: [TransactionKey: EventID] = [:]
     for row in try await rows {
       let (id, isOutlier, stream, instance) = try row.decode(String.self, Bool.self, Int64.self, String.self)
-      known.stored[EventID(unchecked: id)] = Row(
-        isOutlier: isOutlier, streamOrdering: stream, instanceName: instance)
+      if let txnID = try row.get(6, as: String?.self) {
+        let key = TransactionKey(sender: try row.get(4), device: try row.get(5), txnID: txnID)
+        owners[key] = EventID(unchecked: id)
+      } else {
+        known.stored[EventID(unchecked: id)] = Row(
+          isOutlier: isOutlier, streamOrdering: stream, instanceName: instance)
+      }
     }
-    known.replacements = try await earlier
+    known.replacements = replacements(keys, owners)
     known.redactedRelations = try await relations
     return known
   }
@@ -82,29 +99,21 @@ struct KnownEvents: Sendable {
     let txnID: String
   }
 
-  /// Finds events that were sent in the same transaction as one of the batch: before it, or earlier in it.
-  private static func transactions(
-    _ events: [PersistableEvent], roomID: RoomID, storage: Storage
-  ) async throws -> [EventID: EventID] {
-    var keys: [(event: EventID, key: TransactionKey)] = []
-    for item in events {
-      guard let device = item.metadata.deviceID, let txnID = item.metadata.txnID else { continue }
-      let key = TransactionKey(sender: item.event.sender.rawValue, device: device, txnID: txnID)
-      keys.append((item.event.eventID, key))
+  /// Lists the transactions in which devices of this server's users sent events of a batch.
+  private static func transactionKeys(_ events: [PersistableEvent]) -> [(event: EventID, key: TransactionKey)] {
+    events.compactMap { item in
+      guard let device = item.metadata.deviceID, let txnID = item.metadata.txnID else { return nil }
+      return (
+        item.event.eventID, TransactionKey(sender: item.event.sender.rawValue, device: device, txnID: txnID)
+      )
     }
-    guard !keys.isEmpty else { return [:] }
-    let rows = try await storage.database.read(
-      """
-      SELECT t.user_id, t.device_id, t.txn_id, t.event_id FROM event_txn_id_device_id AS t
-      JOIN unnest(\(keys.map(\.key.sender))::text[], \(keys.map(\.key.device))::text[],
-        \(keys.map(\.key.txnID))::text[]) AS q(user_id, device_id, txn_id) USING (user_id, device_id, txn_id)
-      WHERE t.room_id = \(roomID.rawValue)
-      """)
-    var owners: [TransactionKey: EventID] = [:]
-    for row in rows {
-      let (sender, device, txnID, event) = try row.decode(String.self, String.self, String.self, String.self)
-      owners[TransactionKey(sender: sender, device: device, txnID: txnID)] = EventID(unchecked: event)
-    }
+  }
+
+  /// Finds the events whose transaction has been used already: before the batch, or earlier in it.
+  private static func replacements(
+    _ keys: [(event: EventID, key: TransactionKey)], _ stored: [TransactionKey: EventID]
+  ) -> [EventID: EventID] {
+    var owners = stored
     var replacements: [EventID: EventID] = [:]
     for (event, key) in keys {
       if let owner = owners[key] {

@@ -122,7 +122,7 @@ public final class EventSender: Sendable {
     return original.sender != requester.userID
   }
 
-  /// Runs `body` once a transaction.
+  /// Runs `body` once a transaction. What this process does not remember the room's queue looks up, for a batch at once.
   private func once(
     _ draft: ClientEventDraft, _ requester: Requester, _ body: @escaping @Sendable () async throws -> EventID
   ) async throws -> EventID {
@@ -130,16 +130,7 @@ public final class EventSender: Sendable {
     let session = requester.deviceID.map { "d" + $0 } ?? requester.accessTokenID.map { "t\($0)" } ?? "-"
     let key = TransactionRegister.Key(
       userID: requester.userID, session: session, roomID: draft.roomID, transactionID: transactionID)
-    let storage = storage
-    return try await transactions.run(key) {
-      if let deviceID = requester.deviceID,
-        let known = try await storage.events.eventID(
-          roomID: draft.roomID, userID: requester.userID, deviceID: deviceID, txnID: transactionID)
-      {
-        return known
-      }
-      return try await body()
-    }
+    return try await transactions.run(key, body)
   }
 
   private func enqueue(
@@ -166,13 +157,26 @@ public final class EventSender: Sendable {
       guard let first = jobs.first else { return }
       var batch = Batch()
       do {
+        async let earlier = storage.events.eventIDs(roomID: room, transactions: jobs.compactMap(Self.transaction))
         var chain = try await creator.chain(at: room, for: first.requester.userID)
-        for job in jobs { await create(job, on: &chain, into: &batch) }
+        let sent = try await earlier
+        for job in jobs {
+          if let eventID = Self.transaction(job).flatMap({ sent[$0] }) {
+            job.continuation.resume(returning: eventID)
+          } else {
+            await create(job, on: &chain, into: &batch)
+          }
+        }
       } catch {
         for job in jobs { job.continuation.resume(throwing: error) }
         return
       }
       await deliver(batch, room: room)
+    }
+
+    private static func transaction(_ job: Job) -> EventStore.DeviceTransaction? {
+      guard let txnID = job.draft.transactionID, let deviceID = job.requester.deviceID else { return nil }
+      return EventStore.DeviceTransaction(userID: job.requester.userID, deviceID: deviceID, txnID: txnID)
     }
 
     /// Builds the event of one job; a failure is that job's alone.

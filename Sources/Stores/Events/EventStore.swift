@@ -84,6 +84,49 @@ public final class EventStore: Sendable {
     return known
   }
 
+  /// Names a transaction of a device.
+  public struct DeviceTransaction: Hashable, Sendable {
+    /// Names the user.
+    public let userID: UserID
+    /// Names the user's device.
+    public let deviceID: String
+    /// Holds the id that the device chose.
+    public let txnID: String
+
+    /// Names a transaction.
+    public init(userID: UserID, deviceID: String, txnID: String) {
+      self.userID = userID
+      self.deviceID = deviceID
+      self.txnID = txnID
+    }
+  }
+
+  /// Finds the events that were sent into a room in the given transactions, in one statement; new ones are absent.
+  public func eventIDs(
+    roomID: RoomID, transactions: [DeviceTransaction]
+  ) async throws -> [DeviceTransaction: EventID] {
+    guard !transactions.isEmpty else { return [:] }
+    // In subqueries the arrays' lengths do not count for the plan, which is made once then; LIMIT keeps the index in use.
+    let found = try await database.read(
+      """
+      SELECT q.user_id, q.device_id, q.txn_id, t.event_id
+      FROM unnest((SELECT \(transactions.map(\.userID.rawValue))::text[]),
+        (SELECT \(transactions.map(\.deviceID))::text[]), (SELECT \(transactions.map(\.txnID))::text[]))
+        AS q(user_id, device_id, txn_id)
+      CROSS JOIN LATERAL (
+        SELECT event_id FROM event_txn_id_device_id
+        WHERE user_id = q.user_id AND device_id = q.device_id AND room_id = \(roomID.rawValue) AND txn_id = q.txn_id
+        LIMIT 1) AS t
+      """)
+    var result: [DeviceTransaction: EventID] = [:]
+    for row in found {
+      let (user, device, txnID, eventID) = try row.decode(String.self, String.self, String.self, String.self)
+      let transaction = DeviceTransaction(userID: UserID(unchecked: user), deviceID: device, txnID: txnID)
+      result[transaction] = EventID(unchecked: eventID)
+    }
+    return result
+  }
+
   /// Finds the event that a device sent with a transaction id; nil when the transaction is new.
   public func eventID(roomID: RoomID, userID: UserID, deviceID: String, txnID: String) async throws -> EventID? {
     try await eventIDs(roomID: roomID, userID: userID, deviceID: deviceID, txnIDs: [txnID])[txnID]
