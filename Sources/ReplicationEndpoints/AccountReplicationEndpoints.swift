@@ -19,7 +19,7 @@ public struct AccountReplicationEndpoints: Sendable {
 
   /// The endpoints of the family; the main process has all, another only what device writers serve.
   public var endpoints: [Endpoint] {
-    !config.isMainProcess ? [notifyDeviceUpdate] : [openSession, afterRegistration, notifyDeviceUpdate]
+    !config.isMainProcess ? [notifyDeviceUpdate] : [openSession, afterRegistration, afterLeaving, notifyDeviceUpdate]
   }
 
   private var openSession: Endpoint {
@@ -40,6 +40,12 @@ public struct AccountReplicationEndpoints: Sendable {
   /// cannot bring; the call is answered so that a worker of theirs can register users.
   private var afterRegistration: Endpoint {
     kit.endpoint("post_register", parameters: ["user_id"], isCached: true) { _ in [:] }
+  }
+
+  /// A worker of Synapse tells the main process that a user left a room, and fails the client's request unless it is
+  /// answered. Nothing is left to do here: our processes learn of it from the events stream.
+  private var afterLeaving: Endpoint {
+    kit.endpoint("membership_change", parameters: ["room_id", "user_id", "change"], isCached: false) { _ in [:] }
   }
 
   private var notifyDeviceUpdate: Endpoint {
