@@ -112,6 +112,17 @@ import Testing
     await running.stop()
   }
 
+  @Test func ownCacheInvalidationsThatFailedAreAnnouncedByTheTimer() async {
+    let (source, diary) = (ScriptedSource(.caches, positions: ["me": 5]), Diary())
+    let running = await write(source, diary)
+    source.setPosition("me", 9)
+    source.setOwn(7)
+    running.hub.tick()
+    running.hub.tick()
+    #expect(running.transport.takeSent() == ["POSITION caches me 5 7"])
+    await running.stop()
+  }
+
   @Test func nothingIsSentWithoutConnectionAndPositionsTellLater() async {
     let (source, diary) = (ScriptedSource(.toDevice, positions: ["me": 5]), Diary())
     let running = await write(source, diary)

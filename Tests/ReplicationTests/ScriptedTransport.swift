@@ -53,6 +53,7 @@ final class ScriptedTransport: ReplicationTransport {
 final class ScriptedSource: StreamSource {
   private struct State {
     var positions: [String: Int64] = [:]
+    var own: Int64?
     var stored: [(instance: String, token: Int64, row: StreamRow)] = []
     var asked: [String] = []
     var failures = 0
@@ -66,6 +67,8 @@ final class ScriptedSource: StreamSource {
     self.stream = stream
     state.withLock { $0.positions = positions }
   }
+
+  var minimalLocalToken: Int64? { state.withLock(\.own) }
 
   func currentToken(of instance: String) -> Int64 { state.withLock { $0.positions[instance] ?? 1 } }
 
@@ -99,6 +102,8 @@ final class ScriptedSource: StreamSource {
   }
 
   func failNext(_ count: Int) { state.withLock { $0.failures = count } }
+
+  func setOwn(_ token: Int64) { state.withLock { $0.own = token } }
 
   func setPosition(_ instance: String, _ token: Int64) { state.withLock { $0.positions[instance] = token } }
 

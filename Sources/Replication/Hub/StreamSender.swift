@@ -83,6 +83,7 @@ final class StreamSender: Sendable {
     guard let source = lane.source else { return }
     // Read before locking: a source is free to lock, too. A value that is old by then only sends less.
     let current = source.currentToken(of: instanceName)
+    let own = source.minimalLocalToken
     state.withLock { state in
       let ready = state.pending.prefix { $0.token <= current }
       let previous = state.lastSent ?? ready.first.map { $0.token - 1 } ?? current
@@ -92,9 +93,13 @@ final class StreamSender: Sendable {
         if current >= missing { state.missingThrough = nil }
         sendMissing(from: previous, to: current)
       } else if ready.isEmpty {
-        // Every process reads along in `caches`; announcing what others wrote would echo each of their rows.
-        guard announcingMoves, lane.stream != .caches else { return }
-        send { [position(previous, current)] }
+        // Every process writes `caches`; announcing what others wrote would echo each of their rows. Own ids whose
+        // transaction failed are announced: calls between processes carry the own position, and the called one waits for it.
+        let reached = lane.stream == .caches ? min(own ?? previous, current) : current
+        guard announcingMoves, reached > previous else { return }
+        send { [position(previous, reached)] }
+        state.lastSent = reached
+        return
       } else {
         sendRows(ready, current)
         for (token, rows) in ready { lane.enqueue(.own(batch(token, rows))) }
