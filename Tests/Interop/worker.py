@@ -71,6 +71,25 @@ def delay(reader, reader_base, writer, room, text):
     return seen["at"] - start if "at" in seen else None
 
 
+def writes_through_theirs(checks, alice, bob, room, theirs):
+    """Writes whose handlers on their worker hand over to our processes; what came of them is asked of ours."""
+    state = f"rooms/{quote(room)}/state/m.room.name/"
+    alice.call("PUT", state, {"name": "Tea"}, base=theirs)
+    checks.same("a room's name set through theirs", "Tea", alice.call("GET", state)["name"])
+    made = alice.call("POST", "createRoom", {"name": "Made there", "invite": [bob.user]}, base=theirs)["room_id"]
+    bob.call("POST", f"join/{quote(made)}", {}, base=theirs)
+    members = sorted(alice.call("GET", f"rooms/{quote(made)}/joined_members")["joined"])
+    checks.same("a room made and joined through theirs", [alice.user, bob.user], members)
+    last = alice.say(made, "hello")
+    bob.call("POST", f"rooms/{quote(made)}/read_markers", {"m.fully_read": last}, base=theirs)
+    facts = bob.facts()["rooms"][made]
+    checks.same("the marker set through theirs", {"event_id": last}, facts["account data"].get("m.fully_read"))
+    path = f"user/{quote(bob.user)}/rooms/{quote(made)}/tags/m.favourite"
+    bob.call("PUT", path, {"order": 0.25}, base=theirs)
+    tags = bob.call("GET", path.rsplit("/", 1)[0])["tags"]
+    checks.same("a tag set through theirs", {"m.favourite": {"order": 0.25}}, tags)
+
+
 def main():
     base, binaries = Path(sys.argv[1]).resolve(), sys.argv[2]
     checks = Checks()
@@ -94,6 +113,7 @@ def main():
         delays = [delay(bob, ours, through, room, f"theirs {turn}") for turn in range(8)]
         late = [seconds for seconds in delays[2:] if seconds is None or seconds > 1]
         checks.that("our worker shows what was sent through theirs within a second", not late, delays)
+        writes_through_theirs(checks, alice, bob, room, theirs)
         alice.call("PUT", f"user/{quote(alice.user)}/account_data/org.example.x", {"a": 1})
         time.sleep(0.5)
         answer = alice.call("GET", "sync?timeout=0", base=theirs)
