@@ -212,8 +212,10 @@ import Testing
     let task = Task { try await hub.run() }
     await hub.waitUntilCaughtUp()
     #expect(hub.isConnected)
+    await hub.waitUntilIdle()
     source.setPosition("master", 6)
     hub.publish(.toDevice, token: 6, rows: [.toDevice("a")])
+    await hub.waitUntilIdle()
     task.cancel()
     _ = await task.result
     await hub.waitUntilIdle()
