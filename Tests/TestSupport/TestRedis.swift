@@ -49,10 +49,9 @@ public final class TestRedis: Sendable {
     let process = Process()
     let lifeline = Pipe()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    // A background command's input is /dev/null unless it is given another one.
     let script =
-      "exec 3<&0; folder=$1; shift; redis-server \"$@\" >/dev/null 2>&1 & server=$!; echo $server > \"$folder/pid\"; "
-      + "(cat <&3; kill -9 $server) & wait $server; rm -rf \"$folder\""
+      "folder=$1; shift; redis-server \"$@\" >/dev/null 2>&1 & server=$!; cat; kill -9 $server; wait $server; "
+      + "rm -rf \"$folder\""
     let settings = ["--port", "0", "--unixsocket", socketPath, "--save", "", "--dir", folder]
     process.arguments = ["-c", script, "redis", folder] + settings + arguments
     process.standardInput = lifeline
@@ -71,10 +70,6 @@ public final class TestRedis: Sendable {
         return running
       })
     else { return }
-    let words = try? String(contentsOfFile: "\(folder)/pid", encoding: .utf8)  // Absent: the pipe's end has to do.
-    if let server = words.flatMap({ Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) }) {
-      kill(server, SIGKILL)
-    }
     try? ended.lifeline.fileHandleForWriting.close()  // Closed already means stopped already.
     // `waitUntilExit` would run this thread's run loop, which a thread of Swift's pool does not have.
     let deadline = Date(timeIntervalSinceNow: 10)
