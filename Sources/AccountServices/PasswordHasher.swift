@@ -7,9 +7,8 @@ import Synchronization
 /// Hashes passwords and checks them against stored hashes, with bcrypt as Synapse does.
 ///
 /// The text is normalised to NFKC, the pepper is appended, and only the first 72 bytes count. A hash takes a few
-/// hundred
-/// milliseconds of CPU on purpose, so it runs on a few threads of its own and never on a Swift task's or an event
-/// loop's.
+/// hundred milliseconds of CPU on purpose, so it runs on a few threads of its own and never on a Swift task's or an
+/// event loop's.
 public final class PasswordHasher: Sendable {
   /// Bounds how many passwords may wait; beyond that callers get `M_LIMIT_EXCEEDED`.
   public static let maximumWaiting = 512

@@ -1,8 +1,7 @@
 /// Resolves the text of a plain scalar by the YAML 1.1 rules that PyYAML applies.
 ///
 /// Facts from https://yaml.org/type/ and from PyYAML's behaviour where it is narrower: a float needs a point, an
-/// exponent needs a
-/// sign, `0o17` is text, `017` is fifteen, `1:30` is ninety (base 60), `y` and `n` are text.
+/// exponent needs a sign, `0o17` is text, `017` is fifteen, `1:30` is ninety (base 60), `y` and `n` are text.
 enum ScalarResolver {
   static func resolve(_ text: String) -> YAMLNode.Content {
     null(text) ?? bool(text) ?? integer(text) ?? double(text) ?? .string(text)

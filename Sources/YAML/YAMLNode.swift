@@ -1,8 +1,7 @@
 /// Holds one value of a YAML document together with the place where it is written.
 ///
 /// Scalars are already resolved to the types that PyYAML's safe loader gives them (YAML 1.1): `yes` is a boolean,
-/// `0644` an
-/// octal integer, `1_000` a thousand. What looks like a date stays text.
+/// `0644` an octal integer, `1_000` a thousand. What looks like a date stays text.
 public struct YAMLNode: Sendable {
   /// Enumerates the shapes a value can have.
   public enum Content: Sendable {

@@ -20,7 +20,7 @@ public enum TokenGenerator {
     return base + "_" + base62(CRC32.checksum(base.utf8), minimumWidth: 6)
   }
 
-  /// Writes a number in base 62 (digits, lower case, upper case), padded with zeros on the left.
+  /// Writes a number in base 62 (digits, upper case, lower case), padded with zeros on the left.
   static func base62(_ number: UInt32, minimumWidth: Int) -> String {
     let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
     var digits: [UInt8] = []

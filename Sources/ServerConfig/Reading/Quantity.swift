@@ -7,8 +7,7 @@ public enum Quantity {
   }
 
   /// Reads a duration as milliseconds: digits with an optional suffix s, m, h, d, w or y (365 days); without one the
-  /// number is
-  /// milliseconds. Nil when it is none.
+  /// number is milliseconds. Nil when it is none.
   public static func milliseconds(_ text: String) -> Int64? {
     let day: Int64 = 86_400_000
     let factors: [Character: Int64] = [

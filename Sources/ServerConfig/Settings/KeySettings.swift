@@ -21,8 +21,7 @@ public struct KeySettings: Sendable, Hashable {
   /// Says how long other servers may keep our keys, in milliseconds.
   public var refreshIntervalMilliseconds: Int64
   /// Keys the short-lived tokens (login tokens, guest tokens). Falls back to `registration_shared_secret`, then to the
-  /// hash of
-  /// the signing key's seed, as in Synapse, so that all processes of a cluster agree.
+  /// hash of the signing key's seed, as in Synapse, so that all processes of a cluster agree.
   public var macaroonSecretKey: [UInt8]
   /// Keys the HMAC of forms and session identifiers.
   public var formSecret: String?

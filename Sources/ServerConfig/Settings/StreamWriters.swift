@@ -1,10 +1,8 @@
 /// Says which instances write which stream.
 ///
 /// Look a stream up by its configuration name or its wire name: `backfill`, `sticky_events` and `profile_updates` are
-/// written
-/// with `events`, `presence_federation` with `presence`, `tag_account_data` is `account_data`. Streams that only the
-/// main process
-/// writes give `["master"]`.
+/// written with `events`, `presence_federation` with `presence`, `tag_account_data` is `account_data`. Streams that
+/// only the main process writes give `["master"]`.
 public struct StreamWriters: Sendable, Hashable {
   /// Lists the names that `stream_writers` can have; true for those that may have several writers.
   public static let configurable: [String: Bool] = [
