@@ -167,16 +167,22 @@ let package = Package(
         logging,
       ],
       path: "Tests/TestSupport", swiftSettings: strict),
-    tests("MatrixPrimitivesTests", ["MatrixPrimitives"]),
-    tests("MatrixEventsTests", ["MatrixEvents", "MatrixPrimitives", crypto]),
-    tests("PostgresTests", ["Postgres", "TestSupport", logging]),
-    tests("RedisTests", ["Redis", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
-    tests("YAMLTests", ["YAML"]),
+    .target(name: "SeededNumbers", path: "Tests/SeededNumbers", swiftSettings: strict),
+    tests("MatrixPrimitivesTests", ["MatrixPrimitives", "SeededNumbers"]),
+    tests("MatrixEventsTests", ["MatrixEvents", "MatrixPrimitives", "SeededNumbers", crypto]),
+    tests("PostgresTests", ["Postgres", "SeededNumbers", "TestSupport", logging]),
+    tests("RedisTests", ["Redis", "SeededNumbers", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
+    tests("YAMLTests", ["YAML", "SeededNumbers"]),
     tests("ServerConfigTests", ["ServerConfig", "MatrixPrimitives"]),
     tests(
       "ReplicationTests",
-      ["Replication", "Redis", "MatrixPrimitives", "TestSupport", nioCore, nioPosix, nioHTTP1, logging]),
-    tests("StorageEngineTests", ["StorageEngine", "MatrixPrimitives", "Postgres", "TestSupport", logging]),
+      [
+        "Replication", "Redis", "MatrixPrimitives", "SeededNumbers", "TestSupport", nioCore, nioPosix, nioHTTP1,
+        logging,
+      ]),
+    tests(
+      "StorageEngineTests",
+      ["StorageEngine", "MatrixPrimitives", "Postgres", "SeededNumbers", "TestSupport", logging]),
     tests(
       "RoomServicesTests",
       [
@@ -190,7 +196,7 @@ let package = Package(
       "SyncEngineTests",
       [
         "SyncEngine", "RoomServices", "Stores", "Replication", "ServerConfig", "MatrixEvents", "MatrixPrimitives",
-        "TestSupport", crypto, logging,
+        "SeededNumbers", "TestSupport", crypto, logging,
       ]),
     tests(
       "ReplicationEndpointsTests",
@@ -198,7 +204,7 @@ let package = Package(
     tests(
       "WorkerRuntimeTests",
       ["WorkerRuntime", "EndpointKit", "ServerConfig", "MatrixPrimitives", "CZlib", lifecycle, logging]),
-    tests("EndpointKitTests", ["EndpointKit", "MatrixPrimitives", "Replication", httpTypes]),
+    tests("EndpointKitTests", ["EndpointKit", "MatrixPrimitives", "Replication", "SeededNumbers", httpTypes]),
   ],
   swiftLanguageModes: [.v6]
 )

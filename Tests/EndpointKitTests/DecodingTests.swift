@@ -1,3 +1,4 @@
+import SeededNumbers
 import Testing
 
 @testable import EndpointKit
@@ -35,7 +36,7 @@ import Testing
   }
 
   @Test func `decodes any bytes without a trap`() {
-    var random = SeededGenerator(seed: 11)
+    var random = SeededRandom(11)
     let alphabet = Array("%+=&aF09\u{e9}")
     for _ in 0..<2_000 {
       let text = String(

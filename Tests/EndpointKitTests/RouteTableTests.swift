@@ -1,3 +1,4 @@
+import SeededNumbers
 import Testing
 
 @testable import EndpointKit
@@ -60,7 +61,7 @@ import Testing
   }
 
   @Test func `takes any path without a trap`() {
-    var random = SeededGenerator(seed: 7)
+    var random = SeededRandom(7)
     let alphabet = Array("/%!:.a{}\u{e9}\0")
     for _ in 0..<2_000 {
       let path = String(

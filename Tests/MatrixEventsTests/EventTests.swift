@@ -1,5 +1,6 @@
 import MatrixEvents
 import MatrixPrimitives
+import SeededNumbers
 import Testing
 
 @Suite struct EventTests {

@@ -1,4 +1,5 @@
 import MatrixPrimitives
+import SeededNumbers
 import Testing
 
 @Suite struct JSONDocumentTests {

@@ -1,4 +1,5 @@
 import MatrixPrimitives
+import SeededNumbers
 
 /// Makes random trees of JSON for round-trip tests.
 enum RandomJSON {

@@ -1,4 +1,5 @@
 import Postgres
+import SeededNumbers
 import TestSupport
 import Testing
 
@@ -91,7 +92,7 @@ import Testing
 
   @Test func randomArrayTextIsReadOrRefused() async throws {
     let client = try await Self.client.value
-    var generator = SeededGenerator(seed: 94)
+    var generator = SeededRandom(94)
     let alphabet = Array("{}\",\\aN U1é")
     let texts = (0..<400).map { _ in
       "{"
@@ -135,19 +136,5 @@ import Testing
   @Test func identifiersAreQuoted() async throws {
     let sql: SQL = "SELECT * FROM \(identifier: "we\"ird")"
     #expect(sql.rendered == "SELECT * FROM \"we\"\"ird\"")
-  }
-}
-
-/// Repeats the same numbers for the same seed.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) {
-    state = seed
-  }
-
-  mutating func next() -> UInt64 {
-    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-    return state ^ (state >> 29)
   }
 }

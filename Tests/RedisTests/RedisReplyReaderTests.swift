@@ -1,4 +1,5 @@
 import NIOCore
+import SeededNumbers
 import Testing
 
 @testable import Redis
@@ -64,7 +65,7 @@ import Testing
   }
 
   @Test(arguments: 0..<200) func randomInputDoesNoHarm(_ seed: UInt64) throws {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SeededRandom(seed)
     let alphabet = Array("*$:+-0123456789\r\n\r\n\r\nabc".utf8)
     let reader = try RedisReplyReader()
     for _ in 0..<20 {
@@ -94,20 +95,5 @@ import Testing
 extension RedisReplyReader {
   func feed(_ bytes: [UInt8]) throws {
     try bytes.withUnsafeBytes { try feed($0) }
-  }
-}
-
-/// Repeats the same numbers for the same seed (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

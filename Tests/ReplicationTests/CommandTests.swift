@@ -1,4 +1,5 @@
 import MatrixPrimitives
+import SeededNumbers
 import Testing
 
 @testable import Replication
@@ -88,7 +89,7 @@ import Testing
   }
 
   @Test(arguments: UInt64(0)..<100) func mutatedLinesAreReadOrRefused(_ seed: UInt64) throws {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SeededRandom(seed)
     for (line, _) in Self.lines {
       var bytes = Array(line.utf8)
       for _ in 0..<Int.random(in: 1...4, using: &generator) {
@@ -101,20 +102,5 @@ import Testing
       // What was read can be written, unless it holds what the channel cannot carry.
       if let written = try? command.encode() { #expect(try ReplicationCommand(line: written) == command) }
     }
-  }
-}
-
-/// Repeats the same numbers for the same seed (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

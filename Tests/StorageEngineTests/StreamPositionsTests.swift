@@ -1,3 +1,4 @@
+import SeededNumbers
 import Testing
 
 @testable import StorageEngine
@@ -136,7 +137,7 @@ struct StreamPositionsTests {
 
   @Test("Random takes and finishes never show a position above an id in flight", arguments: 0..<50)
   func random(seed: UInt64) {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SeededRandom(seed)
     var positions = StreamPositions(
       instanceName: "own", known: ["own": 1], configured: ["own"], largest: 1, rows: [])
     var next: Int64 = 2

@@ -1,4 +1,5 @@
 import MatrixPrimitives
+import SeededNumbers
 import Stores
 import Testing
 
@@ -43,7 +44,7 @@ import Testing
   @Test func truncatedAndRandomTokensNeverTrap() async throws {
     let whole = "m56~1.58~2.59_1_2_m3~2.4_5_6_7_m8~1.9_10_11_12_13_14_15"
     for length in 0..<whole.count { _ = try await parse(String(whole.prefix(length))) }
-    var generator = Seeded(state: 42)
+    var generator = SeededRandom(42)
     let alphabet = Array("smt0123456789_~.-")
     for _ in 0..<5000 {
       let length = Int.random(in: 0..<40, using: &generator)
@@ -52,14 +53,6 @@ import Testing
         let written = try await token.text(directory: Names())
         #expect(try await parse(written) == token, "seed 42: \(text)")
       }
-    }
-  }
-
-  struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return state
     }
   }
 

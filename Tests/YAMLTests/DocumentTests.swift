@@ -1,3 +1,4 @@
+import SeededNumbers
 import Testing
 import YAML
 
@@ -97,7 +98,7 @@ import YAML
       if (try? YAMLDocument.parse(Array(sample.prefix(length)), file: "t")) != nil { outcomes += 1 }
     }
     #expect(outcomes > 10 && outcomes <= sample.count)
-    var generator = SeededGenerator(state: 0x5EED_CAFE)
+    var generator = SeededRandom(0x5EED_CAFE)
     for _ in 0..<2000 {
       var bytes = sample
       for _ in 0..<4 {
@@ -109,16 +110,5 @@ import YAML
         #expect(error.mark.line >= 1 && error.mark.column >= 1)
       }
     }
-  }
-}
-
-private struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state ^= state << 13
-    state ^= state >> 7
-    state ^= state << 17
-    return state
   }
 }
