@@ -8,7 +8,7 @@ public struct Request: Sendable {
   final class Storage: Sendable {
     let endpoint: Endpoint
     let path: String
-    let parameters: [(name: String, value: String)]
+    let captures: [Capture]
     let query: QueryParameters
     let headers: HTTPFields
     let body: [UInt8]
@@ -17,12 +17,12 @@ public struct Request: Sendable {
     let id: String
 
     init(
-      endpoint: Endpoint, path: String, parameters: [(name: String, value: String)], query: QueryParameters,
-      incoming: IncomingRequest, body: [UInt8], accessToken: String?, id: String
+      endpoint: Endpoint, path: String, captures: [Capture], query: QueryParameters, incoming: IncomingRequest,
+      body: [UInt8], accessToken: String?, id: String
     ) {
       self.endpoint = endpoint
       self.path = path
-      self.parameters = parameters
+      self.captures = captures
       self.query = query
       headers = incoming.headers
       self.body = body
@@ -30,6 +30,15 @@ public struct Request: Sendable {
       clientIP = incoming.clientIP
       self.id = id
     }
+  }
+
+  /// Holds what a part of the path captured.
+  struct Capture: Sendable {
+    let name: String
+    /// The text, percent-decoded.
+    let value: String
+    /// The text as sent.
+    let raw: Substring
   }
 
   let storage: Storage
@@ -86,7 +95,20 @@ extension Request {
 
   /// Finds a capture of the path, percent-decoded; nil when the matched path has no such capture.
   public func optionalParameter(_ name: String) -> String? {
-    storage.parameters.first { $0.name == name }?.value
+    storage.captures.first { $0.name == name }?.value
+  }
+
+  /// Divides a capture of the rest of the path at its slashes; each segment is percent-decoded by itself, so that an
+  /// encoded slash divides nothing.
+  ///
+  /// - Throws: 400 `M_MISSING_PARAM` when the matched path has no such capture.
+  public func segments(_ name: String) throws(MatrixError) -> [String] {
+    guard let capture = storage.captures.first(where: { $0.name == name }) else {
+      throw .missingParam("Missing path parameter \(name)")
+    }
+    let parts = capture.raw.split(separator: "/", omittingEmptySubsequences: false)
+    // The whole is valid, so each part is: no character spans a slash.
+    return parts.compactMap(PercentDecoding.decodePath)
   }
 
   /// Reads a capture as a room id.

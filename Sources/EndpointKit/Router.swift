@@ -122,8 +122,8 @@ public struct Router: Sendable {
       case .notFound: throw MatrixError.unrecognized()
       case .wrongMethod: throw MatrixError.methodNotAllowed()
       case .endpoint(let endpoint, let names, let values):
-        let parameters = try Self.decode(names, values)
-        var request = try await read(incoming, endpoint, route, parameters, id)
+        let captures = try Self.decode(names, values)
+        var request = try await read(incoming, endpoint, route, captures, id)
         request.optionalRequester = try await authenticate(request)
         user = request.optionalRequester?.userID.rawValue
         return try await run(endpoint, request, incoming)
@@ -133,23 +133,20 @@ public struct Router: Sendable {
     }
   }
 
-  private static func decode(
-    _ names: [String], _ values: [Substring]
-  ) throws(MatrixError) -> [(name: String, value: String)] {
-    var decoded: [(name: String, value: String)] = []
+  private static func decode(_ names: [String], _ values: [Substring]) throws(MatrixError) -> [Request.Capture] {
+    var decoded: [Request.Capture] = []
     decoded.reserveCapacity(names.count)
     for (name, value) in zip(names, values) {
       guard let text = PercentDecoding.decodePath(value) else {
         throw .invalidParam("Path parameter \(name) is not percent-encoded UTF-8")
       }
-      decoded.append((name, text))
+      decoded.append(Request.Capture(name: name, value: text, raw: value))
     }
     return decoded
   }
 
   private func read(
-    _ incoming: IncomingRequest, _ endpoint: Endpoint, _ route: Route, _ parameters: [(name: String, value: String)],
-    _ id: String
+    _ incoming: IncomingRequest, _ endpoint: Endpoint, _ route: Route, _ captures: [Request.Capture], _ id: String
   ) async throws -> Request {
     guard let query = QueryParameters(route.query) else {
       throw MatrixError.invalidParam("Query parameters must be utf-8")
@@ -158,9 +155,8 @@ public struct Router: Sendable {
     let body = try await incoming.body(endpoint.bodyLimit)
     return Request(
       Request.Storage(
-        endpoint: endpoint, path: String(route.path), parameters: parameters, query: query, incoming: incoming,
-        body: body,
-        accessToken: token, id: id))
+        endpoint: endpoint, path: String(route.path), captures: captures, query: query, incoming: incoming,
+        body: body, accessToken: token, id: id))
   }
 
   private func authenticate(_ request: Request) async throws -> Requester? {

@@ -33,6 +33,13 @@ import Testing
     String(decoding: response.body, as: UTF8.self)
   }
 
+  @Test func `divides the rest of a path before it is decoded`() async throws {
+    let endpoint = Endpoint(name: "Rest", method: .get, paths: ["/rest/{path...}"], auth: .none) { request in
+      .text(try request.segments("path").joined(separator: "|"))
+    }
+    #expect(text(try await call([endpoint], "GET", "/rest/a%2Fb/c%20d/")) == "a/b|c d|")
+  }
+
   @Test func `hands decoded captures and query to the handler`() async throws {
     let response = try await call([echo()], "GET", "/echo/a%20b?tail=%21+x")
     #expect(response.status == 200)

@@ -27,7 +27,7 @@ public struct PushRuleEndpoints: Sendable {
   private var get: Endpoint {
     Endpoint(name: "get_push_rules", method: .get, paths: Self.paths, role: .anyWorkerGETOnly) { [services] request in
       let user = try request.requester.userID
-      let path = try Self.components(request)
+      let path = try request.segments("path")
       if path == [""] { return .encoded(try await services.pushRules.rulesJSON(of: user)) }
       guard path[0] == "global" else { throw MatrixError.unrecognized() }
       let rules = try await services.pushRules.rules(of: user)
@@ -85,7 +85,7 @@ public struct PushRuleEndpoints: Sendable {
   /// https://spec.matrix.org/v1.16/client-server-api/#put_matrixclientv3pushrulesglobalkindruleid, and `/enabled` and `/actions` below it.
   private static func put(_ service: PushRuleService, _ request: Request) async throws {
     let user = try request.requester.userID
-    let target = try Target(components(request))
+    let target = try Target(request.segments("path"))
     let body: JSONValue
     do { body = try JSONValue.parse(request.body) } catch { throw MatrixError.notJSON() }
     if let attribute = target.attribute {
@@ -98,12 +98,7 @@ public struct PushRuleEndpoints: Sendable {
 
   /// https://spec.matrix.org/v1.16/client-server-api/#delete_matrixclientv3pushrulesglobalkindruleid
   private static func delete(_ service: PushRuleService, _ request: Request) async throws {
-    let target = try Target(components(request))
+    let target = try Target(request.segments("path"))
     try await service.delete(try request.requester.userID, kind: target.kind, id: target.id)
-  }
-
-  /// Divides what follows `pushrules/`; each part is percent-decoded by itself.
-  private static func components(_ request: Request) throws -> [String] {
-    try request.parameter("path").split(separator: "/", omittingEmptySubsequences: false).map(String.init)
   }
 }
