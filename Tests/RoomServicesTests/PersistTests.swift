@@ -150,6 +150,30 @@ import Testing
     #expect(try await fixture.lines("SELECT count(*) FROM events WHERE type = 'm.room.message'") == ["2"])
   }
 
+  @Test func anEventIsStoredWhileItsDeviceIsBeingDeleted() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    _ = try await fixture.database.read(
+      "INSERT INTO devices (user_id, device_id) VALUES (\(Users.alice.rawValue), 'PHONE')")
+    let deleted = Gate()
+    let deletion = Task {
+      try await fixture.database.transaction("log out") { txn in
+        try txn.execute("DELETE FROM devices WHERE device_id = 'PHONE'")
+        deleted.open()
+        // Committed only once the event's transaction waits for this one.
+        while try txn.query("SELECT 1 FROM pg_locks WHERE NOT granted").isEmpty {}
+      }
+    }
+    await deleted.wait()
+    var metadata = EventMetadata()
+    metadata.deviceID = "PHONE"
+    metadata.txnID = "m1"
+    let event = try await room.send(.message("one"), metadata: metadata)
+    try await deletion.value
+    #expect(try await fixture.storage.events.havePersisted([event.eventID]) == [event.eventID])
+    #expect(try await fixture.lines("SELECT txn_id FROM event_txn_id_device_id").isEmpty)
+  }
+
   @Test func aBatchThatFollowsARepeatedTransactionIsRefused() async throws {
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom()

@@ -61,7 +61,7 @@ extension PersistWriter {
   private static func storedJSON(_ event: Event) -> SQLText { SQLText(bytes: Array(event.json.raw)) }
 
   /// Records with which transaction a device sent an event, so that a repeated request finds it; a device that has been
-  /// deleted meanwhile cannot repeat anything.
+  /// deleted meanwhile cannot repeat anything. The lock waits for a deletion under way, which the foreign key would trip over.
   func writeTransactionIDs() {
     let sent = plan.fresh.compactMap { event in
       event.item.metadata.txnID.flatMap { txnID in
@@ -75,7 +75,8 @@ extension PersistWriter {
       SELECT q.id, \(plan.roomID.rawValue), q.sender, q.device, q.txn, \(plan.now)::bigint
       FROM unnest(\(sent.map(\.event.id))::text[], \(sent.map(\.event.event.sender.rawValue))::text[],
         \(sent.map(\.device))::text[], \(sent.map(\.txnID))::text[]) AS q(id, sender, device, txn)
-      WHERE EXISTS (SELECT 1 FROM devices AS d WHERE d.user_id = q.sender AND d.device_id = q.device)
+      JOIN devices AS d ON d.user_id = q.sender AND d.device_id = q.device
+      FOR KEY SHARE OF d
       """)
   }
 
