@@ -65,7 +65,8 @@ final class Connection: @unchecked Sendable {
   }
 
   private func setUpSession(_ configuration: PostgresConfiguration) throws(PostgresError) {
-    var script = "SET bytea_output TO hex; SET standard_conforming_strings TO on; SET DateStyle TO ISO"
+    var script = configuration.sessionStatement.map { $0 + "; " } ?? ""
+    script += "SET bytea_output TO hex; SET standard_conforming_strings TO on; SET DateStyle TO ISO"
     if let timeout = configuration.statementTimeout {
       script += "; SET statement_timeout TO \(timeout.wholeMilliseconds)"
     }

@@ -16,6 +16,8 @@ public struct PostgresConfiguration: Sendable {
   public var maximumWaiting = 20_000
   /// The longest time that one statement may run on the server; `nil` leaves the server's own setting.
   public var statementTimeout: Duration?
+  /// A statement that every connection runs when it is opened; `nil` for none.
+  public var sessionStatement: String?
   /// The time after which an idle connection above the minimum is closed.
   public var idleTimeout: Duration = .seconds(60)
   /// How often a transaction is run at most when others collide with it or its connection breaks.

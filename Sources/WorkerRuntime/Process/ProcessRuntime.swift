@@ -91,6 +91,8 @@ public struct ProcessRuntime: Sendable {
   }
 
   private func serve(_ logger: Logger) async throws {
+    try await sessions.waitForPredecessor(
+      postgresConfiguration, logger: Logger(label: "myelin.postgres"))
     let database = PostgresClient(postgresConfiguration, logger: Logger(label: "myelin.postgres"))
     try await database.start()
     do {
@@ -108,10 +110,14 @@ public struct ProcessRuntime: Sendable {
     await database.shutdown()
   }
 
+  private var sessions: InstanceSessions { InstanceSessions(instanceName: config.instanceName) }
+
   private var postgresConfiguration: PostgresConfiguration {
-    PostgresConfiguration(
+    var configuration = PostgresConfiguration(
       conninfo: config.database.arguments, minimumConnections: config.database.minimumConnections,
       maximumConnections: config.database.maximumConnections)
+    configuration.sessionStatement = sessions.statement
+    return configuration
   }
 
   private func makeContext(_ database: PostgresClient, _ logger: Logger) throws -> ProcessContext {
@@ -199,6 +205,8 @@ public struct ProcessRuntime: Sendable {
       }
       if await group.next() == false {
         logger.warning("Serving before all positions are known", metadata: ["missing": "\(hub.missingPositions)"])
+      } else if !hub.missingPositions.isEmpty {
+        logger.info("Serving while other processes do not run", metadata: ["missing": "\(hub.missingPositions)"])
       }
       group.cancelAll()
     }
