@@ -84,24 +84,42 @@ public final class RedisPublisher: Sendable {
   /// - Returns: its value, or nil when there is none.
   /// - Throws: `RedisError` when there is no connection or the server reports an error.
   public func get(_ key: String) async throws -> [UInt8]? {
+    switch try await ask([Self.get, Array(key.utf8)]) {
+    case .string(let bytes): return bytes
+    case .null: return nil
+    default: throw RedisError(.protocolViolation, "GET was answered with something else")
+    }
+  }
+
+  /// Counts the subscribers of a channel.
+  /// - Parameter channel: the channel.
+  /// - Throws: `RedisError` when there is no connection or the server reports an error.
+  public func subscribers(of channel: String) async throws -> Int {
+    let reply = try await ask([Self.pubsub, Self.numsub, Array(channel.utf8)])
+    guard let elements = reply.elements, elements.count == 2, case .integer(let count) = elements[1] else {
+      throw RedisError(.protocolViolation, "PUBSUB NUMSUB was answered with something else")
+    }
+    return Int(count)
+  }
+
+  private func ask(_ arguments: [[UInt8]]) async throws -> RedisReply {
     let promise = eventLoop.makePromise(of: RedisReply.self)
-    guard enqueue([([Self.get, Array(key.utf8)], .promise(promise))]) else {
+    guard enqueue([(arguments, .promise(promise))]) else {
       let error = RedisError(.notConnected, "there is no connection to Redis")
       promise.fail(error)
       throw error
     }
-    switch try await promise.futureResult.get() {
-    case .string(let bytes): return bytes
-    case .null: return nil
-    case .error(let message): throw RedisError(.serverError, message)
-    default: throw RedisError(.protocolViolation, "GET was answered with something else")
-    }
+    let reply = try await promise.futureResult.get()
+    if case .error(let message) = reply { throw RedisError(.serverError, message) }
+    return reply
   }
 
   private static let publish = Array("PUBLISH".utf8)
   private static let set = Array("SET".utf8)
   private static let px = Array("PX".utf8)
   private static let get = Array("GET".utf8)
+  private static let pubsub = Array("PUBSUB".utf8)
+  private static let numsub = Array("NUMSUB".utf8)
 
   // MARK: Queue
 

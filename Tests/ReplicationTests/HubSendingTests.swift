@@ -123,6 +123,16 @@ import Testing
     await running.stop()
   }
 
+  @Test func whatACallToAnotherProcessClaimsHasBeenAnnouncedBefore() async {
+    let (source, diary) = (ScriptedSource(.caches, positions: ["me": 5]), Diary())
+    let running = await write(source, diary)
+    source.setPosition("me", 7)
+    source.setOwn(7)
+    #expect(ReplicationPositions(hub: running.hub).own() == ["caches": 7])
+    #expect(running.transport.takeSent() == ["POSITION caches me 5 7"])
+    await running.stop()
+  }
+
   @Test func nothingIsSentWithoutConnectionAndPositionsTellLater() async {
     let (source, diary) = (ScriptedSource(.toDevice, positions: ["me": 5]), Diary())
     let running = await write(source, diary)

@@ -26,6 +26,7 @@ private struct Member {
     delivered = stream
     let diary = diary
     hub.register(source)
+    hub.register(ScriptedSource(.caches))
     hub.subscribe(.toDevice) { diary.note($0) }
     hub.subscribeAfterAdvance(.toDevice) { continuation.yield($0.token) }
     hub.onCommand { diary.note($0.name) }
@@ -49,6 +50,13 @@ private struct Member {
 }
 
 @Suite(.timeLimit(.minutes(1))) struct RedisClusterTests {
+  @Test func writersThatDoNotRunAreNotWaitedFor() async throws {
+    let one = Member("w1", cluster: "alone", redis: try TestRedis.shared())
+    await one.hub.waitUntilCaughtUp()
+    #expect(one.hub.missingPositions == ["to_device/w2"])
+    await one.stop()
+  }
+
   @Test func twoProcessesHearEachOther() async throws {
     let redis = try TestRedis.shared()
     let (one, two) = (Member("w1", cluster: "pair", redis: redis), Member("w2", cluster: "pair", redis: redis))

@@ -39,7 +39,11 @@ public struct ReplicationPositions: Sendable {
   /// - Parameter hub: hub of this process.
   public init(hub: StreamHub) {
     self.init(
-      own: { hub.ownPositions() },
+      own: {
+        // The callee waits for these positions, also for ids that were given back unused and have no rows to tell of them.
+        hub.tick()
+        return hub.ownPositions()
+      },
       wait: { instance, positions in
         await withTaskGroup(of: Void.self) { group in
           for (stream, token) in positions {

@@ -51,6 +51,9 @@ public final class RedisTransport: ReplicationTransport {
     }
   }
 
+  /// Counts the subscribers of the cluster's channel.
+  public func listeners() async -> Int? { try? await publisher.subscribers(of: mainChannel) }
+
   /// Keeps both connections until the task is cancelled. Reports `connected` whenever one of them comes (back) while
   /// the other one is there.
   public func run(_ receive: @escaping @Sendable (TransportEvent) -> Void) async throws {

@@ -13,6 +13,14 @@ public protocol ReplicationTransport: Sendable {
   /// Keeps the connection until the task is cancelled, reconnecting as needed.
   /// - Parameter receive: takes events in order; called on a thread that must not be blocked.
   func run(_ receive: @escaping @Sendable (TransportEvent) -> Void) async throws
+
+  /// Counts the processes that listen right now, this one included; nil when that cannot be told.
+  func listeners() async -> Int?
+}
+
+extension ReplicationTransport {
+  /// Cannot tell.
+  public func listeners() async -> Int? { nil }
 }
 
 /// Holds an encoded command and the channel it belongs to.

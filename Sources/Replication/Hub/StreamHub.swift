@@ -28,6 +28,8 @@ public final class StreamHub: Sendable {
     var client: ReplicationClient?
     var isConnected = false
     var isPolling = false
+    /// How many processes listen, as last counted while waiting for their positions.
+    var listeners: Int?
   }
 
   /// Names this process in the cluster, `master` for the main process.
@@ -280,18 +282,46 @@ extension StreamHub {
   public var isConnected: Bool { !transport.isRemote || state.withLock(\.isConnected) }
 
   /// Lists the writers (as `stream/instance`) from which no POSITION came on this connection.
-  public var missingPositions: [String] {
+  public var missingPositions: [String] { missingWriters.map { "\($0.stream)/\($0.instance)" }.sorted() }
+
+  private var missingWriters: [(stream: StreamName, instance: String)] {
     guard transport.isRemote else { return [] }
     // Every process writes `caches`, which ones exist is not configured; they are not waited for.
     return streams.filter { $0.name != .caches && $0.stream.lane.source != nil }.flatMap { name, stream in
-      writers(name).filter { $0 != instanceName && !stream.lane.isConnected(to: $0) }.map { "\(name)/\($0)" }
-    }.sorted()
+      writers(name).filter { $0 != instanceName && !stream.lane.isConnected(to: $0) }.map { (name, $0) }
+    }
   }
 
-  /// Waits until the process has seen a POSITION of every registered stream from every configured writer, and has
-  /// caught up with it: only then may it answer requests from what it knows.
+  /// Waits until the process has seen a POSITION of every registered stream from every writer that runs, and has
+  /// caught up with it: only then may it answer requests from what it knows. What a writer that does not run has written
+  /// was read at the start.
   public func waitUntilCaughtUp() async {
-    _ = await waiters.wait(timeout: nil) { [self] in isConnected && missingPositions.isEmpty }
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { [self] in
+        _ = await waiters.wait(timeout: nil) { [self] in isConnected && isCaughtUp }
+      }
+      group.addTask { [self] in
+        repeat {
+          let count = isConnected ? await transport.listeners() : nil
+          state.withLock { $0.listeners = count }
+          waiters.check()
+        } while (try? await Task.sleep(for: .milliseconds(50))) != nil
+      }
+      await group.next()
+      group.cancelAll()
+    }
+  }
+
+  private var isCaughtUp: Bool {
+    let missing = missingWriters
+    if missing.isEmpty { return true }
+    // Every process announces `caches`: when as many have done so as listen, the others do not run.
+    guard let listeners = state.withLock(\.listeners),
+      let heard = existing(.caches)?.lane.connectedInstances, listeners <= heard.count + 1
+    else {
+      return false
+    }
+    return missing.allSatisfy { !heard.contains($0.instance) }
   }
 
   /// Waits until every row and command received or published so far is handled.

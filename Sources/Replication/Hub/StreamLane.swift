@@ -68,6 +68,9 @@ final class StreamLane: Sendable {
 
   func isConnected(to instance: String) -> Bool { state.withLock { $0.connected.contains(instance) } }
 
+  /// The writers whose POSITION was handled on this connection.
+  var connectedInstances: Set<String> { state.withLock(\.connected) }
+
   // MARK: Queue
 
   func enqueue(_ item: Item) {
