@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A generic worker of Synapse joins a running cluster of ours and serves what we write, and writes through us.
+"""A generic worker of Synapse joins a running cluster of ours, in which each stream has a writer of its own; it serves what
+we write, and writes through us.
 
 usage: worker.py FOLDER BINARIES            (with a Python that has matrix-synapse 1.163.2)
 """
@@ -90,10 +91,54 @@ def writes_through_theirs(checks, alice, bob, room, theirs):
     checks.same("a tag set through theirs", {"m.favourite": {"order": 0.25}}, tags)
 
 
+def memberships_through_theirs(checks, alice, bob, theirs):
+    """Every change of a membership, made on their worker and looked at on ours."""
+    room = alice.call("POST", "createRoom", {})["room_id"]
+    path, member = f"rooms/{quote(room)}", f"rooms/{quote(room)}/state/m.room.member/{quote(bob.user)}"
+    steps = [
+        ("invite", alice, {"user_id": bob.user}), ("join", bob, {}), ("leave", bob, {}),
+        ("invite", alice, {"user_id": bob.user}), ("leave", bob, {}), ("invite", alice, {"user_id": bob.user}),
+        ("join", bob, {}), ("kick", alice, {"user_id": bob.user, "reason": "loud"}), ("ban", alice, {"user_id": bob.user}),
+        ("unban", alice, {"user_id": bob.user}),
+    ]
+    after = {"kick": "leave", "unban": "leave"}
+    for number, (action, person, body) in enumerate(steps):
+        person.call("POST", f"{path}/{action}", body, base=theirs)
+        expected = after.get(action, action)
+        checks.same(
+            f"{action} through theirs, step {number}", expected, alice.call("GET", member)["membership"])
+        lists = bob.facts()
+        kind = {"invite": "invites", "leave": "left rooms", "ban": "left rooms"}.get(expected, "rooms")
+        shown = [name for name in ("invites", "rooms", "left rooms") if room in lists[name]]
+        checks.same(f"{action} is in bob's sync on ours, step {number}", [kind], shown)
+
+
+def streams_reach_theirs(checks, alice, bob, room, theirs):
+    """What only the writers of a stream take from clients; their worker hears of it by the stream alone."""
+    since = alice.call("GET", "sync?timeout=0", base=theirs)["next_batch"]
+    bob.call("POST", f"rooms/{quote(room)}/receipt/m.read/{quote(alice.say(room, 'read this'))}", {})
+    bob.call("PUT", f"rooms/{quote(room)}/typing/{quote(bob.user)}", {"typing": True, "timeout": 20000})
+    bob.call("PUT", "sendToDevice/org.example.hello/1", {"messages": {alice.user: {"*": {"a": 1}}}})
+    seen, deadline = set(), time.monotonic() + 10
+    expected = {"m.receipt", "m.typing", "org.example.hello"}
+    while not expected <= seen and time.monotonic() < deadline:
+        answer = alice.call("GET", f"sync?timeout=1000&since={since}", base=theirs)
+        since = answer["next_batch"]
+        there = answer.get("rooms", {}).get("join", {}).get(room, {}).get("ephemeral", {}).get("events", [])
+        seen |= {event["type"] for event in [*there, *answer.get("to_device", {}).get("events", [])]}
+    checks.that("their worker shows our receipts, typing and messages to devices", expected <= seen, seen)
+    # Their worker has read the old name just now: our invalidation must have reached its cache.
+    path = f"profile/{quote(alice.user)}/displayname"
+    alice.call("GET", path, base=theirs)
+    alice.call("PUT", path, {"displayname": "Alice anew"})
+    time.sleep(0.5)
+    checks.same("their worker shows our new display name", "Alice anew", bob.call("GET", path, base=theirs)["displayname"])
+
+
 def main():
     base, binaries = Path(sys.argv[1]).resolve(), sys.argv[2]
     checks = Checks()
-    server = Myelin(base, binaries, "cluster")
+    server = Myelin(base, binaries, "wide")
     server.control("up")
     worker = None
     try:
@@ -114,9 +159,12 @@ def main():
         late = [seconds for seconds in delays[2:] if seconds is None or seconds > 1]
         checks.that("our worker shows what was sent through theirs within a second", not late, delays)
         writes_through_theirs(checks, alice, bob, room, theirs)
+        memberships_through_theirs(checks, alice, bob, theirs)
+        streams_reach_theirs(checks, alice, bob, room, theirs)
         alice.call("PUT", f"user/{quote(alice.user)}/account_data/org.example.x", {"a": 1})
         time.sleep(0.5)
-        answer = alice.call("GET", "sync?timeout=0", base=theirs)
+        # One with timeout=0 was asked for before and would be answered from memory.
+        answer = alice.call("GET", "sync?timeout=1", base=theirs)
         data = {event["type"]: event["content"] for event in answer["account_data"]["events"]}
         checks.same("their worker shows our account data", {"a": 1}, data.get("org.example.x"))
         in_one, in_other = alice.facts(), alice_on(theirs, alice).facts()
