@@ -4,7 +4,7 @@ SWIFT_FLAGS := --explicit-target-dependency-import-check error
 CLUSTER := Deploy/cluster/cluster
 SOURCES := Package.swift Sources Tests
 
-.PHONY: deps build release run cluster cluster-status cluster-down test lint format clean
+.PHONY: deps build release run cluster cluster-status cluster-down test bench lint format clean
 
 deps:
 	Deploy/install-dependencies
@@ -30,6 +30,13 @@ cluster-down:
 
 test: deps
 	Tests/run
+
+# Beside Synapse where that can be installed, e.g. `make bench SCENARIOS=quick` or `make bench SCENARIOS='send-*' ROUNDS=3 SECONDS=5`.
+BENCH_OPTIONS = $(if $(SCENARIOS),--scenarios '$(SCENARIOS)') $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	$(if $(ONLY),--only $(ONLY)) $(if $(OUTPUT),--output '$(OUTPUT)')
+
+bench: release
+	Tests/Benchmarks/run $(BENCH_OPTIONS)
 
 lint:
 	Deploy/lint/lint

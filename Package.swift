@@ -30,6 +30,7 @@ let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: 
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let hdrHistogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
 
 let package = Package(
@@ -42,6 +43,7 @@ let package = Package(
     .executable(name: "generate_signing_key", targets: ["generate_signing_key"]),
     .executable(name: "hash_password", targets: ["hash_password"]),
     .executable(name: "register_new_matrix_user", targets: ["register_new_matrix_user"]),
+    .executable(name: "bench", targets: ["bench"]),
   ],
   dependencies: [
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -54,6 +56,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     // Layer 0: system libraries
@@ -159,6 +162,13 @@ let package = Package(
       "register_new_matrix_user",
       ["ServerConfig", "MatrixPrimitives", crypto, asyncHTTPClient, nioCore, argumentParser]),
 
+    // Measures any homeserver from outside
+    executable(
+      "bench",
+      [
+        "MatrixPrimitives", argumentParser, asyncHTTPClient, hdrHistogram, crypto, nioCore, nioPosix, nioHTTP1, nioSSL,
+      ]),
+
     // Tests
     .target(
       name: "TestSupport",
@@ -204,6 +214,7 @@ let package = Package(
     tests(
       "WorkerRuntimeTests",
       ["WorkerRuntime", "EndpointKit", "ServerConfig", "MatrixPrimitives", "CZlib", lifecycle, logging]),
+    tests("benchTests", ["bench", "SeededNumbers", nioCore]),
     tests("EndpointKitTests", ["EndpointKit", "MatrixPrimitives", "Replication", "SeededNumbers", httpTypes]),
   ],
   swiftLanguageModes: [.v6]
