@@ -8,14 +8,16 @@ enum AccessToken {
   /// - Returns: nil when the request has neither.
   /// - Throws: 401 `M_MISSING_TOKEN` when it has both, several headers, or a header of another form (observed on Synapse).
   static func find(_ headers: HTTPFields, _ query: QueryParameters) throws(MatrixError) -> String? {
-    let fields = headers[values: .authorization]
     let parameter = query.first("access_token")
-    guard let field = fields.first else { return parameter }
+    let fields = headers[fields: .authorization]
+    guard let field = fields.first?.value else { return parameter }
     if parameter != nil { throw missing("Mixing Authorization headers and access_token query parameters.") }
     if fields.count > 1 { throw missing("Too many Authorization headers.") }
-    let parts = field.split(separator: " ", omittingEmptySubsequences: false)
-    guard parts.count == 2, parts[0] == "Bearer" else { throw missing("Invalid Authorization header.") }
-    return String(parts[1])
+    let scheme = "Bearer "
+    guard field.utf8.starts(with: scheme.utf8) else { throw missing("Invalid Authorization header.") }
+    let token = field.utf8.dropFirst(scheme.utf8.count)
+    guard !token.contains(UInt8(ascii: " ")) else { throw missing("Invalid Authorization header.") }
+    return String(Substring(token))
   }
 
   /// Makes the error for a request without a usable token.

@@ -24,7 +24,7 @@ public struct Endpoint: Sendable {
   public let rateLimited: Bool
   /// The largest request body, in bytes; a larger one is answered 413 `M_TOO_LARGE`.
   public let bodyLimit: Int
-  /// How long the handler may take before it is cancelled and 504 is answered; nil for long polls.
+  /// How long the handler may take before it is cancelled and 504 is answered; nil for long polls and for handlers that are brief.
   public let deadline: Duration?
   /// Whether a locked account may call it (logout only, in the specification).
   public let allowsLockedUsers: Bool
@@ -32,6 +32,17 @@ public struct Endpoint: Sendable {
   public let cancelsOnDisconnect: Bool
   /// Does the work.
   public let handler: Handler
+  /// Answers requests that ask for next to nothing before the handler is put to work; nil leaves a request to the handler.
+  ///
+  /// It runs where the connection is served and must be as brief as a handler of an endpoint that `isBrief`.
+  public let shortcut: Shortcut?
+
+  /// Tries to answer a request at once; nil when that cannot be done.
+  public typealias Shortcut = @Sendable (Request) async throws -> Response?
+
+  /// Whether the handler has neither a deadline nor a reason to be cancelled: it runs where the connection is served, and other
+  /// connections wait meanwhile, so it answers from memory or with a read or two.
+  var isBrief: Bool { deadline == nil && !cancelsOnDisconnect }
 
   /// The body limit of endpoints that name none: 200 times the largest event (as Synapse).
   public static let defaultBodyLimit = 200 * 65_536
@@ -52,12 +63,14 @@ public struct Endpoint: Sendable {
   ///   - deadline: nil for long polls.
   ///   - allowsLockedUsers: see the property.
   ///   - cancelsOnDisconnect: nil means "for `GET` only".
+  ///   - shortcut: answers requests that ask for next to nothing.
   ///   - handler: answers.
   public init(
     name: String, method: HTTPMethod, paths: [PathPattern], auth: Authentication = .required,
     role: ServingRole = .anyWorker, balance: Balance = .none, rateLimited: Bool = false,
     bodyLimit: Int = Endpoint.defaultBodyLimit, deadline: Duration? = Endpoint.defaultDeadline,
-    allowsLockedUsers: Bool = false, cancelsOnDisconnect: Bool? = nil, handler: @escaping Handler
+    allowsLockedUsers: Bool = false, cancelsOnDisconnect: Bool? = nil,
+    shortcut: Shortcut? = nil, handler: @escaping Handler
   ) {
     self.name = name
     self.method = method
@@ -70,6 +83,7 @@ public struct Endpoint: Sendable {
     self.deadline = deadline
     self.allowsLockedUsers = allowsLockedUsers
     self.cancelsOnDisconnect = cancelsOnDisconnect ?? (method == .get)
+    self.shortcut = shortcut
     self.handler = handler
   }
 }

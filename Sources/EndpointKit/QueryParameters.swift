@@ -7,10 +7,12 @@ struct QueryParameters: Sendable {
   /// - Returns: nil when a name or value is not UTF-8 after decoding.
   init?(_ query: Substring) {
     var items: [(name: String, value: String)] = []
-    for pair in query.split(separator: "&") {
-      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard let first = parts.first, let name = PercentDecoding.decodeForm(first) else { return nil }
-      guard let value = parts.count > 1 ? PercentDecoding.decodeForm(parts[1]) : "" else { return nil }
+    // Divided by bytes, since ampersands and equal signs stand for themselves wherever they are.
+    for pair in query.utf8.split(separator: UInt8(ascii: "&")) {
+      let divider = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
+      guard let name = PercentDecoding.decodeForm(Substring(pair[..<divider])),
+        let value = PercentDecoding.decodeForm(Substring(pair[divider...].dropFirst()))
+      else { return nil }
       items.append((name, value))
     }
     self.items = items

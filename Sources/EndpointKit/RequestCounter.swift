@@ -6,6 +6,6 @@ final class RequestCounter: Sendable {
 
   /// Makes the next id, such as `GET-17`.
   func next(_ method: String) -> String {
-    "\(method)-\(count.wrappingAdd(1, ordering: .relaxed).newValue)"
+    method + "-" + String(count.wrappingAdd(1, ordering: .relaxed).newValue)
   }
 }

@@ -4,14 +4,21 @@ import HTTPTypes
 enum ResponseHeaders {
   /// Lets browsers read the response from any origin (client-server API, "Web Browser Clients").
   static func addCORS(_ headers: inout HTTPFields) {
-    headers[.accessControlAllowOrigin] = "*"
-    headers[.accessControlAllowMethods] = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
-    headers[.accessControlAllowHeaders] = "X-Requested-With, Content-Type, Authorization, Date"
-    headers[.accessControlExposeHeaders] = "Retry-After, Server"
+    headers.append(contentsOf: cors)
   }
 
   /// Forbids caching where the handler did not allow it.
   static func addCacheControl(_ headers: inout HTTPFields) {
-    if headers[.cacheControl] == nil { headers[.cacheControl] = "no-cache, no-store, must-revalidate" }
+    if !headers.contains(.cacheControl) { headers.append(noStore) }
   }
+
+  // Made once: a field's value is checked byte by byte whenever one is made.
+  private static let cors = [
+    HTTPField(name: .accessControlAllowOrigin, value: "*"),
+    HTTPField(name: .accessControlAllowMethods, value: "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
+    HTTPField(
+      name: .accessControlAllowHeaders, value: "X-Requested-With, Content-Type, Authorization, Date"),
+    HTTPField(name: .accessControlExposeHeaders, value: "Retry-After, Server"),
+  ]
+  private static let noStore = HTTPField(name: .cacheControl, value: "no-cache, no-store, must-revalidate")
 }

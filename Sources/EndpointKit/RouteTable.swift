@@ -14,8 +14,14 @@ struct RouteTable: Sendable {
     let names: [String]
   }
 
+  private struct Literal: Sendable {
+    let text: [UInt8]
+    let node: Int
+  }
+
   private struct Node: Sendable {
-    var literals: [Substring: Int] = [:]
+    /// By a hash of their bytes, which is cheaper here than a text's own.
+    var literals: [UInt64: [Literal]] = [:]
     var parameter: Int?
     var here: [Terminal] = []
     var rest: [Terminal] = []
@@ -37,7 +43,7 @@ struct RouteTable: Sendable {
     for segment in path.segments {
       switch segment {
       case .literal(let text):
-        current = child(of: current, \.literals[Substring(text)])
+        current = literal(of: current, Array(text.utf8))
       case .parameter:
         current = child(of: current, \.parameter)
       case .rest:
@@ -51,6 +57,18 @@ struct RouteTable: Sendable {
     }
     let terminal = Terminal(method: endpoint.method, endpoint: endpoint, names: path.parameterNames)
     nodes[current][keyPath: terminals].append(terminal)
+  }
+
+  private mutating func literal(of node: Int, _ text: [UInt8]) -> Int {
+    if let existing = nodes[node].literals[Self.hash(text)]?.first(where: { $0.text == text }) { return existing.node }
+    nodes.append(Node())
+    nodes[node].literals[Self.hash(text), default: []].append(Literal(text: text, node: nodes.count - 1))
+    return nodes.count - 1
+  }
+
+  /// FNV-1a, 64 bits.
+  private static func hash(_ bytes: some Sequence<UInt8>) -> UInt64 {
+    bytes.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
   }
 
   private mutating func child(of node: Int, _ slot: WritableKeyPath<Node, Int?>) -> Int {
@@ -67,7 +85,7 @@ struct RouteTable: Sendable {
   ///   - path: undecoded, with its leading slash, without query.
   func find(_ method: HTTPMethod, _ path: Substring) -> Result {
     guard path.utf8.first == UInt8(ascii: "/") else { return .notFound }
-    let segments = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    let segments = path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     var search = Search(method: method, path: path, segments: segments)
     if let terminal = walk(0, 0, &search) {
       return .found(terminal.endpoint, names: terminal.names, values: search.values)
@@ -78,7 +96,7 @@ struct RouteTable: Sendable {
   private struct Search {
     let method: HTTPMethod
     let path: Substring
-    let segments: [Substring]
+    let segments: [Substring.UTF8View]
     var values: [Substring] = []
     var sawPath = false
   }
@@ -86,9 +104,14 @@ struct RouteTable: Sendable {
   private func walk(_ node: Int, _ depth: Int, _ search: inout Search) -> Terminal? {
     guard depth < search.segments.count else { return pick(nodes[node].here, &search) }
     let segment = search.segments[depth]
-    if let next = nodes[node].literals[segment], let found = walk(next, depth + 1, &search) { return found }
+    let literals = nodes[node].literals.isEmpty ? nil : nodes[node].literals[Self.hash(segment)]
+    if let next = literals?.first(where: { $0.text.elementsEqual(segment) })?.node,
+      let found = walk(next, depth + 1, &search)
+    {
+      return found
+    }
     if let next = nodes[node].parameter {
-      search.values.append(segment)
+      search.values.append(Substring(segment))
       if let found = walk(next, depth + 1, &search) { return found }
       search.values.removeLast()
     }

@@ -70,9 +70,10 @@ public struct Router: Sendable {
 
   /// Finds which endpoint a request is for, before its body is read.
   public func route(_ incoming: IncomingRequest) -> Route {
-    let parts = incoming.target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-    let path = parts.first ?? "/"
-    let query = parts.count > 1 ? parts[1] : ""
+    let target = incoming.target.utf8
+    let divider = target.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
+    let path = Substring(target[..<divider])
+    let query = Substring(target[divider...].dropFirst())
     guard let method = HTTPMethod(rawValue: incoming.method) else { return Route(.wrongMethod, path, query) }
     switch method {
     case .options: return Route(.preflight, path, query)
@@ -184,7 +185,8 @@ public struct Router: Sendable {
 
   /// Runs the handler as a task of its own, so that deadline and hang-up can cancel it without ending the connection's task.
   private func run(_ endpoint: Endpoint, _ request: Request, _ incoming: IncomingRequest) async throws -> Response {
-    if endpoint.deadline == nil && !endpoint.cancelsOnDisconnect { return try await endpoint.handler(request) }
+    if let response = try await endpoint.shortcut?(request) { return response }
+    if endpoint.isBrief { return try await endpoint.handler(request) }
     let cause = CancellationCause()
     let task = Task { try await endpoint.handler(request) }
     let number = endpoint.deadline.map { limit in

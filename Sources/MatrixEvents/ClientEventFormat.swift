@@ -29,51 +29,28 @@ public struct ClientEventFormat: Sendable {
   ///   - unsigned: what the server adds for this reader.
   ///   - writer: where to write to.
   public func write(_ event: Event, unsigned: ClientUnsigned = ClientUnsigned(), to writer: inout JSONWriter) {
+    let form = event.clientForm
     writer.beginObject()
-    writer.member("event_id", event.eventID)
-    if includesRoomID { writer.member("room_id", event.roomID) }
-    copyMembers(of: event, to: &writer)
+    if includesRoomID {
+      writer.raw(form.bytes)
+    } else {
+      writer.raw(form.bytes[..<form.idEnd])
+      writer.rawMembers(form.bytes.dropFirst(form.membersStart))
+    }
     if repeatsLegacyMembers { writer.member("user_id", event.sender) }
-    let entries = unsigned.entries(event, includesStrippedState: includesStrippedState)
-    writer.key("unsigned")
+    writer.key("unsigned" as StaticString)
     writer.beginObject()
-    for entry in entries { entry.write(to: &writer) }
+    unsigned.write(event, form, includesStrippedState: includesStrippedState, isLegacy: false, to: &writer)
     writer.endObject()
     if repeatsLegacyMembers {
-      for entry in entries where ClientUnsigned.legacyKeys.contains(entry.key) { entry.write(to: &writer) }
+      unsigned.write(event, form, includesStrippedState: includesStrippedState, isLegacy: true, to: &writer)
     }
     writer.endObject()
-  }
-
-  private func copyMembers(of event: Event, to writer: inout JSONWriter) {
-    guard let members = event.json.members else { return }
-    let target = event.type == EventType.redaction ? event.redacts : nil
-    for (key, value, raw) in members.slices {
-      switch key.string {
-      case "event_id", "room_id", "unsigned", "auth_events", "prev_events", "hashes", "signatures", "depth", "origin",
-        "prev_state":
-        continue
-      case "redacts" where target != nil: continue
-      case "content" where target != nil && value["redacts"] == nil:
-        // Clients find the target in either place, whatever the room version.
-        writer.key("content")
-        writer.beginObject()
-        if let target { writer.member("redacts", target) }
-        writer.rawMembers(value.raw.dropFirst().dropLast())
-        writer.endObject()
-      default: writer.rawMembers(raw)
-      }
-    }
-    if let target { writer.member("redacts", target) }
   }
 }
 
 /// Holds what the server adds to an event's `unsigned` for one reader.
 public struct ClientUnsigned: Sendable {
-  static let legacyKeys: Set<String> = [
-    "age", "redacted_because", "replaces_state", "prev_content", "invite_room_state", "knock_room_state",
-  ]
-
   /// Gives the present time in milliseconds, from which the age follows for events that note `age_ts`.
   public var nowMilliseconds: Int64?
   /// Gives the transaction id, for the device that sent the event.
@@ -107,53 +84,58 @@ public struct ClientUnsigned: Sendable {
     self.relations = relations
   }
 
-  /// One member of `unsigned`.
-  struct Entry {
-    enum Value {
-      case integer(Int64)
-      case string(String)
-      case raw(ArraySlice<UInt8>)
-    }
-
-    let key: String
-    let value: Value
-
-    func write(to writer: inout JSONWriter) {
-      writer.key(key)
-      switch value {
-      case .integer(let integer): writer.value(integer)
-      case .string(let string): writer.value(string)
-      case .raw(let bytes): writer.raw(bytes)
+  /// Writes the members: what is given here, then what is stored and meant for clients.
+  ///
+  /// - Parameter isLegacy: whether to write only those that old clients look for outside of `unsigned`.
+  func write(
+    _ event: Event, _ form: ClientForm, includesStrippedState: Bool, isLegacy: Bool, to writer: inout JSONWriter
+  ) {
+    if let nowMilliseconds, let sent = form.ageTS {
+      let (age, overflow) = nowMilliseconds.subtractingReportingOverflow(sent)
+      if !overflow {
+        writer.key("age" as StaticString)
+        writer.value(age)
       }
+    }
+    let stored = form.keepsUnsigned ? event.unsigned : nil
+    if let content = previousContent ?? stored?["prev_content"] {
+      writer.key("prev_content" as StaticString)
+      writer.value(content)
+    }
+    if !isLegacy {
+      if let previousSender {
+        writer.member("prev_sender", previousSender)
+      } else if let sender = stored?["prev_sender"] {
+        writer.member("prev_sender", sender)
+      }
+    }
+    if let replacesState {
+      writer.member("replaces_state", replacesState)
+    } else if let id = stored?["replaces_state"] {
+      writer.member("replaces_state", id)
+    }
+    if includesStrippedState {
+      for key in ["invite_room_state", "knock_room_state"] { writer.memberIfPresent(key, stored?[key]) }
+    }
+    if !isLegacy { writeForReader(to: &writer) }
+    if let redactedBecause {
+      writer.key("redacted_because" as StaticString)
+      writer.raw(redactedBecause)
+    }
+    if !isLegacy, let relations {
+      writer.key("m.relations" as StaticString)
+      writer.raw(relations)
     }
   }
 
-  /// Lists the members to write: what is given here, then what is stored and meant for clients.
-  func entries(_ event: Event, includesStrippedState: Bool) -> [Entry] {
-    var entries: [Entry] = []
-    let stored = event.unsigned
-    if let nowMilliseconds, let sent = stored?["age_ts"]?.integer {
-      let (age, overflow) = nowMilliseconds.subtractingReportingOverflow(sent)
-      if !overflow { entries.append(Entry(key: "age", value: .integer(age))) }
+  private func writeForReader(to writer: inout JSONWriter) {
+    if let transactionID {
+      writer.key("transaction_id" as StaticString)
+      writer.value(transactionID)
     }
-    func add(_ key: String, _ value: Entry.Value?) {
-      if let value {
-        entries.append(Entry(key: key, value: value))
-      } else if let kept = stored?[key] {
-        entries.append(Entry(key: key, value: .raw(kept.raw)))
-      }
+    if let membership {
+      writer.key("membership" as StaticString)
+      writer.value(membership)
     }
-    add("prev_content", previousContent.map { .raw($0.raw) })
-    add("prev_sender", previousSender.map { .string($0.rawValue) })
-    add("replaces_state", replacesState.map { .string($0.rawValue) })
-    if includesStrippedState {
-      add("invite_room_state", nil)
-      add("knock_room_state", nil)
-    }
-    if let transactionID { add("transaction_id", .string(transactionID)) }
-    if let membership { add("membership", .string(membership)) }
-    if let redactedBecause { add("redacted_because", .raw(redactedBecause[...])) }
-    if let relations { add("m.relations", .raw(relations[...])) }
-    return entries
   }
 }

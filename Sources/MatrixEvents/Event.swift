@@ -1,4 +1,5 @@
 import MatrixPrimitives
+import Synchronization
 
 /// Holds an immutable event: the JSON it was parsed from and the fields that rules need, read once.
 ///
@@ -32,6 +33,7 @@ public final class Event: Sendable {
   public let version: RoomVersion
   /// Gives the whole event.
   public let json: JSONValue
+  private let knownClientForm = AtomicLazyReference<ClientForm>()
 
   /// Reads an event.
   /// - Parameters:
@@ -67,6 +69,9 @@ public final class Event: Sendable {
     self.version = version
     self.json = json
   }
+
+  /// The event as clients get it, made when the first one asks.
+  var clientForm: ClientForm { knownClientForm.load() ?? knownClientForm.storeIfNil(ClientForm(self)) }
 
   /// Tells whether the event is state.
   public var isState: Bool { stateKey != nil }

@@ -31,11 +31,19 @@ struct CacheFollower: Sendable {
   private static func registerEventFunctions(_ storage: Storage) {
     let (events, state, memberships) = (storage.events, storage.state, storage.memberships)
     storage.caches.register("_get_event_cache") { keys in
+      state.currentEvents.invalidateAll()
       if let id = keys?.first { events.invalidate(EventID(unchecked: id)) } else { events.invalidateAll() }
     }
-    storage.caches.register("ph_cache_fake") { _ in events.invalidateAll() }
+    // Purged history and deleted rooms: what is gone must not be counted on.
+    for name in ["ph_cache_fake", "dr_cache_fake"] {
+      storage.caches.register(name) { [counts = storage.notificationCounts] _ in
+        events.invalidateAll()
+        events.forgetRecent()
+        state.currentEvents.invalidateAll()
+        counts.invalidateAll()
+      }
+    }
     storage.caches.register("dr_cache_fake") { keys in
-      events.invalidateAll()
       guard let room = keys?.first.map({ RoomID(unchecked: $0) }) else { return }
       state.invalidateCurrent(room)
       memberships.invalidate(room: room)
@@ -80,7 +88,11 @@ struct CacheFollower: Sendable {
 
   private func apply(_ event: EventsRow.Event, token: Int64) {
     storage.events.invalidate(event.eventID)
-    if let target = event.redacts { storage.events.invalidate(target) }
+    if let target = event.redacts {
+      storage.events.invalidate(target)
+      storage.state.currentEvents.invalidate(event.roomID)
+    }
+    if let target = event.relatesTo { storage.relations.noteArrival(target: storage.events.cache.peek(target)) }
     storage.events.roomChanges.entityChanged(event.roomID.rawValue, at: token)
     if event.isOutlier, event.type == "m.room.member", let user = event.stateKey {
       storage.memberships.invalidate(user: UserID(unchecked: user))
@@ -102,7 +114,12 @@ struct CacheFollower: Sendable {
   private func applyBackfill(_ batch: StreamBatch) {
     for case .backfill(let event) in batch.rows {
       storage.events.invalidate(event.eventID)
-      if let target = event.redacts { storage.events.invalidate(target) }
+      if let target = event.redacts {
+        storage.events.invalidate(target)
+        storage.state.currentEvents.invalidate(event.roomID)
+      }
+      if let target = event.relatesTo { storage.relations.noteArrival(target: storage.events.cache.peek(target)) }
+      storage.events.recent.noteOlder(in: event.roomID)
       storage.state.groupOfEvent.invalidate(event.eventID)
     }
   }

@@ -110,11 +110,11 @@ public final class Storage: Sendable {
       database: database, ids: ids.accountData, invalidator: invalidator, caches: caches, hub: hub)
     filters = FilterStore(database: database)
     historyOpenness = HistoryOpenness(events: events, state: state)
-    notificationCounts = NotificationCountStore(database: database)
     presence = PresenceStore(database: database, ids: ids.presence, hub: hub)
     pushRules = PushRuleStore(
       database: database, ids: ids.pushRules, events: ids.events, caches: caches, hub: hub)
     receipts = ReceiptStore(database: database, ids: ids.receipts, hub: hub)
+    notificationCounts = NotificationCountStore(database: database, events: events, receipts: receipts)
     sync = SyncStore(database: database, caches: caches)
     toDevice = ToDeviceStore(database: database, ids: ids.toDevice, hub: hub, clock: clock)
     accounts = AccountStore(database: database, invalidator: invalidator)

@@ -39,8 +39,8 @@ import Testing
   }
 
   @Test func `writes dates as HTTP wants them`() {
-    #expect(HTTPDate().text(second: 784_111_777) == "Sun, 06 Nov 1994 08:49:37 GMT")
-    #expect(HTTPDate().text(second: 0) == "Thu, 01 Jan 1970 00:00:00 GMT")
+    #expect(HTTPDate().field(second: 784_111_777).value == "Sun, 06 Nov 1994 08:49:37 GMT")
+    #expect(HTTPDate().field(second: 0).value == "Thu, 01 Jan 1970 00:00:00 GMT")
   }
 
   @Test func `writes metrics with escaped labels`() {

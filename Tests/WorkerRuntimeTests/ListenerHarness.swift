@@ -30,7 +30,7 @@ struct ListenerHarness: Sendable {
     let adapter = RequestAdapter(
       router: Router(endpoints), connections: harness.connections, deadlines: harness.deadlines,
       trustsForwardedFor: true,
-      compressedResources: RequestAdapter.CompressionRule(prefixes: compressing ? ["/"] : []), serverHeader: "Test",
+      compressedResources: RequestAdapter.CompressionRule(prefixes: compressing ? ["/"] : []),
       date: HTTPDate())
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let listeners = config.listeners.map {

@@ -51,6 +51,10 @@ public final class ClientActivity: Sendable {
   func record(user: UserID, token: String, deviceID: String?, ip: String, userAgent: String) {
     let now = clock.nowMilliseconds
     let key = Key(user: user, token: token, ip: ip)
+    let isKnown = state.withLock { state in
+      state.seen[key].map { now - $0 < Self.granularityMilliseconds } ?? false
+    }
+    if isKnown { return }
     let use = ClientUse(
       user: user, token: token, ip: ip, userAgent: String(userAgent.prefix(500)), deviceID: deviceID,
       lastSeenMilliseconds: now)

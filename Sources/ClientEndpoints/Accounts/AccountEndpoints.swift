@@ -22,7 +22,7 @@ public struct AccountEndpoints: Sendable {
   private var whoAmI: Endpoint {
     Endpoint(
       name: "whoami", method: .get, paths: PathPattern.client("account/whoami", versions: .released),
-      auth: .guestAllowed, role: .anyWorker
+      auth: .guestAllowed, role: .anyWorker, deadline: nil, cancelsOnDisconnect: false
     ) { request in
       let requester = try request.requester
       return .json { writer in

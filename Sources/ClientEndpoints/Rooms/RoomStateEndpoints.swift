@@ -61,11 +61,12 @@ public struct RoomStateEndpoints: Sendable {
       if let text = request.queryValue("at") { token = try await rooms.history.token(text) }
       let wanted = request.queryValue("membership")
       let unwanted = request.queryValue("not_membership")
-      let events = try await rooms.history.state(
-        room: try request.roomID(), at: token, filter: .members, requester: requester
-      ).filter { event in
-        let membership = event.event.membership
-        return (wanted == nil || membership == wanted) && (unwanted == nil || membership != unwanted)
+      var events = try await rooms.history.members(room: try request.roomID(), at: token, requester: requester)
+      if wanted != nil || unwanted != nil {
+        events = events.filter { event in
+          let membership = event.event.membership
+          return (wanted == nil || membership == wanted) && (unwanted == nil || membership != unwanted)
+        }
       }
       let options = ClientEventOptions(.legacy, requester: requester, now: clock.nowMilliseconds)
       return .json { writer in

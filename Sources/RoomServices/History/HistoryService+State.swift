@@ -23,6 +23,19 @@ extension HistoryService {
     return try await storage.events.orderedEvents(Array(map.values))
   }
 
+  /// Reads the membership events of the room as the user may see them, as ``state(room:at:filter:requester:)``; those of now come from memory
+  /// when they have been asked for before.
+  public func members(room: RoomID, at token: StreamToken?, requester: Requester) async throws -> [StoredEvent] {
+    if token == nil {
+      switch try await access.right(of: requester.userID, in: room) {
+      case .member, .peeking:
+        return try await storage.state.currentEvents(room, storage.events).members.map(\.event)
+      case .departed: break
+      }
+    }
+    return try await state(room: room, at: token, filter: .members, requester: requester)
+  }
+
   private func stateMap(room: RoomID, at token: StreamToken, filter: StateFilter, user: UserID) async throws -> StateMap
   {
     guard let last = try await storage.events.lastEvent(roomID: room, upTo: token.room) else {

@@ -32,12 +32,17 @@ public final class VisibilityFilter: Sendable {
   ) async throws -> [VisibleEvent] {
     let candidates = events.filter { !$0.metadata.softFailed && !$0.isRejected }
     guard !candidates.isEmpty else { return [] }
-    let states = try await states(at: candidates, user: user)
+    let open = isPeeking ? [:] : try await openStretches(of: candidates, to: user)
+    let states = try await states(at: candidates.filter { !Self.isOpen($0, open) }, user: user)
     let ignored = appliesIgnores ? try await storage.accountData.data(of: user).ignoredUsers : []
     var result: [VisibleEvent] = []
     result.reserveCapacity(candidates.count)
     for event in candidates {
       if !event.event.isState, ignored.contains(event.sender) { continue }
+      if Self.isOpen(event, open) {
+        result.append(VisibleEvent(event: event, membership: "join"))
+        continue
+      }
       if event.isOutlier {
         // Out-of-band memberships (invites from elsewhere) are shown to the user they are about, nothing else is.
         if event.type == "m.room.member", event.stateKey == user.rawValue {
@@ -53,6 +58,26 @@ public final class VisibilityFilter: Sendable {
     return result
   }
 
+  // MARK: Rooms that show their members everything
+
+  /// Finds for each room the position after which the user has been in it while it showed members all of its history, as it does still.
+  private func openStretches(of events: [StoredEvent], to user: UserID) async throws -> [RoomID: Int64] {
+    let rooms = Set(events.lazy.map(\.roomID))
+    let open = try await storage.historyOpenness.openSince(Array(rooms))
+    guard !open.isEmpty else { return [:] }
+    var stretches: [RoomID: Int64] = [:]
+    for room in try await storage.memberships.allRooms(for: user) where room.membership == .join {
+      if let since = open[room.roomID] { stretches[room.roomID] = max(since, room.streamOrdering - 1) }
+    }
+    return stretches
+  }
+
+  /// Tells whether an event lies in such a stretch, so that no closer look is needed.
+  private static func isOpen(_ event: StoredEvent, _ stretches: [RoomID: Int64]) -> Bool {
+    guard let start = stretches[event.roomID] else { return false }
+    return event.streamOrdering > start && !event.isOutlier && event.type != EventType.historyVisibility
+  }
+
   private struct StateAtEvent {
     let visibility: StoredEvent?
     let membership: StoredEvent?
@@ -65,7 +90,8 @@ public final class VisibilityFilter: Sendable {
     let groups = try await storage.state.stateGroups(of: events.lazy.filter { !$0.isOutlier }.map(\.eventID))
     var maps: [Int64: StateMap] = [:]
     for group in Set(groups.values) {
-      maps[group] = try await storage.state.stateMap(group: group, filter: .keys([visibilityKey, memberKey]))
+      let state = try await storage.state.snapshot(group: group)
+      maps[group] = [visibilityKey: state[visibilityKey], memberKey: state[memberKey]].compactMapValues { $0 }
     }
     let needed = Set(maps.values.flatMap { [$0[visibilityKey], $0[memberKey]].compactMap { $0 } })
     let found = try await storage.events.events(Array(needed))

@@ -16,7 +16,7 @@ public final class ClientEventSerializer: Sendable {
   ///
   /// - Parameters:
   ///   - memberships: the reader's membership at each event, where it is to be shown.
-  ///   - bundles: whether aggregations are read (two statements); state and redacted events have none.
+  ///   - bundles: whether aggregations are read (one statement, three for those that have some; none for events that are known to have none); state and redacted events have none.
   public func prepare(
     _ events: [StoredEvent], for reader: UserID?, memberships: [EventID: String] = [:], bundles: Bool = true
   ) async throws -> [ClientEvent] {
@@ -31,20 +31,26 @@ public final class ClientEventSerializer: Sendable {
       }
     return events.map { event in
       ClientEvent(
-        event, membership: memberships[event.eventID], replaced: Self.replacedID(event).flatMap { replaced[$0] },
-        aggregations: aggregations[event.eventID])
+        event, membership: memberships.isEmpty ? nil : memberships[event.eventID],
+        replaced: replaced.isEmpty ? nil : Self.replacedID(event).flatMap { replaced[$0] },
+        aggregations: aggregations.isEmpty ? nil : aggregations[event.eventID])
     }
   }
 
   private static func replacedID(_ event: StoredEvent) -> EventID? {
-    guard event.event.isState, let id = event.event.unsigned?["replaces_state"]?.string else { return nil }
-    return EventID(id)
+    event.event.isState ? event.replacedEventID : nil
   }
 
   private func aggregations(of events: [StoredEvent], for reader: UserID) async throws -> [EventID: BundledAggregations]
   {
-    let candidates = events.filter { !$0.event.isState && $0.redactedBecause == nil }.map(\.eventID)
-    let bundles = try await storage.relations.bundles(for: candidates, reader: reader)
+    let candidates = events.filter { !$0.event.isState && $0.redactedBecause == nil && !$0.isKnownUnrelated }
+    guard !candidates.isEmpty else { return [:] }
+    let arrivals = storage.relations.arrivals
+    let bundles = try await storage.relations.bundles(for: candidates.map(\.eventID), reader: reader)
+    let lonely = candidates.filter { bundles[$0.eventID] == nil }
+    for event in lonely { event.noteUnrelated(true) }
+    // What came meanwhile was perhaps not read, and told before it was noted that there is nothing.
+    if storage.relations.arrivals != arrivals { for event in lonely { event.noteUnrelated(false) } }
     guard !bundles.isEmpty else { return [:] }
     let latest = bundles.values.compactMap { $0.thread?.latest }
     let latestEdits = latest.isEmpty ? [:] : try await storage.relations.bundles(for: latest, reader: reader)

@@ -120,6 +120,19 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   /// Returns a kept value without loading.
   public func peek(_ key: Key) -> Value? { state.withLock { hit(key, &$0) } }
 
+  /// Returns the kept values of many keys, in their order, without loading; nil unless all of them are there.
+  public func peek(all keys: [Key]) -> [Value]? {
+    state.withLock { state in
+      var found: [Value] = []
+      found.reserveCapacity(keys.count)
+      for key in keys {
+        guard let value = hit(key, &state) else { return nil }
+        found.append(value)
+      }
+      return found
+    }
+  }
+
   /// Keeps a value that is known to be current, such as one that this process has just committed.
   public func insert(_ key: Key, _ value: Value) { state.withLock { store(key, value, &$0) } }
 

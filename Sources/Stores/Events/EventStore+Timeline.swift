@@ -23,6 +23,17 @@ extension EventStore {
   public func latestEvents(
     rooms: [RoomID], after: RoomStreamToken?, upTo: RoomStreamToken, limit: Int, condition: SQL = ""
   ) async throws -> [RoomID: EventPage] {
+    let rows = try await latestRows(rooms: rooms, after: after, upTo: upTo, limit: limit, condition: condition)
+    let events = try await self.events(rows.values.flatMap { $0.rows.map(\.row) })
+    return rows.mapValues { page in
+      EventPage(events: page.rows.compactMap { events[$0.row] }, isLimited: page.isLimited)
+    }
+  }
+
+  /// Finds the newest events of rooms, the oldest of them first, and whether there are more.
+  func latestRows(
+    rooms: [RoomID], after: RoomStreamToken?, upTo: RoomStreamToken, limit: Int, condition: SQL
+  ) async throws -> [RoomID: (rows: [RecentRows<EventID>.Entry], isLimited: Bool)] {
     guard !rooms.isEmpty, limit > 0 else { return [:] }
     let lower: SQL = after.map { "AND e.stream_ordering > \($0.stream)::bigint" } ?? ""
     // Writers ahead of a token's minimum are sorted out below, so ask for a few rows more than wanted.
@@ -38,24 +49,20 @@ extension EventStore {
         ORDER BY e.stream_ordering DESC LIMIT \(wanted)::bigint
       ) AS p
       """)
-    var ids: [RoomID: [EventID]] = [:]
-    var limited: Set<RoomID> = []
+    var pages: [RoomID: (rows: [RecentRows<EventID>.Entry], isLimited: Bool)] = [:]
     for row in found {
       let (room, event, stream, instance) = try row.decode(String.self, String.self, Int64.self, String.self)
       guard upTo.position.covers(stream, instance: instance) else { continue }
       if let after, after.position.covers(stream, instance: instance) { continue }
       let roomID = RoomID(unchecked: room)
-      if ids[roomID]?.count ?? 0 < limit {
-        ids[roomID, default: []].append(EventID(unchecked: event))
+      if pages[roomID, default: ([], false)].rows.count < limit {
+        pages[roomID, default: ([], false)].rows.append(
+          RecentRows.Entry(id: stream, instanceName: instance, row: EventID(unchecked: event)))
       } else {
-        limited.insert(roomID)
+        pages[roomID]?.isLimited = true
       }
     }
-    let events = try await self.events(ids.values.flatMap { $0 })
-    return ids.reduce(into: [:]) { pages, entry in
-      pages[entry.key] = EventPage(
-        events: entry.value.reversed().compactMap { events[$0] }, isLimited: limited.contains(entry.key))
-    }
+    return pages.mapValues { (Array($0.rows.reversed()), $0.isLimited) }
   }
 
   /// Reads the newest events of one room in the order of arrival; see ``latestEvents(rooms:after:upTo:limit:condition:)``.

@@ -51,11 +51,13 @@ public final class EventStore: Sendable {
   public func events(_ ids: [EventID], allowRejected: Bool = false) async throws -> [EventID: StoredEvent] {
     guard !ids.isEmpty else { return [:] }
     let found = try await cache.values(ids) { [self] missing in try await load(missing) }
-    return allowRejected ? found : found.filter { !$0.value.isRejected }
+    guard !allowRejected, found.contains(where: { $0.value.isRejected }) else { return found }
+    return found.filter { !$0.value.isRejected }
   }
 
   /// Reads events and returns them in the order of `ids`, leaving out those that ``events(_:allowRejected:)`` lacks.
   public func orderedEvents(_ ids: [EventID], allowRejected: Bool = false) async throws -> [StoredEvent] {
+    if let found = cache.peek(all: ids) { return allowRejected ? found : found.filter { !$0.isRejected } }
     let found = try await events(ids, allowRejected: allowRejected)
     return ids.compactMap { found[$0] }
   }

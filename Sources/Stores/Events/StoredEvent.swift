@@ -1,5 +1,6 @@
 import MatrixEvents
 import MatrixPrimitives
+import Synchronization
 
 /// Holds an event as the database has it: its content, its place in the stream and what the server remembers about it.
 ///
@@ -21,6 +22,7 @@ public final class StoredEvent: Sendable {
   public let metadata: EventMetadata
   /// Holds the redaction that is in force, if any.
   public let redactedBecause: StoredEvent?
+  private let isAlone = Atomic(false)
 
   /// Makes a stored event.
   public init(
@@ -55,8 +57,17 @@ public final class StoredEvent: Sendable {
   public var isRejected: Bool { rejectedReason != nil }
   /// Tells whether the event is kept, but not shown and not built upon.
   public var isSoftFailed: Bool { metadata.softFailed }
+  /// Names the state event that this one replaced, where that is known.
+  public var replacedEventID: EventID? { event.unsigned?["replaces_state"]?.string.flatMap { EventID($0) } }
   /// Returns the point just after this event in the room's history.
   public var historyToken: RoomStreamToken { RoomStreamToken(topological: depth, stream: streamOrdering) }
+
+  /// Tells whether nothing is known to relate to the event, so that no aggregations need be looked for; see
+  /// ``RelationStore/arrivals``.
+  public var isKnownUnrelated: Bool { isAlone.load(ordering: .acquiring) }
+
+  /// Remembers whether nothing relates to the event.
+  public func noteUnrelated(_ isUnrelated: Bool) { isAlone.store(isUnrelated, ordering: .releasing) }
 
   /// Returns this event in its redacted form, as `redaction` demands.
   ///
@@ -67,6 +78,6 @@ public final class StoredEvent: Sendable {
       rejectedReason: rejectedReason, receivedTS: receivedTS, metadata: metadata, redactedBecause: redaction)
   }
 
-  /// Estimates the memory held, in bytes, for cache budgets.
-  var weight: Int { event.json.raw.count * 3 + 768 + (redactedBecause?.weight ?? 0) }
+  /// Estimates the memory held, in bytes, for cache budgets; the form for clients is made sooner or later.
+  var weight: Int { event.json.raw.count * 4 + 832 + (redactedBecause?.weight ?? 0) }
 }

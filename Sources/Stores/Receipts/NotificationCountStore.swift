@@ -1,5 +1,6 @@
 import MatrixPrimitives
 import Postgres
+import StorageEngine
 
 /// Counts what users have not read, from `event_push_actions`, its summary `event_push_summary`, and receipts.
 ///
@@ -7,13 +8,66 @@ import Postgres
 /// the last rotation are counted on top. Otherwise all actions after the receipt are counted. Without a receipt, everything
 /// since the user's join counts. (Observed on Synapse's tables.)
 public final class NotificationCountStore: Sendable {
+  private struct Key: Hashable, Sendable {
+    let user: UserID
+    let room: RoomID
+  }
+
+  /// Holds counts as they were at a position of the events and of the receipts; they hold until something comes after.
+  private struct Counted: Sendable {
+    let counts: RoomNotificationCounts
+    let event: Int64
+    let receipt: Int64
+  }
+
   let database: PostgresClient
+  private let events: EventStore
+  private let receipts: ReceiptStore
+  private let known = Cache<Key, Counted>(name: "get_unread_event_push_actions_by_room_for_user", byteBudget: 4 << 20) {
+    256 + $1.counts.threads.count * 128
+  }
 
-  init(database: PostgresClient) { self.database = database }
+  init(database: PostgresClient, events: EventStore, receipts: ReceiptStore) {
+    self.database = database
+    self.events = events
+    self.receipts = receipts
+  }
 
-  /// Returns the counts of rooms that a user has joined, in one statement; rooms without unread events may be missing.
+  /// Forgets all counts, as after a purge.
+  func invalidateAll() { known.invalidateAll() }
+
+  /// Returns the counts of rooms that a user has joined, in one statement for those that are not known; rooms without unread events may be
+  /// missing.
   public func counts(of user: UserID, in rooms: [RoomID]) async throws -> [RoomID: RoomNotificationCounts] {
-    guard !rooms.isEmpty else { return [:] }
+    var counts: [RoomID: RoomNotificationCounts] = [:]
+    var missing: [RoomID] = []
+    for room in rooms {
+      if let counted = known.peek(Key(user: user, room: room)), isCurrent(counted, user, room) {
+        counts[room] = counted.counts
+      } else {
+        missing.append(room)
+      }
+    }
+    guard !missing.isEmpty else { return counts }
+    // The positions are read before the counts, which may thus be newer than they claim, never older.
+    let (event, receipt) = (events.ids.events.currentToken, receipts.writer.ids.currentToken)
+    let loaded = try await load(user, missing)
+    for room in missing {
+      let found = loaded[room] ?? RoomNotificationCounts()
+      known.insert(Key(user: user, room: room), Counted(counts: found, event: event, receipt: receipt))
+      counts[room] = found
+    }
+    return counts
+  }
+
+  private func isCurrent(_ counted: Counted, _ user: UserID, _ room: RoomID) -> Bool {
+    guard !events.roomChanges.hasChanged(room.rawValue, since: counted.event),
+      let newer = receipts.recent.rows(of: room, after: counted.receipt)
+    else { return false }
+    return !newer.contains { $0.row.user == user }
+  }
+
+  private func load(_ user: UserID, _ rooms: [RoomID]) async throws -> [RoomID: RoomNotificationCounts] {
     let rows = try await database.read(
       Self.positions(user.rawValue, rooms.map(\.rawValue)) + Self.summaries(user.rawValue) + Self.total(user.rawValue))
     var counts: [RoomID: RoomNotificationCounts] = [:]

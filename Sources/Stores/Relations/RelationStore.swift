@@ -1,6 +1,7 @@
 import MatrixEvents
 import MatrixPrimitives
 import Postgres
+import Synchronization
 
 /// Reads table `event_relations`: edits, threads, references and reactions.
 public final class RelationStore: Sendable {
@@ -38,10 +39,23 @@ public final class RelationStore: Sendable {
   }
 
   private let database: PostgresClient
+  private let arrived = Atomic<UInt64>(0)
 
   /// Makes the store.
   public init(database: PostgresClient) {
     self.database = database
+  }
+
+  /// Counts the events with relations that came to this process's knowledge. When it is the same before and after ``bundles(for:reader:)``,
+  /// an event that is absent from the answer has no relations until it is told of one.
+  public var arrivals: UInt64 { arrived.load(ordering: .acquiring) }
+
+  /// Takes note of an event that relates to another one, before the position of the stream advances.
+  ///
+  /// - Parameter target: the other one, as far as it is kept in memory.
+  func noteArrival(target: StoredEvent?) {
+    arrived.wrappingAdd(1, ordering: .acquiringAndReleasing)
+    target?.noteUnrelated(false)
   }
 
   /// Reads what is bundled with events; events without anything are absent.

@@ -58,8 +58,12 @@ extension StateStore {
     } else {
       current.invalidate(room)
     }
+    currentEvents.invalidate(room)
   }
 
   /// Drops the cached current state of a room.
-  public func invalidateCurrent(_ room: RoomID) { current.invalidate(room) }
+  public func invalidateCurrent(_ room: RoomID) {
+    current.invalidate(room)
+    currentEvents.invalidate(room)
+  }
 }

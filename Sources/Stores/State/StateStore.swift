@@ -16,6 +16,7 @@ public final class StateStore: Sendable {
   let groups: Cache<Int64, StateSnapshot>
   let groupOfEvent: Cache<EventID, Int64>
   let current: Cache<RoomID, StateSnapshot>
+  let currentEvents: Cache<RoomID, RoomStateEvents>
   private let chainLengths: Cache<Int64, Int>
   private let spareGroupIDs = Mutex<[Int64]>([])
   private static let groupIDBatch: Int64 = 50
@@ -27,6 +28,7 @@ public final class StateStore: Sendable {
     self.database = database
     groups = Cache(name: "*stateGroupCache*", byteBudget: cacheBytes) { $1.weight }
     current = Cache(name: "get_current_state_ids", byteBudget: cacheBytes) { $1.weight }
+    currentEvents = Cache(name: "*current_state_events*", byteBudget: cacheBytes / 2) { $1.weight }
     groupOfEvent = Cache(name: "_get_state_group_for_event", capacity: 50_000)
     chainLengths = Cache(name: "*stateGroupChainLength*", capacity: 20_000)
   }

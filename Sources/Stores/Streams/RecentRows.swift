@@ -15,6 +15,13 @@ public final class RecentRows<Row: Sendable & Equatable>: Sendable {
     public let instanceName: String
     /// Holds the row.
     public let row: Row
+
+    /// Makes an entry.
+    public init(id: Int64, instanceName: String, row: Row) {
+      self.id = id
+      self.instanceName = instanceName
+      self.row = row
+    }
   }
 
   private struct RoomRows: Sendable {
@@ -76,6 +83,52 @@ public final class RecentRows<Row: Sendable & Equatable>: Sendable {
       guard let rows = state.rooms[room] else { return [] }
       guard position >= rows.floor else { return nil }
       return rows.entries.filter { $0.id > position }
+    }
+  }
+
+  /// Returns the newest rows of a room that lie within a token, the oldest of them first, and whether there are older ones.
+  ///
+  /// - Parameter count: how many are wanted, at least 1.
+  /// - Returns: nil when memory holds fewer and there may be more.
+  public func newest(
+    of room: RoomID, count: Int, upTo token: MultiWriterToken
+  ) -> (entries: ArraySlice<Entry>, hasOlder: Bool)? {
+    state.withLock { state in
+      guard let rows = state.rooms[room] else { return nil }
+      let within = rows.entries.filter { $0.id > rows.floor && token.covers($0.id, instance: $0.instanceName) }
+        .sorted { $0.id < $1.id }
+      if within.count > count { return (within.suffix(count), true) }
+      return rows.floor == .min ? (within[...], false) : nil
+    }
+  }
+
+  /// Adds what the database holds of a room: its newest rows up to a position.
+  ///
+  /// - Parameters:
+  ///   - known: the rows, the oldest first.
+  ///   - isWhole: whether there are no older ones.
+  ///   - position: all rows up to here were looked at.
+  public func seed(_ room: RoomID, _ known: [Entry], isWhole: Bool, asOf position: Int64) {
+    state.withLock { state in
+      // Rows between the position and where memory begins would be missing.
+      guard position >= state.floor, position >= state.rooms[room]?.floor ?? .min else { return }
+      let newer = (state.rooms[room]?.entries ?? []).filter { entry in
+        !known.contains { $0.id == entry.id && $0.instanceName == entry.instanceName && $0.row == entry.row }
+      }
+      let all = (known + newer).sorted { $0.id < $1.id }
+      var floor = isWhole ? Int64.min : (known.first?.id ?? position) - 1
+      if all.count > rowsPerRoom { floor = all[all.count - rowsPerRoom - 1].id }
+      state.rooms[room] = RoomRows(
+        entries: Deque(all.suffix(rowsPerRoom)), floor: floor, last: max(position, all.last?.id ?? position))
+      if state.rooms.count > roomLimit { Self.dropHalf(&state) }
+    }
+  }
+
+  /// Takes note that rows older than all others were added to a room.
+  public func noteOlder(in room: RoomID) {
+    state.withLock { state in
+      guard let rows = state.rooms[room], rows.floor == .min else { return }
+      state.rooms[room]?.floor = (rows.entries.lazy.map(\.id).min() ?? rows.last + 1) - 1
     }
   }
 

@@ -29,7 +29,9 @@ struct RoomDraft: Sendable {
   var isLimited = false
   /// Holds the point from which older events are found.
   var previous: RoomStreamToken
-  /// Holds the events of the state section.
+  /// Holds the events of the state section that are at hand.
+  var stateEntries: [RoomStateEvents.Entry] = []
+  /// Holds the other events of the state section.
   var stateIDs: [EventID] = []
 
   init(id: RoomID, isFull: Bool, isJoined: Bool, after: RoomStreamToken?, end: RoomStreamToken) {

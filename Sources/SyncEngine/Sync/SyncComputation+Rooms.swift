@@ -73,7 +73,9 @@ extension SyncComputation {
         timeline: SyncResult.Timeline(
           events: draft.shown.compactMap { timelines[$0.event.eventID] },
           isLimited: draft.isLimited || (draft.isFull && since != nil && !isFull), previous: draft.previous))
-      room.state = states[index].compactMap { clientStates[$0.eventID] }
+      room.state = draft.stateEntries.filter { isWantedState($0.event) }
+        .map { ClientEvent($0.event, replaced: $0.replaced) }
+      room.state += states[index].compactMap { clientStates[$0.eventID] }
       room.accountData = accountData(of: draft.id, changes)
       if draft.isJoined { room.ephemeral = ephemeral(of: draft.id, changes) }
       return room
@@ -81,8 +83,9 @@ extension SyncComputation {
   }
 
   private func isWantedState(_ event: StoredEvent) -> Bool {
-    event.type != "m.room.aliases"
-      && filter.state.passes(
+    guard event.type != "m.room.aliases" else { return false }
+    return filter.state.passesAll
+      || filter.state.passes(
         type: event.type, sender: event.sender.rawValue, room: event.roomID.rawValue, content: event.content)
   }
 

@@ -10,11 +10,15 @@ extension SyncComputation {
   /// state, turned back by what the timeline shows; rooms the user left, the state at that point.
   func fillStates(_ drafts: inout [RoomDraft], _ now: StreamToken) async throws {
     let deltas = try await stateDeltas(drafts, now)
-    let full = drafts.filter { $0.isFull && $0.isJoined }
+    let full = drafts.filter { $0.isFull && $0.isJoined && filter.lazyLoadMembers }
     let members = lazyMembersOfInterest(drafts)
     let current = try await storage.state.currentState(rooms: full.map(\.id), filter: fullFilter(members, full))
     for index in drafts.indices {
       let draft = drafts[index]
+      if draft.isFull, draft.isJoined, !filter.lazyLoadMembers {
+        try await fillWholeState(&drafts[index])
+        continue
+      }
       let wanted = members[draft.id] ?? []
       var chosen: [StateKey: EventID]
       var changed: Set<StateKey> = []
@@ -28,6 +32,25 @@ extension SyncComputation {
       }
       drafts[index].stateIDs = lazily(draft, chosen, changed, now)
     }
+  }
+
+  /// Takes the whole current state, turned back where the timeline shows changes of it.
+  private func fillWholeState(_ draft: inout RoomDraft) async throws {
+    let state = try await storage.state.currentEvents(draft.id, storage.events)
+    let shown = Set(draft.shown.compactMap { $0.event.event.key })
+    guard !shown.isEmpty else {
+      draft.stateEntries = state.entries
+      return
+    }
+    var end: StateMap = [:]
+    for entry in state.entries {
+      if let key = entry.event.event.key, shown.contains(key) {
+        end[key] = entry.event.eventID
+      } else {
+        draft.stateEntries.append(entry)
+      }
+    }
+    draft.stateIDs = Array(Self.before(draft, end).values)
   }
 
   private func stateDeltas(_ drafts: [RoomDraft], _ now: StreamToken) async throws -> [RoomID: [StateDelta]] {

@@ -37,9 +37,14 @@ extension SyncComputation {
     for (key, group) in groups {
       let indices = key == "news" ? try await loadRecent(&drafts, group, limit) : group
       guard let first = indices.first else { continue }
-      let pages = try await storage.events.latestEvents(
-        rooms: indices.map { drafts[$0].id }, after: drafts[first].after, upTo: drafts[first].end, limit: limit,
-        condition: condition)
+      let rooms = indices.map { drafts[$0].id }
+      let pages =
+        if key == "full", filter.timeline.passesAll {
+          try await storage.events.newestEvents(rooms: rooms, upTo: drafts[first].end, limit: limit)
+        } else {
+          try await storage.events.latestEvents(
+            rooms: rooms, after: drafts[first].after, upTo: drafts[first].end, limit: limit, condition: condition)
+        }
       for index in indices {
         guard let page = pages[drafts[index].id] else { continue }
         drafts[index].candidates = page.events

@@ -8,19 +8,33 @@ enum AccessLog {
     let isRoutine = record.endpoint == "Health" || record.method == "OPTIONS"
     let level: Logger.Level = isRoutine ? .debug : .info
     guard level >= logger.logLevel else { return }
-    let status = record.status.map { String($0) } ?? "499!"
-    logger.log(
-      level: level,
-      """
-      \(record.clientIP) - \(tag) - {\(record.user ?? "-")} Processed request: \(seconds(record.duration))sec \
-      \(record.responseBytes)B \(status) "\(record.method) \(record.target)" "\(record.userAgent)"
-      """,
-      metadata: ["request": "\(record.id)"])
+    // Put together piece by piece, which costs a fraction of interpolating it.
+    var line = ""
+    line.reserveCapacity(160 + record.target.utf8.count + record.userAgent.utf8.count)
+    line += record.clientIP
+    line += " - "
+    line += tag
+    line += " - {"
+    line += record.user ?? "-"
+    line += "} Processed request: "
+    line += seconds(record.duration)
+    line += "sec "
+    line += String(record.responseBytes)
+    line += "B "
+    line += record.status.map { String($0) } ?? "499!"
+    line += " \""
+    line += record.method
+    line += " "
+    line += record.target
+    line += "\" \""
+    line += record.userAgent
+    line += "\""
+    logger.log(level: level, Logger.Message(stringLiteral: line), metadata: ["request": .string(record.id)])
   }
 
   private static func seconds(_ duration: Duration) -> String {
     let milliseconds = duration.components.seconds * 1_000 + duration.components.attoseconds / 1_000_000_000_000_000
     let rest = String(milliseconds % 1_000)
-    return "\(milliseconds / 1_000)." + String(repeating: "0", count: max(0, 3 - rest.count)) + rest
+    return String(milliseconds / 1_000) + (rest.utf8.count == 1 ? ".00" : rest.utf8.count == 2 ? ".0" : ".") + rest
   }
 }

@@ -1,44 +1,66 @@
 import NIOCore
 import Synchronization
 
-/// Knows the open connections of a process and what to do when one is hung up on.
-///
-/// Hummingbird hands the responder a channel only; the registry leads from it to the action that the running request wants
-/// when the client goes, without the cost of looking a handler up in the pipeline.
+/// Knows the open connections of a process.
 final class ConnectionRegistry: Sendable {
-  private struct Entry {
-    var isClosed = false
-    var onDisconnect: (@Sendable () -> Void)?
-  }
-
-  private let entries = Mutex<[ObjectIdentifier: Entry]>([:])
+  private let entries = Mutex<[ObjectIdentifier: Connection]>([:])
 
   /// Counts the open connections.
   var count: Int { entries.withLock { $0.count } }
 
+  /// Finds what is known of a connection; nil once it is closed.
+  func connection(_ channel: any Channel) -> Connection? {
+    entries.withLock { $0[ObjectIdentifier(channel)] }
+  }
+
   func opened(_ channel: any Channel) {
-    entries.withLock { $0[ObjectIdentifier(channel)] = Entry() }
+    let connection = Connection(channel)
+    entries.withLock { $0[ObjectIdentifier(channel)] = connection }
   }
 
   func closed(_ channel: any Channel) {
-    entries.withLock { $0.removeValue(forKey: ObjectIdentifier(channel)) }?.onDisconnect?()
+    entries.withLock { $0.removeValue(forKey: ObjectIdentifier(channel)) }?.close()
   }
 
   /// Notes that the client has finished sending for good.
   func inputClosed(_ channel: any Channel) {
-    let action = entries.withLock { entries in
-      entries[ObjectIdentifier(channel)]?.isClosed = true
-      return entries[ObjectIdentifier(channel)]?.onDisconnect
+    connection(channel)?.close()
+  }
+}
+
+/// Knows one connection: whose it is, and what to do when it is hung up on.
+final class Connection: Sendable {
+  private struct State {
+    var isClosed = false
+    var onDisconnect: (@Sendable () -> Void)?
+  }
+
+  let channel: any Channel
+  /// The address of the other side as text; empty for a socket in the file system.
+  let remoteAddress: String
+  private let state = Mutex(State())
+
+  init(_ channel: any Channel) {
+    self.channel = channel
+    let address = channel.remoteAddress?.ipAddress ?? ""
+    // A socket for both families shows IPv4 clients as IPv4-mapped IPv6 addresses.
+    remoteAddress = address.hasPrefix("::ffff:") && address.contains(".") ? String(address.dropFirst(7)) : address
+  }
+
+  /// Notes that the client has gone or finished sending for good.
+  func close() {
+    let action = state.withLock { state in
+      state.isClosed = true
+      return state.onDisconnect.take()
     }
     action?()
   }
 
   /// Sets what happens when the client hangs up; at once if it has already. Nil forgets the action.
-  func onDisconnect(_ channel: any Channel, _ action: (@Sendable () -> Void)?) {
-    let isGone = entries.withLock { entries in
-      guard entries[ObjectIdentifier(channel)] != nil else { return true }
-      entries[ObjectIdentifier(channel)]?.onDisconnect = action
-      return entries[ObjectIdentifier(channel)]?.isClosed == true
+  func onDisconnect(_ action: (@Sendable () -> Void)?) {
+    let isGone = state.withLock { state in
+      state.onDisconnect = state.isClosed ? nil : action
+      return state.isClosed
     }
     if isGone { action?() }
   }

@@ -1,15 +1,16 @@
 import Foundation
+import HTTPTypes
 import Synchronization
 
 /// Renders the `Date` header field, once a second at most.
 final class HTTPDate: Sendable {
-  private let cached = Mutex<(second: Int, text: String)>((.min, ""))
+  private let cached = Mutex<(second: Int, field: HTTPField)>((.min, HTTPField(name: .date, value: "")))
 
   /// Renders a time in the form of RFC 9110, section 5.6.7.
-  func text(second: Int = Int(time(nil))) -> String {
+  func field(second: Int = Int(time(nil))) -> HTTPField {
     cached.withLock { cached in
-      if cached.second != second { cached = (second, Self.render(second)) }
-      return cached.text
+      if cached.second != second { cached = (second, HTTPField(name: .date, value: Self.render(second))) }
+      return cached.field
     }
   }
 

@@ -91,8 +91,7 @@ final class HTTPListener: Service {
   ) async throws {
     let adapter = adapter
     let http = HTTP1Channel(
-      responder: { request, writer, channel in try await adapter.respond(to: request, writer: writer, channel: channel)
-      },
+      responder: { _, _, _ in },  // ConnectionChannel brings one for each connection.
       configuration: HTTP1Channel.Configuration(
         additionalChannelHandlers: [ConnectionObserver(adapter.connections)], idleTimeout: Self.idleTimeout))
     do {
@@ -109,9 +108,9 @@ final class HTTPListener: Service {
     }
   }
 
-  private func run(
-    _ channel: some ServerChildChannel, on address: Address, _ whenOpen: @escaping @Sendable () -> Void
-  ) async throws {
+  private func run<Base: ServerChildChannel>(
+    _ base: Base, on address: Address, _ whenOpen: @escaping @Sendable () -> Void
+  ) async throws where Base.Value == HTTP1Channel.Value {
     let target: BindAddress =
       switch address {
       case .tcp(let host, let port): .hostname(host, port: port)
@@ -120,7 +119,8 @@ final class HTTPListener: Service {
     var quiet = logger
     quiet.logLevel = max(quiet.logLevel, .warning)
     let server = Server(
-      childChannelSetup: channel, configuration: ServerConfiguration(address: target, backlog: 1_024),
+      childChannelSetup: ConnectionChannel(base: base, adapter: adapter),
+      configuration: ServerConfiguration(address: target, backlog: 1_024),
       onServerRunning: { _ in
         if case .unix(let path, let mode) = address { chmod(path, mode_t(mode)) }
         self.logger.info("Listening on \(self.describe(address))")

@@ -13,7 +13,6 @@ struct RequestAdapter: Sendable {
   let deadlines: DeadlineWatch
   let trustsForwardedFor: Bool
   let compressedResources: CompressionRule
-  let serverHeader: String
   let date: HTTPDate
 
   /// Says which responses of a listener are compressed.
@@ -30,24 +29,25 @@ struct RequestAdapter: Sendable {
   ///
   /// - Throws: when the client has gone, so that the server closes the connection.
   func respond(
-    to request: HummingbirdCore.Request, writer: consuming ResponseWriter, channel: any Channel
+    to request: HummingbirdCore.Request, writer: consuming ResponseWriter, connection: Connection
   ) async throws {
-    let body = BodySource(request, channel: channel, deadlines: deadlines)
+    let body = BodySource(request, channel: connection.channel, deadlines: deadlines)
     let incoming = IncomingRequest(
       method: request.method.rawValue, target: request.head.path ?? "/", headers: request.headers,
-      clientIP: clientIP(request, channel),
+      clientIP: clientIP(request, connection),
       body: { limit in try await body.read(limit: limit) },
-      onDisconnect: { action in connections.onDisconnect(channel, action) })
+      onDisconnect: { action in connection.onDisconnect(action) })
     let route = router.route(incoming)
     if route.endpoint != nil, request.headers[.expect]?.lowercased() == "100-continue" {
       try await writer.writeInformationalHead(HTTPResponse(status: .continue))
     }
     guard var response = await router.respond(to: incoming, along: route) else { throw CancellationError() }
-    compress(&response, request)
+    try await compress(&response, request)
     finish(&response)
     if !body.isSpent {
       // The rest of the body is not wanted. The server skips it to find the next request, but not for ever.
       response.headers[.connection] = "close"
+      let channel = connection.channel
       channel.eventLoop.scheduleTask(in: Self.linger) { channel.close(promise: nil) }
     }
     let head = HTTPResponse(status: HTTPResponse.Status(code: response.status), headerFields: response.headers)
@@ -56,34 +56,40 @@ struct RequestAdapter: Sendable {
       response: head, body: sendsBody ? ResponseBody(byteBuffer: ByteBuffer(bytes: response.body)) : ResponseBody())
   }
 
-  private func clientIP(_ request: HummingbirdCore.Request, _ channel: any Channel) -> String {
+  private func clientIP(_ request: HummingbirdCore.Request, _ connection: Connection) -> String {
     if trustsForwardedFor, let name = Self.forwardedFor, let field = request.headers[name],
       let first = field.split(separator: ",").first
     {
       return String(first.drop { $0 == " " }.prefix { $0 != " " })
     }
-    guard let address = channel.remoteAddress?.ipAddress else { return "" }
-    // A socket for both families shows IPv4 clients as IPv4-mapped IPv6 addresses.
-    return address.hasPrefix("::ffff:") && address.contains(".") ? String(address.dropFirst(7)) : address
+    return connection.remoteAddress
   }
 
   private static let forwardedFor = HTTPField.Name("X-Forwarded-For")
 
-  private func compress(_ response: inout EndpointKit.Response, _ request: HummingbirdCore.Request) {
+  private func compress(_ response: inout EndpointKit.Response, _ request: HummingbirdCore.Request) async throws {
     guard !compressedResources.prefixes.isEmpty, response.body.count >= GzipEncoder.smallestBody,
       response.headers[.contentEncoding] == nil, compressedResources.covers(request.head.path ?? "/"),
-      GzipEncoder.isAccepted(request.headers[.acceptEncoding]), let encoded = GzipEncoder.encode(response.body)
+      GzipEncoder.isAccepted(request.headers[.acceptEncoding])
     else { return }
+    let body = response.body
+    // Away from the event loop, whose other connections would have to wait.
+    let encoded = await withTaskExecutorPreference(globalConcurrentExecutor) { await Self.encode(body) }
+    guard let encoded else { return }
     response.body = encoded
     response.headers[.contentEncoding] = "gzip"
     response.headers[.vary] = "Accept-Encoding"
   }
 
+  @concurrent private static func encode(_ body: [UInt8]) async -> [UInt8]? { GzipEncoder.encode(body) }
+
+  private static let server = HTTPField(name: .server, value: "Myelin")
+
   private func finish(_ response: inout EndpointKit.Response) {
     if response.status != 204 && response.status != 304 {
-      response.headers[.contentLength] = String(response.body.count)
+      response.headers.append(HTTPField(name: .contentLength, value: String(response.body.count)))
     }
-    response.headers[.server] = serverHeader
-    response.headers[.date] = date.text()
+    response.headers.append(Self.server)
+    response.headers.append(date.field())
   }
 }

@@ -63,39 +63,49 @@ struct LogLineFormat: Sendable {
   }
 
   private func text(_ pieces: [Piece], _ event: LogEvent, _ label: String, _ metadata: Logger.Metadata) -> [UInt8] {
-    var line = ""
+    var line: [UInt8] = []
+    line.reserveCapacity(256)
     for piece in pieces {
       switch piece {
-      case .text(let text): line += text
-      case .field(let name): line += field(name, event, label, metadata)
+      case .text(let text): line += text.utf8
+      case .field(let name): append(field: name, event, label, metadata, to: &line)
       }
     }
     // One event is one line, so that nobody can forge a line by what they send.
-    return Self.escapingLineFeeds(line) + [UInt8(ascii: "\n")]
+    line = Self.escapingLineFeeds(line)
+    line.append(UInt8(ascii: "\n"))
+    return line
   }
 
-  private func field(_ name: String, _ event: LogEvent, _ label: String, _ metadata: Logger.Metadata) -> String {
+  private func append(
+    field name: String, _ event: LogEvent, _ label: String, _ metadata: Logger.Metadata, to line: inout [UInt8]
+  ) {
     switch name {
-    case "asctime": timestamp.text()
-    case "name": label
-    case "levelname": Self.name(event.level)
-    case "lineno": String(event.line)
-    case "funcName": event.function
-    case "filename", "pathname": event.file
-    case "module": event.source
-    case "process": String(getpid())
-    case "message": Self.message(event, metadata)
-    default: metadata[name].map { "\($0)" } ?? "-"
+    case "asctime": line += timestamp.text().utf8
+    case "name": line += label.utf8
+    case "levelname": line += Self.name(event.level).utf8
+    case "lineno": line += String(event.line).utf8
+    case "funcName": line += event.function.utf8
+    case "filename", "pathname": line += event.file.utf8
+    case "module": line += event.source.utf8
+    case "process": line += String(getpid()).utf8
+    case "message": Self.append(messageOf: event, metadata, to: &line)
+    default:
+      if case .string(let text)? = metadata[name] {
+        line += text.utf8
+      } else {
+        line += (metadata[name].map { "\($0)" } ?? "-").utf8
+      }
     }
   }
 
-  private static func message(_ event: LogEvent, _ metadata: Logger.Metadata) -> String {
-    var text = event.message.description
-    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) where key != "request" {
-      text += " \(key)=\(value)"
+  private static func append(messageOf event: LogEvent, _ metadata: Logger.Metadata, to line: inout [UInt8]) {
+    line += event.message.description.utf8
+    let isRequestOnly = metadata.count == 1 && metadata["request"] != nil
+    for (key, value) in isRequestOnly ? [] : metadata.sorted(by: { $0.key < $1.key }) where key != "request" {
+      line += " \(key)=\(value)".utf8
     }
-    if let error = event.error { text += " error=\(error)" }
-    return text
+    if let error = event.error { line += " error=\(error)".utf8 }
   }
 
   private func json(
@@ -117,11 +127,11 @@ struct LogLineFormat: Sendable {
     return writer.bytes + [UInt8(ascii: "\n")]
   }
 
-  private static func escapingLineFeeds(_ line: String) -> [UInt8] {
-    guard line.utf8.contains(where: { $0 < 0x20 && $0 != UInt8(ascii: "\t") }) else { return Array(line.utf8) }
+  private static func escapingLineFeeds(_ line: [UInt8]) -> [UInt8] {
+    guard line.contains(where: { $0 < 0x20 && $0 != UInt8(ascii: "\t") }) else { return line }
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(line.utf8.count + 8)
-    for byte in line.utf8 {
+    bytes.reserveCapacity(line.count + 8)
+    for byte in line {
       switch byte {
       case UInt8(ascii: "\n"): bytes += Array("\\n".utf8)
       case UInt8(ascii: "\r"): bytes += Array("\\r".utf8)

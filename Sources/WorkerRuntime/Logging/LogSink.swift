@@ -8,12 +8,17 @@ import Synchronization
 final class LogSink: Sendable {
   /// Bytes that may wait; lines beyond are dropped and counted.
   private static let bufferLimit = 16 << 20
+  /// How long lines below the level of a warning may wait for company, in seconds: waking a thread and writing to a file for each
+  /// line of a busy access log costs more than making the line.
+  private static let gathering = 0.05
 
   private struct State {
     var buffer: [UInt8] = []
     var lines = 0
     var dropped = 0
     var isScheduled = false
+    /// Whether a write is under way that does not wait.
+    var isUrgent = false
   }
 
   let settings: LoggingSettings.Handler
@@ -41,11 +46,11 @@ final class LogSink: Sendable {
       }
       state.buffer += line
       state.lines += 1
-      let isUrgent = settings.buffer.map { state.lines >= $0.capacity || level >= $0.flushLevel } ?? true
-      if state.isScheduled && !isUrgent { return nil }
-      if state.isScheduled && settings.buffer == nil { return nil }
+      let isUrgent = settings.buffer.map { state.lines >= $0.capacity || level >= $0.flushLevel } ?? (level >= .warning)
+      if state.isUrgent || (state.isScheduled && !isUrgent) { return nil }
       state.isScheduled = true
-      let seconds = isUrgent ? 0 : settings.buffer?.periodSeconds ?? 0
+      state.isUrgent = isUrgent
+      let seconds = isUrgent ? 0 : settings.buffer?.periodSeconds ?? Self.gathering
       return .milliseconds(Int(min(max(seconds, 0), 3_600) * 1_000))
     }
     guard let delay else { return }

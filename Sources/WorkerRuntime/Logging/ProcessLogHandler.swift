@@ -22,7 +22,9 @@ struct ProcessLogHandler: LogHandler {
   func log(event: LogEvent) {
     var merged = metadata
     if let provided = metadataProvider?.get() { merged.merge(provided) { $1 } }
-    if let own = event.metadata { merged.merge(own) { $1 } }
+    if let own = event.metadata {
+      if merged.isEmpty { merged = own } else { merged.merge(own) { $1 } }
+    }
     for sink in sinks where event.level >= sink.settings.level {
       sink.add(sink.format.line(event, label: label, metadata: merged), level: event.level)
     }

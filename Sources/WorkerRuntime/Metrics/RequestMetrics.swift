@@ -13,6 +13,12 @@ final class RequestMetrics: Sendable {
     var count = 0
     var seconds = 0.0
     var bytes = 0
+
+    mutating func add(seconds: Double, bytes: Int) {
+      count += 1
+      self.seconds += seconds
+      self.bytes += bytes
+    }
   }
 
   private let values = Mutex<[Key: Value]>([:])
@@ -22,11 +28,7 @@ final class RequestMetrics: Sendable {
     let method = HTTPMethod(rawValue: record.method)?.rawValue ?? "other"
     let key = Key(endpoint: record.endpoint ?? "unrecognized", method: method, status: record.status ?? 499)
     let seconds = Double(record.duration.components.seconds) + Double(record.duration.components.attoseconds) / 1e18
-    values.withLock { values in
-      values[key, default: Value()].count += 1
-      values[key, default: Value()].seconds += seconds
-      values[key, default: Value()].bytes += record.responseBytes
-    }
+    values.withLock { $0[key, default: Value()].add(seconds: seconds, bytes: record.responseBytes) }
   }
 
   /// Writes the counters.

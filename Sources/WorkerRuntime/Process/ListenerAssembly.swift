@@ -26,7 +26,7 @@ struct ListenerAssembly {
         router: try router(settings), connections: connections, deadlines: deadlines,
         trustsForwardedFor: settings.trustsForwardedHeaders,
         compressedResources: RequestAdapter.CompressionRule(prefixes: Self.compressedPrefixes(settings)),
-        serverHeader: "Myelin", date: date)
+        date: date)
       return HTTPListener(
         settings, tls: settings.usesTLS ? try tls() : nil, adapter: adapter, readiness: readiness, logger: logger)
     }
