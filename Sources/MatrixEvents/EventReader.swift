@@ -98,10 +98,17 @@ struct EventReader {
     }
   }
 
+  /// Checks the canonical form and its size. What stands in `unsigned` counts for the size, but may be anything: no hash covers it.
   private func checkSize() throws(EventError) {
+    if version.isCanonicalJSONStrict, value.containsNonIntegers(outside: "unsigned") {
+      throw EventError(.notCanonical, "Numbers in events of room version \(version) must be integers.")
+    }
     do {
-      let canonical = try CanonicalJSON.encode(value, strict: version.isCanonicalJSONStrict)
-      guard canonical.count <= Self.maximumSize else {
+      var size = try CanonicalJSON.encode(value, omitting: ["unsigned"], strict: version.isCanonicalJSONStrict).count
+      if let unsigned = value["unsigned"] {
+        size += try CanonicalJSON.encode(unsigned, strict: false).count + #","unsigned":"#.utf8.count
+      }
+      guard size <= Self.maximumSize else {
         throw EventError(.tooLarge, "The event is larger than \(Self.maximumSize) bytes.")
       }
     } catch let error as JSONError {
@@ -115,9 +122,8 @@ struct EventReader {
 
   private func computedID() throws(EventError) -> EventID {
     guard version.eventIDFormat == .chosen else { return try ReferenceHash.eventID(of: value, version: version) }
-    guard let id = EventID(try string("event_id", maximumBytes: 255)), id.serverName != nil else {
-      throw malformed("'event_id' must be an event id with a server name.")
-    }
+    let id = EventID(unchecked: try identifier("event_id", sigil: "$"))
+    guard id.serverName != nil else { throw malformed("'event_id' must be an event id with a server name.") }
     return id
   }
 
@@ -128,10 +134,16 @@ struct EventReader {
       }
       return RoomID(unchecked: "!" + eventID.rawValue.dropFirst())
     }
-    guard let id = RoomID(try string("room_id", maximumBytes: 255)) else {
-      throw malformed("'room_id' must be a room id.")
+    return RoomID(unchecked: try identifier("room_id", sigil: "!"))
+  }
+
+  /// Reads an id whose length is limited as the room version wants it, which may be more bytes than ids have elsewhere.
+  private func identifier(_ key: String, sigil: Unicode.Scalar) throws(EventError) -> String {
+    let text = try string(key, maximumBytes: 255)
+    guard text.unicodeScalars.first == sigil, text.utf8.count > 1, !text.utf8.contains(0) else {
+      throw malformed("'\(key)' must be an id that begins with '\(sigil)'.")
     }
-    return id
+    return text
   }
 
   private func redacts(type: String, content: JSONValue) -> EventID? {

@@ -45,6 +45,16 @@ public enum Signatures {
     value["signatures"]?.members?.map(\.key) ?? []
   }
 
+  /// Tells whether a key's signature in an object's `signatures` covers these bytes.
+  static func isGood(in value: JSONValue, over bytes: [UInt8], key: VerifyKey) -> Bool {
+    do {
+      let signature = try find(in: value, serverName: key.serverName, keyID: key.keyID)
+      return key.publicKey.isValidSignature(signature, for: bytes)
+    } catch {
+      return false
+    }
+  }
+
   private static func find(
     in value: JSONValue, serverName: String, keyID: String
   ) throws(EventError) -> [UInt8] {

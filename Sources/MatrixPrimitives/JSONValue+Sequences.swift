@@ -106,4 +106,19 @@ extension JSONValue {
   public var members: JSONMembers? {
     node.kind == .object ? JSONMembers(object: self) : nil
   }
+
+  /// Tells whether an object holds, at any depth, a number that is written with a fraction or an exponent or does not fit 64 bits.
+  /// - Parameter key: a member that is not looked at.
+  public func containsNonIntegers(outside key: String) -> Bool {
+    guard node.kind == .object else { return node.kind == .double }
+    let end = Int(node.next)
+    var child = index + 1
+    while child < end {
+      let next = Int(document.nodes[child + 1].next)
+      let isDouble = document.nodes[(child + 1)..<next].contains { $0.kind == .double }
+      if isDouble, !JSONValue(document: document, index: child).isString(key) { return true }
+      child = next
+    }
+    return false
+  }
 }

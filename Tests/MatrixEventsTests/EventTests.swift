@@ -85,6 +85,27 @@ import Testing
     #expect { try parse(json, .v6) } throws: { ($0 as? EventError)?.code == .notCanonical }
   }
 
+  @Test(arguments: ["1.0", "1e3", "-0.0", "9223372036854775808"])
+  func letsNewRoomsHaveNoNumbersThatAreNotWrittenAsIntegers(_ number: String) throws {
+    let text = String(decoding: base.encoded, as: UTF8.self)
+    let inContent = try JSONValue.parse(text.replacing(#""body":"hi""#, with: #""body":"hi","n":\#(number)"#))
+    #expect(inContent["content"]?["n"] != nil)
+    _ = try Event.parse(inContent, version: .v5)
+    #expect { try Event.parse(inContent, version: .v6) } throws: { ($0 as? EventError)?.code == .notCanonical }
+    // Nothing covers `unsigned`, so nothing there can make servers disagree.
+    let inUnsigned = try JSONValue.parse(text.replacing(#""age_ts":5"#, with: #""age_ts":5,"n":\#(number)"#))
+    #expect(try Event.parse(inUnsigned, version: .v12).unsigned?["n"] != nil)
+  }
+
+  @Test func countsAllOfAnEventForItsSize() throws {
+    var json = base
+    let size = try CanonicalJSON.encode(json).count
+    for (room, expected) in [(0, true), (1, false)] {
+      json["unsigned"] = ["age_ts": 5, "x": .string(String(repeating: "x", count: 65_536 - size - 7 + room))]
+      #expect(((try? parse(json)) != nil) == expected)
+    }
+  }
+
   @Test func formsEventIDsByVersion() throws {
     #expect(try parse(base, .v3).eventID.rawValue.utf8.count == 44)
     #expect(try parse(base, .v4).eventID.serverName == nil)

@@ -21,6 +21,7 @@ struct NaiveResolution {
   }
 
   func resolve(_ sets: [StateMap]) -> StateMap {
+    if version.stateResolution == .v1 { return resolveByDepth(sets) }
     let keys = Set(sets.flatMap(\.keys))
     var unconflicted: StateMap = [:]
     var conflicted: Set<EventID> = []

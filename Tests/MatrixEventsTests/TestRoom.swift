@@ -14,6 +14,7 @@ struct TestRoom {
   private(set) var events: [EventID: Event] = [:]
   var state: StateMap = [:]
   var time: Int64 = 1000
+  var depth: Int64 = 1
 
   /// The signing key of the specification's test vectors.
   static let signer: EventSigner = {
@@ -44,7 +45,7 @@ struct TestRoom {
     var draft = EventDraft(
       type: type, stateKey: stateKey, sender: sender, roomID: roomID, content: content,
       prevEvents: prevEvents ?? (type == EventType.create ? [] : [EventID(unchecked: "$previous:a.example")]),
-      depth: 1, originServerTS: time, redacts: redacts)
+      depth: depth, originServerTS: time, redacts: redacts)
     if type == EventType.create, version.isRoomIDCreateHash { draft.roomID = nil }
     draft.authEvents = AuthRules.authEventKeys(for: draft, version: version).compactMap { state[$0] }
     let event = try draft.seal(version: version, signer: Self.signer, serverName: sender.serverName)

@@ -8,12 +8,12 @@ struct ForkResolver: Sendable {
 
   /// Resolves states; `extra` holds events that are not in the database yet.
   ///
-  /// - Throws: `MatrixError` 400 for room version 1, whose algorithm is not known here; database errors.
+  /// - Throws: database errors.
   func resolve(
     version: RoomVersion, states: [StateSnapshot], extra: [EventID: Event] = [:]
   ) async throws -> StateMap {
     let sets = states.map(\.map)
-    let (unconflicted, conflicted) = StateResolution.separate(sets)
+    let (unconflicted, conflicted) = StateResolution.separate(sets, version: version)
     if conflicted.isEmpty { return unconflicted }
     let disputed = conflicted.values.reduce(into: Set<EventID>()) { $0.formUnion($1) }
     var graph = try await storage.authChains.graph(from: disputed)
@@ -98,8 +98,6 @@ struct ForkResolver: Sendable {
           })
       } catch let need as NeedsEvent {
         wanted = Self.closure(of: [need.id], graph: graph)
-      } catch let error as EventError where error.code == .unsupported {
-        throw MatrixError.unsupportedRoomVersion()
       }
     }
   }
