@@ -24,6 +24,11 @@ public enum ByteOrder {
 
   /// Compares UTF-8 bytes: negative, zero or positive as `memcmp` does, a prefix coming first.
   public static func compare(_ a: String, _ b: String) -> Int {
+    // Native strings lend their bytes as they are; asking for them in the way that works for all costs a copy of the string.
+    let order = a.utf8.withContiguousStorageIfAvailable { first in
+      b.utf8.withContiguousStorageIfAvailable { second in compare(first, second) }
+    }
+    if case .some(.some(let order)) = order { return order }
     var a = a
     var b = b
     return a.withUTF8 { first in b.withUTF8 { second in compare(first, second) } }

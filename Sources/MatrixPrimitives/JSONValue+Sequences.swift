@@ -108,15 +108,16 @@ extension JSONValue {
   }
 
   /// Tells whether an object holds, at any depth, a number that is written with a fraction or an exponent or does not fit 64 bits.
-  /// - Parameter key: a member that is not looked at.
-  public func containsNonIntegers(outside key: String) -> Bool {
+  /// - Parameter key: a member that is not looked at; nil to look at all.
+  public func containsNonIntegers(outside key: String? = nil) -> Bool {
     guard node.kind == .object else { return node.kind == .double }
     let end = Int(node.next)
     var child = index + 1
     while child < end {
       let next = Int(document.nodes[child + 1].next)
       let isDouble = document.nodes[(child + 1)..<next].contains { $0.kind == .double }
-      if isDouble, !JSONValue(document: document, index: child).isString(key) { return true }
+      let isOutside = key.map { JSONValue(document: document, index: child).isString($0) } ?? false
+      if isDouble, !isOutside { return true }
       child = next
     }
     return false

@@ -75,6 +75,40 @@ import Testing
         #expect(cover.leads(event, other) == chain.contains(other), "\(event) to \(other)")
       }
     }
+    try await compareForks(fixture, events, graph)
+    // Without the places of the later half the same must come out by walking to where the cover begins.
+    _ = try await fixture.database.transaction("uncover") { txn in
+      try txn.query(
+        """
+        WITH gone AS (
+          DELETE FROM event_auth_chains WHERE event_id IN (
+            SELECT event_id FROM events ORDER BY stream_ordering DESC LIMIT (SELECT count(*) / 2 FROM events)
+          ) RETURNING chain_id, sequence_number
+        )
+        DELETE FROM event_auth_chain_links AS l USING gone
+        WHERE l.origin_chain_id = gone.chain_id AND l.origin_sequence_number = gone.sequence_number RETURNING 1
+        """)
+    }
+    try await compareForks(fixture, events, graph)
+  }
+
+  /// Compares the differences and subgraphs of pairs of events, with a third shared, with what walking gives.
+  private func compareForks(
+    _ fixture: PersisterFixture, _ events: [EventID], _ edges: [EventID: [EventID]]
+  ) async throws {
+    let store = fixture.storage.authChains
+    for (position, event) in events.enumerated() {
+      let other = events[(position + 5) % events.count]
+      let shared = [events[(position + 2) % events.count]]
+      let fork = try await store.fork(disputed: [event, other], shared: shared)
+      let branches = [[event], [other]].map { $0 + fork.sharedWithoutPlace }
+      let difference = try await store.events(of: fork.cover.difference(of: branches, shared: fork.sharedPlaces))
+      let chains = [event, other].map { ForkResolver.closure(of: [$0] + shared, graph: edges) }
+      #expect(difference == chains[0].symmetricDifference(chains[1]), "\(event), \(other)")
+      var graph = AuthGraph { edges[$0] ?? [] }
+      let subgraph = try await store.events(of: fork.cover.subgraph(of: [event, other]))
+      #expect(subgraph == (try graph.conflictedSubgraph(of: [event, other])), "\(event), \(other)")
+    }
   }
 
   @Test func anEventWithoutItsAuthEventsIsDoneLater() async throws {

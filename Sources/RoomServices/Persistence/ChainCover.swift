@@ -9,14 +9,8 @@ import Postgres
 /// number n) is in the auth chain of A (chain a, number m) if a = b and n <= m, or if some path of links starts in a at or
 /// below m and ends in b at or above n. Synapse describes it in `docs/auth_chain_difference_algorithm.md`.
 struct ChainCover {
-  /// Names a place in a chain.
-  struct Place: Hashable, Sendable {
-    let chain: Int64
-    let number: Int64
-  }
-
-  private var places: [(event: String, place: Place)] = []
-  private var links: [(from: Place, to: Place)] = []
+  private var places: [(event: String, place: ChainPlace)] = []
+  private var links: [(from: ChainPlace, to: ChainPlace)] = []
   private var postponed: [(event: String, key: StateKey)] = []
   private var roomID = ""
 
@@ -46,7 +40,7 @@ struct ChainCover {
     let needed = auth.filter { target in
       target.chain != place.chain && !auth.contains { $0 != target && graph.leads(from: $0, to: target) }
     }
-    for target in Set(needed).sorted(by: { ($0.chain, $0.number) < ($1.chain, $1.number) }) {
+    for target in Set(needed).sorted() {
       links.append((place, target))
       graph.addLink(from: place, to: target)
     }

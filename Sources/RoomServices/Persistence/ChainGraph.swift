@@ -4,17 +4,15 @@ import Postgres
 
 /// Holds the part of a room's chain cover that new state events touch.
 struct ChainGraph {
-  typealias Place = ChainCover.Place
-
   /// Holds the auth events of every event that has no place yet.
   private(set) var authEvents: [String: [String]] = [:]
   /// Holds the places that are known.
-  private(set) var places: [String: Place] = [:]
+  private(set) var places: [String: ChainPlace] = [:]
   private var keys: [String: StateKey] = [:]
   /// Lists the events of the batch; others without a place are left over from before.
   private let batch: Set<String>
   private var lastNumbers: [Int64: Int64] = [:]
-  private var links: [Int64: [(number: Int64, target: Place)]] = [:]
+  private var links: [Int64: [(number: Int64, target: ChainPlace)]] = [:]
   private var spareChains: [Int64] = []
 
   init(events: [Event]) {
@@ -121,7 +119,7 @@ struct ChainGraph {
       let (event, type, key, chain, number) = try row.decode(
         String.self, String.self, String.self, Int64.self, Int64.self)
       keys[event] = StateKey(type, key)
-      places[event] = Place(chain: chain, number: number)
+      places[event] = ChainPlace(chain: chain, number: number)
       authEvents[event] = nil
     }
     for row in answers[1] {
@@ -130,7 +128,7 @@ struct ChainGraph {
     }
     for row in answers[2] {
       let (chain, number, target, targetNumber) = try row.decode(Int64.self, Int64.self, Int64.self, Int64.self)
-      let link = (number: number, target: Place(chain: target, number: targetNumber))
+      let link = (number: number, target: ChainPlace(chain: target, number: targetNumber))
       if links[chain]?.contains(where: { $0 == link }) != true { links[chain, default: []].append(link) }
     }
   }
@@ -182,27 +180,27 @@ struct ChainGraph {
 
   /// Gives an event its place: after the auth event of the same type and state key if nothing is there yet, else at the
   /// beginning of a new chain.
-  mutating func takePlace(for event: String) -> Place {
+  mutating func takePlace(for event: String) -> ChainPlace {
     let key = keys[event]
     let parent = (authEvents[event] ?? []).first { keys[$0] == key }
-    var place: Place?
+    var place: ChainPlace?
     if let before = parent.flatMap({ places[$0] }) {
       let next = before.number + 1
-      if (lastNumbers[before.chain] ?? 0) < next { place = Place(chain: before.chain, number: next) }
+      if (lastNumbers[before.chain] ?? 0) < next { place = ChainPlace(chain: before.chain, number: next) }
     }
-    let taken = place ?? Place(chain: spareChains.popLast() ?? 0, number: 1)
+    let taken = place ?? ChainPlace(chain: spareChains.popLast() ?? 0, number: 1)
     places[event] = taken
     lastNumbers[taken.chain] = taken.number
     return taken
   }
 
   /// Adds a link.
-  mutating func addLink(from: Place, to: Place) {
+  mutating func addLink(from: ChainPlace, to: ChainPlace) {
     links[from.chain, default: []].append((from.number, to))
   }
 
   /// Tells whether `to` is in the auth chain of `from`.
-  func leads(from: Place, to: Place) -> Bool {
+  func leads(from: ChainPlace, to: ChainPlace) -> Bool {
     if from.chain == to.chain { return to.number <= from.number }
     var best: [Int64: Int64] = [from.chain: from.number]
     var stack = [from]

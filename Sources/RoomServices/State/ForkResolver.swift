@@ -15,39 +15,26 @@ struct ForkResolver: Sendable {
     let sets = states.map(\.map)
     let (unconflicted, conflicted) = StateResolution.separate(sets, version: version)
     if conflicted.isEmpty { return unconflicted }
-    let disputed = conflicted.values.reduce(into: Set<EventID>()) { $0.formUnion($1) }
-    var graph = try await storage.authChains.graph(from: disputed)
-    for (id, event) in extra where graph[id] == nil { graph[id] = event.authEventsWithCreate }
-    let difference = try await difference(sets, conflicted: conflicted, unconflicted: unconflicted, graph: graph)
-    let subgraph = version.stateResolution == .v2Dot1 ? Self.subgraph(of: disputed, graph: graph) : nil
-
-    var wanted = disputed.union(difference).union(subgraph ?? [])
-    for id in wanted { wanted.formUnion(graph[id] ?? []) }
-    for type in [EventType.create, EventType.powerLevels, EventType.joinRules] {
-      if let id = unconflicted[StateKey(type)] { wanted.insert(id) }
+    var replay = Replay(version: version, sets: sets, unconflicted: unconflicted)
+    replay.disputed = conflicted.values.reduce(into: []) { $0.formUnion($1) }
+    if version.stateResolution != .v1 {
+      try await compareChains(of: &replay, conflicted: conflicted, extra: extra)
     }
-    return try await run(
-      version: version, sets: sets, difference: difference, subgraph: subgraph, wanted: wanted, graph: graph,
-      extra: extra)
+    return try await run(replay, extra: extra)
   }
 
-  // MARK: sets of events
-
-  /// Finds the events that are in the auth chain of some states but not of all.
-  private func difference(
-    _ sets: [StateMap], conflicted: [StateKey: Set<EventID>], unconflicted: StateMap, graph: [EventID: [EventID]]
-  ) async throws -> Set<EventID> {
-    var union: Set<EventID> = []
-    var intersection: Set<EventID>?
-    for set in sets {
-      let chain = Self.closure(of: conflicted.keys.compactMap { set[$0] }, graph: graph)
-      union.formUnion(chain)
-      intersection = intersection?.intersection(chain) ?? chain
+  /// Finds what the branches' auth chains disagree about, and for algorithm 2.1 what lies between disputed events.
+  private func compareChains(
+    of replay: inout Replay, conflicted: [StateKey: Set<EventID>], extra: [EventID: Event]
+  ) async throws {
+    let fork = try await storage.authChains.fork(
+      disputed: replay.disputed, shared: replay.unconflicted.values, extra: extra.mapValues(\.authEventsWithCreate))
+    let branches = replay.sets.map { set in conflicted.keys.compactMap { set[$0] } + fork.sharedWithoutPlace }
+    replay.difference = try await storage.authChains.events(
+      of: fork.cover.difference(of: branches, shared: fork.sharedPlaces))
+    if replay.version.stateResolution == .v2Dot1 {
+      replay.subgraph = try await storage.authChains.events(of: fork.cover.subgraph(of: replay.disputed))
     }
-    let candidates = union.subtracting(intersection ?? [])
-    // What the undisputed part of the state rests on is in the chains of all states.
-    let shared = try await storage.authChains.members(of: candidates, inChainOf: Array(unconflicted.values))
-    return candidates.subtracting(shared)
   }
 
   /// Lists the events and all that they rest on.
@@ -61,43 +48,59 @@ struct ForkResolver: Sendable {
     return seen
   }
 
-  /// Lists the events that lie on a path of auth events from one disputed event to another.
-  static func subgraph(of disputed: Set<EventID>, graph: [EventID: [EventID]]) -> Set<EventID> {
-    var reverse: [EventID: [EventID]] = [:]
-    for (event, auth) in graph { for id in auth { reverse[id, default: []].append(event) } }
-    let below = closure(of: Array(disputed), graph: graph)
-    let above = closure(of: Array(disputed), graph: reverse)
-    return below.intersection(above)
-  }
-
   // MARK: running the algorithm
+
+  /// Holds one resolution's arguments.
+  private struct Replay {
+    let version: RoomVersion
+    let sets: [StateMap]
+    let unconflicted: StateMap
+    var disputed: Set<EventID> = []
+    var difference: Set<EventID> = []
+    var subgraph: Set<EventID>?
+
+    init(version: RoomVersion, sets: [StateMap], unconflicted: StateMap) {
+      self.version = version
+      self.sets = sets
+      self.unconflicted = unconflicted
+    }
+
+    /// Lists what checking an event will look at: its auth events and the undisputed state in the slots that matter to it.
+    func needs(of event: Event) -> [EventID] {
+      event.authEventsWithCreate + AuthRules.stateKeysToCheck(event).compactMap { unconflicted[$0] }
+    }
+  }
 
   private struct NeedsEvent: Error { let id: EventID }
 
-  private func run(
-    version: RoomVersion, sets: [StateMap], difference: Set<EventID>, subgraph: Set<EventID>?, wanted: Set<EventID>,
-    graph: [EventID: [EventID]], extra: [EventID: Event]
-  ) async throws -> StateMap {
+  private func run(_ replay: Replay, extra: [EventID: Event]) async throws -> StateMap {
     var events: [EventID: StoredEvent] = [:]
     var asked: Set<EventID> = []
-    var wanted = wanted
-    // The algorithm itself knows which further events it wants (the line of power levels, members who acted): it stops at
-    // the first unknown one, which is fetched with all that it rests on.
-    while true {
+    func fetch(_ wanted: Set<EventID>) async throws {
       let missing = wanted.filter { !asked.contains($0) && extra[$0] == nil }
       asked.formUnion(missing)
       events.merge(try await storage.events.events(Array(missing), allowRejected: true)) { $1 }
+    }
+    let replayed = replay.disputed.union(replay.difference).union(replay.subgraph ?? [])
+    try await fetch(replayed)
+    var rested: Set<EventID> = []
+    for id in replayed { if let event = extra[id] ?? events[id]?.event { rested.formUnion(replay.needs(of: event)) } }
+    try await fetch(rested)
+    // The algorithm itself knows which further events it wants (the line of power levels, members who acted): it stops at
+    // the first unknown one, which is fetched with all that it rests on.
+    while true {
       do {
         return try StateResolution.resolve(
-          version: version, stateSets: sets, authChainDifference: difference, conflictedSubgraph: subgraph,
-          isRejected: { events[$0]?.isRejected ?? false },
+          version: replay.version, stateSets: replay.sets, authChainDifference: replay.difference,
+          conflictedSubgraph: replay.subgraph, isRejected: { events[$0]?.isRejected ?? false },
           events: { id in
             if let event = extra[id] ?? events[id]?.event { return event }
             if asked.contains(id) { return nil }
             throw NeedsEvent(id: id)
           })
       } catch let need as NeedsEvent {
-        wanted = Self.closure(of: [need.id], graph: graph)
+        let graph = try await storage.authChains.graph(from: [need.id])
+        try await fetch(Self.closure(of: [need.id], graph: graph))
       }
     }
   }
