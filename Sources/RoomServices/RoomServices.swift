@@ -23,6 +23,8 @@ public final class RoomServices: Sendable {
   public let directory: DirectoryService
   /// Writes events for clients.
   public let serializer: ClientEventSerializer
+  /// Keeps the table of push actions small.
+  public let pushSummaries: PushSummaries
   /// Takes over events that other processes have made.
   public let inbox: EventInbox
 
@@ -54,6 +56,7 @@ public final class RoomServices: Sendable {
     serializer = ClientEventSerializer(storage: storage)
     history = HistoryService(storage: storage, state: state, serializer: serializer)
     directory = DirectoryService(storage: storage, state: state, config: config, sender: sender, users: users)
+    pushSummaries = PushSummaries(config: config, storage: storage, clock: clock, logger: logger)
     inbox = EventInbox(
       storage: storage, state: state, creator: creator, persister: persister, rateLimiter: rateLimiter)
   }

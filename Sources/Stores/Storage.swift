@@ -49,6 +49,8 @@ public final class Storage: Sendable {
   public let timeline: TimelineStore
   /// Writes what push rules want done about events.
   public let pushActions: PushActionStore
+  /// Sums push actions up.
+  public let pushSummaries: PushSummaryStore
 
   /// Reads and writes account data, tags and ignored users.
   public let accountData: AccountDataStore
@@ -106,6 +108,7 @@ public final class Storage: Sendable {
     relations = RelationStore(database: database)
     timeline = TimelineStore(database: database, events: events)
     pushActions = PushActionStore(database: database)
+    pushSummaries = PushSummaryStore(database: database)
     accountData = AccountDataStore(
       database: database, ids: ids.accountData, invalidator: invalidator, caches: caches, hub: hub)
     filters = FilterStore(database: database)

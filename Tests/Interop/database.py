@@ -10,6 +10,7 @@ sync token goes on where it was, and new messages can be sent. Then back again. 
 
 import secrets
 import sys
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -121,6 +122,16 @@ def hand_over(checks, what, people, room, stop, start):
         checks.same(f"{what}: {person.name}'s sync goes on from the old token", sent, news)
 
 
+def summed_up(checks, server):
+    """Waits until everything that people were told of before has been summed up."""
+    query = """SELECT s.stream_ordering >= (SELECT max(stream_ordering) FROM events),
+        (SELECT count(*) FROM event_push_summary WHERE notif_count > 0) FROM event_push_summary_stream_ordering s"""
+    deadline = time.monotonic() + 20
+    while (found := server.query(query))[0] != "t" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    checks.that("unread events are summed up", found[0] == "t" and found[1] != "0", found)
+
+
 def from_ours(checks, base, binaries):
     server = Myelin(base / "ours-first", binaries, "monolith")
     server.control("up")
@@ -129,6 +140,8 @@ def from_ours(checks, base, binaries):
         theirs = synapse(server)
         stop_ours, start_ours = lambda: server.control("stop", "homeserver"), lambda: server.control("start", "homeserver")
         try:
+            # At its start a server sums unread events up, so that the other one counts on from sums that it has not made.
+            hand_over(checks, "Myelin to itself", people, room, stop_ours, lambda: (start_ours(), summed_up(checks, server)))
             hand_over(checks, "Myelin to Synapse", people, room, stop_ours, theirs.start)
             hand_over(checks, "and back to Myelin", people, room, theirs.stop, start_ours)
         finally:

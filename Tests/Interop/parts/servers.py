@@ -28,6 +28,15 @@ class Myelin:
             raise RuntimeError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
         return done.stdout.strip()
 
+    def query(self, query):
+        """The columns of the first row that a query brings."""
+        known = settings(self.base)
+        command = ["psql", "-h", known["postgres_socket"], "-d", known["database"], "-Atc", query]
+        if os.geteuid() == 0:
+            command += ["-U", "postgres"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()[0].split("|")
+
     @property
     def address(self):
         return self.control("address")
