@@ -8,12 +8,18 @@ public struct ClientEventFormat: Sendable {
   public var repeatsLegacyMembers: Bool
   /// Tells whether `invite_room_state` and `knock_room_state` stay in `unsigned`.
   public var includesStrippedState: Bool
+  /// Tells whether the members stay by which servers link, hash and sign events.
+  public var includesServerMembers: Bool
 
   /// Chooses the members to write.
-  public init(includesRoomID: Bool = true, repeatsLegacyMembers: Bool = false, includesStrippedState: Bool = false) {
+  public init(
+    includesRoomID: Bool = true, repeatsLegacyMembers: Bool = false, includesStrippedState: Bool = false,
+    includesServerMembers: Bool = false
+  ) {
     self.includesRoomID = includesRoomID
     self.repeatsLegacyMembers = repeatsLegacyMembers
     self.includesStrippedState = includesStrippedState
+    self.includesServerMembers = includesServerMembers
   }
 
   /// The form for timelines and state in sync.
@@ -22,6 +28,8 @@ public struct ClientEventFormat: Sendable {
   public static let full = ClientEventFormat()
   /// The form Synapse answers old endpoints with: as `full`, with the members old clients look for.
   public static let legacy = ClientEventFormat(repeatsLegacyMembers: true)
+  /// The form for clients whose filter asks for `event_format: federation`.
+  public static let federation = ClientEventFormat(includesStrippedState: true, includesServerMembers: true)
 
   /// Writes an event as one value.
   /// - Parameters:
@@ -31,7 +39,9 @@ public struct ClientEventFormat: Sendable {
   public func write(_ event: Event, unsigned: ClientUnsigned = ClientUnsigned(), to writer: inout JSONWriter) {
     let form = event.clientForm
     writer.beginObject()
-    if includesRoomID {
+    if includesServerMembers {
+      writeServerMembers(of: event, to: &writer)
+    } else if includesRoomID {
       writer.raw(form.bytes)
     } else {
       writer.raw(form.bytes[..<form.idEnd])
@@ -46,6 +56,16 @@ public struct ClientEventFormat: Sendable {
       unsigned.write(event, form, includesStrippedState: includesStrippedState, isLegacy: true, to: &writer)
     }
     writer.endObject()
+  }
+
+  /// Writes the members as servers get them; events of the first room versions hold their id, which is not written twice.
+  private func writeServerMembers(of event: Event, to writer: inout JSONWriter) {
+    writer.member("event_id", event.eventID)
+    writer.member("room_id", event.roomID)
+    guard let members = event.json.members else { return }
+    for (key, _, raw) in members.slices where !["event_id", "room_id", "unsigned"].contains(key.string) {
+      writer.rawMembers(raw)
+    }
   }
 }
 
@@ -63,6 +83,8 @@ public struct ClientUnsigned: Sendable {
   public var previousSender: UserID?
   /// Gives the id of the state event this event replaced.
   public var replacesState: EventID?
+  /// Gives the id of the redaction, for redacted events.
+  public var redactedBy: EventID?
   /// Gives the bytes of the redaction in the form for clients, for redacted events.
   public var redactedBecause: [UInt8]?
   /// Gives the bytes of `m.relations`.
@@ -72,7 +94,7 @@ public struct ClientUnsigned: Sendable {
   public init(
     nowMilliseconds: Int64? = nil, transactionID: String? = nil, membership: String? = nil,
     previousContent: JSONValue? = nil, previousSender: UserID? = nil, replacesState: EventID? = nil,
-    redactedBecause: [UInt8]? = nil, relations: [UInt8]? = nil
+    redactedBy: EventID? = nil, redactedBecause: [UInt8]? = nil, relations: [UInt8]? = nil
   ) {
     self.nowMilliseconds = nowMilliseconds
     self.transactionID = transactionID
@@ -80,6 +102,7 @@ public struct ClientUnsigned: Sendable {
     self.previousContent = previousContent
     self.previousSender = previousSender
     self.replacesState = replacesState
+    self.redactedBy = redactedBy
     self.redactedBecause = redactedBecause
     self.relations = relations
   }
@@ -118,6 +141,7 @@ public struct ClientUnsigned: Sendable {
       for key in ["invite_room_state", "knock_room_state"] { writer.memberIfPresent(key, stored?[key]) }
     }
     if !isLegacy { writeForReader(to: &writer) }
+    if !isLegacy, let redactedBy { writer.member("redacted_by", redactedBy) }
     if let redactedBecause {
       writer.key("redacted_because" as StaticString)
       writer.raw(redactedBecause)

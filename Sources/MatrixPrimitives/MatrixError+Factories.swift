@@ -9,9 +9,9 @@ extension MatrixError {
     MatrixError(status: 404, errcode: "M_NOT_FOUND", message: message)
   }
 
-  /// Makes a 404: no endpoint has this path.
-  public static func unrecognized(_ message: String = "Unrecognized request") -> MatrixError {
-    MatrixError(status: 404, errcode: "M_UNRECOGNIZED", message: message)
+  /// Makes a 404: no endpoint has this path; or a 400, for a path whose parts an endpoint does not know.
+  public static func unrecognized(_ message: String = "Unrecognized request", status: Int = 404) -> MatrixError {
+    MatrixError(status: status, errcode: "M_UNRECOGNIZED", message: message)
   }
 
   /// Makes a 405: the path exists with other methods.

@@ -95,7 +95,7 @@ final class RoomFixture: Sendable {
 
   func createRoom(_ requester: Requester = alice, _ body: JSON = ["preset": "public_chat"]) async throws -> RoomID {
     let request = try RoomCreationRequest(try body.document(), defaultVersion: config.rooms.defaultRoomVersion)
-    return try await rooms.creation.create(request, requester: requester).roomID
+    return try await rooms.creation.create(request, requester: requester)
   }
 
   @discardableResult

@@ -79,7 +79,7 @@ final class SyncFixture: Sendable {
 
   func createRoom(_ requester: Requester = alice, _ body: JSON = ["preset": "public_chat"]) async throws -> RoomID {
     let request = try RoomCreationRequest(try body.document(), defaultVersion: config.rooms.defaultRoomVersion)
-    return try await rooms.creation.create(request, requester: requester).roomID
+    return try await rooms.creation.create(request, requester: requester)
   }
 
   func change(

@@ -77,6 +77,14 @@ public final class ClientActivity: Sendable {
     }
   }
 
+  /// Tells the latest use of a device that is not stored yet. Only the process with the background duty knows of any.
+  public func latestUse(of deviceID: String, user: UserID) -> ClientUse? {
+    state.withLock { state in
+      state.waiting.values.filter { $0.user == user && $0.deviceID == deviceID }
+        .max { $0.lastSeenMilliseconds < $1.lastSeenMilliseconds }
+    }
+  }
+
   /// Writes what was collected until cancelled, then once more. A service of the process with the background duty.
   public func run() async {
     guard writesHere else { return }

@@ -46,7 +46,7 @@ public final class LoginService: Sendable {
     let type = try body.requireString("type")
     let wantsRefresh = try body.optionalBool("refresh_token") ?? false
     guard type == "m.login.password" else {
-      throw MatrixError.unknown("Unknown login type \(type)", status: 400)
+      throw MatrixError.invalidParam("Unknown login type \(type)")
     }
     try addressLimiter.check(address)
     let user = try await checkPassword(body, limited: true)

@@ -49,7 +49,7 @@ public final class ProfileService: Sendable {
   ///
   /// - Parameters:
   ///   - isAdministrator: an administrator may set anybody's.
-  /// - Throws: `MatrixError` 400 for a value that cannot be, 403 for somebody else's profile or a disabled field.
+  /// - Throws: `MatrixError` 400 for a value that cannot be and for somebody else's profile (observed), 403 for a disabled field.
   public func set(
     _ field: String, to value: JSON?, of user: UserID, by requester: Requester, isAdministrator: Bool
   ) async throws {
@@ -58,7 +58,8 @@ public final class ProfileService: Sendable {
       throw MatrixError.unknown("User is not hosted on this homeserver", status: 400)
     }
     guard user == requester.userID || isAdministrator else {
-      throw MatrixError.forbidden("Cannot set another user's profile")
+      throw MatrixError.custom(
+        status: 400, errcode: "M_FORBIDDEN", message: "Cannot set another user's profile", extras: [:])
     }
     guard try await storage.accounts.account(user) != nil else { throw MatrixError.notFound("User not found") }
     switch field {

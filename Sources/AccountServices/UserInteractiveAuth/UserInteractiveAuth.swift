@@ -72,7 +72,7 @@ public final class UserInteractiveAuth: Sendable {
     var failure: MatrixError?
     if let stage = try auth.optionalString("type") {
       guard flows.contains(where: { $0.contains(stage) }) else {
-        throw MatrixError.unknown("The stage \(stage) is not part of any flow here", status: 400)
+        throw MatrixError.invalidParam("The stage \(stage) is not part of any flow here")
       }
       do {
         let result = try await check(stage, auth)

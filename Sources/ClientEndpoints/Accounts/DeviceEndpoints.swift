@@ -24,12 +24,13 @@ public struct DeviceEndpoints: Sendable {
       name: "devices", method: .get, paths: PathPattern.client("devices", versions: .released), auth: .guestAllowed,
       role: .anyWorker
     ) { [storage] request in
-      let devices = try await storage.devices.devices(of: try request.requester.userID)
+      let user = try request.requester.userID
+      let devices = try await storage.devices.devices(of: user)
       return .json { writer in
         writer.beginObject()
         writer.key("devices")
         writer.beginArray()
-        for device in devices { Self.write(device, to: &writer) }
+        for device in devices { write(device, of: user, to: &writer) }
         writer.endArray()
         writer.endObject()
       }
@@ -43,10 +44,11 @@ public struct DeviceEndpoints: Sendable {
       role: .anyWorker
     ) { [storage] request in
       let id = try request.parameter("deviceID")
-      guard let device = try await storage.devices.device(id, of: try request.requester.userID) else {
+      let user = try request.requester.userID
+      guard let device = try await storage.devices.device(id, of: user) else {
         throw MatrixError.notFound("No device found")
       }
-      return .json { Self.write(device, to: &$0) }
+      return .json { write(device, of: user, to: &$0) }
     }
   }
 
@@ -106,12 +108,16 @@ public struct DeviceEndpoints: Sendable {
     }
   }
 
-  private static func write(_ device: Device, to writer: inout JSONWriter) {
+  /// Writes a device; what is not known is null (observed), and a use that is not stored yet counts.
+  private func write(_ device: Device, of user: UserID, to writer: inout JSONWriter) {
+    let use = accounts.activity.latestUse(of: device.deviceID, user: user)
     writer.beginObject()
     writer.member("device_id", device.deviceID)
-    writer.memberIfPresent("display_name", device.displayName)
-    writer.memberIfPresent("last_seen_ip", device.lastSeenIP)
-    writer.memberIfPresent("last_seen_ts", device.lastSeenMilliseconds)
+    writer.member("user_id", user.rawValue)
+    writer.member("display_name", device.displayName.map(JSON.string) ?? .null)
+    writer.member("last_seen_ip", (use?.ip ?? device.lastSeenIP).map(JSON.string) ?? .null)
+    writer.member(
+      "last_seen_ts", (use?.lastSeenMilliseconds ?? device.lastSeenMilliseconds).map(JSON.integer) ?? .null)
     writer.endObject()
   }
 }

@@ -53,7 +53,7 @@ public struct RegistrationEndpoints: Sendable {
     switch request.queryValue("kind") ?? "user" {
     case "user": break
     case "guest": throw MatrixError.forbidden("Guest access is disabled")
-    case let kind: throw MatrixError.invalidParam("Do not understand membership kind: \(kind)")
+    case let kind: throw MatrixError.unrecognized("Do not understand membership kind: \(kind)", status: 400)
     }
     if request.accessToken != nil {
       throw MatrixError.unknown("An access token should not be provided on requests to /register", status: 400)

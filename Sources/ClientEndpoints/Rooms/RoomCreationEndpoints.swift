@@ -22,11 +22,10 @@ public struct RoomCreationEndpoints: Sendable {
       ) { request in
         let body = try RoomCreationRequest(
           try request.jsonObject(), defaultVersion: config.rooms.defaultRoomVersion)
-        let room = try await rooms.creation.create(body, requester: try request.requester)
+        let roomID = try await rooms.creation.create(body, requester: try request.requester)
         return .json { writer in
           writer.object {
-            $0.member("room_id", room.roomID.rawValue)
-            $0.memberIfPresent("room_alias", room.alias?.rawValue)
+            $0.member("room_id", roomID.rawValue)
           }
         }
       }

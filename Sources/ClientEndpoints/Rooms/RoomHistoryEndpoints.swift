@@ -21,7 +21,7 @@ public struct RoomHistoryEndpoints: Sendable {
 
   private func options(_ requester: Requester, _ filter: RoomEventFilter = RoomEventFilter()) -> ClientEventOptions {
     ClientEventOptions(
-      .legacy, isFederation: filter.wantsFederationFormat, requester: requester, now: clock.nowMilliseconds)
+      filter.wantsFederationFormat ? .federation : .legacy, requester: requester, now: clock.nowMilliseconds)
   }
 
   private var messages: Endpoint {

@@ -29,7 +29,7 @@ public struct PushRuleEndpoints: Sendable {
       let user = try request.requester.userID
       let path = try request.segments("path")
       if path == [""] { return .encoded(try await services.pushRules.rulesJSON(of: user)) }
-      guard path[0] == "global" else { throw MatrixError.unrecognized() }
+      guard path[0] == "global" else { throw MatrixError.unrecognized(status: 400) }
       let rules = try await services.pushRules.rules(of: user)
       return try Self.answer(rules, user, Array(path.dropFirst()))
     }
@@ -39,20 +39,21 @@ public struct PushRuleEndpoints: Sendable {
     guard let first = path.first else { throw pedantry }
     if first.isEmpty { return .json { rules.write(for: user, to: &$0) } }
     guard path.count > 1 else {
-      throw PushRule.Kind(rawValue: first) == nil ? MatrixError.unrecognized() : pedantry
+      throw PushRule.Kind(rawValue: first) == nil ? MatrixError.unrecognized(status: 400) : pedantry
     }
     let isKnown = PushRule.Kind(rawValue: first) != nil || first == "postcontent"
-    guard isKnown else { throw MatrixError.unrecognized() }
+    guard isKnown else { throw MatrixError.unrecognized(status: 400) }
     let ofKind = rules.rules.filter { $0.kind.rawValue == first }
     if path[1].isEmpty { return .json(.array(ofKind.map { rules.clientForm(of: $0, for: user) })) }
     guard let rule = ofKind.first(where: { $0.clientID == path[1] }) else { throw MatrixError.notFound() }
     let form = rules.clientForm(of: rule, for: user)
     guard path.count > 2 else { return .json(form) }
-    guard let value = form[path[2]] else { throw MatrixError.unrecognized() }
+    guard let value = form[path[2]] else { throw MatrixError.unrecognized(status: 400) }
     return .json(.object([path[2]: value]))
   }
 
-  private static let pedantry = MatrixError.unrecognized("Unrecognised request: You probably wanted a trailing slash")
+  private static let pedantry = MatrixError.unrecognized(
+    "Unrecognised request: You probably wanted a trailing slash", status: 400)
 
   // MARK: Writing
 
@@ -75,7 +76,7 @@ public struct PushRuleEndpoints: Sendable {
     let attribute: String?
 
     init(_ path: [String]) throws(MatrixError) {
-      guard path.count >= 3, path[0] == "global", !path[2].isEmpty else { throw .unrecognized() }
+      guard path.count >= 3, path[0] == "global", !path[2].isEmpty else { throw .unrecognized(status: 400) }
       kind = path[1]
       id = path[2]
       attribute = path.count > 3 && !path[3].isEmpty ? path[3] : nil

@@ -112,7 +112,7 @@ public final class HistoryService: Sendable {
       before: try await clientEvents(before, requester),
       event: try await clientEvents([center], requester).first ?? ClientEvent(event),
       after: try await clientEvents(after, requester),
-      state: stateEvents.map { ClientEvent($0) },
+      state: try await serializer.prepare(stateEvents, for: requester.userID, bundles: false),
       start: StreamToken().replacingRoom(earlier.end), end: StreamToken().replacingRoom(later.end))
   }
 
@@ -155,7 +155,9 @@ public final class HistoryService: Sendable {
       let keys = Set(visible.map { StateKey("m.room.member", $0.event.sender.rawValue) })
       let map = try await state.stateAfter(eventID: first.event.eventID, filter: .keys(keys))
       let events = try await storage.events.orderedEvents(Array(map.values))
-      if !events.isEmpty { members = events.map { ClientEvent($0) } }
+      if !events.isEmpty {
+        members = try await serializer.prepare(events, for: user, bundles: false)
+      }
     }
     return MessagesPage(chunk: try await clientEvents(visible, requester), start: from, end: next, state: members)
   }

@@ -15,9 +15,12 @@ struct InitialEvents: Sendable {
 
   /// Checks what concerns several members of the request.
   func check() throws(MatrixError) {
-    if !creatorsHavePower, let users = request.powerLevels["users"] {
+    if let users = request.powerLevels["users"] {
       guard let members = users.members else { throw .badJSON("'users' must be an object") }
-      if members[creator.rawValue] == nil {
+      if creatorsHavePower, members[creator.rawValue] != nil {
+        throw .badJSON("Not a valid power_level_content_override: 'users' contains the creator \(creator.rawValue)")
+      }
+      if !creatorsHavePower, members[creator.rawValue] == nil {
         throw .unknown(
           "Not a valid power_level_content_override: 'users' did not contain \(creator.rawValue)", status: 400)
       }

@@ -8,14 +8,6 @@ import Stores
 
 /// Creates rooms.
 public final class RoomCreationService: Sendable {
-  /// Names a new room.
-  public struct CreatedRoom: Sendable {
-    /// Holds the room's id.
-    public let roomID: RoomID
-    /// Holds the alias that it was given; nil for none.
-    public let alias: RoomAlias?
-  }
-
   private let storage: Storage
   private let config: HomeserverConfig
   private let creator: EventCreator
@@ -43,7 +35,7 @@ public final class RoomCreationService: Sendable {
   /// - Throws: `MatrixError`: 400 for what may not be asked, `M_ROOM_IN_USE` when the alias is taken, 403, 429.
   public func create(
     _ request: RoomCreationRequest, requester: Requester, ratelimit: Bool = true
-  ) async throws -> CreatedRoom {
+  ) async throws -> RoomID {
     if ratelimit { try await rateLimiter.check(.roomCreation, requester) }
     if try await memberships.users.isSuspended(requester.userID) {
       throw MatrixError.custom(
@@ -74,7 +66,7 @@ public final class RoomCreationService: Sendable {
       throw error
     }
     try await invite(invited, to: roomID, isDirect: request.isDirect, requester: requester)
-    return CreatedRoom(roomID: roomID, alias: alias)
+    return roomID
   }
 
   private func alias(_ request: RoomCreationRequest) async throws -> RoomAlias? {

@@ -52,17 +52,14 @@ public struct BundledAggregations: Sendable {
 public struct ClientEventOptions: Sendable {
   /// Holds the form.
   public var format: ClientEventFormat
-  /// Tells whether events are written as servers exchange them instead.
-  public var isFederation: Bool
   /// Holds the reader: transaction ids are shown to the device that sent the event only.
   public var requester: Requester?
   /// Holds the time now, in milliseconds, from which ages are reckoned.
   public var now: Int64
 
   /// Makes options.
-  public init(_ format: ClientEventFormat, isFederation: Bool = false, requester: Requester?, now: Int64) {
+  public init(_ format: ClientEventFormat, requester: Requester?, now: Int64) {
     self.format = format
-    self.isFederation = isFederation
     self.requester = requester
     self.now = now
   }

@@ -73,7 +73,6 @@ public final class ClientEventSerializer: Sendable {
   /// Writes one event; nothing is fetched.
   public func write(_ event: ClientEvent, _ options: ClientEventOptions, to writer: inout JSONWriter) {
     let source = event.stored.event
-    guard !options.isFederation else { return writer.value(source.json) }
     var unsigned = ClientUnsigned(nowMilliseconds: options.now)
     unsigned.membership = event.membership
     unsigned.transactionID = Self.transactionID(event.stored, reader: options.requester)
@@ -82,6 +81,7 @@ public final class ClientEventSerializer: Sendable {
       unsigned.previousSender = replaced.event.sender
     }
     if let redaction = event.stored.redactedBecause {
+      unsigned.redactedBy = redaction.eventID
       unsigned.redactedBecause = bytes { write(ClientEvent(redaction), options, to: &$0) }
     }
     if let aggregations = event.aggregations {

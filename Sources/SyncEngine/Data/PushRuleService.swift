@@ -79,7 +79,7 @@ public final class PushRuleService: Sendable {
   /// - Throws: 404 when there is no such rule or attribute, 400 when the value is malformed.
   public func set(_ attribute: String, _ user: UserID, kind: String, id: String, body: JSONValue) async throws {
     let (_, ruleID) = try target(kind, id)
-    guard attribute == "enabled" || attribute == "actions" else { throw MatrixError.unrecognized() }
+    guard attribute == "enabled" || attribute == "actions" else { throw MatrixError.unrecognized(status: 400) }
     let isDefault = id.hasPrefix(".")
     guard !isDefault || PushRules.defaultRuleIDs.contains(ruleID) else { throw MatrixError.notFound("Unknown rule") }
     let change: Int64?

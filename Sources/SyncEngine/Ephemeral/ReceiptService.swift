@@ -26,12 +26,17 @@ public final class ReceiptService: Sendable {
   /// - Parameters:
   ///   - type: `m.read` or `m.read.private`.
   ///   - threadID: the thread, `main`, or nil for a receipt that covers all threads.
-  /// - Throws: 404 when the event does not exist or is not for this user to see; 400 `M_INVALID_PARAM` when it is not in
-  ///   the thread.
+  ///   - event: what was read; one that is not known here is kept all the same, since it may yet come (observed).
+  /// - Throws: 403 for somebody who is not in the room, 404 when the event is not for this user to see; 400 `M_INVALID_PARAM`
+  ///   when it is not in the thread.
   public func receive(
     _ requester: Requester, room: RoomID, type: String, event: EventID, threadID: String?
   ) async throws {
-    _ = try await rooms.history.event(event, room: room, requester: requester)
+    if try await storage.events.position(of: event) != nil {
+      _ = try await rooms.history.event(event, room: room, requester: requester)
+    } else if try await !storage.memberships.isJoined(requester.userID, in: room) {
+      throw MatrixError.forbidden("User \(requester.userID) not in room \(room)")
+    }
     if let threadID {
       let thread = try await storage.receipts.thread(of: event.rawValue, includingRoots: threadID != "main")
       guard thread == threadID else {

@@ -11,11 +11,11 @@ struct RoomDraft: Sendable {
   }
 
   let id: RoomID
-  /// Tells whether the client gets the room as if it had never seen it.
+  /// Tells whether the client gets the whole state, not only what changed.
   let isFull: Bool
   /// Tells whether the user is in the room; false for rooms the user has left.
   let isJoined: Bool
-  /// Holds where the timeline begins; nil at the beginning of the room.
+  /// Holds where the timeline begins; nil at the beginning of the room, for a client that has not seen it.
   let after: RoomStreamToken?
   /// Holds where the user's view ends.
   let end: RoomStreamToken
@@ -38,8 +38,8 @@ struct RoomDraft: Sendable {
     self.id = id
     self.isFull = isFull
     self.isJoined = isJoined
-    self.after = isFull ? nil : after
+    self.after = after
     self.end = end
-    previous = isFull ? end : after ?? end
+    previous = after ?? end
   }
 }

@@ -27,13 +27,14 @@ extension SyncComputation {
 
   private func drafts(_ changes: RoomChanges, _ now: StreamToken) -> [RoomDraft] {
     var drafts = changes.toSend.map { room in
-      RoomDraft(
-        id: room, isFull: isFull || changes.newlyJoined.contains(room), isJoined: true, after: since?.room,
-        end: now.room)
+      let isNew = changes.newlyJoined.contains(room)
+      return RoomDraft(
+        id: room, isFull: isFull || isNew, isJoined: true, after: isNew ? nil : since?.room, end: now.room)
     }
     for left in changes.left where filter.passes(room: left.room) {
       var draft = RoomDraft(
-        id: left.room, isFull: isFull || left.isNewlyJoined, isJoined: false, after: since?.room, end: left.end)
+        id: left.room, isFull: isFull || left.isNewlyJoined, isJoined: false,
+        after: left.isNewlyJoined ? nil : since?.room, end: left.end)
       draft.leaveEventID = left.eventID
       drafts.append(draft)
     }

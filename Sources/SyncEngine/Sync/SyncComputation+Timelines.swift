@@ -31,7 +31,7 @@ extension SyncComputation {
     for (index, draft) in drafts.enumerated() {
       guard draft.isFull || !draft.isJoined || changes.withEvents.contains(draft.id) else { continue }
       guard filter.timeline.passes(room: draft.id.rawValue) else { continue }
-      let key = draft.isJoined ? (draft.isFull ? "full" : "news") : draft.id.rawValue
+      let key = draft.isJoined ? (draft.after == nil ? "whole" : "news") : draft.id.rawValue
       groups[key, default: []].append(index)
     }
     for (key, group) in groups {

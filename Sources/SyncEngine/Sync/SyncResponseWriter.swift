@@ -14,7 +14,7 @@ struct SyncResponseWriter: Sendable {
     self.request = request
     fields = request.filter.eventFields.map(EventFieldSelection.init)
     options = ClientEventOptions(
-      .sync, isFederation: request.filter.eventFormat == .federation, requester: request.requester,
+      request.filter.eventFormat == .federation ? .federation : .sync, requester: request.requester,
       now: service.clock.nowMilliseconds)
   }
 
