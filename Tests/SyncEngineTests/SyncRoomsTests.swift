@@ -193,11 +193,24 @@ import Testing
       answer.joined(room)?.at("timeline", "events") == [["content": ["body": "short"], "type": "m.room.message"]])
   }
 
-  @Test func theFederationFormatHasSignatures() async throws {
+  @Test func theFullStateComesWithATimelineSinceTheToken() async throws {
+    let server = try await SyncFixture()
+    let room = try await server.createRoom()
+    let first = try await server.sync()
+    try await server.say("news", room)
+    let answer = try await server.sync(since: first.next, fullState: true)
+    let timeline = try #require(answer.joined(room)?.at("timeline", "events")?.elements)
+    #expect(timeline.map { $0.at("content", "body")?.string } == ["news"])
+    let state = try #require(answer.joined(room)?.at("state", "events")?.elements)
+    #expect(state.contains { $0["type"] == "m.room.create" } && state.contains { $0["type"] == "m.room.member" })
+  }
+
+  @Test func theFederationFormatHasWhatServersLinkEventsBy() async throws {
     let server = try await SyncFixture()
     let room = try await server.createRoom()
     let answer = try await server.sync(filter: ["event_format": "federation"])
     let events = try #require(answer.joined(room)?.at("timeline", "events")?.elements)
-    #expect(!events.isEmpty && events.allSatisfy { $0["signatures"] != nil && $0["event_id"] == nil })
+    let wanted = ["event_id", "signatures", "auth_events", "unsigned"]
+    #expect(!events.isEmpty && events.allSatisfy { event in wanted.allSatisfy { event[$0] != nil } })
   }
 }
