@@ -48,7 +48,7 @@ import Testing
   @Test func aConversationThroughTheAPI() async throws {
     let client = Client(try await RoomFixture())
     let created = try await client.call("POST", "v3/createRoom", #"{"preset":"public_chat","room_alias_name":"tea"}"#)
-    #expect(created.status == 200 && created.json["room_alias"] == "#tea:test")
+    #expect(created.status == 200)
     let roomID = try #require(created.json["room_id"]?.string)
     let room = "v3/rooms/\(Self.escaped(roomID))"
     let joined = try await client.call("POST", "v3/join/\(Self.escaped("#tea:test"))", as: "bob")
