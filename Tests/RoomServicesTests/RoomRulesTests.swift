@@ -64,10 +64,8 @@ import Testing
   @Test func whatWaitsTogetherIsDoneTogetherAndInOrder() async throws {
     let gate = Gate()
     let (batches, continuation) = AsyncStream<[Int]>.makeStream()
-    let queues = RoomSendQueues<Int>(capacity: 5, batchLimit: 3) { _, jobs in
-      continuation.yield(jobs)
-      await gate.wait()
-    }
+    let worker = RecordingWorker(gate: gate, delivered: continuation)
+    let queues = RoomSendQueues(capacity: 5, batchLimit: 3, worker: worker)
     let room = RoomID(unchecked: "!a:test")
     var iterator = batches.makeAsyncIterator()
     #expect(queues.submit(0, room: room))
@@ -79,6 +77,51 @@ import Testing
     gate.open()
     #expect(await iterator.next() == [1, 2, 3])
     #expect(await iterator.next() == [4, 5])
+  }
+
+  @Test func whatIsPreparedMeanwhileGoesTogetherAndIsPreparedAnewAfterAFailure() async throws {
+    let gate = Gate()
+    let (batches, continuation) = AsyncStream<[Int]>.makeStream()
+    let (prepared, preparations) = AsyncStream<RecordingWorker.Preparation>.makeStream()
+    let worker = RecordingWorker(gate: gate, delivered: continuation, prepared: preparations, followed: 0, failing: 0)
+    let queues = RoomSendQueues(worker: worker)
+    let room = RoomID(unchecked: "!a:test")
+    var deliveries = batches.makeAsyncIterator()
+    var works = prepared.makeAsyncIterator()
+    #expect(queues.submit(0, room: room))
+    #expect(await works.next() == .init(jobs: [0]))
+    #expect(await deliveries.next() == [0])
+    #expect(queues.submit(1, room: room))
+    #expect(await works.next() == .init(jobs: [1], underWay: [0]))
+    #expect(queues.submit(2, room: room))
+    #expect(await works.next() == .init(jobs: [2], batch: [1], underWay: [0]))
+    gate.open()
+    #expect(await works.next() == .init(jobs: [1, 2]))
+    #expect(await deliveries.next() == [1, 2])
+  }
+
+  @Test func jobsOfManyRoomsAreDoneInFewGroupsAndThoseOfOneRoomInOrder() async throws {
+    let gate = Gate()
+    let (groups, continuation) = AsyncStream<[[Int]]>.makeStream()
+    let lanes = PersistLanes<Int>(
+      lanes: 1, largestGroup: 3,
+      choose: { .init(count: 1, weight: 1, isSolitary: ($0.first ?? 0) < 0) },
+      work: { group in
+        continuation.yield(group.map(\.jobs))
+        await gate.wait()
+      })
+    func room(_ name: String) -> RoomID { RoomID(unchecked: "!\(name):test") }
+    var iterator = groups.makeAsyncIterator()
+    lanes.add(0, room: room("a"))
+    #expect(await iterator.next() == [[0]])
+    lanes.add(1, room: room("a"))
+    for (number, name) in [(2, "b"), (3, "c"), (4, "d"), (5, "e")] { lanes.add(number, room: room(name)) }
+    // What may take long waits for nobody but its own room.
+    lanes.add(-1, room: room("f"))
+    #expect(await iterator.next() == [[-1]])
+    gate.open()
+    #expect(await iterator.next() == [[2], [3], [4]])
+    #expect(await iterator.next() == [[5], [1]])
   }
 
   @Test func aFailedTransactionMayBeTriedAgainAndOldOnesAreForgotten() async throws {
@@ -100,4 +143,32 @@ import Testing
     _ = try await register.run(key("3"), work)
     #expect(try await register.run(key("1"), work).rawValue == "$4")
   }
+}
+
+/// Delivers batches of numbers when a gate opens; what may be followed meanwhile and what fails is said by a number.
+private struct RecordingWorker: RoomBatchWorker {
+  struct Preparation: Hashable {
+    var jobs: [Int]
+    var batch: [Int]?
+    var underWay: [Int]?
+  }
+
+  let gate: Gate
+  let delivered: AsyncStream<[Int]>.Continuation
+  var prepared: AsyncStream<Preparation>.Continuation?
+  var followed: Int?
+  var failing: Int?
+
+  func prepare(_ jobs: [Int], for batch: [Int]?, after underWay: [Int]?, room: RoomID) async -> [Int]? {
+    prepared?.yield(Preparation(jobs: jobs, batch: batch, underWay: underWay))
+    return (batch ?? []) + jobs
+  }
+  func deliver(_ batch: [Int], room: RoomID) async -> Bool {
+    delivered.yield(batch)
+    await gate.wait()
+    return failing.map { !batch.contains($0) } ?? true
+  }
+  func mayGrow(_ batch: [Int]) -> Bool { batch.count < 3 }
+  func mayBeFollowed(_ batch: [Int], room: RoomID) async -> Bool { followed.map { batch.contains($0) } ?? false }
+  func jobs(of batch: [Int]) -> [Int] { batch }
 }

@@ -11,7 +11,7 @@ struct MembershipRules: Sendable {
 
   func prepare(
     _ draft: ClientEventDraft, change: MembershipRequest, requester: Requester, chain: EventChain
-  ) async throws -> EventSender.Prepared {
+  ) async throws -> PreparedDraft {
     let current = try await chain.stateEvent(StateKey("m.room.member", change.target.rawValue), state)
     let membership = current?.membership
     try checkTransition(change.action, from: membership)

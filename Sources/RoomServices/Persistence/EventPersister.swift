@@ -9,22 +9,32 @@ import Stores
 /// Writes events: the events, the graph, the state and everything that readers derive from them, then tells the cluster.
 ///
 /// Only the room's writer may do so (`stream_writers.events`, sharded by room id). Events of one room are written one batch
-/// after the other; what arrives meanwhile forms the next batch, which costs one transaction however many events it has.
+/// after the other. Few transactions are under way at a time; what arrives meanwhile, in whatever rooms, forms the next one,
+/// which costs little more than that of a single event.
 public final class EventPersister: Sendable {
   /// Holds the greatest number of events in one transaction. Synapse's number.
   static let largestBatch = 100
+  /// Says how many transactions of this server's own events are under way at a time: while the database works on one, the
+  /// next is prepared.
+  private static let lanes = 2
 
   struct Job: Sendable {
     let events: [PersistableEvent]
     let backfilled: Bool
     let continuation: CheckedContinuation<[StoredEvent], any Error>
+
+    /// Tells whether working out what the events change may take long: what comes from elsewhere may need the room's states
+    /// to be resolved.
+    func mayTakeLong(on server: String) -> Bool {
+      backfilled || events.contains { $0.isOutlier || $0.event.sender.serverName != server }
+    }
   }
 
   private let storage: Storage
   private let hub: StreamHub
   private let logger: Logger
   private let writers: [String]
-  private let queues: RoomQueues<Job>
+  private let lanes: PersistLanes<Job>
 
   /// Makes the persister.
   public init(storage: Storage, state: StateService, hub: StreamHub, logger: Logger) {
@@ -32,10 +42,11 @@ public final class EventPersister: Sendable {
     self.hub = hub
     self.logger = logger
     writers = Storage.writers(of: .events, in: storage.config)
-    let batches = PersistBatch.Surroundings(storage: storage, state: state, hub: hub)
-    queues = RoomQueues(takes: Self.jobsTogether) { room, jobs in
-      await Self.run(jobs, room: room, surroundings: batches, logger: logger)
-    }
+    let surroundings = PersistBatch.Surroundings(storage: storage, state: state, hub: hub)
+    let server = storage.config.serverName
+    lanes = PersistLanes(
+      lanes: Self.lanes, largestGroup: Self.largestBatch, choose: { Self.jobsTogether($0, server: server) },
+      work: { await Self.run($0, surroundings: surroundings, logger: logger) })
   }
 
   /// Names the process that writes a room's events.
@@ -66,45 +77,64 @@ public final class EventPersister: Sendable {
     for start in stride(from: 0, to: events.count, by: Self.largestBatch) {
       let part = Array(events[start..<min(start + Self.largestBatch, events.count)])
       stored += try await withCheckedThrowingContinuation { continuation in
-        queues.add(Job(events: part, backfilled: backfilled, continuation: continuation), room: roomID)
+        lanes.add(Job(events: part, backfilled: backfilled, continuation: continuation), room: roomID)
       }
     }
     return stored
   }
 
-  private static func jobsTogether(_ waiting: [Job]) -> Int {
-    guard let first = waiting.first else { return 0 }
-    var count = 0
-    var events = 0
+  private static func jobsTogether(_ waiting: [Job], server: String) -> PersistLanes<Job>.Choice {
+    var choice = PersistLanes<Job>.Choice(count: 0, weight: 0)
+    guard let first = waiting.first else { return choice }
+    choice.isSolitary = first.mayTakeLong(on: server)
     for job in waiting {
-      events += job.events.count
-      guard job.backfilled == first.backfilled, events <= largestBatch || count == 0 else { break }
-      count += 1
+      guard job.backfilled == first.backfilled, job.mayTakeLong(on: server) == choice.isSolitary,
+        choice.weight + job.events.count <= largestBatch || choice.count == 0
+      else { break }
+      choice.count += 1
+      choice.weight += job.events.count
     }
-    return count
+    return choice
   }
 
   private static func run(
-    _ jobs: [Job], room: RoomID, surroundings: PersistBatch.Surroundings, logger: Logger
+    _ group: [PersistLanes<Job>.RoomJobs], surroundings: PersistBatch.Surroundings, logger: Logger
   ) async {
     do {
-      let batch = PersistBatch(
-        events: jobs.flatMap(\.events), roomID: room, backfilled: jobs[0].backfilled, surroundings: surroundings)
-      var results = try await batch.run()[...]
-      for job in jobs {
-        job.continuation.resume(returning: Array(results.prefix(job.events.count)))
-        results = results.dropFirst(job.events.count)
+      let batches = group.map { entry in
+        PersistBatch(
+          events: entry.jobs.flatMap(\.events), roomID: entry.room, backfilled: entry.jobs[0].backfilled,
+          surroundings: surroundings)
+      }
+      let results = try await PersistGroup(batches: batches, surroundings: surroundings).run()
+      for (entry, stored) in zip(group, results) {
+        var rest = stored[...]
+        for job in entry.jobs {
+          job.continuation.resume(returning: Array(rest.prefix(job.events.count)))
+          rest = rest.dropFirst(job.events.count)
+        }
       }
     } catch {
       // Forget what a failed transaction may have left in memory: the database decides.
-      surroundings.storage.rooms.invalidateExtremities(room)
-      guard jobs.count > 1 else {
-        logger.warning("events were not stored", metadata: ["room_id": "\(room)", "error": "\(error)"])
-        jobs.first?.continuation.resume(throwing: error)
-        return
+      for entry in group { surroundings.storage.rooms.invalidateExtremities(entry.room) }
+      guard let only = group.first, group.count == 1, only.jobs.count == 1 else {
+        return await runApart(group, surroundings: surroundings, logger: logger)
       }
-      // One bad event must not take its neighbours with it.
-      for job in jobs { await run([job], room: room, surroundings: surroundings, logger: logger) }
+      logger.warning("events were not stored", metadata: ["room_id": "\(only.room)", "error": "\(error)"])
+      only.jobs.first?.continuation.resume(throwing: error)
+    }
+  }
+
+  /// Does the jobs of a failed group again, so that one bad event does not take its neighbours with it: first each room's
+  /// alone, then each job alone.
+  private static func runApart(
+    _ group: [PersistLanes<Job>.RoomJobs], surroundings: PersistBatch.Surroundings, logger: Logger
+  ) async {
+    for entry in group {
+      let parts = group.count > 1 ? [entry.jobs] : entry.jobs.map { [$0] }
+      for jobs in parts {
+        await run([.init(room: entry.room, jobs: jobs)], surroundings: surroundings, logger: logger)
+      }
     }
   }
 }

@@ -42,43 +42,51 @@ struct KnownEvents: Sendable {
   /// Holds the relations of events that the batch redacts.
   var redactedRelations: [RedactedRelation] = []
 
-  /// Looks up a batch in one statement; redactions need another, in the same round trip.
+  /// Looks up batches in one statement; redactions need another, in the same round trip.
   ///
   /// Arrays stand in subqueries so that their lengths do not count for the plan: it is made once then, and not for each batch.
   /// `LIMIT` keeps the index in use, however small the table looked when that was.
-  static func lookUp(_ events: [PersistableEvent], roomID: RoomID, storage: Storage) async throws -> KnownEvents {
-    var known = KnownEvents()
+  ///
+  /// - Returns: what is known of each batch; which events are stored is told of all batches together.
+  static func lookUp(_ batches: [PersistBatch], storage: Storage) async throws -> [KnownEvents] {
+    let events = batches.flatMap(\.events)
     let ids = events.map(\.event.eventID.rawValue)
     let redacted = events.filter { $0.event.type == EventType.redaction }.compactMap(\.event.redacts?.rawValue)
     let keys = transactionKeys(events)
     async let rows = storage.database.read(
       """
-      SELECT event_id, outlier, stream_ordering, COALESCE(instance_name, 'master'), NULL, NULL, NULL FROM events
+      SELECT event_id, outlier, stream_ordering, COALESCE(instance_name, 'master'), NULL, NULL, NULL, NULL FROM events
       WHERE event_id = ANY((SELECT \(ids)::text[])::text[])
       UNION ALL
-      SELECT t.event_id, false, 0, '', q.user_id, q.device_id, q.txn_id
-      FROM unnest((SELECT \(keys.map(\.key.sender))::text[]), (SELECT \(keys.map(\.key.device))::text[]),
-        (SELECT \(keys.map(\.key.txnID))::text[])) AS q(user_id, device_id, txn_id)
+      SELECT t.event_id, false, 0, '', q.room_id, q.user_id, q.device_id, q.txn_id
+      FROM unnest((SELECT \(keys.map(\.key.roomID))::text[]), (SELECT \(keys.map(\.key.sender))::text[]),
+        (SELECT \(keys.map(\.key.device))::text[]), (SELECT \(keys.map(\.key.txnID))::text[]))
+        AS q(room_id, user_id, device_id, txn_id)
       CROSS JOIN LATERAL (
         SELECT event_id FROM event_txn_id_device_id
-        WHERE user_id = q.user_id AND device_id = q.device_id AND room_id = \(roomID.rawValue) AND txn_id = q.txn_id
+        WHERE user_id = q.user_id AND device_id = q.device_id AND room_id = q.room_id AND txn_id = q.txn_id
         LIMIT 1) AS t
       """)
     async let relations = relations(of: redacted, storage: storage)
+    var stored: [EventID: Row] = [:]
     var owners: [TransactionKey: EventID] = [:]
     for row in try await rows {
       let (id, isOutlier, stream, instance) = try row.decode(String.self, Bool.self, Int64.self, String.self)
-      if let txnID = try row.get(6, as: String?.self) {
-        let key = TransactionKey(sender: try row.get(4), device: try row.get(5), txnID: txnID)
+      if let txnID = try row.get(7, as: String?.self) {
+        let key = TransactionKey(
+          roomID: try row.get(4), sender: try row.get(5), device: try row.get(6), txnID: txnID)
         owners[key] = EventID(unchecked: id)
       } else {
-        known.stored[EventID(unchecked: id)] = Row(
-          isOutlier: isOutlier, streamOrdering: stream, instanceName: instance)
+        stored[EventID(unchecked: id)] = Row(isOutlier: isOutlier, streamOrdering: stream, instanceName: instance)
       }
     }
-    known.replacements = replacements(keys, owners)
-    known.redactedRelations = try await relations
-    return known
+    let found = try await relations
+    return batches.map { batch in
+      let targets = Set(batch.events.filter { $0.event.type == EventType.redaction }.compactMap(\.event.redacts))
+      return KnownEvents(
+        stored: stored, replacements: replacements(transactionKeys(batch.events), owners),
+        redactedRelations: found.filter { targets.contains($0.eventID) })
+    }
   }
 
   private static func relations(of events: [String], storage: Storage) async throws -> [RedactedRelation] {
@@ -94,17 +102,21 @@ struct KnownEvents: Sendable {
   }
 
   private struct TransactionKey: Hashable {
+    let roomID: String
     let sender: String
     let device: String
     let txnID: String
   }
 
-  /// Lists the transactions in which devices of this server's users sent events of a batch.
+  /// Lists the transactions in which devices of this server's users sent events.
   private static func transactionKeys(_ events: [PersistableEvent]) -> [(event: EventID, key: TransactionKey)] {
     events.compactMap { item in
       guard let device = item.metadata.deviceID, let txnID = item.metadata.txnID else { return nil }
+      let event = item.event
       return (
-        item.event.eventID, TransactionKey(sender: item.event.sender.rawValue, device: device, txnID: txnID)
+        event.eventID,
+        TransactionKey(
+          roomID: event.roomID.rawValue, sender: event.sender.rawValue, device: device, txnID: txnID)
       )
     }
   }

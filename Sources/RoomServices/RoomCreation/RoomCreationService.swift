@@ -151,8 +151,11 @@ public final class RoomCreationService: Sendable {
         created.append(event)
       }
     }
-    let outgoing = created.map { OutgoingEvent(created: $0, requester: requester, extraUsers: []) }
-    _ = try await delivery.deliver(outgoing, room: roomID, evaluatesPush: false)
+    var outgoing: [OutgoingEvent] = []
+    for event in created {
+      outgoing.append(try await delivery.outgoing(event, requester: requester, evaluatesPush: false))
+    }
+    await delivery.settle(try await delivery.deliver(outgoing, room: roomID))
   }
 
   /// Invites all at once, so that the invites gather in one batch.

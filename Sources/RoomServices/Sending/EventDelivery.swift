@@ -9,6 +9,16 @@ struct OutgoingEvent: Sendable {
   let created: CreatedEvent
   let requester: Requester
   let extraUsers: [UserID]
+  /// Holds what push rules want done.
+  let pushActions: [PushAction]
+}
+
+/// Says what came of a delivery.
+struct DeliveredEvents: Sendable {
+  /// Holds the id of each event: another one than given when it turned out to be a repeated transaction.
+  let eventIDs: [EventID]
+  /// Holds how far this process has to be for the events to be readable in it; nil when it is.
+  var position: Int64?
 }
 
 /// Brings new events to the process that persists them, be it this one or another.
@@ -39,44 +49,60 @@ final class EventDelivery: Sendable {
     self.logger = logger
   }
 
-  /// Persists a chain of events of one room, in order.
+  /// Tells whether this process itself persists a room's events.
+  func isLocal(_ room: RoomID) -> Bool { persister.isWriter(for: room) }
+
+  /// Makes an event ready for delivery.
   ///
   /// - Parameter evaluatesPush: whether the room's members may be notified; there are none but the creator in a new room.
-  /// - Returns: the id of each event: another one than given when it turned out to be a repeated transaction.
-  func deliver(_ events: [OutgoingEvent], room: RoomID, evaluatesPush: Bool = true) async throws -> [EventID] {
-    if persister.isWriter(for: room) {
-      return try await persist(events, room: room, evaluatesPush: evaluatesPush)
-    }
-    return try await transmit(events, room: room, evaluatesPush: evaluatesPush)
+  func outgoing(
+    _ created: CreatedEvent, requester: Requester, extraUsers: [UserID] = [], evaluatesPush: Bool = true
+  ) async throws -> OutgoingEvent {
+    let actions = evaluatesPush ? try await pushActions.actions(for: created.event, before: created.before) : []
+    return OutgoingEvent(created: created, requester: requester, extraUsers: extraUsers, pushActions: actions)
   }
 
-  private func persist(_ events: [OutgoingEvent], room: RoomID, evaluatesPush: Bool) async throws -> [EventID] {
-    var batch: [PersistableEvent] = []
-    batch.reserveCapacity(events.count)
-    for outgoing in events {
-      let created = outgoing.created
-      let actions =
-        evaluatesPush ? try await pushActions.actions(for: created.event, before: created.before) : []
-      batch.append(
-        PersistableEvent(
-          event: created.event, context: created.context, metadata: created.metadata, pushActions: actions))
+  /// Persists a chain of events of one room, in order. Returns when they are stored; wait with ``settle(_:)`` or
+  /// ``whenReadable(_:_:)`` until they can be read in this process.
+  func deliver(_ events: [OutgoingEvent], room: RoomID) async throws -> DeliveredEvents {
+    isLocal(room) ? try await persist(events, room: room) : try await transmit(events, room: room)
+  }
+
+  private func persist(_ events: [OutgoingEvent], room: RoomID) async throws -> DeliveredEvents {
+    let batch = events.map { outgoing in
+      PersistableEvent(
+        event: outgoing.created.event, context: outgoing.created.context, metadata: outgoing.created.metadata,
+        pushActions: outgoing.pushActions)
     }
     let stored = try await persister.persist(batch, roomID: room)
-    if let last = stored.map(\.streamOrdering).max() { await settle(last) }
-    return stored.map(\.eventID)
+    return DeliveredEvents(eventIDs: stored.map(\.eventID), position: stored.map(\.streamOrdering).max())
   }
 
-  /// Waits until the own position has reached an event: it stands still while other rooms' events with lower numbers are
-  /// still being written, a matter of milliseconds.
-  private func settle(_ token: Int64) async {
-    let end = ContinuousClock.now + Self.readBackTimeout
-    while storage.ids.events.position(of: hub.instanceName) < token, ContinuousClock.now < end {
-      // A cancelled request has nobody left to wait for.
-      guard (try? await Task.sleep(for: .milliseconds(1))) != nil else { return }
+  /// Calls a closure as soon as events can be read in this process; at once when they can, so it must be short.
+  func whenReadable(_ delivered: DeliveredEvents, _ body: @escaping @Sendable () -> Void) {
+    guard let position = delivered.position, !isReadable(position) else { return body() }
+    Task {
+      await settle(delivered)
+      body()
     }
   }
 
-  private func transmit(_ events: [OutgoingEvent], room: RoomID, evaluatesPush: Bool) async throws -> [EventID] {
+  /// Waits until events can be read in this process: its own position stands still while other rooms' events with lower
+  /// numbers are still being written, a matter of milliseconds.
+  func settle(_ delivered: DeliveredEvents) async {
+    guard let position = delivered.position, !isReadable(position) else { return }
+    let ids = storage.ids.events
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await ids.waitForOwn(position) }
+      group.addTask { try? await Task.sleep(for: Self.readBackTimeout) }
+      await group.next()
+      group.cancelAll()
+    }
+  }
+
+  private func isReadable(_ position: Int64) -> Bool { storage.ids.events.position(of: hub.instanceName) >= position }
+
+  private func transmit(_ events: [OutgoingEvent], room: RoomID) async throws -> DeliveredEvents {
     guard let replication else {
       throw MatrixError.unknown("No process persists the events of this room", status: 500)
     }
@@ -84,10 +110,7 @@ final class EventDelivery: Sendable {
     for outgoing in events {
       let created = outgoing.created
       let context = try await state.store(created.context)
-      if evaluatesPush {
-        let actions = try await pushActions.actions(for: created.event, before: created.before)
-        try await storage.pushActions.stage(created.event.eventID, actions, now: clock.nowMilliseconds)
-      }
+      try await storage.pushActions.stage(created.event.eventID, outgoing.pushActions, now: clock.nowMilliseconds)
       ready.append(
         SendEventsRequest.Element(
           persistable: PersistableEvent(event: created.event, context: context, metadata: created.metadata),
@@ -102,7 +125,7 @@ final class EventDelivery: Sendable {
         request.writeMembers(to: &writer)
       }
       if let token = answer["stream_id"]?.integer { await readBack(instance: instance, token: token) }
-      return try await eventIDs(events, answer: answer)
+      return DeliveredEvents(eventIDs: try await eventIDs(events, answer: answer))
     } catch {
       for outgoing in events { try? await storage.pushActions.unstage(outgoing.created.event.eventID) }
       throw error

@@ -7,34 +7,10 @@ import Stores
 
 /// Sends the events of this server's users.
 ///
-/// Sends into one room are worked on in batches: while one batch is being persisted the next gathers, is then built as a chain
-/// (each event following the one before) and persisted in one transaction. So many senders in one room cost one commit, and the
-/// room's history does not fork.
+/// Sends into one room are worked on in batches: while one batch is being persisted the next is built as a chain (each event
+/// following the one before) and then persisted in one transaction. So many senders in one room cost one commit, and the room's
+/// history does not fork.
 public final class EventSender: Sendable {
-  /// Looks at a draft when its turn has come, with the room's state before it: may change the draft, refuse it by throwing,
-  /// or answer with an event that makes it unnecessary.
-  typealias Preparation = @Sendable (_ draft: ClientEventDraft, _ chain: EventChain) async throws -> Prepared
-
-  enum Prepared: Sendable {
-    case send(ClientEventDraft)
-    case unnecessary(EventID)
-  }
-
-  private struct Job: Sendable {
-    let draft: ClientEventDraft
-    let requester: Requester
-    let preparation: Preparation?
-    let extraUsers: [UserID]
-    let continuation: CheckedContinuation<EventID, any Error>
-  }
-
-  private struct Batch {
-    var events: [CreatedEvent] = []
-    var jobs: [Job] = []
-    /// Holds those who asked for state that another job of the batch, not persisted yet, has just made.
-    var followers: [(Job, EventID)] = []
-  }
-
   let creator: EventCreator
   private let storage: Storage
   private let delivery: EventDelivery
@@ -43,13 +19,7 @@ public final class EventSender: Sendable {
   private let users: LocalUsers
   private let transactions = TransactionRegister()
   private let logger: Logger
-  private let queues: LateQueues
-
-  /// Breaks the circle between the sender and its queues.
-  private final class LateQueues: Sendable {
-    let queues: RoomSendQueues<Job>
-    init(_ work: @escaping @Sendable (RoomID, [Job]) async -> Void) { queues = RoomSendQueues(work: work) }
-  }
+  private let queues: RoomSendQueues<SendBatchWorker>
 
   init(
     creator: EventCreator, storage: Storage, delivery: EventDelivery, users: LocalUsers, rateLimiter: RoomRateLimiter,
@@ -62,8 +32,8 @@ public final class EventSender: Sendable {
     self.users = users
     self.logger = logger
     relations = RelationValidator(storage: storage)
-    let worker = BatchWorker(creator: creator, storage: storage, delivery: delivery, logger: logger)
-    queues = LateQueues { room, jobs in await worker.work(room, jobs) }
+    queues = RoomSendQueues(
+      worker: SendBatchWorker(creator: creator, storage: storage, delivery: delivery, logger: logger))
   }
 
   /// Sends an event that is no membership, and returns when it can be read everywhere in this process.
@@ -93,7 +63,7 @@ public final class EventSender: Sendable {
 
   /// Sends an event in its turn, after a last look at the room's state.
   func send(
-    _ draft: ClientEventDraft, requester: Requester, extraUsers: [UserID] = [], preparation: @escaping Preparation
+    _ draft: ClientEventDraft, requester: Requester, extraUsers: [UserID] = [], preparation: @escaping SendPreparation
   ) async throws -> EventID {
     try await once(draft, requester) {
       try await self.enqueue(draft, requester: requester, extraUsers: extraUsers, preparation: preparation)
@@ -134,126 +104,15 @@ public final class EventSender: Sendable {
   }
 
   private func enqueue(
-    _ draft: ClientEventDraft, requester: Requester, extraUsers: [UserID] = [], preparation: Preparation? = nil
+    _ draft: ClientEventDraft, requester: Requester, extraUsers: [UserID] = [], preparation: SendPreparation? = nil
   ) async throws -> EventID {
     try await withCheckedThrowingContinuation { continuation in
-      let job = Job(
+      let job = SendJob(
         draft: draft, requester: requester, preparation: preparation, extraUsers: extraUsers,
         continuation: continuation)
-      if !queues.queues.submit(job, room: draft.roomID) {
+      if !queues.submit(job, room: draft.roomID) {
         continuation.resume(throwing: MatrixError.limitExceeded(retryAfterMilliseconds: 1000))
       }
-    }
-  }
-
-  /// Works on the batches that the queues hand out.
-  private struct BatchWorker: Sendable {
-    let creator: EventCreator
-    let storage: Storage
-    let delivery: EventDelivery
-    let logger: Logger
-
-    func work(_ room: RoomID, _ jobs: [Job]) async {
-      guard let first = jobs.first else { return }
-      var batch = Batch()
-      do {
-        async let earlier = storage.events.eventIDs(roomID: room, transactions: jobs.compactMap(Self.transaction))
-        var chain = try await creator.chain(at: room, for: first.requester.userID)
-        let sent = try await earlier
-        for job in jobs {
-          if let eventID = Self.transaction(job).flatMap({ sent[$0] }) {
-            job.continuation.resume(returning: eventID)
-          } else {
-            await create(job, on: &chain, into: &batch)
-          }
-        }
-      } catch {
-        for job in jobs { job.continuation.resume(throwing: error) }
-        return
-      }
-      await deliver(batch, room: room)
-    }
-
-    private static func transaction(_ job: Job) -> EventStore.DeviceTransaction? {
-      guard let txnID = job.draft.transactionID, let deviceID = job.requester.deviceID else { return nil }
-      return EventStore.DeviceTransaction(userID: job.requester.userID, deviceID: deviceID, txnID: txnID)
-    }
-
-    /// Builds the event of one job; a failure is that job's alone.
-    private func create(_ job: Job, on chain: inout EventChain, into batch: inout Batch) async {
-      do {
-        var draft = job.draft
-        if let preparation = job.preparation {
-          switch try await preparation(draft, chain) {
-          case .send(let prepared): draft = prepared
-          case .unnecessary(let eventID): return answer(job, eventID, &batch)
-          }
-        }
-        switch try await creator.create(draft, requester: job.requester, on: &chain) {
-        case .created(let event):
-          batch.events.append(event)
-          batch.jobs.append(job)
-        case .duplicate(let eventID): answer(job, eventID, &batch)
-        }
-      } catch {
-        job.continuation.resume(throwing: error)
-      }
-    }
-
-    private func answer(_ job: Job, _ eventID: EventID, _ batch: inout Batch) {
-      if batch.events.contains(where: { $0.event.eventID == eventID }) {
-        batch.followers.append((job, eventID))
-      } else {
-        job.continuation.resume(returning: eventID)
-      }
-    }
-
-    /// Tells an error that comes of an event from one that would meet every other as well.
-    private static func blamesOneEvent(_ error: any Error) -> Bool {
-      if let error = error as? MatrixError { return error.status < 500 }
-      return (error as? PostgresError)?.constraint != nil
-    }
-
-    private func deliver(_ batch: Batch, room: RoomID) async {
-      guard !batch.events.isEmpty else { return }
-      let outgoing = zip(batch.events, batch.jobs).map { event, job in
-        OutgoingEvent(created: event, requester: job.requester, extraUsers: job.extraUsers)
-      }
-      do {
-        let eventIDs = try await delivery.deliver(outgoing, room: room)
-        for (job, eventID) in zip(batch.jobs, eventIDs) { job.continuation.resume(returning: eventID) }
-        let answers = Dictionary(
-          zip(batch.events.map(\.event.eventID), eventIDs), uniquingKeysWith: { first, _ in first })
-        for (job, eventID) in batch.followers { job.continuation.resume(returning: answers[eventID] ?? eventID) }
-      } catch let error where batch.jobs.count > 1 && Self.blamesOneEvent(error) {
-        logger.info("A batch was refused; sending its events anew", metadata: ["room": "\(room.rawValue)"])
-        await workAgain(room, batch.jobs + batch.followers.map(\.0))
-      } catch {
-        for job in batch.jobs { job.continuation.resume(throwing: error) }
-        for (job, _) in batch.followers { job.continuation.resume(throwing: error) }
-      }
-    }
-
-    /// Does the jobs of a refused batch again, as a batch without those whose transaction another process has carried out
-    /// meanwhile. When there are none, one of the others was to blame, it is not said which: each is tried alone.
-    private func workAgain(_ room: RoomID, _ jobs: [Job]) async {
-      var rest: [Job] = []
-      for job in jobs {
-        if let eventID = await earlierEvent(of: job) {
-          job.continuation.resume(returning: eventID)
-        } else {
-          rest.append(job)
-        }
-      }
-      if rest.count < jobs.count { return await work(room, rest) }
-      for job in rest { await work(room, [job]) }
-    }
-
-    private func earlierEvent(of job: Job) async -> EventID? {
-      guard let transactionID = job.draft.transactionID, let deviceID = job.requester.deviceID else { return nil }
-      // When looking fails the job is just done again: the persister looks, too.
-      return try? await storage.events.eventID(
-        roomID: job.draft.roomID, userID: job.requester.userID, deviceID: deviceID, txnID: transactionID)
     }
   }
 }

@@ -22,9 +22,16 @@ public final class StreamIDGenerator: Sendable {
   /// Whether ids fall: -2, -3, … for history that is fetched later.
   public let isBackward: Bool
 
+  /// Waits for everything up to an id, or for what this process itself writes.
+  private struct Waiter {
+    let target: Int64
+    let isOwn: Bool
+    let continuation: CheckedContinuation<Void, Never>
+  }
+
   private struct State {
     var positions: StreamPositions
-    var waiters: [UInt64: (target: Int64, continuation: CheckedContinuation<Void, Never>)] = [:]
+    var waiters: [UInt64: Waiter] = [:]
     var lastWaiter: UInt64 = 0
   }
 
@@ -204,8 +211,13 @@ public final class StreamIDGenerator: Sendable {
   }
 
   /// Waits until everything up to an id has been persisted; returns early when the task is cancelled.
-  public func waitUntilPersisted(_ token: Int64) async {
-    let target = token * sign
+  public func waitUntilPersisted(_ token: Int64) async { await wait(token * sign, isOwn: false) }
+
+  /// Waits until the own position has reached an id, that is until nothing with a lower one is being written by this process;
+  /// returns early when the task is cancelled.
+  public func waitForOwn(_ token: Int64) async { await wait(token * sign, isOwn: true) }
+
+  private func wait(_ target: Int64, isOwn: Bool) async {
     let number = state.withLock { state in
       state.lastWaiter += 1
       return state.lastWaiter
@@ -213,8 +225,9 @@ public final class StreamIDGenerator: Sendable {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let isReached = state.withLock { state in
-          if state.positions.persistedUpTo >= target || Task.isCancelled { return true }
-          state.waiters[number] = (target, continuation)
+          let reached = isOwn ? state.positions.ownMaximum : state.positions.persistedUpTo
+          if reached >= target || Task.isCancelled { return true }
+          state.waiters[number] = Waiter(target: target, isOwn: isOwn, continuation: continuation)
           return false
         }
         if isReached { continuation.resume() }
@@ -229,11 +242,10 @@ public final class StreamIDGenerator: Sendable {
   @discardableResult
   private func change<R: Sendable>(_ body: (inout StreamPositions) -> R) -> R {
     let (result, reached) = state.withLock { state in
-      let before = state.positions.persistedUpTo
       let result = body(&state.positions)
-      let after = state.positions.persistedUpTo
-      guard after != before, !state.waiters.isEmpty else { return (result, [CheckedContinuation<Void, Never>]()) }
-      let numbers = state.waiters.filter { $0.value.target <= after }.map(\.key)
+      guard !state.waiters.isEmpty else { return (result, [CheckedContinuation<Void, Never>]()) }
+      let (persisted, own) = (state.positions.persistedUpTo, state.positions.ownMaximum)
+      let numbers = state.waiters.filter { $0.value.target <= ($0.value.isOwn ? own : persisted) }.map(\.key)
       return (result, numbers.compactMap { state.waiters.removeValue(forKey: $0)?.continuation })
     }
     for continuation in reached { continuation.resume() }

@@ -16,6 +16,9 @@ final class StreamPositionWriter: Sendable {
     var waiters: [CheckedContinuation<Void, Never>] = []
   }
 
+  /// Says how long positions gather before the next one is stored, so that a busy writer does not spend a commit on each.
+  private static let pause = Duration.milliseconds(50)
+
   private let database: PostgresClient
   private let streamName: String
   private let instanceName: String
@@ -69,7 +72,11 @@ final class StreamPositionWriter: Sendable {
       }
       do {
         try await database.read(upsert(position))
-        state.withLock { $0.stored = position }
+        let isAwaited = state.withLock { state in
+          state.stored = position
+          return !state.waiters.isEmpty
+        }
+        if !isAwaited { try? await Task.sleep(for: Self.pause) }
       } catch {
         // The next id brings a newer position, and at the next start the sequence tells.
         logger.warning("cannot store a stream position", metadata: ["stream": "\(streamName)", "error": "\(error)"])

@@ -3,7 +3,7 @@ import MatrixPrimitives
 import Postgres
 import Stores
 
-extension PersistWriter {
+extension RoomWriter {
   private var server: String { plan.storage.config.serverName }
 
   private func isLocal(_ user: String) -> Bool { UserID(unchecked: user).serverName == server }

@@ -1,0 +1,123 @@
+import MatrixEvents
+import MatrixPrimitives
+import Postgres
+import Replication
+import StorageEngine
+import Stores
+
+/// Writes batches of different rooms in one transaction: looks up what is known, works out what changes, writes, announces.
+///
+/// Cost of a group of messages, however many rooms they are of: one round trip to look things up and for the ids, one
+/// transaction that goes out as a whole.
+struct PersistGroup: Sendable {
+  /// Holds one batch for each room; history (`backfilled`) stands alone.
+  let batches: [PersistBatch]
+  let surroundings: PersistBatch.Surroundings
+
+  private var storage: Storage { surroundings.storage }
+  private var isBackfilled: Bool { batches.first?.backfilled == true }
+  private var events: [PersistableEvent] { batches.flatMap(\.events) }
+  private var generator: StreamIDGenerator { isBackfilled ? storage.ids.backfill : storage.ids.events }
+  private var generatorStream: StreamName { isBackfilled ? .backfill : .events }
+
+  /// A batch of which it is known what it changes.
+  private struct Prepared {
+    let batch: PersistBatch
+    let known: KnownEvents
+    let sorted: SortedEvents
+    let change: RoomChange
+    let invalidations: [CacheInvalidation]
+  }
+
+  /// Writes the group.
+  ///
+  /// - Returns: for each batch the stored events, one for each that was given.
+  func run() async throws -> [[StoredEvent]] {
+    let events = events
+    // Nobody may read past ids in flight, so they are taken early only where nothing slow can come in between.
+    async let early = events.contains(where: \.event.isState) ? nil : generator.allocate(events.count)
+    let known = try await KnownEvents.lookUp(batches, storage: storage)
+    let reserved = try await early
+    defer { release(reserved, generatorStream) }
+    var prepared: [Prepared] = []
+    for (batch, known) in zip(batches, known) {
+      let (sorted, change) = try await batch.change(known)
+      prepared.append(
+        Prepared(
+          batch: batch, known: known, sorted: sorted, change: change,
+          invalidations: sorted.isEmpty ? [] : batch.invalidations(change, known, sorted)))
+    }
+    let changing = prepared.filter { !$0.sorted.isEmpty }
+    let stored = changing.isEmpty ? [:] : try await write(changing, reserved)
+    var answers: [[StoredEvent]] = []
+    for item in prepared { answers.append(try await item.batch.answers(stored, item.known)) }
+    return answers
+  }
+
+  private func release(_ reservation: StreamIDReservation?, _ stream: StreamName) {
+    guard let reservation else { return }
+    reservation.finish()
+    surroundings.hub.wake(stream)
+  }
+
+  /// Takes ids unless they are taken, writes, and announces; the ids are given back when all is done.
+  private func write(
+    _ prepared: [Prepared], _ reserved: StreamIDReservation?
+  ) async throws -> [EventID: StoredEvent] {
+    let cacheIDs = try await reserveCacheIDs(prepared.reduce(0) { $0 + $1.invalidations.count })
+    defer { release(cacheIDs, .caches) }
+    let count = prepared.reduce(0) { $0 + $1.sorted.count }
+    let ids = if let reserved { reserved } else { try await generator.allocate(count) }
+    defer { release(ids, generatorStream) }
+    let plans = plans(prepared, ids: ids.ids, cacheIDs: cacheIDs?.ids ?? [])
+    do {
+      try await storage.database.transaction("persist_events", isolation: .readCommitted) { txn in
+        try PersistWriter(plans: plans, txn: txn).write()
+      }
+    } catch let error as PostgresError where error.sqlState == PersistWriter.missingRowState {
+      throw MatrixError.notFound("The room, or a part of its state, is gone")
+    } catch let error as PostgresError where error.code == .commitOutcomeUnknown {
+      // The connection broke while the commit was under way: look whether it has happened.
+      guard try await areStored(plans) else { throw error }
+    }
+    for plan in plans { plan.applyToCaches() }
+    for plan in plans { plan.publish() }
+    return plans.reduce(into: [:]) { $0.merge($1.storedByID) { $1 } }
+  }
+
+  /// Shares out the ids: each batch has its own without a gap, in the order of the group.
+  private func plans(_ prepared: [Prepared], ids: [Int64], cacheIDs: [Int64]) -> [PersistPlan] {
+    var (ids, cacheIDs) = (ids[...], cacheIDs[...])
+    let now = storage.clock.nowMilliseconds
+    return prepared.map { item in
+      defer {
+        ids = ids.dropFirst(item.sorted.count)
+        cacheIDs = cacheIDs.dropFirst(item.invalidations.count)
+      }
+      return PersistPlan(
+        batch: item.batch, sorted: item.sorted, change: item.change, known: item.known,
+        ids: Array(ids.prefix(item.sorted.count)), cacheInvalidations: item.invalidations,
+        cacheIDs: Array(cacheIDs.prefix(item.invalidations.count)), now: now)
+    }
+  }
+
+  /// Tells whether plans have been carried out, as soon as the database can be asked. The ids stay in flight until then:
+  /// given up, they would let every reader pass events that may well be there.
+  private func areStored(_ plans: [PersistPlan]) async throws -> Bool {
+    while true {
+      do {
+        let rows = try await KnownEvents.lookUp(batches, storage: storage).first?.stored ?? [:]
+        return plans.allSatisfy { plan in
+          plan.fresh.allSatisfy { rows[$0.stored.eventID]?.streamOrdering == $0.stored.streamOrdering }
+            && plan.formerOutliers.allSatisfy { rows[$0.stored.eventID]?.isOutlier == false }
+        }
+      } catch let error as PostgresError where error.code == .poolTimeout || error.code == .connectionLost {
+        try await Task.sleep(for: .seconds(1))
+      }
+    }
+  }
+
+  private func reserveCacheIDs(_ count: Int) async throws -> StreamIDReservation? {
+    count == 0 ? nil : try await storage.ids.caches.allocate(count)
+  }
+}

@@ -1,0 +1,49 @@
+import MatrixEvents
+import MatrixPrimitives
+import Replication
+import Stores
+
+/// Looks at a draft when its turn has come, with the room's state before it: may change the draft, refuse it by throwing,
+/// or answer with an event that makes it unnecessary.
+typealias SendPreparation = @Sendable (_ draft: ClientEventDraft, _ chain: EventChain) async throws -> PreparedDraft
+
+/// Says what is to be done about a draft whose turn has come.
+enum PreparedDraft: Sendable {
+  case send(ClientEventDraft)
+  case unnecessary(EventID)
+}
+
+/// Holds one request to send an event, and who waits for its end.
+struct SendJob: Sendable {
+  let draft: ClientEventDraft
+  let requester: Requester
+  let preparation: SendPreparation?
+  let extraUsers: [UserID]
+  let continuation: CheckedContinuation<EventID, any Error>
+
+  /// Names the transaction of the device, if the request has one.
+  var transaction: EventStore.DeviceTransaction? {
+    guard let txnID = draft.transactionID, let deviceID = requester.deviceID else { return nil }
+    return EventStore.DeviceTransaction(userID: requester.userID, deviceID: deviceID, txnID: txnID)
+  }
+}
+
+/// Holds events that were built one upon the other and go to the persister together.
+struct SendBatch: Sendable {
+  /// Holds the events that the first one follows.
+  let start: [EventID]
+  /// Stands behind the last event.
+  var chain: EventChain
+  var events: [OutgoingEvent] = []
+  /// Holds the jobs of the events, in the same order.
+  var jobs: [SendJob] = []
+  /// Holds those who asked for state that another job of the batch, not persisted yet, has just made.
+  var followers: [(job: SendJob, eventID: EventID)] = []
+
+  init(at chain: EventChain) {
+    start = chain.prevEvents
+    self.chain = chain
+  }
+
+  var hasState: Bool { events.contains { $0.created.event.isState } }
+}

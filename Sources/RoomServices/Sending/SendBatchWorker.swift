@@ -1,0 +1,154 @@
+import Logging
+import MatrixEvents
+import MatrixPrimitives
+import Postgres
+import Stores
+
+/// Builds the events of a room's waiting jobs as a chain, and delivers them.
+///
+/// While a batch is on its way to disk in this process the next one is built upon it, from memory. Nothing of that is handed
+/// on before the first is stored; when that fails, the next one is built anew.
+struct SendBatchWorker: RoomBatchWorker {
+  /// Bounds the events of one batch.
+  private static let largestBatch = 64
+
+  let creator: EventCreator
+  let storage: Storage
+  let delivery: EventDelivery
+  let logger: Logger
+
+  func jobs(of batch: SendBatch) -> [SendJob] { batch.jobs + batch.followers.map(\.job) }
+
+  func mayGrow(_ batch: SendBatch) -> Bool { batch.events.count < Self.largestBatch }
+
+  /// Lets messages be followed by whatever comes; what changes the state must be stored first, since much is worked out from
+  /// the stored state. When others have written to the room as well, the next batch has to join their branch.
+  func mayBeFollowed(_ batch: SendBatch, room: RoomID) async -> Bool {
+    guard delivery.isLocal(room), !batch.hasState else { return false }
+    guard let edge = try? await storage.rooms.forwardExtremities(room).keys else { return false }
+    return Set(edge) == Set(batch.start) || Array(edge) == batch.chain.prevEvents
+  }
+
+  func prepare(
+    _ jobs: [SendJob], for batch: SendBatch?, after underWay: SendBatch?, room: RoomID
+  ) async -> SendBatch? {
+    guard let first = jobs.first else { return batch }
+    do {
+      async let earlier = earlierEvents(of: jobs, room: room)
+      var batch =
+        if let batch { batch } else if let underWay { SendBatch(at: underWay.chain) } else {
+          SendBatch(at: try await creator.chain(at: room, for: first.requester.userID))
+        }
+      let sent = try await earlier
+      for job in jobs {
+        if let eventID = job.transaction.flatMap({ sent[$0] }) {
+          job.continuation.resume(returning: eventID)
+        } else {
+          await create(job, into: &batch)
+        }
+      }
+      return batch.events.isEmpty ? nil : batch
+    } catch {
+      for job in jobs { job.continuation.resume(throwing: error) }
+      return batch
+    }
+  }
+
+  /// Finds the events of jobs whose transaction has been carried out already. The persister in this process does so itself,
+  /// together with those of other rooms.
+  private func earlierEvents(
+    of jobs: [SendJob], room: RoomID
+  ) async throws -> [EventStore.DeviceTransaction: EventID] {
+    if delivery.isLocal(room) { return [:] }
+    return try await storage.events.eventIDs(roomID: room, transactions: jobs.compactMap(\.transaction))
+  }
+
+  /// Builds the event of one job; a failure is that job's alone.
+  private func create(_ job: SendJob, into batch: inout SendBatch) async {
+    do {
+      var draft = job.draft
+      if let preparation = job.preparation {
+        switch try await preparation(draft, batch.chain) {
+        case .send(let prepared): draft = prepared
+        case .unnecessary(let eventID): return answer(job, eventID, &batch)
+        }
+      }
+      var chain = batch.chain
+      switch try await creator.create(draft, requester: job.requester, on: &chain) {
+      case .created(let event):
+        let outgoing = try await delivery.outgoing(event, requester: job.requester, extraUsers: job.extraUsers)
+        batch.chain = chain
+        batch.events.append(outgoing)
+        batch.jobs.append(job)
+      case .duplicate(let eventID): answer(job, eventID, &batch)
+      }
+    } catch {
+      // What may not be sent any more may have been sent before.
+      if let eventID = await earlierEvent(of: job) { return job.continuation.resume(returning: eventID) }
+      job.continuation.resume(throwing: error)
+    }
+  }
+
+  private func answer(_ job: SendJob, _ eventID: EventID, _ batch: inout SendBatch) {
+    if batch.events.contains(where: { $0.created.event.eventID == eventID }) {
+      batch.followers.append((job, eventID))
+    } else {
+      job.continuation.resume(returning: eventID)
+    }
+  }
+
+  // MARK: delivering
+
+  func deliver(_ batch: SendBatch, room: RoomID) async -> Bool {
+    let jobs = jobs(of: batch)
+    do {
+      let delivered = try await delivery.deliver(batch.events, room: room)
+      let given = batch.events.map(\.created.event.eventID)
+      let became = Dictionary(zip(given, delivered.eventIDs), uniquingKeysWith: { first, _ in first })
+      let answers = delivered.eventIDs + batch.followers.map { became[$0.eventID] ?? $0.eventID }
+      delivery.whenReadable(delivered) {
+        for (job, eventID) in zip(jobs, answers) { job.continuation.resume(returning: eventID) }
+      }
+      return delivered.eventIDs == given
+    } catch let error where batch.jobs.count > 1 && Self.blamesOneEvent(error) {
+      logger.info("A batch was refused; sending its events anew", metadata: ["room": "\(room.rawValue)"])
+      await workAgain(room, jobs)
+    } catch {
+      for job in jobs { job.continuation.resume(throwing: error) }
+    }
+    return false
+  }
+
+  /// Tells an error that comes of an event from one that would meet every other as well.
+  private static func blamesOneEvent(_ error: any Error) -> Bool {
+    if let error = error as? MatrixError { return error.status < 500 }
+    return (error as? PostgresError)?.constraint != nil
+  }
+
+  /// Does the jobs of a refused batch again, as a batch without those whose transaction has been carried out already. When
+  /// there are none, one of the others was to blame, it is not said which: each is tried alone.
+  private func workAgain(_ room: RoomID, _ jobs: [SendJob]) async {
+    var rest: [SendJob] = []
+    for job in jobs {
+      if let eventID = await earlierEvent(of: job) {
+        job.continuation.resume(returning: eventID)
+      } else {
+        rest.append(job)
+      }
+    }
+    if rest.count < jobs.count { return await work(room, rest) }
+    for job in rest { await work(room, [job]) }
+  }
+
+  private func work(_ room: RoomID, _ jobs: [SendJob]) async {
+    guard let batch = await prepare(jobs, for: nil, after: nil, room: room) else { return }
+    _ = await deliver(batch, room: room)
+  }
+
+  private func earlierEvent(of job: SendJob) async -> EventID? {
+    guard let transaction = job.transaction else { return nil }
+    // When looking fails the job is just done again: the persister looks, too.
+    return try? await storage.events.eventID(
+      roomID: job.draft.roomID, userID: transaction.userID, deviceID: transaction.deviceID, txnID: transaction.txnID)
+  }
+}
