@@ -126,6 +126,7 @@ import Testing
       presence: {enabeld: true}
       trusted_key_servers: []
       rc_login: {adress: {}}
+      hs_disabled: true
       """
     )
     #expect(
@@ -133,6 +134,7 @@ import Testing
         "1.yaml:1:1: email: this setting of Synapse is not supported and has no effect",
         "1.yaml:2:1: enable_regstration: unknown setting, ignored",
         "1.yaml:4:1: trusted_key_servers: this setting of Synapse is not supported and has no effect",
+        "1.yaml:6:1: hs_disabled: this setting of Synapse is not supported and has no effect",
         "1.yaml:5:12: rc_login.adress: unknown setting, ignored",
         "1.yaml:3:12: presence.enabeld: unknown setting, ignored",
       ])
