@@ -49,7 +49,7 @@ struct FanOut: Sendable {
         }
       }
       // Until all wait: what the last message left to do must be over.
-      try await Task.sleep(for: .milliseconds(500 + watchers.count))
+      try await measurement.settle(sender)
       let begun = NIODeadline.now()
       let bytes = measurement.writer.request(
         "PUT", Path.send(room, transaction: text), token: sender.token,

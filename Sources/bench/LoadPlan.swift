@@ -8,6 +8,7 @@ struct LoadPlan: Sendable {
   var warmUp: Double
   /// Seconds that are counted.
   var seconds: Double
-  /// A closed-loop round goes on until this many were answered, for at most five times its seconds.
-  var minimumAnswers = 30
+  /// A closed-loop round goes on until this many were answered, for at most five times its seconds; for a single answer it
+  /// waits a minute.
+  var minimumAnswers = 20
 }

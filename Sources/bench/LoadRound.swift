@@ -184,12 +184,11 @@ final class LoadRound: Sendable {
   // Waiting
 
   private func waitForMinimum(since begin: UInt64) async throws {
-    let limit = begin + UInt64(plan.seconds * 5e9)
-    while NIODeadline.now().uptimeNanoseconds < limit {
-      let isEnough = state.withLock { state in
-        state.tally.latency.count >= plan.minimumAnswers || (state.isUsedUp && state.busy == 0)
-      }
-      if isEnough { return }
+    let (limit, end) = (begin + UInt64(plan.seconds * 5e9), begin + UInt64(max(60, plan.seconds * 5) * 1e9))
+    while NIODeadline.now().uptimeNanoseconds < end {
+      let (count, isUsedUp) = state.withLock { ($0.tally.latency.count, $0.isUsedUp && $0.busy == 0) }
+      let isLate = NIODeadline.now().uptimeNanoseconds >= limit
+      if isUsedUp || count >= plan.minimumAnswers || (isLate && count > 0) { return }
       try await Task.sleep(for: .milliseconds(5))
     }
   }

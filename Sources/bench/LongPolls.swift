@@ -12,7 +12,7 @@ struct LongPolls: Sendable {
     let count = measurement.plan.connections
     let early = Mutex<[String: Int]>([:])
     let isOver = Mutex(false)
-    // Those who only connect come first: memory before and after is then that of the waiting requests.
+    await measurement.gate.pass("measuring")
     var watchers: [Watcher] = []
     for number in 0..<count {
       let account = group.members[number % group.members.count]
@@ -26,8 +26,7 @@ struct LongPolls: Sendable {
           early.withLock { $0["ended early: \(reason)", default: 0] += 1 }
         })
     }
-    try await Task.sleep(for: .milliseconds(1000 + count))
-    await measurement.gate.pass("measuring")
+    try await measurement.settle(first)
     try await Task.sleep(for: .seconds(measurement.plan.seconds))
     await measurement.gate.pass("measured")
     isOver.withLock { $0 = true }

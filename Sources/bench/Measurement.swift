@@ -21,6 +21,22 @@ struct Measurement: Sendable {
     let round = LoadRound(target, plan: plan, workload: workload, loop: loop)
     return Report(name, plan: plan, try await round.run(gate: gate))
   }
+
+  /// Waits until the server has done what it was given: until it answers a small request quickly several times in a row.
+  /// - Parameter account: Who asks.
+  func settle(_ account: Account) async throws {
+    let connection = try await LoadConnection.connect(target, on: loop).get()
+    let request = writer.request("GET", "/_matrix/client/v3/account/whoami", token: account.token)
+    let limit = NIODeadline.now() + .seconds(60)
+    var quick = 0
+    while quick < 5 && NIODeadline.now() < limit {
+      try await Task.sleep(for: .milliseconds(100))
+      let begun = NIODeadline.now()
+      let (_, answered) = try await connection.exchange(request)
+      quick = answered - begun < .milliseconds(25) ? quick + 1 : 0
+    }
+    connection.close()
+  }
 }
 
 /// What is left to choose in some scenarios.

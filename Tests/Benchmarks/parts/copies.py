@@ -1,18 +1,32 @@
 """Multiplies a room in the database, where making each room through a server would take too long.
 
-A copy has the same events as its original under other identifiers: four characters behind the sigil of room and event ids
-are replaced, in columns as in the events' JSON, and stream positions, state groups and auth chains go on behind the last
-ones. Content hashes and signatures are then not those of the events; no server checks them for what is in its database.
-Push actions are not copied: 300 rooms would have two million of them. Both servers get the same database.
+A copy has the same events as its original in a room of another name. Event ids are made anew from the events' reference
+hashes, since Synapse compares them when it reads; stream positions, state groups and auth chains go on behind the last ones.
+Content hashes and signatures stay those of the originals: no server checks them for what is in its database. Push actions are not copied: 300 rooms would have two million of them. Both servers get the same database.
 """
 
+import base64
+import hashlib
 import json
 import subprocess
 from pathlib import Path
 
 from parts import Failure
 
-EVENT_ID = "'$' || code || substr({0}, 6)"
+EVENT_ID = "(SELECT new FROM bench_copies found WHERE found.k = copies.k AND found.old = {0})"
+# What redaction leaves of an event, in room version 10.
+KEPT = {
+    "type", "room_id", "sender", "state_key", "content", "hashes", "depth", "prev_events", "auth_events", "origin", "origin_server_ts",
+    "membership", "prev_state",
+}
+KEPT_CONTENT = {
+    "m.room.member": {"membership", "join_authorised_via_users_server"},
+    "m.room.create": {"creator"},
+    "m.room.join_rules": {"join_rule", "allow"},
+    "m.room.history_visibility": {"history_visibility"},
+    "m.room.power_levels": {
+        "ban", "events", "events_default", "kick", "redact", "state_default", "users", "users_default"},
+}
 IDENTIFIERS = {"event_id", "prev_event_id", "auth_id", "membership_event_id", "prev_state"}
 POSITIONS = {"stream_ordering", "event_stream_ordering", "bump_stamp"}
 CHAINS = {"chain_id", "origin_chain_id", "target_chain_id"}
@@ -22,6 +36,7 @@ BESIDE = {
     "event_auth_chains": "event_id IN (SELECT event_id FROM events WHERE room_id = '{room}')",
     "event_auth_chain_links": "origin_chain_id IN (SELECT c.chain_id FROM event_auth_chains c JOIN events e USING (event_id) "
                               "WHERE e.room_id = '{room}')",
+    "event_edges": "event_id IN (SELECT event_id FROM events WHERE room_id = '{room}')",
     "event_to_state_groups": "event_id IN (SELECT event_id FROM events WHERE room_id = '{room}')",
     "state_group_edges": "state_group IN (SELECT id FROM state_groups WHERE room_id = '{room}')",
 }
@@ -31,6 +46,27 @@ SEQUENCES = {
     "state_group_id_seq": "SELECT max(id) FROM state_groups",
     "event_auth_chain_id": "SELECT max(chain_id) FROM event_auth_chains",
 }
+
+
+def event_id(event):
+    """The id of an event of room version 10: the hash of what redaction leaves, in canonical JSON."""
+    redacted = {name: value for name, value in event.items() if name in KEPT}
+    kept = KEPT_CONTENT.get(event["type"], set())
+    redacted["content"] = {name: value for name, value in event["content"].items() if name in kept}
+    text = json.dumps(redacted, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "$" + base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+
+
+def copied(events, room):
+    """Events, by old id in the order of their depth, as they are in another room: triples of old id, new id, event."""
+    names, result = {}, []
+    for old, event in events:
+        event = {**event, "room_id": room}
+        for field in ("prev_events", "auth_events"):
+            event[field] = [names[name] for name in event[field]]
+        names[old] = event_id(event)
+        result.append((old, names[old], event))
+    return result
 
 
 class Copier:
@@ -71,6 +107,8 @@ class Copier:
             **dict.fromkeys(CHAINS, self.extent(
                 "chain_id", f"SELECT chain_id, e.room_id = '{room}' AS mine FROM event_auth_chains JOIN events e USING (event_id)")),
         }
+        rooms = [f"!{letter}{number:03}{room[5:]}" for number in range(1, count + 1)]
+        self.load(room, rooms)
         statements = ["SET session_replication_role = replica", "BEGIN"]
         for table, columns in tables.items():
             where = BESIDE.get(table) or ("room_id = '{room}'" if "room_id" in columns else None)
@@ -83,10 +121,29 @@ class Copier:
         statements += [f"SELECT setval('{sequence}', ({query}))" for sequence, query in SEQUENCES.items()]
         statements += [
             "UPDATE stream_positions SET stream_id = (SELECT max(stream_ordering) FROM events) WHERE stream_name = 'events'",
+            "DROP TABLE bench_copies",
             "COMMIT",
         ]
         self.sql(";\n".join(statements) + ";\n")
-        return [f"!{letter}{number:03}{room[5:]}" for number in range(1, count + 1)]
+        return rooms
+
+    def load(self, room, rooms):
+        """Puts the copies' ids and JSON into a table."""
+        found = self.sql(
+            "SELECT encode(convert_to(event_id, 'UTF8'), 'hex'), encode(convert_to(json, 'UTF8'), 'hex') FROM event_json "
+            f"JOIN events USING (event_id) WHERE events.room_id = '{room}' ORDER BY events.topological_ordering, events.stream_ordering")
+        events = [(bytes.fromhex(old).decode(), json.loads(bytes.fromhex(text))) for old, text in found]
+        wrong = [old for old, event in events if event_id(event) != old]
+        if wrong:
+            raise Failure(f"copying rooms: {wrong[0]} is not the hash of its event")
+        lines = []
+        for number, name in enumerate(rooms, 1):
+            for old, new, event in copied(events, name):
+                text = json.dumps(event, separators=(",", ":"), ensure_ascii=False).replace("\\", "\\\\")
+                lines.append(f"{number}\t{old}\t{new}\t{text}")
+        self.sql(
+            "CREATE TABLE bench_copies (k bigint, old text, new text, json text);\nCOPY bench_copies FROM STDIN;\n"
+            + "\n".join(lines) + "\n\\.\nCREATE UNIQUE INDEX ON bench_copies (k, old);\nANALYZE bench_copies;\n")
 
     @staticmethod
     def value(table, column, room, moved):
@@ -103,8 +160,7 @@ class Copier:
             low, span, last = moved[column]
             return f"{name} - {low} + 1 + {last} + (k - 1) * {span}"
         if table == "event_json" and column == "json":
-            identifiers = f"regexp_replace({name}, '\\$[A-Za-z0-9_-]{{4}}([A-Za-z0-9_-]{{39}}\")', '$' || code || '\\1', 'g')"
-            return f"replace({identifiers}, '{room}', '!' || code || substr('{room}', 6))"
+            return f"(SELECT found.json FROM bench_copies found WHERE found.k = copies.k AND found.old = {table}.event_id)"
         return name
 
 

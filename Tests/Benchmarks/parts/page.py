@@ -153,7 +153,11 @@ def further(result):
     number = summary.number
     found = result.get("processes", {})
     if found:
-        names = [("start_ms", "start to first answer, ms"), ("idle_mb", "memory idle, MB"), ("settled_mb", "memory after the run, MB")]
+        names = [
+            ("start_ms", "start to first answer, ms (goal 300)"), ("idle_mb", "memory idle, MB (goal 40)"),
+            ("settled_mb", "memory after the run, MB (goal 80)"),
+            ("settled_late_mb", "memory after the first syncs of 50 and 300 rooms as well, MB"),
+        ]
         lines = [
             [title, *(number(summary.median(turn[name] for turn in found[side] if name in turn)) if any(
                 name in turn for turn in found.get(side, [])) else "–" for side in ("ours", "theirs"))]
@@ -168,16 +172,23 @@ def further(result):
             "The physical limit of sends: pgbench with a message's rows for 40 members and nothing else",
             ["", "messages/s", "commits/s", "PostgreSQL CPU ms a message", "WAL KB a message"], lines))
     if result.get("cluster"):
-        lines = [
-            [row["title"], row["workers"], number(row["ours"]["value"]) + summary.unit(row), number(row["ours"]["latency"]["p50"]),
-             number(row["ours"]["latency"]["p99"]), number(row["ours"].get("server_cpu_ms")),
-             " ".join(f"{name}: {count}" for name, count in row["ours"]["errors"].items())]
-            for row in result["cluster"]]
+        lines = []
+        for row in result["cluster"]:
+            sides = [row.get(name) for name in ("ours", "theirs")]
+            lines.append([
+                row["title"], row["workers"], *(number(side["value"]) + summary.unit(row) if side else "–" for side in sides),
+                f"{row['ratio']:.1f}" if row.get("ratio") else "–",
+                *(" / ".join(number(choose(side)) if side else "–" for side in sides) for choose in (
+                    lambda side: side["latency"]["p50"], lambda side: side["latency"]["p99"],
+                    lambda side: side.get("server_cpu_ms"))),
+                " ".join(f"{name}: {count}" for side in sides if side for name, count in side["errors"].items())])
         tables.append((
-            "The cluster through nginx (ours)", ["", "workers", "", "p50 ms", "p99 ms", "server CPU ms", "errors"], lines))
+            "Clusters: through nginx, and between two workers",
+            ["", "workers", "ours", "theirs", "ratio", "p50 ms", "p99 ms", "server CPU ms", "errors"], lines))
     if result.get("following"):
-        lines = [[f"{row['rate']} events/s", number(row["reached"]), f"{row['share']:.2%}"] for row in result["following"]]
-        tables.append(("Processor time of a worker that only follows (ours)", ["", "reached/s", "of a core"], lines))
+        lines = [
+            [f"{row['server']}: {row['rate']} events/s", number(row["reached"]), f"{row['share']:.2%}"] for row in result["following"]]
+        tables.append(("Processor time of a worker that only follows", ["", "reached/s", "of a core"], lines))
     if result.get("calibration"):
         lines = [
             [f"{row['connections']} connections", number(row["perSecond"]), number(row["figures"]["microseconds_per_request"])]

@@ -100,6 +100,7 @@ class Server:
             self.process = subprocess.Popen(
                 [*self.prefix, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.base,
                 preexec_fn=many_files)
+        (self.base / "pids" / f"{self.name}.pid").write_text(f"{self.process.pid}\n")
         while not answers(self.port):
             if self.process.poll() is not None or time.monotonic() - begun > START_SECONDS:
                 tail = (self.base / "logs" / f"{self.name}.out").read_text(errors="replace")[-1500:]
@@ -113,6 +114,7 @@ class Server:
         return self.process is not None and self.process.poll() is None
 
     def stop(self):
+        """Ends the process, if need be by force."""
         if self.runs:
             os.kill(self.process.pid, signal.SIGTERM)
             try:
@@ -120,6 +122,7 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(20)
+        (self.base / "pids" / f"{self.name}.pid").unlink(missing_ok=True)
 
     def counters(self):
         return {**self.databases.counters(self.database), "server_cpu": processes.cpu([self.process.pid])}
