@@ -137,6 +137,12 @@ def from_ours(checks, base, binaries):
     server.control("up")
     try:
         people, room = (lambda a, b, r: ([a, b], r))(*chat(server.address))
+        # Registering is a session of user-interactive authentication; both servers note from where each was used.
+        sessions = """SELECT count(DISTINCT s.session_id), count(DISTINCT i.session_id) FROM ui_auth_sessions s
+            LEFT JOIN ui_auth_sessions_ips i ON i.session_id = s.session_id AND i.ip = '127.0.0.1'
+            AND i.user_agent LIKE 'Python-urllib/%'"""
+        found = server.query(sessions)
+        checks.that("sessions are noted with address and program", found[0] == found[1] != "0", found)
         theirs = synapse(server)
         stop_ours, start_ours = lambda: server.control("stop", "homeserver"), lambda: server.control("start", "homeserver")
         try:

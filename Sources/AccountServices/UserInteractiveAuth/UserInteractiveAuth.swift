@@ -17,12 +17,15 @@ public final class UserInteractiveAuth: Sendable {
     public let method: String
     /// What the user is shown.
     public let description: String
+    /// Who asks, for administrators who look into a registration.
+    public let client: Authenticator.Client
 
     /// Names an operation.
-    public init(uri: String, method: String, description: String) {
+    public init(uri: String, method: String, description: String, client: Authenticator.Client) {
       self.uri = uri
       self.method = method
       self.description = description
+      self.client = client
     }
   }
 
@@ -68,6 +71,8 @@ public final class UserInteractiveAuth: Sendable {
     let auth = try body.optionalObject("auth")
     let named = try auth?.optionalString("session")
     let session = try await open(named, operation: operation, parameters: Self.parameters(of: body, omitting: omitting))
+    try await store.note(
+      session.id, address: operation.client.ip, userAgent: String(operation.client.userAgent.prefix(500)))
     guard let auth else { throw Incomplete(sessionID: session.id, body: Self.answer(flows, session.id, [], nil)) }
     var failure: MatrixError?
     if let stage = try auth.optionalString("type") {

@@ -115,8 +115,9 @@ struct PasswordStage: Sendable {
     do {
       completed = try await accounts.userInteractiveAuth.check(
         flows: [["m.login.password"]],
-        operation: .init(uri: request.path, method: request.method.rawValue, description: action), body: body,
-        omitting: omitting
+        operation: .init(
+          uri: request.path, method: request.method.rawValue, description: action, client: .init(request)),
+        body: body, omitting: omitting
       ) { [accounts] _, auth in
         let shown = try await accounts.login.checkPassword(auth, limited: true, isReauthentication: true)
         guard shown == user else { throw MatrixError.forbidden("Authentication details are incorrect.") }

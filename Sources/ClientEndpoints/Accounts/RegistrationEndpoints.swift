@@ -72,8 +72,9 @@ public struct RegistrationEndpoints: Sendable {
     do {
       completed = try await accounts.userInteractiveAuth.check(
         flows: registration.flows,
-        operation: .init(uri: request.path, method: "POST", description: "register a new account"), body: body,
-        omitting: ["password"]
+        operation: .init(
+          uri: request.path, method: "POST", description: "register a new account", client: .init(request)),
+        body: body, omitting: ["password"]
       ) { try await registration.check(stage: $0, $1) }
     } catch let incomplete as UserInteractiveAuth.Incomplete {
       return try await keepPassword(submission.password, incomplete)

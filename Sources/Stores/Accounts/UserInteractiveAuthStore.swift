@@ -53,6 +53,15 @@ public final class UserInteractiveAuthStore: Sendable {
       id: id, clientParameters: try JSON.parse(client), uri: uri, method: method, serverData: try JSON.parse(server))
   }
 
+  /// Remembers from where and with what a session was used.
+  public func note(_ session: String, address: String, userAgent: String) async throws {
+    _ = try await database.read(
+      """
+      INSERT INTO ui_auth_sessions_ips (session_id, ip, user_agent) VALUES (\(session), \(address), \(userAgent))
+      ON CONFLICT DO NOTHING
+      """)
+  }
+
   /// Replaces the remembered request parameters.
   public func setClientParameters(_ parameters: JSON, session: String) async throws {
     _ = try await database.read(
