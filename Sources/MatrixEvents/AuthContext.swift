@@ -20,8 +20,10 @@ struct AuthContext<State: AuthState> {
     state.event(.member(user))?.membership
   }
 
+  /// Without a rule rooms are invite-only; a rule that is no string is one that nobody knows.
   private var joinRule: String {
-    state.event(.joinRules)?.content["join_rule"]?.string ?? "invite"
+    guard let rule = state.event(.joinRules)?.content["join_rule"] else { return "invite" }
+    return rule.string ?? ""
   }
 
   /// Checks the level for the event's type and that nobody writes under another user's state key.

@@ -57,6 +57,10 @@ struct PowerLevelChange<State: AuthState> {
   ) throws(AuthError) {
     let before = integer(old)
     let after = integer(new)
+    // Where levels need not be integers, what cannot be read as one stops every change.
+    guard (before == nil) == (old == nil), (after == nil) == (new == nil) else {
+      throw AuthError("'\(name)' must be an integer.")
+    }
     if before == after { return }
     if let before, before > own {
       throw AuthError("You don't have permission to change '\(name)', which is set higher than your power level.")

@@ -80,10 +80,11 @@ public struct PowerLevels: Sendable {
     value.flatMap { Self.integer($0, loosely: readsLoosely) }
   }
 
-  /// Reads a level. Loosely, as room versions before 10 do, also floats (cut off) and strings that hold a decimal integer.
+  /// Reads a level. Loosely, as servers read room versions before 10, also floats (cut off), strings that hold a decimal integer, and booleans.
   static func integer(_ value: JSONValue, loosely: Bool) -> Int64? {
     switch value.kind {
     case .integer: return value.integer
+    case .bool where loosely: return value.bool == true ? 1 : 0
     case .double where loosely:
       return value.double.flatMap { Int64(exactly: $0.rounded(.towardZero)) }
     case .string where loosely:

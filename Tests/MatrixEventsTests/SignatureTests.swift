@@ -23,9 +23,8 @@ import Testing
     object["signatures"] = ["domain": ["ed25519:1": .string(signature)]]
     let value = try object.document()
     try Signatures.verify(value, serverName: "domain", keyID: "ed25519:1", publicKey: try publicKey())
-    // swift-crypto salts its signatures, so our own are compared by verifying them.
     let own = try signer.sign(try JSON.parse(text)).document()
-    try Signatures.verify(own, serverName: "domain", keyID: "ed25519:1", publicKey: try publicKey())
+    #expect(own["signatures"]?["domain"]?["ed25519:1"]?.string == signature)
     #expect(Signatures.keyIDs(in: own, serverName: "domain") == ["ed25519:1"])
   }
 
@@ -52,6 +51,7 @@ import Testing
     event["signatures"] = ["domain": ["ed25519:1": .string(signature)]]
     let signed = try event.document()
     #expect(try ContentHash.matches(signed, version: .v1))
+    #expect(try signer.signature(ofEvent: signed, version: .v1) == signature)
     try Signatures.verify(
       event: signed, version: .v1, serverName: "domain", keyID: "ed25519:1", publicKey: try publicKey())
     event["content"] = ["body": "Something else"]

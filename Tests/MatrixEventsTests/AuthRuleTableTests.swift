@@ -1,0 +1,21 @@
+import MatrixEvents
+import MatrixPrimitives
+import Testing
+
+/// Goes through the rules of each room version's page by their numbers.
+@Suite struct AuthRuleTableTests {
+  @Test(arguments: AuthRuleCase.memberships + AuthRuleCase.others)
+  func decidesAsTheRuleSays(_ rule: AuthRuleCase) throws {
+    for (number, name) in rule.numbers.sorted(by: { $0.key < $1.key }) {
+      let version = try #require(RoomVersion.named("\(number)"))
+      var room = try TestRoom(version)
+      let refusal = try rule.refusal(&room)
+      #expect((refusal == nil) == rule.isAllowed, "version \(number), rule \(name): \(refusal ?? "allowed")")
+    }
+  }
+
+  @Test func hasACaseForEveryVersion() {
+    let cases = AuthRuleCase.memberships + AuthRuleCase.others
+    for number in 1...12 { #expect(cases.count { $0.numbers[number] != nil } > 35, "version \(number)") }
+  }
+}
