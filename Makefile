@@ -4,7 +4,7 @@ SWIFT_FLAGS := --explicit-target-dependency-import-check error
 CLUSTER := Deploy/cluster/cluster
 SOURCES := Package.swift Sources Tests
 
-.PHONY: deps build release run cluster cluster-status cluster-down test bench lint format clean
+.PHONY: deps build release run cluster cluster-status cluster-down test bench bench-check bench-check-write fuzz lint format clean
 
 deps:
 	Deploy/install-dependencies
@@ -37,6 +37,17 @@ BENCH_OPTIONS = $(if $(SCENARIOS),--scenarios '$(SCENARIOS)') $(if $(ROUNDS),--r
 
 bench: release
 	Tests/Benchmarks/run $(BENCH_OPTIONS)
+
+# Instructions of hot code against the committed numbers; bench-check-write commits to new ones.
+INSTRUCTIONS := Tests/Benchmarks/instructions.py .build/release/microbench Tests/Benchmarks/instructions.json
+bench-check bench-check-write:
+	NEEDS_VALGRIND=1 Deploy/install-dependencies
+	swift build -c release $(SWIFT_FLAGS) --product microbench
+	$(INSTRUCTIONS) $(if $(filter bench-check-write,$@),--write)
+
+# libFuzzer on every target, SECONDS each.
+fuzz: deps
+	Tests/Fuzz/run $(or $(SECONDS),60)
 
 lint:
 	Deploy/lint/lint

@@ -169,6 +169,11 @@ let package = Package(
         "MatrixPrimitives", argumentParser, asyncHTTPClient, hdrHistogram, crypto, nioCore, nioPosix, nioHTTP1, nioSSL,
       ]),
 
+    // Measures hot code by itself
+    executable(
+      "microbench",
+      ["MatrixEvents", "MatrixPrimitives", "Replication", "Stores", crypto, argumentParser]),
+
     // Tests
     .target(
       name: "TestSupport",
@@ -178,6 +183,12 @@ let package = Package(
       ],
       path: "Tests/TestSupport", swiftSettings: strict),
     .target(name: "SeededNumbers", path: "Tests/SeededNumbers", swiftSettings: strict),
+    .executableTarget(
+      name: "fuzz", dependencies: ["MatrixEvents", "MatrixPrimitives", "SeededNumbers", argumentParser],
+      path: "Tests/Fuzz", exclude: ["corpus"], swiftSettings: strict),
+    .executableTarget(
+      name: "rules_probe", dependencies: ["MatrixEvents", "MatrixPrimitives", crypto], path: "Tests/RulesProbe",
+      swiftSettings: strict),
     tests("MatrixPrimitivesTests", ["MatrixPrimitives", "SeededNumbers"]),
     tests("MatrixEventsTests", ["MatrixEvents", "MatrixPrimitives", "SeededNumbers", crypto]),
     tests("PostgresTests", ["Postgres", "SeededNumbers", "TestSupport", logging]),

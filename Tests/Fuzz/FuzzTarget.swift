@@ -1,0 +1,24 @@
+/// Names what can be fuzzed. A target takes any bytes; it must not trap, and what it checks must hold.
+enum FuzzTarget: String, CaseIterable {
+  case json, canonical, event, identifiers
+
+  /// Feeds one input.
+  /// - Throws: `BrokenProperty` when the code under test contradicts itself.
+  func run(_ bytes: [UInt8]) throws {
+    switch self {
+    case .json: try JSONTarget.run(bytes)
+    case .canonical: try CanonicalTarget.run(bytes)
+    case .event: try EventTarget.run(bytes)
+    case .identifiers: try IdentifierTarget.run(bytes)
+    }
+  }
+}
+
+/// Tells which property did not hold.
+struct BrokenProperty: Error, CustomStringConvertible {
+  let description: String
+
+  static func require(_ holds: Bool, _ property: String) throws(BrokenProperty) {
+    if !holds { throw BrokenProperty(description: property) }
+  }
+}

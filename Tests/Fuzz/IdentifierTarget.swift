@@ -1,0 +1,46 @@
+import MatrixEvents
+import MatrixPrimitives
+
+/// Reads text as every kind of identifier, and as the small languages that stand in events: base64, globs, sizes of rooms.
+enum IdentifierTarget {
+  static func run(_ bytes: [UInt8]) throws {
+    let text = String(decoding: bytes, as: UTF8.self)
+    if let user = UserID(text) {
+      try check(user, localpart: user.localpart, server: user.serverName)
+      _ = user.hasStrictLocalpart
+    }
+    if let room = RoomID(text) { try check(room, localpart: room.localpart, server: room.serverName) }
+    if let event = EventID(text) { try check(event, localpart: event.localpart, server: event.serverName) }
+    if let alias = RoomAlias(text) { try check(alias, localpart: alias.localpart, server: alias.serverName) }
+    if let name = ServerName(text) {
+      _ = name.isIPLiteral
+      let written = name.port == nil ? name.host : "\(name.host):"
+      try BrokenProperty.require(text.hasPrefix(written), "a server name begins with its host")
+    }
+    try checkBase64(bytes, text)
+    let half = text.index(text.startIndex, offsetBy: text.count / 2)
+    let pattern = GlobPattern(String(text[..<half]))
+    _ = (pattern.matches(FoldedText(String(text[half...]))), pattern.matchesWords(of: FoldedText(text)))
+    try BrokenProperty.require(
+      text.utf8.count > GlobPattern.longest || GlobPattern(literal: text).matches(FoldedText(text)),
+      "text matches itself")
+  }
+
+  private static func check(_ id: some MatrixIdentifier, localpart: String, server: String?) throws {
+    try BrokenProperty.require(id.rawValue.utf8.count <= 255, "an identifier is at most 255 bytes long")
+    // Bytes, as the sigil and what follows may be one character to Swift.
+    let rest = Array(localpart.utf8) + Array((server.map { ":\($0)" } ?? "").utf8)
+    try BrokenProperty.require(
+      rest.elementsEqual(id.rawValue.utf8.dropFirst()) || id.rawValue.utf8.last == UInt8(ascii: ":"),
+      "an identifier is the sum of its parts")
+  }
+
+  private static func checkBase64(_ bytes: [UInt8], _ text: String) throws {
+    try BrokenProperty.require(
+      UnpaddedBase64.decode(UnpaddedBase64.encode(bytes)) == bytes
+        && UnpaddedBase64.decode(UnpaddedBase64.encodeURLSafe(bytes)) == bytes, "base64 gives back what it was given")
+    guard let decoded = UnpaddedBase64.decode(text) else { return }
+    try BrokenProperty.require(
+      UnpaddedBase64.decode(UnpaddedBase64.encode(decoded)) == decoded, "decoded base64 can be encoded")
+  }
+}
