@@ -24,7 +24,7 @@ public struct RoomVersion: Sendable, Hashable, CustomStringConvertible {
   /// Tells how event ids come about.
   public private(set) var eventIDFormat: EventIDFormat = .urlSafeHash
   /// Tells which algorithm resolves conflicting states.
-  public private(set) var stateResolution: StateResolutionAlgorithm = .v2
+  public private(set) var stateResolution: StateResolutionAlgorithm = .v2Dot1
   /// Tells whether a signing key must have been valid at the event's time (version 5 on).
   public private(set) var enforcesKeyValidity = true
   /// Tells whether `m.room.aliases` has an auth rule of its own and keeps its aliases when redacted (up to version 5).

@@ -215,7 +215,8 @@ class RandomRoom:
         return self.seal(type, pick(["", "", "", None]), sender, body, state)
 
     def power_levels(self, sender, state):
-        content = copy.deepcopy(self.events[state[("m.room.power_levels", "")]]["content"])
+        current = state.get(("m.room.power_levels", ""))
+        content = copy.deepcopy(self.events[current]["content"]) if current else {}
         for _ in range(self.random.randint(1, 2)):
             where = self.random.randrange(8)
             if where < 3 and isinstance(content.get("users", {}), dict):

@@ -21,7 +21,7 @@ struct NaiveResolution {
   }
 
   func resolve(_ sets: [StateMap]) -> StateMap {
-    if version.stateResolution == .v1 { return resolveByDepth(sets) }
+    if version == .v1 { return resolveByDepth(sets) }
     let keys = Set(sets.flatMap(\.keys))
     var unconflicted: StateMap = [:]
     var conflicted: Set<EventID> = []
@@ -35,10 +35,10 @@ struct NaiveResolution {
     }
     if conflicted.isEmpty { return unconflicted }
     var full = conflicted.union(authDifference(sets))
-    if version.stateResolution == .v2Dot1 { full.formUnion(subgraph(conflicted)) }
+    if version == .v12 { full.formUnion(subgraph(conflicted)) }
     var powerEvents = full.filter { isPower($0) }
     for id in powerEvents { powerEvents.formUnion(authChain(id).intersection(full)) }
-    let base: StateMap = version.stateResolution == .v2Dot1 ? [:] : unconflicted
+    let base: StateMap = version == .v12 ? [:] : unconflicted
     let partial = authChecks(base, powerOrder(powerEvents))
     let rest = full.subtracting(powerEvents)
     var result = authChecks(partial, mainlineOrder(rest, from: partial[.powerLevels]))
