@@ -51,7 +51,8 @@ public struct JSONWriter: Sendable {
     separate()
     bytes.append(UInt8(ascii: "\""))
     key.withUTF8Buffer { bytes.append(contentsOf: $0) }
-    bytes.append(contentsOf: [UInt8(ascii: "\""), UInt8(ascii: ":")])
+    bytes.append(UInt8(ascii: "\""))
+    bytes.append(UInt8(ascii: ":"))
     needsComma = false
   }
 
@@ -129,6 +130,25 @@ public struct JSONWriter: Sendable {
     separate()
     bytes.append(contentsOf: value)
     needsComma = true
+  }
+
+  /// Copies bytes that are one whole JSON value already.
+  public mutating func raw(_ value: [UInt8]) {
+    separate()
+    bytes.append(contentsOf: value)
+    needsComma = true
+  }
+
+  /// Copies bytes that are one whole JSON value already.
+  public mutating func raw(_ value: ArraySlice<UInt8>) {
+    separate()
+    bytes.append(contentsOf: value)
+    needsComma = true
+  }
+
+  /// Copies bytes that are one or more members (`"a":1,"b":2`) already; nothing if there are none.
+  public mutating func rawMembers(_ members: ArraySlice<UInt8>) {
+    if !members.isEmpty { raw(members) }
   }
 
   /// Copies bytes that are one or more members (`"a":1,"b":2`) already; nothing if there are none.

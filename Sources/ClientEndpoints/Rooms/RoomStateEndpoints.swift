@@ -72,7 +72,9 @@ public struct RoomStateEndpoints: Sendable {
       return .json { writer in
         writer.object {
           $0.key("chunk")
-          rooms.serializer.write(events.map { ClientEvent($0) }, options, to: &$0)
+          $0.beginArray()
+          for event in events { rooms.serializer.write(event, options, to: &$0) }
+          $0.endArray()
         }
       }
     }

@@ -1,6 +1,7 @@
 import AccountServices
 import EndpointKit
 import MatrixPrimitives
+import Replication
 import RoomServices
 import Stores
 import SyncEngine
@@ -31,20 +32,33 @@ public struct SyncEndpoints: Sendable {
   private var sync: Endpoint {
     Endpoint(
       name: "sync", method: .get, paths: PathPattern.client("sync", versions: .released), auth: .guestAllowed,
-      role: .anyWorker, balance: .user, deadline: nil
-    ) { [services, presenceLimit] request in
-      guard request.queryValue("from") == nil else {
-        throw MatrixError.unknown("'from' is not a valid query parameter. Did you mean 'since'?", status: 400)
-      }
-      let presence = try Self.presence(request)
-      let parsed = try await parse(request)
-      let requester = parsed.requester
-      let isLimited = (try? presenceLimit.check(requester.userID.rawValue)) == nil
-      let body = try await services.presence.whileSyncing(
-        requester.userID, device: requester.deviceID, state: isLimited ? "offline" : presence
-      ) { try await services.sync.sync(parsed) }
-      return .encoded(body)
-    }
+      role: .anyWorker, balance: .user, deadline: nil,
+      shortcut: { [services] request in
+        guard request.queryValue("from") == nil, request.queryValue("since") != nil,
+          try request.queryInteger("timeout", default: 0) == 0
+        else { return nil }
+        let parsed = try await parse(request)
+        guard let body = try await services.sync.answerWithoutNews(parsed) else { return nil }
+        return try await whileSyncing(request, parsed.requester) { body }
+      },
+      handler: { [services] request in
+        guard request.queryValue("from") == nil else {
+          throw MatrixError.unknown("'from' is not a valid query parameter. Did you mean 'since'?", status: 400)
+        }
+        let parsed = try await parse(request)
+        return try await whileSyncing(request, parsed.requester) { try await services.sync.sync(parsed) }
+      })
+  }
+
+  /// Keeps the device online while its request is answered.
+  private func whileSyncing(
+    _ request: Request, _ requester: Requester, _ body: @Sendable () async throws -> [UInt8]
+  ) async throws -> Response {
+    let presence = try Self.presence(request)
+    let isLimited = (try? presenceLimit.check(requester.userID.rawValue)) == nil
+    return .encoded(
+      try await services.presence.whileSyncing(
+        requester.userID, device: requester.deviceID, state: isLimited ? "offline" : presence, body))
   }
 
   private static func presence(_ request: Request) throws -> String {

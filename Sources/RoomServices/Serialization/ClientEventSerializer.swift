@@ -72,22 +72,29 @@ public final class ClientEventSerializer: Sendable {
 
   /// Writes one event; nothing is fetched.
   public func write(_ event: ClientEvent, _ options: ClientEventOptions, to writer: inout JSONWriter) {
-    let source = event.stored.event
+    write(
+      event.stored, replaced: event.replaced, membership: event.membership, aggregations: event.aggregations, options,
+      to: &writer)
+  }
+
+  /// Writes one event with what stands in its unsigned part; see ``ClientEvent``.
+  public func write(
+    _ stored: StoredEvent, replaced: StoredEvent? = nil, membership: String? = nil,
+    aggregations: BundledAggregations? = nil, _ options: ClientEventOptions, to writer: inout JSONWriter
+  ) {
     var unsigned = ClientUnsigned(nowMilliseconds: options.now)
-    unsigned.membership = event.membership
-    unsigned.transactionID = Self.transactionID(event.stored, reader: options.requester)
-    if let replaced = event.replaced {
+    unsigned.membership = membership
+    unsigned.transactionID = Self.transactionID(stored, reader: options.requester)
+    if let replaced {
       unsigned.previousContent = replaced.event.content
       unsigned.previousSender = replaced.event.sender
     }
-    if let redaction = event.stored.redactedBecause {
+    if let redaction = stored.redactedBecause {
       unsigned.redactedBy = redaction.eventID
-      unsigned.redactedBecause = bytes { write(ClientEvent(redaction), options, to: &$0) }
+      unsigned.redactedBecause = bytes { write(redaction, options, to: &$0) }
     }
-    if let aggregations = event.aggregations {
-      unsigned.relations = bytes { write(aggregations, options, to: &$0) }
-    }
-    options.format.write(source, unsigned: unsigned, to: &writer)
+    if let aggregations { unsigned.relations = bytes { write(aggregations, options, to: &$0) } }
+    options.format.write(stored.event, unsigned: unsigned, to: &writer)
   }
 
   /// Writes events as an array.
@@ -131,7 +138,7 @@ public final class ClientEventSerializer: Sendable {
 
   /// Returns the transaction id when the reader is the device that sent the event.
   private static func transactionID(_ event: StoredEvent, reader: Requester?) -> String? {
-    guard let reader, let transactionID = event.metadata.txnID, reader.userID == event.sender else { return nil }
+    guard let transactionID = event.metadata.txnID, let reader, reader.userID == event.sender else { return nil }
     if let deviceID = event.metadata.deviceID { return deviceID == reader.deviceID ? transactionID : nil }
     guard let tokenID = event.metadata.tokenID else { return nil }
     return tokenID == reader.accessTokenID ? transactionID : nil

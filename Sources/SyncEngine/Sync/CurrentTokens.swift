@@ -44,6 +44,13 @@ extension StreamToken {
       && toDevice <= other.toDevice && deviceList.isBeforeOrEqual(other.deviceList)
   }
 
+  /// Tells whether every stream that a sync shows stands at the same place in `other`.
+  func isLevel(with other: StreamToken) -> Bool {
+    room == other.room && presence == other.presence && typing == other.typing && receipt == other.receipt
+      && accountData == other.accountData && pushRules == other.pushRules && toDevice == other.toDevice
+      && deviceList == other.deviceList
+  }
+
   /// Returns the token with no stream beyond `limit`: what remains of a token "from the future", which an older database or
   /// a client made up.
   func bounded(by limit: StreamToken) -> StreamToken {

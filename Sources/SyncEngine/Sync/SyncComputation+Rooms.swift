@@ -74,13 +74,17 @@ extension SyncComputation {
         timeline: SyncResult.Timeline(
           events: draft.shown.compactMap { timelines[$0.event.eventID] },
           isLimited: draft.isLimited || (draft.isFull && since != nil && !isFull), previous: draft.previous))
-      room.state = draft.stateEntries.filter { isWantedState($0.event) }
-        .map { ClientEvent($0.event, replaced: $0.replaced) }
-      room.state += states[index].compactMap { clientStates[$0.eventID] }
+      room.wholeState = wanted(draft.stateEntries)
+      room.state = states[index].compactMap { clientStates[$0.eventID] }
       room.accountData = accountData(of: draft.id, changes)
       if draft.isJoined { room.ephemeral = ephemeral(of: draft.id, changes) }
       return room
     }
+  }
+
+  /// Leaves out what the filter does not pass; mostly that is nothing, and then nothing is copied.
+  private func wanted(_ entries: [RoomStateEvents.Entry]) -> [RoomStateEvents.Entry] {
+    entries.allSatisfy { isWantedState($0.event) } ? entries : entries.filter { isWantedState($0.event) }
   }
 
   private func isWantedState(_ event: StoredEvent) -> Bool {

@@ -14,6 +14,9 @@ extension SyncComputation {
     var users = UserChanges()
     guard since != nil else { return users }
     for room in result.joined {
+      for entry in room.wholeState where entry.event.event.membership == "join" {
+        if let subject = entry.event.stateKey { users.arrived.insert(UserID(unchecked: subject)) }
+      }
       for event in room.state + room.timeline.events where event.stored.type == "m.room.member" {
         guard let subject = event.stored.stateKey.map({ UserID(unchecked: $0) }) else { continue }
         switch event.stored.event.membership {

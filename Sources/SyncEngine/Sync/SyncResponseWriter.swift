@@ -139,7 +139,7 @@ struct SyncResponseWriter: Sendable {
     writer.key("state" as StaticString)
     writer.beginObject()
     writer.key("events" as StaticString)
-    writeAll(room.state, to: &writer)
+    writeState(of: room, to: &writer)
     writer.endObject()
     writeEvents("account_data", to: &writer) { write(room.accountData, to: &$0) }
     if isJoined { writeJoinedParts(of: room, to: &writer) }
@@ -178,6 +178,19 @@ struct SyncResponseWriter: Sendable {
   }
 
   // MARK: Events
+
+  private func writeState(of room: SyncResult.Room, to writer: inout JSONWriter) {
+    guard fields == nil, !room.wholeState.isEmpty else {
+      let whole = room.wholeState.map { ClientEvent($0.event, replaced: $0.replaced) }
+      return writeAll(whole + room.state, to: &writer)
+    }
+    writer.beginArray()
+    for entry in room.wholeState {
+      service.rooms.serializer.write(entry.event, replaced: entry.replaced, options, to: &writer)
+    }
+    for event in room.state { service.rooms.serializer.write(event, options, to: &writer) }
+    writer.endArray()
+  }
 
   private func writeAll(_ events: [ClientEvent], to writer: inout JSONWriter) {
     guard let fields else { return service.rooms.serializer.write(events, options, to: &writer) }

@@ -29,13 +29,18 @@ struct SyncResult: Sendable {
   struct Room: Sendable {
     let id: RoomID
     var timeline: Timeline
+    /// Holds the current state of the room as it is kept in memory, for rooms that are sent whole.
+    var wholeState: [RoomStateEvents.Entry] = []
+    /// Holds the rest of the state section.
     var state: [ClientEvent] = []
     var accountData: [Item] = []
     var ephemeral: [[UInt8]] = []
     var counts = RoomNotificationCounts()
     var summary: Summary?
 
-    var isEmpty: Bool { timeline.events.isEmpty && state.isEmpty && accountData.isEmpty && ephemeral.isEmpty }
+    var isEmpty: Bool {
+      timeline.events.isEmpty && wholeState.isEmpty && state.isEmpty && accountData.isEmpty && ephemeral.isEmpty
+    }
   }
 
   /// Holds a room the user is invited to, or knocks at: the membership event.

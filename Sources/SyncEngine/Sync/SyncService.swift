@@ -55,6 +55,21 @@ public final class SyncService: Sendable {
     }
   }
 
+  /// Answers a request that does not want to wait when nothing at all has happened since its token, without any computation.
+  ///
+  /// - Returns: nil when something has happened, for the user or for others: ``sync(_:)`` finds out.
+  /// - Throws: errors of the database.
+  public func answerWithoutNews(_ request: SyncRequest) async throws -> [UInt8]? {
+    guard let since = request.since, request.timeoutMilliseconds == 0, !request.wantsFullState else { return nil }
+    let now = tokens.current()
+    guard since.isLevel(with: now) else { return nil }
+    if let device = request.requester.deviceID, since.toDevice > 0 {
+      try await storage.toDevice.deleteMessages(for: request.requester.userID, device: device, upTo: since.toDevice)
+    }
+    let result = try await SyncComputation(self, request, since: now).emptyResult()
+    return try await SyncResponseWriter(service: self, request: request).body(of: result)
+  }
+
   private func ignoredListPosition(of user: UserID) async throws -> Int64 {
     try await storage.accountData.data(of: user).global[AccountDataStore.ignoredUserList]?.streamID ?? 0
   }
