@@ -6,8 +6,7 @@ public struct RequestRecord: Sendable {
   public let endpoint: String?
   /// The method as sent.
   public let method: String
-  /// Path and query with the access token blotted out.
-  public let target: String
+  let route: Route
   /// The answered status, or nil when the client was gone.
   public let status: Int?
   /// Bytes of the response's body.
@@ -20,4 +19,7 @@ public struct RequestRecord: Sendable {
   public let userAgent: String
   /// From the request's head to the response.
   public let duration: Duration
+
+  /// Path and query with the access token blotted out; made when asked for, since not every record is written down.
+  public var target: String { route.redactedTarget }
 }

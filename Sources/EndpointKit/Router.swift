@@ -107,7 +107,7 @@ public struct Router: Sendable {
     }
     settings.onFinish(
       RequestRecord(
-        id: id, endpoint: route.endpoint?.name, method: incoming.method, target: route.redactedTarget,
+        id: id, endpoint: route.endpoint?.name, method: incoming.method, route: route,
         status: response?.status, responseBytes: response?.body.count ?? 0, user: user,
         clientIP: incoming.clientIP, userAgent: incoming.headers[.userAgent] ?? "-",
         duration: ContinuousClock.now - started))

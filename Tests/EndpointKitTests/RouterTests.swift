@@ -168,6 +168,14 @@ import Testing
     #expect(try errcode(response) == "M_INVALID_PARAM")
   }
 
+  @Test func `asks the handler only when the shortcut has no answer`() async throws {
+    let endpoint = Endpoint(
+      name: "Short", method: .get, paths: ["/short"], auth: .none,
+      shortcut: { $0.queryValue("long") == nil ? .text("short") : nil }, handler: { _ in .text("long") })
+    #expect(text(try await call([endpoint], "GET", "/short")) == "short")
+    #expect(text(try await call([endpoint], "GET", "/short?long=1")) == "long")
+  }
+
   @Test func `stays silent when the work was cancelled`() async {
     let endpoint = Endpoint(name: "Gone", method: .get, paths: ["/gone"], auth: .none) { _ in throw CancellationError()
     }

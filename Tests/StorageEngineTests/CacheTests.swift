@@ -25,6 +25,16 @@ struct CacheTests {
     #expect(counter.count == 1)
   }
 
+  @Test("All of many keys are there, or the answer is none")
+  func peeksAll() async throws {
+    let cache = Cache<String, Int>(name: "test", capacity: 10)
+    cache.insert("a", 1)
+    cache.insert("b", 2)
+    #expect(cache.peek(all: ["b", "a", "b"]) == [2, 1, 2])
+    #expect(cache.peek(all: ["a", "c"]) == nil)
+    #expect(cache.peek(all: [])?.isEmpty == true)
+  }
+
   @Test("Many who ask at once share one load")
   func singleFlight() async throws {
     let cache = Cache<String, Int>(name: "test", capacity: 10)

@@ -81,4 +81,31 @@ import Testing
     #expect(rows.rows(of: room, after: 14) == nil, "the oldest rooms were dropped")
     #expect(rows.rows(of: RoomID(unchecked: "!9:b"), after: 28)?.map(\.row) == [9])
   }
+
+  @Test func recentRowsAreCompletedByWhatTheDatabaseHolds() {
+    let rows = RecentRows<Int>(floor: 10, rowsPerRoom: 4, rooms: 4)
+    let room = RoomID(unchecked: "!a:b")
+    let token = { MultiWriterToken(stream: $0) }
+    let stored = { (ids: ClosedRange<Int64>) in
+      ids.map { RecentRows<Int>.Entry(id: $0, instanceName: "w", row: Int($0)) }
+    }
+    #expect(rows.newest(of: room, count: 2, upTo: token(10)) == nil)
+    rows.append(12, id: 12, instanceName: "w", room: room)
+    rows.seed(room, stored(8...9), isWhole: false, asOf: 9)
+    #expect(rows.newest(of: room, count: 2, upTo: token(12)) == nil, "rows between 9 and 10 may be missing")
+    rows.seed(room, stored(10...12), isWhole: false, asOf: 12)
+    #expect(rows.newest(of: room, count: 2, upTo: token(12))?.entries.map(\.row) == [11, 12])
+    #expect(rows.newest(of: room, count: 3, upTo: token(12)) == nil, "there may be older ones")
+    rows.append(13, id: 13, instanceName: "w", room: room)
+    #expect(rows.newest(of: room, count: 2, upTo: token(12))?.entries.map(\.row) == [11, 12])
+    rows.append(14, id: 14, instanceName: "w", room: room)
+    #expect(rows.newest(of: room, count: 3, upTo: token(14))?.entries.map(\.row) == [12, 13, 14])
+
+    let small = RoomID(unchecked: "!small:b")
+    rows.seed(small, stored(11...11), isWhole: true, asOf: 14)
+    let all = rows.newest(of: small, count: 3, upTo: token(14))
+    #expect(all?.entries.map(\.row) == [11] && all?.hasOlder == false)
+    rows.noteOlder(in: small)
+    #expect(rows.newest(of: small, count: 3, upTo: token(14)) == nil)
+  }
 }

@@ -11,7 +11,7 @@ import Testing
   let alice = SyncFixture.alice
   let bob = SyncFixture.bob
 
-  @Test func aSecondInitialSyncAsksTheDatabaseNothing() async throws {
+  @Test func aSecondInitialSyncAsksTheDatabaseForNextToNothing() async throws {
     let server = try await SyncFixture()
     let room = try await server.createRoom()
     try await server.say("one", room)
@@ -21,7 +21,7 @@ import Testing
     let answer = try await server.sync()
     let after = server.database.client.statistics.queries
     #expect(answer.bodies(room) == ["one"])
-    #expect(after == before)
+    #expect(after - before <= 2, "only receipts and messages for the device are asked for")
   }
 
   @Test func initialSyncsFollowTheRoom() async throws {

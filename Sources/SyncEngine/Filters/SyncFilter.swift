@@ -1,7 +1,7 @@
 import MatrixPrimitives
 
 /// Holds a complete filter of a client, as uploaded or given in the query of `/sync`.
-public struct SyncFilter: Sendable {
+public final class SyncFilter: Sendable {
   /// Tells in which form events go to the client.
   public enum EventFormat: Sendable {
     /// Asks for the client form of the specification.

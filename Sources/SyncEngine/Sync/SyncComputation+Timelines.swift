@@ -39,7 +39,7 @@ extension SyncComputation {
       guard let first = indices.first else { continue }
       let rooms = indices.map { drafts[$0].id }
       let pages =
-        if key == "full", filter.timeline.passesAll {
+        if key == "whole", filter.timeline.passesAll {
           try await storage.events.newestEvents(rooms: rooms, upTo: drafts[first].end, limit: limit)
         } else {
           try await storage.events.latestEvents(
