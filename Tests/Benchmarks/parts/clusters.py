@@ -136,8 +136,8 @@ def follow(run, cluster, rate):
         "--scenario", "send-many-rooms", "--rate", rate, "--seconds", max(5, run.arguments.seconds), "--warm-up", 2,
         "--tag", f"f{rate}"], 60)
     run.result["following"].append({
-        "server": cluster.name, "rate": rate, "reached": report["perSecond"], "share": report["server_cpu_share"],
+        "server": cluster.name, "rate": rate, "reached": report["reached_per_second"], "share": report["server_cpu_share"],
         "errors": report["errors"]})
-    run.say(f"a worker of {cluster.name} follows {rate} events/s ({report['perSecond']:.0f} reached): "
+    run.say(f"a worker of {cluster.name} follows {rate} events/s ({report['reached_per_second']:.0f} reached): "
             f"{report['server_cpu_share']:.2%} of a core")
     time.sleep(1)

@@ -77,6 +77,8 @@ class Generator:
         # The load goes on while the counters are read: scale to the window that was counted.
         scale = min(1.0, report["seconds"] / spent["at"]) if report["mode"] == "closed" else 1.0
         report["server_cpu_ms"] = spent["server_cpu"] * 1000 / requests * scale
+        # In an open-loop round what is answered late is answered behind its window.
+        report["reached_per_second"] = report["requests"] / max(report["seconds"], spent["at"])
         report["server_cpu_share"] = spent["server_cpu"] / spent["at"]
         report["postgres_cpu_ms"] = spent["cpu"] * 1000 / requests * scale
         report["queries"] = spent["queries"] / requests * scale
