@@ -65,6 +65,7 @@ let package = Package(
     .systemLibrary(name: "CLibYAML", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CMalloc"),
     .target(name: "CScan"),
 
     // Layer 1: kits
@@ -136,7 +137,7 @@ let package = Package(
       [
         "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
         "Redis",
-        "CZlib", hummingbirdCore, hummingbirdTLS, nioCore, nioPosix, nioSSL, httpTypes, lifecycle, logging,
+        "CMalloc", "CZlib", hummingbirdCore, hummingbirdTLS, nioCore, nioPosix, nioSSL, httpTypes, lifecycle, logging,
       ]),
 
     // Layer 9: what the executables that serve clients have in common

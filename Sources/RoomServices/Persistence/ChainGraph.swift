@@ -88,7 +88,8 @@ struct ChainGraph {
     }
   }
 
-  /// Reads the places of events, the last number of their chains, and all links that can be reached from there.
+  /// Reads the places of events, the last number of their chains, and all links that can be reached from there; `OFFSET 0`
+  /// keeps each step at the index, as in ``AuthChainStore``.
   private static func queries(_ events: Set<String>) -> [SQL] {
     let ids = events.sorted()
     return [
@@ -97,18 +98,22 @@ struct ChainGraph {
       JOIN state_events AS s ON s.event_id = c.event_id WHERE c.event_id = ANY(\(ids)::text[])
       """,
       """
-      SELECT chain_id, max(sequence_number) FROM event_auth_chains
-      WHERE chain_id IN (SELECT chain_id FROM event_auth_chains WHERE event_id = ANY(\(ids)::text[]))
-      GROUP BY chain_id
+      SELECT c.chain_id, last.number
+      FROM (SELECT DISTINCT chain_id FROM event_auth_chains WHERE event_id = ANY(\(ids)::text[])) AS c
+      CROSS JOIN LATERAL (
+        SELECT max(sequence_number) AS number FROM event_auth_chains WHERE chain_id = c.chain_id OFFSET 0) AS last
       """,
       """
       WITH RECURSIVE reached(chain) AS (
         SELECT chain_id FROM event_auth_chains WHERE event_id = ANY(\(ids)::text[])
         UNION
-        SELECT l.target_chain_id FROM event_auth_chain_links AS l JOIN reached ON l.origin_chain_id = reached.chain
+        SELECT link.target FROM reached CROSS JOIN LATERAL (
+          SELECT target_chain_id AS target FROM event_auth_chain_links WHERE origin_chain_id = reached.chain OFFSET 0) AS link
       )
-      SELECT l.origin_chain_id, l.origin_sequence_number, l.target_chain_id, l.target_sequence_number
-      FROM event_auth_chain_links AS l JOIN reached ON l.origin_chain_id = reached.chain
+      SELECT reached.chain, link.*
+      FROM reached CROSS JOIN LATERAL (
+        SELECT origin_sequence_number, target_chain_id, target_sequence_number
+        FROM event_auth_chain_links WHERE origin_chain_id = reached.chain OFFSET 0) AS link
       """,
     ]
   }

@@ -74,6 +74,9 @@ public final class AuthChainStore: Sendable {
 
   /// Walks: reads the auth events of all events that can be reached from the given ones, themselves included.
   ///
+  /// Walks in SQL take their steps in subqueries with `OFFSET 0`, which keeps them at the index: PostgreSQL takes what a walk
+  /// reaches for much more than it is, and would else read the whole table at each step.
+  ///
   /// - Returns: for every event met its auth events; events without any are absent.
   public func graph(from events: some Sequence<EventID>) async throws -> [EventID: [EventID]] {
     let start = events.map(\.rawValue)
@@ -83,9 +86,11 @@ public final class AuthChainStore: Sendable {
       WITH RECURSIVE reached(id) AS (
         SELECT * FROM unnest(\(start)::text[])
         UNION
-        SELECT a.auth_id FROM event_auth AS a JOIN reached ON a.event_id = reached.id
+        SELECT auth.id FROM reached
+        CROSS JOIN LATERAL (SELECT auth_id AS id FROM event_auth WHERE event_id = reached.id OFFSET 0) AS auth
       )
-      SELECT a.event_id, a.auth_id FROM event_auth AS a JOIN reached ON a.event_id = reached.id
+      SELECT reached.id, auth.id FROM reached
+      CROSS JOIN LATERAL (SELECT auth_id AS id FROM event_auth WHERE event_id = reached.id OFFSET 0) AS auth
       """)
     var graph: [EventID: [EventID]] = [:]
     for row in found {
@@ -158,10 +163,13 @@ public final class AuthChainStore: Sendable {
       WITH RECURSIVE reached(chain) AS (
         SELECT * FROM unnest(\(chains.sorted())::bigint[])
         UNION
-        SELECT l.target_chain_id FROM event_auth_chain_links AS l JOIN reached ON l.origin_chain_id = reached.chain
+        SELECT link.target FROM reached CROSS JOIN LATERAL (
+          SELECT target_chain_id AS target FROM event_auth_chain_links WHERE origin_chain_id = reached.chain OFFSET 0) AS link
       )
-      SELECT l.origin_chain_id, l.origin_sequence_number, l.target_chain_id, l.target_sequence_number
-      FROM event_auth_chain_links AS l JOIN reached ON l.origin_chain_id = reached.chain
+      SELECT reached.chain, link.*
+      FROM reached CROSS JOIN LATERAL (
+        SELECT origin_sequence_number, target_chain_id, target_sequence_number
+        FROM event_auth_chain_links WHERE origin_chain_id = reached.chain OFFSET 0) AS link
       """)
     return try rows.map { row in
       let (chain, number, target, targetNumber) = try row.decode(Int64.self, Int64.self, Int64.self, Int64.self)

@@ -159,6 +159,7 @@ public struct ProcessRuntime: Sendable {
     let notifier = ServiceNotifier()
     let hub = context.hub
     var ordered: [any Service] = [
+      LoopService("freed memory") { await FreedMemory.run() },
       LoopService("deadlines") { await deadlines.run() },
       LoopService("replication") { try await hub.run() },
     ]
