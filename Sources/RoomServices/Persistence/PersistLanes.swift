@@ -2,7 +2,8 @@ import MatrixPrimitives
 import Synchronization
 
 /// Puts what is to be written into one line a room, and hands it out in groups of several rooms, so that many events cost one
-/// transaction. Few groups are worked on at a time: what comes meanwhile gathers for the next one.
+/// transaction. Few groups are worked on at a time: what comes meanwhile gathers for the next one, which is begun beside others
+/// when it has grown as large as they are. So a busy server does not waste transactions on single events.
 ///
 /// Of one room no two jobs are ever worked on at the same time, and they keep their order.
 final class PersistLanes<Job: Sendable>: Sendable {
@@ -24,6 +25,7 @@ final class PersistLanes<Job: Sendable>: Sendable {
 
   private struct Work {
     var rooms: [RoomJobs] = []
+    var weight = 0
     var usesLane = true
   }
 
@@ -33,6 +35,8 @@ final class PersistLanes<Job: Sendable>: Sendable {
     var ready: [RoomID] = []
     var busy: Set<RoomID> = []
     var freeLanes: Int
+    /// Holds the weight of the groups that are being worked on.
+    var weight = 0
   }
 
   private let state: Mutex<State>
@@ -82,7 +86,10 @@ final class PersistLanes<Job: Sendable>: Sendable {
         state.busy.remove(entry.room)
         if state.waiting[entry.room] != nil { state.ready.append(entry.room) }
       }
-      if item.usesLane { state.freeLanes += 1 }
+      if item.usesLane {
+        state.freeLanes += 1
+        state.weight -= item.weight
+      }
       return takeWorks(&state)
     }
     start(works)
@@ -91,31 +98,40 @@ final class PersistLanes<Job: Sendable>: Sendable {
   /// Takes what can be begun now: solitary jobs at once, the others as far as there are lanes.
   private func takeWorks(_ state: inout State) -> [Work] {
     var works: [Work] = []
-    var group = Work()
-    var weight = 0
-    var left: [RoomID] = []
+    var choices: [(room: RoomID, choice: Choice)] = []
     for room in state.ready {
       guard let jobs = state.waiting[room] else { continue }
       let choice = choose(jobs)
-      let fits = group.rooms.isEmpty || weight + choice.weight <= largestGroup
-      guard choice.isSolitary || (state.freeLanes > 0 && fits) else {
-        left.append(room)
-        continue
-      }
-      let taken = take(choice.count, of: jobs, room: room, &state)
       if choice.isSolitary {
-        works.append(Work(rooms: [taken], usesLane: false))
+        works.append(Work(rooms: [take(choice.count, of: jobs, room: room, &state)], usesLane: false))
       } else {
-        group.rooms.append(taken)
-        weight += choice.weight
+        choices.append((room, choice))
       }
     }
-    state.ready = left
-    guard !group.rooms.isEmpty else { return works }
+    while let group = takeGroup(&choices, &state) { works.append(group) }
+    state.ready = choices.map(\.room)
+    return works
+  }
+
+  /// Takes the next group from the rooms that wait; nil while it is not its turn.
+  private func takeGroup(_ choices: inout [(room: RoomID, choice: Choice)], _ state: inout State) -> Work? {
+    var group = Work()
+    var count = 0
+    for (_, choice) in choices {
+      guard count == 0 || group.weight + choice.weight <= largestGroup else { break }
+      group.weight += choice.weight
+      count += 1
+    }
+    // A full group need not grow, whatever is under way.
+    let isLargeEnough = group.weight >= state.weight || count < choices.count
+    guard count > 0, state.freeLanes > 0, isLargeEnough else { return nil }
+    for (room, choice) in choices.prefix(count) {
+      group.rooms.append(take(choice.count, of: state.waiting[room] ?? [], room: room, &state))
+    }
+    choices.removeFirst(count)
     state.freeLanes -= 1
-    works.append(group)
-    // What did not fit into this group may make up one of its own.
-    return left.isEmpty || state.freeLanes == 0 ? works : works + takeWorks(&state)
+    state.weight += group.weight
+    return group
   }
 
   private func take(_ count: Int, of jobs: [Job], room: RoomID, _ state: inout State) -> RoomJobs {
