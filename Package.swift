@@ -186,7 +186,7 @@ let package = Package(
     .target(name: "SeededNumbers", path: "Tests/SeededNumbers", swiftSettings: strict),
     .executableTarget(
       name: "fuzz", dependencies: ["MatrixEvents", "MatrixPrimitives", "SeededNumbers", argumentParser],
-      path: "Tests/Fuzz", exclude: ["corpus"], swiftSettings: strict),
+      path: "Tests/Fuzz", exclude: ["corpus", "run"], swiftSettings: strict),
     .executableTarget(
       name: "rules_probe", dependencies: ["MatrixEvents", "MatrixPrimitives", crypto], path: "Tests/RulesProbe",
       swiftSettings: strict),
@@ -209,7 +209,7 @@ let package = Package(
       "RoomServicesTests",
       [
         "RoomServices", "ClientEndpoints", "EndpointKit", "Stores", "Replication", "StorageEngine", "Postgres",
-        "ServerConfig", "MatrixEvents", "MatrixPrimitives", "TestSupport", logging, crypto, httpTypes,
+        "ServerConfig", "MatrixEvents", "MatrixPrimitives", "SeededNumbers", "TestSupport", logging, crypto, httpTypes,
       ]),
     tests(
       "AccountServicesTests",
