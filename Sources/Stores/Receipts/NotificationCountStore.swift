@@ -13,12 +13,16 @@ public final class NotificationCountStore: Sendable {
     let room: RoomID
   }
 
-  /// Holds counts as they were at a position of the events and of the receipts; they hold until something comes after.
+  /// Holds counts as they were at a position of the events and of the receipts; they hold until something comes after, and not
+  /// for long, since summing up may correct them.
   private struct Counted: Sendable {
     let counts: RoomNotificationCounts
     let event: Int64
     let receipt: Int64
+    let time = ContinuousClock.now
   }
+
+  private static let lifetime = Duration.seconds(60)
 
   let database: PostgresClient
   private let events: EventStore
@@ -61,7 +65,8 @@ public final class NotificationCountStore: Sendable {
   }
 
   private func isCurrent(_ counted: Counted, _ user: UserID, _ room: RoomID) -> Bool {
-    guard !events.roomChanges.hasChanged(room.rawValue, since: counted.event),
+    guard ContinuousClock.now - counted.time < Self.lifetime,
+      !events.roomChanges.hasChanged(room.rawValue, since: counted.event),
       let newer = receipts.recent.rows(of: room, after: counted.receipt)
     else { return false }
     return !newer.contains { $0.row.user == user }
