@@ -36,7 +36,7 @@ public final class TestPostgres: Sendable {
   public func start() async throws {
     let settings = [
       "-c listen_addresses=''", "-c unix_socket_directories='\(folder)'", "-c fsync=off", "-c full_page_writes=off",
-      "-c synchronous_commit=off", "-c max_connections=600", "-c shared_buffers=64MB", "-c autovacuum=off",
+      "-c synchronous_commit=off", "-c max_connections=2000", "-c shared_buffers=64MB", "-c autovacuum=off",
     ]
     try await runTool(
       "pg_ctl",
