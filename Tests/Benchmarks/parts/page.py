@@ -7,7 +7,7 @@ from parts import rows as table_rows
 from parts import summary
 
 OURS, THEIRS, GOAL, INK, GRID = "#0b7285", "#e8590c", "#868e96", "#212529", "#dee2e6"
-WIDTH, LEFT, ROW = 980, 330, 22
+WIDTH, LEFT, ROW = 1040, 390, 22
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #212529; margin: 2rem auto; max-width: 1080px; padding: 0 1rem; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
