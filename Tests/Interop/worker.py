@@ -5,7 +5,6 @@ we write, and writes through us.
 usage: worker.py FOLDER BINARIES            (with a Python that has matrix-synapse 1.163.2)
 """
 
-import socket
 import sys
 import threading
 import time
@@ -17,15 +16,9 @@ from parts.person import Person
 from parts.servers import Myelin, Synapse
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def join_worker(server):
     """Writes a worker file as Synapse's documentation has it and starts the worker beside ours."""
-    port = free_port()
+    port = server.control("free-port")
     config = server.base / "config" / "synapse_worker1.yaml"
     config.write_text(
         f"""worker_app: synapse.app.generic_worker

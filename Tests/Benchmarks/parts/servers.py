@@ -69,7 +69,7 @@ class Server:
         self.name, self.title, self.databases, self.base = name, title, databases, Path(base)
         self.prefix = command
         self.database = f"bench_{name}"
-        self.port = database.cluster.free_port(0)
+        self.port = database.cluster.free_port()
         self.process = None
 
     def configure(self):
