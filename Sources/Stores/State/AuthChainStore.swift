@@ -74,8 +74,8 @@ public final class AuthChainStore: Sendable {
 
   /// Walks: reads the auth events of all events that can be reached from the given ones, themselves included.
   ///
-  /// Walks in SQL take their steps in subqueries with `OFFSET 0`, which keeps them at the index: PostgreSQL takes what a walk
-  /// reaches for much more than it is, and would else read the whole table at each step.
+  /// The steps are subqueries with `OFFSET 0`, here and along chain links, which keeps them at the index: PostgreSQL takes what a
+  /// walk reaches for much more than it is, and would else read the whole table at each step.
   ///
   /// - Returns: for every event met its auth events; events without any are absent.
   public func graph(from events: some Sequence<EventID>) async throws -> [EventID: [EventID]] {
