@@ -23,10 +23,10 @@ struct TestRoom {
     return EventSigner(serverName: "domain", keyID: "ed25519:1", privateKey: key)
   }()
 
-  /// Starts a room whose creator is joined; `content` goes into the create event.
-  init(_ version: RoomVersion, content: JSON = [:]) throws {
+  /// Starts a room whose creator is joined; `content` goes into the create event. The name counts where rooms are not named by hash.
+  init(_ version: RoomVersion, content: JSON = [:], named name: String = "!room:a.example") throws {
     self.version = version
-    roomID = RoomID(unchecked: "!room:a.example")
+    roomID = RoomID(unchecked: name)
     var create = content
     create["room_version"] = .string(version.identifier)
     if !version.isCreatorImplicit { create["creator"] = .string(Self.alice.rawValue) }
