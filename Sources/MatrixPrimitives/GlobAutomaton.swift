@@ -1,36 +1,73 @@
 /// Walks a text once along a pattern with wildcards. Bit `n` of its state tells whether the first `n` symbols of the pattern may
 /// have been matched by what ends here.
+///
+/// For a pattern of `n` symbols it holds no more than a few times `n` numbers, and a character of the text costs at most a few times
+/// `n / 64` steps, whatever stands in either.
 struct GlobAutomaton: Sendable, Hashable {
+  /// Says which symbols of the pattern a character is: by a row of bits when there are many, one by one when there are few.
+  private enum Places: Hashable {
+    case row(Int)
+    case list(Range<Int>)
+  }
+
   private let symbolCount: Int
   private let wordCount: Int
   /// Marks the symbols that are a star.
   private let stars: [UInt64]
-  /// Marks, row after row, the symbols that a character takes one step over.
-  private let steps: [UInt64]
-  /// Leads from a character to its row; the first row is for all others, the second for line breaks.
-  private let rows: [Unicode.Scalar: Int]
+  /// Marks the symbols that are a question mark.
+  private let questions: [UInt64]
+  /// Marks, row after row, the symbols that are one character; the first row is empty.
+  private let rows: [UInt64]
+  /// Lists the places of characters that stand in the pattern at no more places than a row has words.
+  private let lists: [Int]
+  private let places: [Unicode.Scalar: Places]
 
-  init(_ pattern: [Unicode.Scalar]) {
+  /// Prepares a pattern.
+  ///
+  /// - Parameter isLiteral: whether star and question mark stand for themselves.
+  init(_ pattern: [Unicode.Scalar], isLiteral: Bool = false) {
     // Several stars are as good as one, and of one only does the state after it follow in a single step.
     var symbols: [Unicode.Scalar] = []
-    for symbol in pattern where symbol != "*" || symbols.last != "*" { symbols.append(symbol) }
-    symbolCount = symbols.count
-    wordCount = symbols.count / 64 + 1
-    var rows: [Unicode.Scalar: Int] = ["\n": 1]
-    for symbol in symbols where symbol != "*" && symbol != "?" && rows[symbol] == nil { rows[symbol] = rows.count + 1 }
-    var stars = [UInt64](repeating: 0, count: wordCount)
-    var steps = [UInt64](repeating: 0, count: wordCount * (rows.count + 1))
+    for symbol in pattern where isLiteral || symbol != "*" || symbols.last != "*" { symbols.append(symbol) }
+    let wordCount = symbols.count / 64 + 1
+    let empty = [UInt64](repeating: 0, count: wordCount)
+    var (stars, questions) = (empty, empty)
+    var found: [Unicode.Scalar: [Int]] = [:]
     for (index, symbol) in symbols.enumerated() {
-      let bit = UInt64(1) << UInt64(index % 64)
       switch symbol {
-      case "*": stars[index / 64] |= bit
-      case "?": for row in 0...rows.count where row != 1 { steps[row * wordCount + index / 64] |= bit }
-      default: steps[(rows[symbol] ?? 0) * wordCount + index / 64] |= bit
+      case "*" where !isLiteral: Self.mark(index, in: &stars)
+      case "?" where !isLiteral: Self.mark(index, in: &questions)
+      default: found[symbol, default: []].append(index)
       }
     }
-    self.stars = stars
-    self.steps = steps
-    self.rows = rows
+    var rows = empty
+    var lists: [Int] = []
+    var places: [Unicode.Scalar: Places] = [:]
+    // In the order of the pattern, so that equal patterns are equal here too.
+    for symbol in symbols {
+      guard let indices = found.removeValue(forKey: symbol) else { continue }
+      if indices.count > wordCount {
+        places[symbol] = .row(rows.count)
+        var row = empty
+        for index in indices { Self.mark(index, in: &row) }
+        rows += row
+      } else {
+        places[symbol] = .list(lists.count..<(lists.count + indices.count))
+        lists += indices
+      }
+    }
+    symbolCount = symbols.count
+    (self.wordCount, self.stars, self.questions) = (wordCount, stars, questions)
+    (self.rows, self.lists, self.places) = (rows, lists, places)
+  }
+
+  /// Counts the numbers that are held.
+  var size: Int { stars.count + questions.count + rows.count + lists.count + places.count }
+
+  /// Counts the steps that a character of the text costs.
+  func cost(of character: Unicode.Scalar) -> Int {
+    if case .list(let range) = places[character] { return wordCount + range.count }
+    return wordCount
   }
 
   /// Tells whether the pattern matches a part of a text.
@@ -41,13 +78,22 @@ struct GlobAutomaton: Sendable, Hashable {
   ///   - ending: tells whether it may end there.
   func matches(_ text: [Unicode.Scalar], beginning: (Int) -> Bool, ending: (Int) -> Bool) -> Bool {
     var state = [UInt64](repeating: 0, count: wordCount)
+    var next = state
     for position in 0...text.count {
       if beginning(position) { state[0] |= 1 }
       passStars(&state)
-      if state[symbolCount / 64] >> UInt64(symbolCount % 64) & 1 == 1, ending(position) { return true }
-      if position < text.count { step(&state, over: text[position]) }
+      if Self.isMarked(symbolCount, in: state), ending(position) { return true }
+      guard position < text.count else { return false }
+      step(from: state, to: &next, over: text[position])
+      swap(&state, &next)
     }
     return false
+  }
+
+  private static func mark(_ index: Int, in words: inout [UInt64]) { words[index / 64] |= 1 << UInt64(index % 64) }
+
+  private static func isMarked(_ index: Int, in words: [UInt64]) -> Bool {
+    words[index / 64] >> UInt64(index % 64) & 1 == 1
   }
 
   /// A star may stand for nothing.
@@ -60,14 +106,17 @@ struct GlobAutomaton: Sendable, Hashable {
     }
   }
 
-  private func step(_ state: inout [UInt64], over character: Unicode.Scalar) {
-    let row = (rows[character] ?? 0) * wordCount
+  private func step(from state: [UInt64], to next: inout [UInt64], over character: Unicode.Scalar) {
+    let wildcards: UInt64 = character == "\n" ? 0 : .max
+    let found = places[character]
+    let row = if case .row(let start) = found { start } else { 0 }
     var carry: UInt64 = 0
     for word in 0..<wordCount {
-      let moving = state[word] & steps[row + word]
-      let staying = character == "\n" ? 0 : state[word] & stars[word]
-      state[word] = moving << 1 | carry | staying
+      let moving = state[word] & (questions[word] & wildcards | rows[row + word])
+      next[word] = moving << 1 | carry | state[word] & stars[word] & wildcards
       carry = moving >> 63
     }
+    guard case .list(let range) = found else { return }
+    for index in lists[range] where Self.isMarked(index, in: state) { Self.mark(index + 1, in: &next) }
   }
 }

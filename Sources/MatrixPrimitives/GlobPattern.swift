@@ -2,10 +2,12 @@
 ///
 /// A line break is matched by neither, as in Synapse's push rules. Users write patterns and the texts they are matched with, so no
 /// pair of the two may take long: the text is walked once, with all places of the pattern that it may have reached held as
-/// bits. A pattern with more than ``longest`` characters matches nothing.
+/// bits. A pattern with more than ``longest`` characters matches nothing but, without wildcards, itself as a whole.
 public struct GlobPattern: Sendable, Hashable {
   /// Holds how many characters a pattern may have.
   public static let longest = 4_096
+  /// Holds how long a text may be that is compared character by character at each place where it may begin.
+  private static let longestCompared = 64
 
   private let pattern: [Unicode.Scalar]
   private let isLiteral: Bool
@@ -14,17 +16,23 @@ public struct GlobPattern: Sendable, Hashable {
   /// Prepares a pattern; there is no way to quote the two special characters.
   public init(_ pattern: String) {
     let scalars = FoldedText(pattern).scalars
-    self.pattern = scalars
-    isLiteral = !scalars.contains("*") && !scalars.contains("?")
-    automaton = isLiteral || scalars.count > Self.longest ? nil : GlobAutomaton(scalars)
+    self.init(scalars, isLiteral: !scalars.contains("*") && !scalars.contains("?"))
   }
 
   /// Prepares a pattern that matches just this text.
   public init(literal: String) {
-    pattern = FoldedText(literal).scalars
-    isLiteral = true
-    automaton = nil
+    self.init(FoldedText(literal).scalars, isLiteral: true)
   }
+
+  private init(_ scalars: [Unicode.Scalar], isLiteral: Bool) {
+    pattern = scalars
+    self.isLiteral = isLiteral
+    let isCompared = isLiteral && scalars.count <= Self.longestCompared
+    automaton = isCompared || scalars.count > Self.longest ? nil : GlobAutomaton(scalars, isLiteral: isLiteral)
+  }
+
+  /// Tells whether finding the pattern in a text walks the text once, instead of comparing a short pattern at each place.
+  var walksOnce: Bool { automaton != nil }
 
   /// Tells whether the pattern matches the whole text.
   public func matches(_ text: FoldedText) -> Bool {
@@ -35,11 +43,11 @@ public struct GlobPattern: Sendable, Hashable {
 
   /// Tells whether the pattern matches a part of the text that begins and ends where words do.
   public func matchesWords(of text: FoldedText) -> Bool {
-    guard isLiteral else {
-      return automaton?.matches(text.scalars, beginning: text.isWordEdge, ending: text.isWordEdge) ?? false
+    if let automaton {
+      return automaton.matches(text.scalars, beginning: text.isWordEdge, ending: text.isWordEdge)
     }
     let scalars = text.scalars
-    guard pattern.count <= min(scalars.count, Self.longest) else { return false }
+    guard pattern.count <= min(scalars.count, Self.longestCompared) else { return false }
     for start in 0...(scalars.count - pattern.count) where text.isWordEdge(start) {
       let end = start + pattern.count
       if text.isWordEdge(end), scalars[start..<end].elementsEqual(pattern) { return true }
@@ -57,11 +65,30 @@ public struct FoldedText: Sendable, Hashable {
     scalars = text.unicodeScalars.map(Self.fold)
   }
 
+  /// Holds the folded forms of all characters up to the end of Greek, where nearly all scripts with two cases are.
+  private static let folded: [Unicode.Scalar] = (UInt32(0)..<0x2000).map { value in
+    // Surrogates, which are no characters, stand far behind.
+    Unicode.Scalar(value).map(foldByProperties) ?? " "
+  }
+
   private static func fold(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
     if scalar.isASCII {
       return ("A"..."Z").contains(scalar) ? Unicode.Scalar(UInt8(scalar.value) | 0x20) : scalar
     }
-    // By way of upper case, so that the variants of a letter (such as both small sigmas) meet.
+    let place = Int(scalar.value)
+    return place < folded.count ? folded[place] : foldByProperties(scalar)
+  }
+
+  /// Folds by way of upper case, so that the variants of a letter (such as both small sigmas) meet.
+  ///
+  /// Mappings are made as strings, which takes long; most characters have none.
+  static func foldByProperties(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
+    guard scalar.properties.changesWhenUppercased || scalar.properties.changesWhenLowercased else { return scalar }
+    return foldByMappings(scalar)
+  }
+
+  /// Does what ``foldByProperties`` does, the long way.
+  static func foldByMappings(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
     let upper = single(scalar.properties.uppercaseMapping) ?? scalar
     if upper.isASCII, scalar == "\u{131}" { return scalar }
     return single(upper.properties.lowercaseMapping) ?? upper

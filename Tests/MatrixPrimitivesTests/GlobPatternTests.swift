@@ -39,6 +39,66 @@ import Testing
     #expect(!pattern.matchesWords(of: FoldedText(String(repeating: "a ", count: 10_000))))
   }
 
+  /// What users may store as a pattern, with as many different characters, wildcards and repetitions as fit in.
+  private static let hostilePatterns: [String] = {
+    let letters = (0..<GlobPattern.longest).compactMap { Unicode.Scalar(UInt32(0x4E00 + $0)).map(Character.init) }
+    let half = letters.prefix(letters.count / 2)
+    return [
+      String(letters.dropLast()) + "?", half.map { "?\($0)" }.joined(), half.map { "*\($0)" }.joined(),
+      String(half) + String(repeating: "?", count: letters.count / 2),
+      String(repeating: "*a", count: letters.count / 2),
+      String(repeating: "a", count: letters.count - 1) + "*", String(repeating: "?", count: letters.count),
+      // As many characters as can have a row of bits each, and as many as just cannot.
+      (0..<65).map { String(repeating: letters[$0], count: 63) }.joined() + "*",
+      (0..<62).map { String(repeating: letters[$0], count: 66) }.joined() + "*",
+    ]
+  }()
+
+  @Test(arguments: hostilePatterns)
+  func isNoLargerAndNoSlowerThanItsLength(_ text: String) {
+    let pattern = FoldedText(text).scalars
+    let automaton = GlobAutomaton(pattern)
+    #expect(automaton.size <= 3 * pattern.count + 512)
+    for character in Set(pattern) { #expect(automaton.cost(of: character) <= 2 * (pattern.count / 64 + 1)) }
+    var asked = (beginning: 0, ending: 0)
+    let walked = automaton.matches(
+      Array(repeating: "a", count: 1_000),
+      beginning: { _ in
+        asked.beginning += 1
+        return true
+      },
+      ending: { _ in
+        asked.ending += 1
+        return false
+      })
+    #expect(!walked && asked.beginning == 1_001 && asked.ending <= 1_001)
+  }
+
+  @Test func walksLongLiteralsOnce() {
+    for count in [1, 64, 65, 1_000, GlobPattern.longest] {
+      let text = String(repeating: "a ", count: count / 2) + String(repeating: "b", count: count % 2)
+      let (plain, quoted) = (GlobPattern(text), GlobPattern(literal: text))
+      #expect(plain.walksOnce == (count > 64) && quoted.walksOnce == (count > 64))
+      for pattern in [plain, quoted] {
+        #expect(pattern.matchesWords(of: FoldedText("a b " + text)) && pattern.matches(FoldedText(text)))
+        #expect(!pattern.matchesWords(of: FoldedText("x" + text.dropLast() + "y")))
+      }
+    }
+    let quoted = GlobPattern(literal: String(repeating: "*?", count: 50))
+    #expect(quoted.walksOnce && !quoted.matchesWords(of: FoldedText(String(repeating: "ab", count: 50))))
+    #expect(quoted.matchesWords(of: FoldedText("x " + String(repeating: "*?", count: 50))))
+  }
+
+  @Test func foldsAllCharactersAsTheirMappingsSay() {
+    for value in UInt32(0x80)..<0x1_F000 {
+      guard let scalar = Unicode.Scalar(value) else { continue }
+      let expected = FoldedText.foldByMappings(scalar)
+      if FoldedText.foldByProperties(scalar) != expected || FoldedText(String(scalar)).scalars != [expected] {
+        Issue.record("U+\(String(value, radix: 16))")
+      }
+    }
+  }
+
   @Test func matchesNothingWithPatternsThatAreTooLong() {
     let long = String(repeating: "a", count: GlobPattern.longest - 1)
     #expect(GlobPattern(long + "*").matchesWords(of: FoldedText("b " + long + " b")))
