@@ -2,7 +2,8 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Refuses events whose `m.relates_to` cannot be: unknown parents, reactions sent twice, threads within threads.
+/// Refuses events whose `m.relates_to` cannot be: unknown parents, reactions sent twice, and what breaks a rule for which events are
+/// refused (``RelationFault``).
 struct RelationValidator: Sendable {
   let storage: Storage
 
@@ -12,28 +13,35 @@ struct RelationValidator: Sendable {
   ///
   /// - Throws: `MatrixError` 400.
   func check(_ draft: ClientEventDraft, sender: UserID) async throws {
-    guard let relation = draft.content["m.relates_to"], let type = relation["rel_type"]?.string,
-      let parentText = relation["event_id"]?.string, let parentID = EventID(parentText)
-    else { return }
-    if let parent = try await storage.events.event(parentID) {
-      if parent.roomID != draft.roomID { throw MatrixError.unknown("Relations must be in the same room", status: 400) }
-      if type == "m.thread", parent.content["m.relates_to"]?["rel_type"]?.string != nil {
-        throw MatrixError.unknown("Cannot start threads from an event with a relation", status: 400)
+    let child = RelatedEvent(
+      roomID: draft.roomID, type: draft.type, sender: sender, isState: draft.stateKey != nil, content: draft.content)
+    guard let relation = child.relation else { return }
+    if let parent = try await storage.events.event(relation.parentID) {
+      if let fault = child.relationFault(parent: RelatedEvent(parent.event)), fault.isRefused {
+        throw Self.refusal(fault)
       }
-    } else if try await !storage.relations.isTarget(parentID) {
+    } else if try await !storage.relations.isTarget(relation.parentID) {
       throw MatrixError.unknown("Can't send relation to unknown event", status: 400)
     }
-    if type == "m.annotation" { try await checkReaction(draft, relation, parentID, sender) }
+    if relation.type == EventRelation.Kind.annotation { try await checkReaction(draft, relation, sender) }
   }
 
-  private func checkReaction(
-    _ draft: ClientEventDraft, _ relation: JSON, _ parentID: EventID, _ sender: UserID
-  ) async throws {
-    guard let key = relation["key"]?.string else { throw MatrixError.unknown("Missing aggregation key", status: 400) }
+  private static func refusal(_ fault: RelationFault) -> MatrixError {
+    switch fault {
+    case .noKey: .unknown("Missing aggregation key", status: 400)
+    case .threadOfRelated: .unknown("Cannot start threads from an event with a relation", status: 400)
+    case .otherRoom: .unknown("Relations must be in the same room", status: 400)
+    default: .unknown("This relation cannot be", status: 400)
+    }
+  }
+
+  private func checkReaction(_ draft: ClientEventDraft, _ relation: EventRelation, _ sender: UserID) async throws {
+    // Of a parent that is not known only this can be said.
+    guard let key = relation.key else { throw Self.refusal(.noKey) }
     if key.unicodeScalars.count > Self.longestAggregationKey {
       throw MatrixError.unknown("Aggregation key is too long", status: 400)
     }
-    if try await storage.relations.hasAnnotated(parentID, type: draft.type, key: key, sender: sender) {
+    if try await storage.relations.hasAnnotated(relation.parentID, type: draft.type, key: key, sender: sender) {
       throw MatrixError.custom(
         status: 400, errcode: "M_DUPLICATE_ANNOTATION", message: "Can't send same reaction twice", extras: [:])
     }

@@ -23,9 +23,9 @@ struct KnownEvents: Sendable {
       let parent = parentID.rawValue
       var items = [CacheInvalidation("get_relations_for_event", [roomID.rawValue, parent])]
       switch type {
-      case "m.reference": items.append(CacheInvalidation("get_references_for_event", [parent]))
-      case "m.replace": items.append(CacheInvalidation("get_applicable_edit", [parent]))
-      case "m.thread":
+      case EventRelation.Kind.reference: items.append(CacheInvalidation("get_references_for_event", [parent]))
+      case EventRelation.Kind.replacement: items.append(CacheInvalidation("get_applicable_edit", [parent]))
+      case EventRelation.Kind.thread:
         items.append(CacheInvalidation("get_thread_summary", [parent]))
         items.append(CacheInvalidation("get_thread_participated", [parent]))
         items.append(CacheInvalidation("get_threads", [roomID.rawValue]))

@@ -135,7 +135,7 @@ struct PersistPlan: Sendable {
     let event = item.event
     let isRejected = item.context.rejected != nil
     let redacts = event.type == EventType.redaction && !isRejected ? event.redacts : nil
-    let parent = isRejected ? nil : EventRelation(event)?.parentID
+    let parent = isRejected ? nil : EventRelation(event.content)?.parentID
     if backfilled {
       return .backfill(
         BackfillRow(

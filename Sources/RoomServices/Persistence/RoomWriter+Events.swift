@@ -50,7 +50,7 @@ extension RoomWriter {
 
   private func endRelation(_ relation: KnownEvents.RedactedRelation) {
     txn.enqueue("DELETE FROM event_relations WHERE event_id = \(relation.eventID.rawValue)")
-    guard relation.type == "m.thread" else { return }
+    guard relation.type == EventRelation.Kind.thread else { return }
     let (room, root) = (plan.roomID.rawValue, relation.parentID.rawValue)
     // The thread's newest event may have been the redacted one; a thread without events is none.
     txn.enqueue(
@@ -72,16 +72,18 @@ extension RoomWriter {
   }
 
   func writeRelations() {
-    let related = plan.accepted.compactMap { event in EventRelation(event.event).map { (event: event, relation: $0) } }
+    let related = plan.accepted.compactMap { event in
+      EventRelation(event.event.content).map { (event: event, relation: $0) }
+    }
     guard !related.isEmpty else { return }
     txn.enqueue(
       """
       INSERT INTO event_relations (event_id, relates_to_id, relation_type, aggregation_key)
       SELECT * FROM unnest(\(related.map(\.event.id))::text[], \(related.map(\.relation.parentID.rawValue))::text[],
-        \(related.map(\.relation.type))::text[], \(related.map(\.relation.key))::text[])
+        \(related.map(\.relation.type))::text[], \(related.map(\.relation.indexedKey))::text[])
       """)
     // In order, so that of several replies in one batch the newest stands.
-    for entry in related where entry.relation.type == "m.thread" {
+    for entry in related where entry.relation.type == EventRelation.Kind.thread {
       txn.enqueue(
         """
         INSERT INTO threads (room_id, thread_id, latest_event_id, topological_ordering, stream_ordering)

@@ -95,11 +95,9 @@ public final class PushActionEvaluator: Sendable {
 
   /// Finds the root of the thread that the event belongs to, by its own relation or by that of what it relates to.
   private func thread(of event: Event) async throws -> String {
-    guard let relation = event.content["m.relates_to"], let type = relation["rel_type"]?.string,
-      let target = relation["event_id"]?.string, let targetID = EventID(target)
-    else { return "main" }
-    if type == "m.thread" { return target }
-    return try await storage.relations.thread(of: targetID)?.rawValue ?? "main"
+    guard let relation = EventRelation(event.content) else { return "main" }
+    if relation.type == EventRelation.Kind.thread { return relation.parentID.rawValue }
+    return try await storage.relations.thread(of: relation.parentID)?.rawValue ?? "main"
   }
 
   private static let stateThatMakesUnread: Set<String> = [
@@ -110,7 +108,7 @@ public final class PushActionEvaluator: Sendable {
   /// the changes of a room that members would want to see.
   static func makesUnread(_ event: Event) -> Bool {
     if !event.isState, event.type == EventType.message, event.content["msgtype"]?.string == "m.notice" { return false }
-    if event.content["m.relates_to"]?["rel_type"]?.string == "m.replace" { return false }
+    if EventRelation(event.content)?.type == EventRelation.Kind.replacement { return false }
     if let body = event.content["body"]?.string, !body.isEmpty { return true }
     return event.isState ? stateThatMakesUnread.contains(event.type) : event.type == EventType.encrypted
   }

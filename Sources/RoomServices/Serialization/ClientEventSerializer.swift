@@ -6,17 +6,19 @@ import Stores
 /// Writes events for clients by copying slices of their bytes and splicing `unsigned` in.
 public final class ClientEventSerializer: Sendable {
   private let storage: Storage
+  private let aggregationReader: AggregationReader
 
   /// Makes the serializer.
   public init(storage: Storage) {
     self.storage = storage
+    aggregationReader = AggregationReader(storage: storage)
   }
 
   /// Fetches what has to stand in the unsigned part of events: replaced state and, if wanted, aggregations.
   ///
   /// - Parameters:
   ///   - memberships: the reader's membership at each event, where it is to be shown.
-  ///   - bundles: whether aggregations are read (one statement, three for those that have some; none for events that are known to have none); state and redacted events have none.
+  ///   - bundles: whether aggregations are read (one statement, three for those that have some; none for events that are known to have none); see ``RelatedEvent/mayBeParent(of:)``.
   public func prepare(
     _ events: [StoredEvent], for reader: UserID?, memberships: [EventID: String] = [:], bundles: Bool = true
   ) async throws -> [ClientEvent] {
@@ -26,7 +28,7 @@ public final class ClientEventSerializer: Sendable {
     }
     let replaced = replacedIDs.isEmpty ? [:] : try await storage.events.events(replacedIDs)
     let aggregations =
-      if bundles, let reader { try await aggregations(of: events, for: reader) } else {
+      if bundles, let reader { try await aggregationReader.read(events, for: reader) } else {
         [EventID: BundledAggregations]()
       }
     return events.map { event in
@@ -39,35 +41,6 @@ public final class ClientEventSerializer: Sendable {
 
   private static func replacedID(_ event: StoredEvent) -> EventID? {
     event.event.isState ? event.replacedEventID : nil
-  }
-
-  private func aggregations(of events: [StoredEvent], for reader: UserID) async throws -> [EventID: BundledAggregations]
-  {
-    let candidates = events.filter { !$0.event.isState && $0.redactedBecause == nil && !$0.isKnownUnrelated }
-    guard !candidates.isEmpty else { return [:] }
-    let arrivals = storage.relations.arrivals
-    let bundles = try await storage.relations.bundles(for: candidates.map(\.eventID), reader: reader)
-    let lonely = candidates.filter { bundles[$0.eventID] == nil }
-    for event in lonely { event.noteUnrelated(true) }
-    // What came meanwhile was perhaps not read, and told before it was noted that there is nothing.
-    if storage.relations.arrivals != arrivals { for event in lonely { event.noteUnrelated(false) } }
-    guard !bundles.isEmpty else { return [:] }
-    let latest = bundles.values.compactMap { $0.thread?.latest }
-    let latestEdits = latest.isEmpty ? [:] : try await storage.relations.bundles(for: latest, reader: reader)
-    let needed = Set(bundles.values.compactMap(\.edit) + latest + latestEdits.values.compactMap(\.edit))
-    let found = try await storage.events.events(Array(needed))
-    return bundles.compactMapValues { bundle in
-      let thread = bundle.thread.flatMap { thread in
-        found[thread.latest].map { event in
-          BundledAggregations.Thread(
-            latest: event, latestEdit: latestEdits[thread.latest]?.edit.flatMap { found[$0] }, count: thread.count,
-            hasParticipated: thread.hasParticipated)
-        }
-      }
-      let result = BundledAggregations(
-        edit: bundle.edit.flatMap { found[$0] }, thread: thread, references: bundle.references)
-      return result.edit == nil && result.thread == nil && result.references.isEmpty ? nil : result
-    }
   }
 
   /// Writes one event; nothing is fetched.

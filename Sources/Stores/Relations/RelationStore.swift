@@ -11,21 +11,21 @@ public final class RelationStore: Sendable {
     public let count: Int64
     /// Names the newest event of the thread.
     public let latest: EventID
-    /// Tells whether the user who asked has written into the thread.
+    /// Tells whether the user who asked has begun the thread or written into it.
     public let hasParticipated: Bool
   }
 
   /// Holds what is bundled with one event.
   public struct Bundle: Sendable {
-    /// Names the newest edit.
-    public var edit: EventID?
+    /// Names the newest edits by the event's sender, newest first; the rules on relations may leave some out.
+    public var edits: [EventID] = []
     /// Holds the thread of which the event is the root.
     public var thread: Thread?
     /// Names the events that refer to the event.
     public var references: [EventID] = []
 
     /// Tells whether nothing is bundled.
-    public var isEmpty: Bool { edit == nil && thread == nil && references.isEmpty }
+    public var isEmpty: Bool { edits.isEmpty && thread == nil && references.isEmpty }
   }
 
   /// Names one related event and its place.
@@ -37,6 +37,10 @@ public final class RelationStore: Sendable {
     /// Holds the event's stream ordering.
     public let stream: Int64
   }
+
+  /// Holds how many edits of an event are told at most. Older ones count only if all of these break a rule that the database
+  /// does not know of, which their own sender has done then.
+  public static let greatestEditCount = 5
 
   private let database: PostgresClient
   private let arrived = Atomic<UInt64>(0)
@@ -58,7 +62,9 @@ public final class RelationStore: Sendable {
     target?.noteUnrelated(false)
   }
 
-  /// Reads what is bundled with events; events without anything are absent.
+  /// Reads what may be bundled with events; events without anything are absent.
+  ///
+  /// What the columns of the tables tell is looked at here: same room, for edits same sender and type. ``RelatedEvent`` knows all rules.
   ///
   /// Cost: one statement that finds the events with relations, which are few, and for these three that share a round trip.
   public func bundles(for events: [EventID], reader: UserID) async throws -> [EventID: Bundle] {
@@ -73,18 +79,20 @@ public final class RelationStore: Sendable {
     guard !ids.isEmpty else { return [:] }
     async let edits = database.read(
       """
-      SELECT DISTINCT ON (o.event_id) o.event_id, n.event_id FROM events AS o
+      SELECT o.event_id, (array_agg(n.event_id ORDER BY n.origin_server_ts DESC, n.event_id DESC))
+        [1:\(Int64(Self.greatestEditCount))::int]
+      FROM events AS o
       JOIN event_relations AS r ON r.relates_to_id = o.event_id AND r.relation_type = 'm.replace'
       JOIN events AS n ON n.event_id = r.event_id AND n.sender = o.sender AND n.type = o.type AND n.room_id = o.room_id
         AND n.rejection_reason IS NULL
-      WHERE o.event_id = ANY(\(ids)::text[]) AND o.state_key IS NULL
+      WHERE o.event_id = ANY(\(ids)::text[])
         AND NOT EXISTS (SELECT 1 FROM redactions AS x WHERE x.redacts = n.event_id)
-      ORDER BY o.event_id, n.origin_server_ts DESC, n.event_id DESC
+      GROUP BY o.event_id
       """)
     async let threads = database.read(
       """
       SELECT r.relates_to_id, count(*), (array_agg(c.event_id ORDER BY c.topological_ordering DESC,
-        c.stream_ordering DESC))[1], bool_or(c.sender = \(reader.rawValue))
+        c.stream_ordering DESC))[1], bool_or(\(reader.rawValue) IN (c.sender, p.sender))
       FROM event_relations AS r
       JOIN events AS c ON c.event_id = r.event_id AND c.rejection_reason IS NULL
       JOIN events AS p ON p.event_id = r.relates_to_id AND p.room_id = c.room_id
@@ -97,6 +105,7 @@ public final class RelationStore: Sendable {
       SELECT r.relates_to_id, array_agg(c.event_id ORDER BY c.topological_ordering, c.stream_ordering)
       FROM event_relations AS r
       JOIN events AS c ON c.event_id = r.event_id AND c.rejection_reason IS NULL
+      JOIN events AS p ON p.event_id = r.relates_to_id AND p.room_id = c.room_id
       WHERE r.relates_to_id = ANY(\(ids)::text[]) AND r.relation_type = 'm.reference'
         AND NOT EXISTS (SELECT 1 FROM redactions AS x WHERE x.redacts = c.event_id)
       GROUP BY r.relates_to_id
@@ -109,8 +118,8 @@ public final class RelationStore: Sendable {
   ) throws -> [EventID: Bundle] {
     var bundles: [EventID: Bundle] = [:]
     for row in edits {
-      let (target, edit) = try row.decode(String.self, String.self)
-      bundles[EventID(unchecked: target), default: Bundle()].edit = EventID(unchecked: edit)
+      let (target, ids) = try row.decode(String.self, [String].self)
+      bundles[EventID(unchecked: target), default: Bundle()].edits = ids.map { EventID(unchecked: $0) }
     }
     for row in threads {
       let (root, count, latest, hasParticipated) = try row.decode(
