@@ -185,7 +185,8 @@ let package = Package(
       path: "Tests/TestSupport", swiftSettings: strict),
     .target(name: "SeededNumbers", path: "Tests/SeededNumbers", swiftSettings: strict),
     .executableTarget(
-      name: "fuzz", dependencies: ["MatrixEvents", "MatrixPrimitives", "SeededNumbers", argumentParser],
+      name: "fuzz",
+      dependencies: ["MatrixEvents", "MatrixPrimitives", "Replication", "Stores", "SeededNumbers", argumentParser],
       path: "Tests/Fuzz", exclude: ["corpus", "run"], swiftSettings: strict),
     .executableTarget(
       name: "rules_probe", dependencies: ["MatrixEvents", "MatrixPrimitives", crypto], path: "Tests/RulesProbe",

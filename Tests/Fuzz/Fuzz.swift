@@ -33,7 +33,7 @@
     var executions: Int?
     @Option(help: "How long to try each target, in seconds.")
     var seconds: Int = 10
-    @Argument(help: "The targets: json, canonical, event, identifiers. All without any.")
+    @Argument(help: "The targets: json, canonical, event, identifiers, replication, tokens. All without any.")
     var targets: [String] = []
 
     func run() throws {

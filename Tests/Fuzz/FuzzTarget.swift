@@ -1,6 +1,6 @@
 /// Names what can be fuzzed. A target takes any bytes; it must not trap, and what it checks must hold.
 enum FuzzTarget: String, CaseIterable {
-  case json, canonical, event, identifiers
+  case json, canonical, event, identifiers, replication, tokens
 
   /// Feeds one input.
   /// - Throws: `BrokenProperty` when the code under test contradicts itself.
@@ -10,6 +10,8 @@ enum FuzzTarget: String, CaseIterable {
     case .canonical: try CanonicalTarget.run(bytes)
     case .event: try EventTarget.run(bytes)
     case .identifiers: try IdentifierTarget.run(bytes)
+    case .replication: try ReplicationTarget.run(bytes)
+    case .tokens: try TokenTarget.run(bytes)
     }
   }
 }
