@@ -22,14 +22,14 @@ struct Measurement {
     ]
   }
 
-  /// Measures a benchmark: warm-up, then samples of as many calls as fill `sampleTime`.
+  /// Measures a benchmark: warm-up, then samples of as many calls as fill `sampleTime`. Where few calls do, the first is all the warm-up.
   static func take(_ benchmark: Benchmark, samples: Int, sampleTime: Duration) throws -> Measurement {
     let body = try benchmark.prepare()
     let memory = PeakMemory.start()
     let first = try time(body, calls: 1)
     let peak = memory?.rise()
     let calls = max(1, Int((sampleTime / max(first, .nanoseconds(1))).rounded()))
-    _ = try time(body, calls: max(1, calls / 4))
+    _ = try time(body, calls: calls / 4)
     var times: [Double] = []
     for _ in 0..<max(1, samples) {
       let elapsed = try time(body, calls: calls)

@@ -3,6 +3,7 @@
 import html
 import math
 
+from parts import micro
 from parts import rows as table_rows
 from parts import summary
 
@@ -171,6 +172,8 @@ def further(result):
         tables.append((
             "The physical limit of sends: pgbench with a message's rows for 40 members and nothing else",
             ["", "messages/s", "commits/s", "PostgreSQL CPU ms a message", "WAL KB a message"], lines))
+    if result.get("micro"):
+        tables += micro.tables(result["micro"], number)
     if result.get("cluster"):
         lines = []
         for row in result["cluster"]:
