@@ -324,11 +324,46 @@ def relations(ida, jan, room, first):
     reply = {"m.relates_to": {"m.in_reply_to": {"event_id": root}}}
     say(jan, room, "reply", "h4", "replies", **reply)
     say(jan, room, "refers", "h5", "refers", **{"m.relates_to": {"rel_type": "m.reference", "event_id": root}})
+    faulty_relations(ida, jan, room, first, root)
     for event in (first, root):
         ida.get("with relations", f"{path}/event/{quote(event)}")
         below = f"/_matrix/client/v1/{path}/relations/{quote(event)}"
         for rest in ("", "/m.annotation", "/m.replace", "/m.thread", "/m.reference", "/m.annotation/m.reaction", "/m.thread?dir=f", "?limit=1", "?limit=0", "?limit=x", "?recurse=true"):
             ida.get("relations", below + rest)
+
+
+def faulty_relations(ida, jan, room, first, root):
+    """Relations that break a rule: refused, or sent and not shown."""
+    path = room_path(room)
+
+    def relation(kind, event, **more):
+        return {"m.new_content": {"msgtype": "m.text", "body": "new"}, "m.relates_to": {"rel_type": kind, "event_id": event, **more}}
+
+    for number, event in enumerate(("nonsense", "$nothinghereatallnothingatall", "")):
+        for kind in ("m.annotation", "m.thread", "m.replace", "m.reference", "org.example.x"):
+            say(jan, room, "no parent", f"f{number}{kind}", f"relates by {kind} to '{event}'", **relation(kind, event, key="+"))
+    for number, relates in enumerate(("x", [], {"rel_type": "m.thread"}, {"event_id": root}, {"rel_type": 1, "event_id": root})):
+        say(jan, room, "no relation", f"g{number}", f"relates as {relates}", **{"m.relates_to": relates})
+    for number, key in enumerate((None, 1, "x" * 500, "x" * 501)):
+        jan.put(f"key {str(key)[:9]}", f"{path}/send/m.reaction/k{number}", relation("m.annotation", first, key=key))
+    elsewhere = ida.post("another room", "createRoom", {}).get("room_id", "!refused")
+    for kind in ("m.annotation", "m.thread", "m.replace", "m.reference"):
+        say(ida, elsewhere, "from elsewhere", f"o{kind}", f"relates by {kind} from elsewhere", **relation(kind, first, key="+"))
+    say(jan, room, "another's", "e2", "edits another's", **relation("m.replace", first))
+    ida.put("sticker", f"{path}/send/m.sticker/e3", relation("m.replace", first))
+    edit = say(ida, room, "* Two", "e4", "edits again", **relation("m.replace", first))
+    say(ida, room, "* Three", "e5", "edits the edit", **relation("m.replace", edit))
+    say(ida, room, "about the edit", "e6", "refers to the edit", **relation("m.reference", edit))
+    say(ida, room, "at the edit", "e7", "thread at the edit", **relation("m.thread", edit))
+    ida.get("the edit", f"{path}/event/{quote(edit)}")
+    begun = say(ida, room, "begins", "b0")
+    say(ida, room, "* begins", "b1", "edits", **relation("m.replace", begun))
+    say(jan, room, "goes on", "b2", "in a thread", **relation("m.thread", begun))
+    say(jan, room, "refers", "b3", "refers", **relation("m.reference", begun))
+    for caller in (ida, jan):
+        caller.get("thread", f"{path}/event/{quote(begun)}")
+    ida.put("redacts the root", f"{path}/redact/{quote(begun)}/b4", {})
+    ida.get("redacted root", f"{path}/event/{quote(begun)}")
 
 
 def history(ida, jan, room, first):
