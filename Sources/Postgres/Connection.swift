@@ -158,16 +158,37 @@ final class Connection: @unchecked Sendable {
   ///
   /// - Parameter isCommitting: Whether the batch ends with COMMIT, after which statements may be deallocated.
   func run(_ sqls: [SQL], isCommitting: Bool = false) -> Outcome {
+    var (batch, isWhole) = buffer(sqls, isCommitting: isCommitting)
+    return outcome(of: &batch, isWhole: isWhole, isSent: sync())
+  }
+
+  /// Sends two batches at once and waits for the answers to the first one, then for those to the second.
+  ///
+  /// - Parameter between: Called with the outcome of the first, before the second is waited for.
+  /// - Returns: The outcome of the second.
+  func run(_ first: [SQL], then second: SQL, between: (Outcome) -> Void) -> Outcome {
+    var (firstBatch, isFirstWhole) = buffer(first, isCommitting: true)
+    let isFirstSent = sync()
+    var (secondBatch, isSecondWhole) = buffer([second], isCommitting: false)
+    let isSecondSent = isFirstSent && sync()
+    between(outcome(of: &firstBatch, isWhole: isFirstWhole, isSent: isFirstSent))
+    return outcome(of: &secondBatch, isWhole: isSecondWhole, isSent: isSecondSent)
+  }
+
+  private func buffer(_ sqls: [SQL], isCommitting: Bool) -> (batch: PendingBatch, isWhole: Bool) {
     var batch = PendingBatch()
-    var isWhole = true
     do throws(PostgresError) {
       for sql in sqls { try send(sql, into: &batch) }
       if isCommitting { sendDeallocations(into: &batch) }
+      return (batch, true)
     } catch {
-      isWhole = false
       batch.fail(error)
+      return (batch, false)
     }
-    let isAnswered = sync() && receive(&batch)
+  }
+
+  private func outcome(of batch: inout PendingBatch, isWhole: Bool, isSent: Bool) -> Outcome {
+    let isAnswered = isSent && receive(&batch)
     if batch.error?.isStaleStatement == true { statements.forgetAll() }
     return Outcome(
       rows: batch.rows, error: isAnswered ? batch.error : batch.error ?? .connectionLost(raw),

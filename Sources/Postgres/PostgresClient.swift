@@ -71,15 +71,18 @@ public final class PostgresClient: Service, Sendable {
   ///   - name: Names the transaction in the log.
   ///   - isolation: How much is seen of others; `repeatableRead` as in Synapse.
   ///   - readOnly: Whether the server refuses writes. Makes repeating always safe.
+  ///   - whenVisible: Called, on the connection's thread, as soon as others see the changes. They are on disk only when the call
+  ///     returns: until then nobody may be told of them. When the disk cannot be waited for, `commitOutcomeUnknown` is thrown.
   ///   - body: What to do.
   /// - Returns: What the closure returned in the run that was committed.
   /// - Throws: What the closure threw, or `PostgresError`. With code `commitOutcomeUnknown` it may have been committed.
   public func transaction<R: Sendable>(
     _ name: StaticString, isolation: IsolationLevel = .repeatableRead, readOnly: Bool = false,
-    _ body: @escaping @Sendable (Transaction) throws -> R
+    whenVisible: (@Sendable () -> Void)? = nil, _ body: @escaping @Sendable (Transaction) throws -> R
   ) async throws -> R {
     let ticket = JobTicket()
-    let runner = TransactionRunner(name: name, isolation: isolation, isReadOnly: readOnly, body: body)
+    let runner = TransactionRunner(
+      name: name, isolation: isolation, isReadOnly: readOnly, whenVisible: whenVisible, body: body)
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
         guard ticket.arm({ continuation.resume(throwing: $0) }) else {

@@ -77,12 +77,39 @@ public final class Transaction {
   // MARK: - For the runner
 
   /// Commits. An error leaves nothing stored, but for the code `commitOutcomeUnknown`.
-  func commit() throws(PostgresError) {
+  ///
+  /// - Parameter whenVisible: Called as soon as others see the changes, while the server still writes them to disk; nil leaves
+  ///   no time between the two.
+  func commit(whenVisible: (() -> Void)? = nil) throws(PostgresError) {
     try checkUsable()
     isOver = true
     guard hasBegun || !pending.isEmpty else { return }
+    guard let whenVisible else {
+      let batch = takeBatch() + ["COMMIT"]
+      return try check(run(batch, isCommitting: true), of: batch)
+    }
+    pending.insert("SET LOCAL synchronous_commit TO off", at: 0)
     let batch = takeBatch() + ["COMMIT"]
-    let outcome = run(batch, isCommitting: true)
+    counters.countRoundTrip(statements: batch.count + 1)
+    var visible: Result<Void, PostgresError> = .success(())
+    let flushed = connection.run(batch, then: Self.flush) { outcome in
+      let noted = note(outcome)
+      visible = Result { () throws(PostgresError) in try check(noted, of: batch) }
+      if case .success = visible { whenVisible() }
+    }
+    try visible.get()
+    guard let error = note(flushed).error else { return }
+    // Others have seen the changes, but a server that has crashed since may have lost them.
+    throw unknownOutcome(error)
+  }
+
+  /// A statement whose own commit brings everything that was committed before on its session to disk.
+  static let flush: SQL = "SELECT pg_logical_emit_message(true, 'flush', '')"
+
+  /// Has the commit wait for the disk even where nothing was written, so that what the transaction has seen is on disk, too.
+  public func flushWhatIsSeen() { enqueue(Self.flush) }
+
+  private func check(_ outcome: Connection.Outcome, of batch: [SQL]) throws(PostgresError) {
     guard let error = outcome.error else {
       if outcome.rows.last?.handle.commandTag == "COMMIT" { return }
       // The server answers ROLLBACK to the COMMIT of a transaction that had failed.
@@ -93,12 +120,16 @@ public final class Transaction {
     // A last word from the server (with a code) about a statement before COMMIT tells that COMMIT was not reached.
     let mayHaveCommitted = outcome.rows.count >= batch.count - 1 || error.sqlState == nil
     if outcome.isLost, outcome.isWholeBatchSent, error.code == .connectionLost, mayHaveCommitted, !isReadOnly {
-      var unknown = error
-      unknown.code = .commitOutcomeUnknown
-      failure = unknown
-      throw unknown
+      throw unknownOutcome(error)
     }
     throw error
+  }
+
+  private func unknownOutcome(_ error: PostgresError) -> PostgresError {
+    var unknown = error
+    unknown.code = .commitOutcomeUnknown
+    failure = unknown
+    return unknown
   }
 
   /// Undoes everything. Returns false when the connection is of no more use.
@@ -112,10 +143,12 @@ public final class Transaction {
     return !outcome.isLost && outcome.error == nil
   }
 
-  /// Calls the closures that wait for the commit, only those that are content with a possible one when that is all.
+  /// Calls the closures that wait for the commit, once; only those that are content with a possible one when that is all.
   func runHooks() {
     let isUnknown = failure?.code == .commitOutcomeUnknown
-    for hook in hooks where hook.runsWhenUnknown || !isUnknown { hook.body() }
+    let due = hooks
+    hooks = []
+    for hook in due where hook.runsWhenUnknown || !isUnknown { hook.body() }
   }
 
   private func checkUsable() throws(PostgresError) {
@@ -135,7 +168,11 @@ public final class Transaction {
 
   private func run(_ batch: [SQL], isCommitting: Bool) -> Connection.Outcome {
     counters.countRoundTrip(statements: batch.count)
-    var outcome = connection.run(batch, isCommitting: isCommitting)
+    return note(connection.run(batch, isCommitting: isCommitting))
+  }
+
+  private func note(_ outcome: Connection.Outcome) -> Connection.Outcome {
+    var outcome = outcome
     if outcome.isLost { hasLostConnection = true }
     if outcome.error?.sqlState == "57014", ticket.isCancelled { outcome.error?.code = .cancelled }
     if let error = outcome.error { failure = error }

@@ -6,6 +6,8 @@ struct TransactionRunner<R: Sendable>: Sendable {
   let name: StaticString
   let isolation: IsolationLevel
   let isReadOnly: Bool
+  /// Called when others can see the changes; see ``PostgresClient/transaction(_:isolation:readOnly:whenVisible:_:)``.
+  let whenVisible: (@Sendable () -> Void)?
   let body: @Sendable (Transaction) throws -> R
 
   private enum End {
@@ -46,7 +48,14 @@ struct TransactionRunner<R: Sendable>: Sendable {
       connection: connection, isolation: isolation, isReadOnly: isReadOnly, ticket: ticket, counters: session.counters)
     do {
       let value = try body(transaction)
-      try transaction.commit()
+      if let whenVisible {
+        try transaction.commit {
+          transaction.runHooks()
+          whenVisible()
+        }
+      } else {
+        try transaction.commit()
+      }
       if transaction.hasLostConnection { session.discard() }
       session.counters.transactions.wrappingAdd(1, ordering: .relaxed)
       transaction.runHooks()

@@ -207,6 +207,59 @@ import Testing
     try await client.transaction("escape") { escape.transaction = $0 }
     #expect(throws: PostgresError.self) { try escape.transaction?.query("SELECT 1") }
   }
+
+  @Test func othersSeeATransactionBeforeItReturnsFromTheDisk() async throws {
+    let client = try await TestDatabase.scratch().client
+    try await client.read("CREATE TABLE log (n bigint)")
+    let calls = Mutex<[String]>([])
+    let (seen, continuation) = AsyncStream<Void>.makeStream()
+    try await client.transaction(
+      "visible",
+      whenVisible: {
+        calls.withLock { $0.append("visible") }
+        continuation.yield()
+      },
+      { txn in
+        try txn.execute("INSERT INTO log VALUES (1)")
+        txn.afterCommit { calls.withLock { $0.append("committed") } }
+      })
+    for await _ in seen { break }
+    #expect(calls.withLock { $0 } == ["committed", "visible"])
+    #expect(try await client.read("SELECT n FROM log")[0].get(0, as: Int.self) == 1)
+    // The setting that lets COMMIT return early is gone with the transaction.
+    let settings = try await client.transaction("setting") {
+      try $0.query("SELECT setting = reset_val FROM pg_settings WHERE name = 'synchronous_commit'")
+    }
+    #expect(try settings[0].get(0, as: Bool.self))
+  }
+
+  @Test func aTransactionThatFailsIsNeverVisible() async throws {
+    let client = try await TestDatabase.scratch().client
+    try await client.read("CREATE TABLE log (n bigint UNIQUE)")
+    let isVisible = Mutex(false)
+    await #expect(throws: PostgresError.self) {
+      try await client.transaction("fails", whenVisible: { isVisible.withLock { $0 = true } }) { txn in
+        txn.enqueue("INSERT INTO log VALUES (1), (1)")
+      }
+    }
+    #expect(!isVisible.withLock { $0 })
+    #expect(try await client.read("SELECT n FROM log").isEmpty)
+    #expect(try await client.transaction("after") { try $0.query("SELECT 1")[0].get(0, as: Int.self) } == 1)
+  }
+
+  @Test func whatIsSeenCanBeBroughtToTheDiskByATransactionThatWritesNothing() async throws {
+    let client = try await TestDatabase.scratch().client
+    func flushed() async throws -> Int64 {
+      try await client.read("SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint")[0].get(0, as: Int64.self)
+    }
+    let before = try await client.read("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint")[0].get(0, as: Int64.self)
+    try await client.transaction("flush") { txn in
+      // The servers of tests wait for no disk unless told to.
+      txn.enqueue("SET LOCAL synchronous_commit TO on")
+      txn.flushWhatIsSeen()
+    }
+    #expect(try await flushed() > before)
+  }
 }
 
 /// Lets two threads of the first attempt meet; later attempts pass.
