@@ -6,46 +6,63 @@ import Synchronization
 /// answered to those who asked before, but not kept; who asks after the invalidation starts a new load. Entries that
 /// have not been used for the longest time go first, roughly: the eviction is a second-chance sweep (CLOCK), which costs
 /// no list to maintain on a hit.
+///
+/// What is called for every event and request is `@inlinable`, so that modules that use a cache get it made for their types.
 public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
-  private struct Entry {
-    var value: Value
-    var weight: Int
-    var wasUsed: Bool
-    var slot: Int
+  @usableFromInline
+  struct Entry {
+    @usableFromInline var value: Value
+    @usableFromInline var weight: Int
+    @usableFromInline var wasUsed: Bool
+    @usableFromInline var slot: Int
+
+    @usableFromInline
+    init(value: Value, weight: Int, wasUsed: Bool, slot: Int) {
+      self.value = value
+      self.weight = weight
+      self.wasUsed = wasUsed
+      self.slot = slot
+    }
   }
 
-  private struct Load {
-    let task: Task<Value, any Error>
-    let generation: UInt64
+  @usableFromInline
+  struct Load {
+    @usableFromInline let task: Task<Value, any Error>
+    @usableFromInline let generation: UInt64
   }
 
-  private struct BulkMark {
+  @usableFromInline
+  struct BulkMark {
     /// How many bulk loads the key is part of.
-    var loads = 0
+    @usableFromInline var loads = 0
     /// When the key was last invalidated while any of them ran.
-    var invalidated: UInt64 = 0
+    @usableFromInline var invalidated: UInt64 = 0
+
+    @usableFromInline
+    init() {}
   }
 
-  private struct State {
-    var entries: [Key: Entry] = [:]
+  @usableFromInline
+  struct State {
+    @usableFromInline var entries: [Key: Entry] = [:]
     /// Keys in the order of the sweep; nil where an entry was removed.
-    var ring: [Key?] = []
-    var hand = 0
-    var weight = 0
-    var loads: [Key: Load] = [:]
-    var generation: UInt64 = 0
+    @usableFromInline var ring: [Key?] = []
+    @usableFromInline var hand = 0
+    @usableFromInline var weight = 0
+    @usableFromInline var loads: [Key: Load] = [:]
+    @usableFromInline var generation: UInt64 = 0
     /// The keys of bulk loads that are under way.
-    var bulkLoads: [Key: BulkMark] = [:]
-    var allInvalidated: UInt64 = 0
-    var hits: UInt64 = 0
-    var misses: UInt64 = 0
+    @usableFromInline var bulkLoads: [Key: BulkMark] = [:]
+    @usableFromInline var allInvalidated: UInt64 = 0
+    @usableFromInline var hits: UInt64 = 0
+    @usableFromInline var misses: UInt64 = 0
   }
 
   /// Names the cache in metrics; the name of Synapse's cached function where there is one.
   public let name: String
-  private let capacity: Int
-  private let weigh: @Sendable (Key, Value) -> Int
-  private let state = Mutex(State())
+  @usableFromInline let capacity: Int
+  @usableFromInline let weigh: @Sendable (Key, Value) -> Int
+  @usableFromInline let state = Mutex(State())
 
   /// Makes an empty cache that is bounded by the number of entries.
   ///
@@ -74,7 +91,15 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   ///   - key: what is asked for.
   ///   - load: fetches the value; it runs in a task of its own, so that one caller's cancellation does not fail others.
   /// - Throws: what `load` throws; nothing is kept then.
+  @inlinable
   public func value(_ key: Key, load: @escaping @Sendable () async throws -> Value) async throws -> Value {
+    if let kept = peek(key) { return kept }
+    return try await loaded(key, load: load)
+  }
+
+  /// Waits for a load under way, or loads. A value that has come meanwhile is returned as it is.
+  @usableFromInline
+  func loaded(_ key: Key, load: @escaping @Sendable () async throws -> Value) async throws -> Value {
     let task: Task<Value, any Error>
     switch begin(key, load) {
     case .kept(let value): return value
@@ -88,15 +113,21 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   /// - Parameters:
   ///   - keys: what is asked for.
   ///   - loadMissing: fetches the missing ones; keys that it leaves out are not kept and not answered.
+  @inlinable
   public func values(
     _ keys: some Sequence<Key>, loadMissing: ([Key]) async throws -> [Key: Value]
   ) async throws -> [Key: Value] {
-    var found: [Key: Value] = [:]
+    var found: [Key: Value] = Dictionary(minimumCapacity: keys.underestimatedCount)
     var missing: [Key] = []
     let generation = state.withLock { state in
-      var asked = Set<Key>()
-      for key in keys where asked.insert(key).inserted {
-        if let value = hit(key, &state) { found[key] = value } else { missing.append(key) }
+      var absent = Set<Key>()
+      for key in keys where found[key] == nil && !absent.contains(key) {
+        if let value = hit(key, &state) {
+          found[key] = value
+        } else {
+          absent.insert(key)
+          missing.append(key)
+        }
       }
       for key in missing { state.bulkLoads[key, default: BulkMark()].loads += 1 }
       return state.generation
@@ -118,9 +149,11 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   }
 
   /// Returns a kept value without loading.
+  @inlinable
   public func peek(_ key: Key) -> Value? { state.withLock { hit(key, &$0) } }
 
   /// Returns the kept values of many keys, in their order, without loading; nil unless all of them are there.
+  @inlinable
   public func peek(all keys: [Key]) -> [Value]? {
     state.withLock { state in
       var found: [Value] = []
@@ -134,9 +167,11 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   }
 
   /// Keeps a value that is known to be current, such as one that this process has just committed.
+  @inlinable
   public func insert(_ key: Key, _ value: Value) { state.withLock { store(key, value, &$0) } }
 
   /// Forgets one key, and keeps a load of it that is under way from being kept.
+  @inlinable
   public func invalidate(_ key: Key) {
     state.withLock { state in
       state.generation += 1
@@ -171,7 +206,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   private func begin(_ key: Key, _ load: @escaping @Sendable () async throws -> Value) -> Begun {
     state.withLock { state in
-      if let value = hit(key, &state) { return .kept(value) }
+      if let entry = state.entries[key] { return .kept(entry.value) }
       if let running = state.loads[key] { return .loading(running.task) }
       state.generation += 1
       let generation = state.generation
@@ -199,7 +234,8 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
   }
 
-  private func hit(_ key: Key, _ state: inout State) -> Value? {
+  @inlinable
+  func hit(_ key: Key, _ state: inout State) -> Value? {
     guard let index = state.entries.index(forKey: key) else {
       state.misses &+= 1
       return nil
@@ -209,11 +245,13 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     return state.entries.values[index].value
   }
 
-  private func isCurrent(_ key: Key, since generation: UInt64, _ state: State) -> Bool {
+  @inlinable
+  func isCurrent(_ key: Key, since generation: UInt64, _ state: State) -> Bool {
     state.allInvalidated <= generation && (state.bulkLoads[key]?.invalidated ?? 0) <= generation
   }
 
-  private func settle(_ keys: [Key], _ state: inout State) {
+  @inlinable
+  func settle(_ keys: [Key], _ state: inout State) {
     for key in keys {
       guard var mark = state.bulkLoads[key] else { continue }
       mark.loads -= 1
@@ -221,7 +259,8 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
   }
 
-  private func store(_ key: Key, _ value: Value, _ state: inout State) {
+  @inlinable
+  func store(_ key: Key, _ value: Value, _ state: inout State) {
     remove(key, &state)
     let weight = max(1, weigh(key, value))
     guard weight <= capacity else { return }
@@ -231,13 +270,15 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     state.weight += weight
   }
 
-  private func remove(_ key: Key, _ state: inout State) {
+  @inlinable
+  func remove(_ key: Key, _ state: inout State) {
     guard let entry = state.entries.removeValue(forKey: key) else { return }
     state.weight -= entry.weight
     if state.ring.indices.contains(entry.slot) { state.ring[entry.slot] = nil }
   }
 
-  private func makeRoom(for weight: Int, _ state: inout State) {
+  @inlinable
+  func makeRoom(for weight: Int, _ state: inout State) {
     while state.weight + weight > capacity, !state.entries.isEmpty {
       if state.hand >= state.ring.count { compact(&state) }
       if let key = state.ring[state.hand] {
@@ -253,7 +294,8 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   }
 
   /// Closes the gaps in the ring and begins the next round of the sweep.
-  private func compact(_ state: inout State) {
+  @usableFromInline
+  func compact(_ state: inout State) {
     var ring: [Key?] = []
     ring.reserveCapacity(state.entries.count)
     for case let key? in state.ring {
