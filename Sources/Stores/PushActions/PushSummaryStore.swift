@@ -179,12 +179,11 @@ extension PushSummaryStore {
   /// Adds the actions between two positions to the sums. A thread without a sum begins at the user's receipt.
   private static func addition(from: Int64, to: Int64) -> SQL {
     """
-    WITH fresh AS (
-      SELECT a.user_id, a.room_id, a.thread_id
+    WITH action AS MATERIALIZED (
+      SELECT a.user_id, a.room_id, a.thread_id, a.stream_ordering, a.notif, a.unread
       FROM event_push_actions AS a
       WHERE a.stream_ordering > \(from)::bigint AND a.stream_ordering <= \(to)::bigint AND (a.notif = 1 OR a.unread = 1)
-      GROUP BY a.user_id, a.room_id, a.thread_id
-    ), place AS (
+    ), place AS MATERIALIZED (
       SELECT f.user_id, f.room_id, f.thread_id,
         CASE WHEN s.thread_id IS NOT NULL THEN s.last_receipt_stream_ordering ELSE (
           SELECT max(COALESCE(r.event_stream_ordering, e.stream_ordering)) FROM receipts_linearized AS r
@@ -192,17 +191,16 @@ extension PushSummaryStore {
           WHERE r.user_id = f.user_id AND r.room_id = f.room_id AND r.receipt_type IN ('m.read', 'm.read.private')
             AND (r.thread_id IS NULL OR r.thread_id = f.thread_id)
         ) END AS pos
-      FROM fresh AS f LEFT JOIN event_push_summary AS s
+      FROM (SELECT DISTINCT user_id, room_id, thread_id FROM action) AS f LEFT JOIN event_push_summary AS s
         ON s.user_id = f.user_id AND s.room_id = f.room_id AND s.thread_id = f.thread_id
     )
     INSERT INTO event_push_summary AS old
       (user_id, room_id, thread_id, notif_count, unread_count, stream_ordering, last_receipt_stream_ordering)
     SELECT p.user_id, p.room_id, p.thread_id, count(*) FILTER (WHERE a.notif = 1), count(*) FILTER (WHERE a.unread = 1),
       max(a.stream_ordering), p.pos
-    FROM place AS p JOIN event_push_actions AS a
+    FROM place AS p JOIN action AS a
       ON a.user_id = p.user_id AND a.room_id = p.room_id AND a.thread_id = p.thread_id
-    WHERE a.stream_ordering > \(from)::bigint AND a.stream_ordering <= \(to)::bigint
-      AND (p.pos IS NULL OR a.stream_ordering > p.pos)
+    WHERE p.pos IS NULL OR a.stream_ordering > p.pos
     GROUP BY p.user_id, p.room_id, p.thread_id, p.pos
     ON CONFLICT (user_id, room_id, thread_id) DO UPDATE SET
       notif_count = old.notif_count + EXCLUDED.notif_count,
