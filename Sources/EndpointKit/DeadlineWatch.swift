@@ -3,7 +3,7 @@ import Synchronization
 /// Cancels work that outlasts its deadline, with one timer for all requests instead of one each.
 ///
 /// Deadlines are checked once in `interval`, so work may run longer than its deadline by that much. `run()` must be running for
-/// anything to be cancelled.
+/// anything to be cancelled; while there is no work it sleeps.
 public final class DeadlineWatch: Sendable {
   private struct Entry: Sendable {
     let deadline: ContinuousClock.Instant
@@ -13,6 +13,8 @@ public final class DeadlineWatch: Sendable {
   private struct State {
     var next: UInt64 = 0
     var entries: [UInt64: Entry] = [:]
+    /// Resumed by the next work that is registered.
+    var sleeper: CheckedContinuation<Void, Never>?
   }
 
   private let state = Mutex(State())
@@ -31,11 +33,13 @@ public final class DeadlineWatch: Sendable {
   /// - Returns: the number to pass to `cancel(_:)`.
   public func schedule(in duration: Duration, expire: @escaping @Sendable () -> Void) -> UInt64 {
     let entry = Entry(deadline: .now.advanced(by: duration), expire: expire)
-    return state.withLock { state in
+    let (number, sleeper) = state.withLock { state in
       state.next += 1
       state.entries[state.next] = entry
-      return state.next
+      return (state.next, state.sleeper.take())
     }
+    sleeper?.resume()
+    return number
   }
 
   /// Forgets work that ended in time.
@@ -56,8 +60,24 @@ public final class DeadlineWatch: Sendable {
   /// Checks until cancelled.
   public func run() async {
     while !Task.isCancelled {
+      await sleepUntilScheduled()
       do { try await Task.sleep(for: interval) } catch { return }
       check()
+    }
+  }
+
+  private func sleepUntilScheduled() async {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let isAwake = state.withLock { state in
+          guard state.entries.isEmpty, !Task.isCancelled else { return true }
+          state.sleeper = continuation
+          return false
+        }
+        if isAwake { continuation.resume() }
+      }
+    } onCancel: {
+      state.withLock { $0.sleeper.take() }?.resume()
     }
   }
 }

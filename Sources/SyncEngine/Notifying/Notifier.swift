@@ -8,7 +8,8 @@ import Synchronization
 /// without asking anybody. Each user carries a counter that every change bumps: a request reads the counter, looks for news, and
 /// waits only while the counter stands still; so a change between looking and waiting is never missed.
 ///
-/// A waiting request costs a continuation and an entry in a heap. ``run()`` ends waits whose time is up.
+/// A waiting request costs a continuation and an entry in a heap. ``run()`` ends waits whose time is up; while nobody syncs
+/// here it sleeps, too.
 public final class Notifier: Sendable {
   /// Tells why a wait ended.
   public enum Outcome: Sendable {
@@ -56,6 +57,8 @@ public final class Notifier: Sendable {
     var deadlines = Heap<Deadline>()
     var nextWaiter: UInt64 = 0
     var isDraining = false
+    /// Resumed by the first request.
+    var sleeper: CheckedContinuation<Void, Never>?
   }
 
   let state = Mutex(State())
@@ -77,11 +80,12 @@ public final class Notifier: Sendable {
     _ user: UserID, joinedRooms: @Sendable () async throws -> some Sequence<RoomID>
   ) async rethrows -> Mark {
     let now = ContinuousClock.now
-    let known = state.withLock { state -> Mark? in
+    let (known, sleeper) = state.withLock { state -> (Mark?, CheckedContinuation<Void, Never>?) in
       // Known before the rooms are asked for: changes of membership in between are taken note of.
       state.users[user, default: User(lastUsed: now)].lastUsed = now
-      return state.users[user].flatMap { $0.isReady ? Mark(count: $0.count) : nil }
+      return (state.users[user].flatMap { $0.isReady ? Mark(count: $0.count) : nil }, state.sleeper.take())
     }
+    sleeper?.resume()
     if let known { return known }
     let rooms = try await joinedRooms()
     return state.withLock { state in
@@ -169,14 +173,33 @@ public final class Notifier: Sendable {
 
   /// Ends waits whose time is up, until the task is cancelled; then drains.
   public func run() async {
-    var ticks = 0
+    var forgotAt = ContinuousClock.now
     while !Task.isCancelled {
+      await sleepUntilSomebodySyncs()
       do { try await Task.sleep(for: .milliseconds(100)) } catch { break }
-      expireWaits(now: .now)
-      ticks += 1
-      if ticks % 600 == 0 { forgetUsers(unusedSince: .now - .seconds(300)) }
+      let now = ContinuousClock.now
+      expireWaits(now: now)
+      if forgotAt + .seconds(60) <= now {
+        forgetUsers(unusedSince: now - .seconds(300))
+        forgotAt = now
+      }
     }
     drain()
+  }
+
+  private func sleepUntilSomebodySyncs() async {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let isAwake = state.withLock { state in
+          guard state.deadlines.isEmpty, state.users.isEmpty, !state.isDraining, !Task.isCancelled else { return true }
+          state.sleeper = continuation
+          return false
+        }
+        if isAwake { continuation.resume() }
+      }
+    } onCancel: {
+      state.withLock { $0.sleeper.take() }?.resume()
+    }
   }
 
   func expireWaits(now: ContinuousClock.Instant) {
@@ -210,15 +233,16 @@ public final class Notifier: Sendable {
     }
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        let ready = state.withLock { state -> Outcome? in
-          if Task.isCancelled { return .cancelled }
-          if state.isDraining { return .draining }
-          if deadline <= .now { return .timedOut }
-          if let outcome = register(&state, id) { return outcome }
+        let (ready, sleeper) = state.withLock { state -> (Outcome?, CheckedContinuation<Void, Never>?) in
+          if Task.isCancelled { return (.cancelled, nil) }
+          if state.isDraining { return (.draining, nil) }
+          if deadline <= .now { return (.timedOut, nil) }
+          if let outcome = register(&state, id) { return (outcome, nil) }
           state.waiters[id] = Waiter(user: user, continuation: continuation)
           state.deadlines.insert(Deadline(time: deadline, waiter: id))
-          return nil
+          return (nil, state.sleeper.take())
         }
+        sleeper?.resume()
         if let ready { continuation.resume(returning: ready) }
       }
     } onCancel: {
