@@ -135,6 +135,22 @@ extension Storage {
   }
 }
 
+extension Storage {
+  /// Forgets whatever may stem from events of a room that this process applied and the database then lost.
+  ///
+  /// - Parameter members: the users whose memberships those events stated.
+  public func forgetUncommitted(room: RoomID, members: [UserID]) {
+    events.invalidateAll()
+    events.forgetRecent()
+    state.groupOfEvent.invalidateAll()
+    state.invalidateCurrent(room)
+    historyOpenness.invalidate(room)
+    rooms.invalidateExtremities(room)
+    memberships.invalidate(room: room)
+    for member in members { memberships.invalidate(user: member) }
+  }
+}
+
 extension Cache where Key == RoomID {
   /// Drops the entry of the room that is the first of an invalidation's keys; everything when there are none.
   func invalidate(firstOf keys: [String]?) {

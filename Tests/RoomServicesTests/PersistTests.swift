@@ -3,6 +3,7 @@ import MatrixPrimitives
 import Postgres
 import Replication
 import Stores
+import Synchronization
 import TestSupport
 import Testing
 
@@ -122,6 +123,43 @@ import Testing
       try await room.edge()
         == Set(try await fixture.lines("SELECT event_id FROM event_forward_extremities").map { EventID(unchecked: $0) })
     )
+  }
+
+  @Test func anEventBehindALostOneIsRefused() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    let lost = try await room.send(.message("built upon, then lost"))
+    let (event, context) = try await room.make(.message("behind it"))
+    #expect(event.prevEvents == [lost.eventID])
+    // As after a crash of the database between the moment in which others see an event and the one in which it is on disk.
+    // Without the checks of foreign keys: what else refers to the event does not matter here.
+    for statement: SQL in [
+      "ALTER TABLE events DISABLE TRIGGER ALL", "DELETE FROM events WHERE event_id = \(lost.eventID.rawValue)",
+      "ALTER TABLE events ENABLE TRIGGER ALL",
+    ] {
+      try await fixture.database.read(statement)
+    }
+    await #expect(throws: StoreError.self) {
+      _ = try await fixture.persister.persist(
+        [PersistableEvent(event: event, context: context, pushActions: [])], roomID: room.roomID)
+    }
+    #expect(
+      try await fixture.lines("SELECT count(*) FROM events WHERE event_id = \(event.eventID.rawValue)") == ["0"])
+  }
+
+  @Test func whatFollowsMayBePersistedWhenEventsAreVisibleAsGiven() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    let (event, context) = try await room.make(.message("once"))
+    let item = PersistableEvent(event: event, context: context, pushActions: [])
+    let visible = Mutex<[Int]>([])
+    _ = try await fixture.persister.persist(
+      [item], roomID: room.roomID, whenVisible: { visible.withLock { $0.append(1) } })
+    #expect(visible.withLock { $0 } == [1])
+    // What was stored before is not stored as it is given.
+    _ = try await fixture.persister.persist(
+      [item], roomID: room.roomID, whenVisible: { visible.withLock { $0.append(2) } })
+    #expect(visible.withLock { $0 } == [1])
   }
 
   @Test func aRepeatedTransactionGivesTheFirstEvent() async throws {

@@ -106,7 +106,7 @@ import Testing
     let lanes = PersistLanes<Int>(
       lanes: 1, largestGroup: 3,
       choose: { .init(count: 1, weight: 1, isSolitary: ($0.first ?? 0) < 0) },
-      work: { group in
+      work: { group, _ in
         continuation.yield(group.map(\.jobs))
         await gate.wait()
       })
@@ -122,6 +122,47 @@ import Testing
     gate.open()
     #expect(await iterator.next() == [[2], [3], [4]])
     #expect(await iterator.next() == [[5], [1]])
+  }
+
+  @Test func releasedWorkLetsItsRoomGoOnAndStillCounts() async throws {
+    let gate = Gate()
+    let (groups, continuation) = AsyncStream<[[Int]]>.makeStream()
+    let lanes = PersistLanes<Int>(
+      lanes: 1, largestGroup: 1, choose: { _ in .init(count: 1, weight: 1) },
+      work: { group, release in
+        continuation.yield(group.map(\.jobs))
+        release()
+        release()
+        await gate.wait()
+      })
+    let room = RoomID(unchecked: "!a:test")
+    var iterator = groups.makeAsyncIterator()
+    for number in 0..<3 { lanes.add(number, room: room) }
+    // One lane has at most two groups under way: one at work, and one that waits for the disk.
+    #expect(await iterator.next() == [[0]])
+    #expect(await iterator.next() == [[1]])
+    lanes.add(3, room: room)
+    gate.open()
+    #expect(await iterator.next() == [[2]])
+    #expect(await iterator.next() == [[3]])
+  }
+
+  @Test func aBatchIsFollowedWhenItIsVisible() async throws {
+    let gate = Gate()
+    let (works, prepared) = AsyncStream<RecordingWorker.Preparation>.makeStream()
+    let (deliveries, delivered) = AsyncStream<[Int]>.makeStream()
+    let worker = RecordingWorker(gate: gate, delivered: delivered, prepared: prepared, isVisibleEarly: true)
+    let queues = RoomSendQueues(worker: worker)
+    let room = RoomID(unchecked: "!a:test")
+    var (worksIterator, deliveriesIterator) = (works.makeAsyncIterator(), deliveries.makeAsyncIterator())
+    #expect(queues.submit(0, room: room))
+    #expect(await worksIterator.next() == .init(jobs: [0]))
+    #expect(await deliveriesIterator.next() == [0])
+    #expect(queues.submit(1, room: room))
+    // The first delivery has not ended, but what follows neither waits for it nor is built upon it.
+    #expect(await worksIterator.next() == .init(jobs: [1]))
+    #expect(await deliveriesIterator.next() == [1])
+    gate.open()
   }
 
   @Test func aFailedTransactionMayBeTriedAgainAndOldOnesAreForgotten() async throws {
@@ -158,13 +199,15 @@ private struct RecordingWorker: RoomBatchWorker {
   var prepared: AsyncStream<Preparation>.Continuation?
   var followed: Int?
   var failing: Int?
+  var isVisibleEarly = false
 
   func prepare(_ jobs: [Int], for batch: [Int]?, after underWay: [Int]?, room: RoomID) async -> [Int]? {
     prepared?.yield(Preparation(jobs: jobs, batch: batch, underWay: underWay))
     return (batch ?? []) + jobs
   }
-  func deliver(_ batch: [Int], room: RoomID) async -> Bool {
+  func deliver(_ batch: [Int], room: RoomID, whenVisible: @escaping @Sendable () -> Void) async -> Bool {
     delivered.yield(batch)
+    if isVisibleEarly { whenVisible() }
     await gate.wait()
     return failing.map { !batch.contains($0) } ?? true
   }

@@ -21,6 +21,7 @@ public final class EventPersister: Sendable {
   struct Job: Sendable {
     let events: [PersistableEvent]
     let backfilled: Bool
+    let whenVisible: (@Sendable () -> Void)?
     let continuation: CheckedContinuation<[StoredEvent], any Error>
 
     /// Tells whether working out what the events change may take long: what comes from elsewhere may need the room's states
@@ -46,7 +47,7 @@ public final class EventPersister: Sendable {
     let server = storage.config.serverName
     lanes = PersistLanes(
       lanes: Self.lanes, largestGroup: Self.largestBatch, choose: { Self.jobsTogether($0, server: server) },
-      work: { await Self.run($0, surroundings: surroundings, logger: logger) })
+      work: { await Self.run($0, surroundings: surroundings, logger: logger, release: $1) })
   }
 
   /// Names the process that writes a room's events.
@@ -62,11 +63,15 @@ public final class EventPersister: Sendable {
   /// - Parameters:
   ///   - events: the events, each after those it follows.
   ///   - backfilled: whether they are history, which changes neither the current state nor the room's extremities.
+  ///   - whenVisible: called when all the events have just been stored as they are, and only the disk is waited for: further
+  ///     events may be built upon them and persisted, though nobody may be told yet. It must not take long. Not called when an
+  ///     event was stored before.
   /// - Returns: one stored event for each, in the same order. An event whose transaction (device and transaction id) has
   ///   been used already comes back as the event of that transaction, so compare the ids.
   /// - Throws: `MatrixError` 404 when the room does not exist, 409 when it has been purged of a needed state; database errors.
   public func persist(
-    _ events: [PersistableEvent], roomID: RoomID, backfilled: Bool = false
+    _ events: [PersistableEvent], roomID: RoomID, backfilled: Bool = false,
+    whenVisible: @escaping @Sendable () -> Void = {}
   ) async throws -> [StoredEvent] {
     guard !events.isEmpty else { return [] }
     guard isWriter(for: roomID) else {
@@ -76,8 +81,13 @@ public final class EventPersister: Sendable {
     // Parts of a large batch are in line one after the other, so that each finds what the one before it wrote.
     for start in stride(from: 0, to: events.count, by: Self.largestBatch) {
       let part = Array(events[start..<min(start + Self.largestBatch, events.count)])
-      stored += try await withCheckedThrowingContinuation { continuation in
-        lanes.add(Job(events: part, backfilled: backfilled, continuation: continuation), room: roomID)
+      let isLast = start + part.count == events.count
+      stored += try await withCheckedThrowingContinuation {
+        (continuation: CheckedContinuation<[StoredEvent], any Error>) in
+        lanes.add(
+          Job(
+            events: part, backfilled: backfilled, whenVisible: isLast ? whenVisible : nil, continuation: continuation),
+          room: roomID)
       }
     }
     return stored
@@ -98,7 +108,8 @@ public final class EventPersister: Sendable {
   }
 
   private static func run(
-    _ group: [PersistLanes<Job>.RoomJobs], surroundings: PersistBatch.Surroundings, logger: Logger
+    _ group: [PersistLanes<Job>.RoomJobs], surroundings: PersistBatch.Surroundings, logger: Logger,
+    release: @escaping @Sendable () -> Void = {}
   ) async {
     do {
       let batches = group.map { entry in
@@ -106,7 +117,12 @@ public final class EventPersister: Sendable {
           events: entry.jobs.flatMap(\.events), roomID: entry.room, backfilled: entry.jobs[0].backfilled,
           surroundings: surroundings)
       }
-      let results = try await PersistGroup(batches: batches, surroundings: surroundings).run()
+      let results = try await PersistGroup(batches: batches, surroundings: surroundings).run { isAsGiven in
+        release()
+        for (entry, isAsGiven) in zip(group, isAsGiven) where isAsGiven {
+          for job in entry.jobs { job.whenVisible?() }
+        }
+      }
       for (entry, stored) in zip(group, results) {
         var rest = stored[...]
         for job in entry.jobs {

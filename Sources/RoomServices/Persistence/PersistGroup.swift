@@ -31,8 +31,10 @@ struct PersistGroup: Sendable {
 
   /// Writes the group.
   ///
+  /// - Parameter whenVisible: called when everything is stored and only the disk is waited for, with whether each batch was
+  ///   stored as it was given. Not called when nothing is written.
   /// - Returns: for each batch the stored events, one for each that was given.
-  func run() async throws -> [[StoredEvent]] {
+  func run(whenVisible: @escaping @Sendable ([Bool]) -> Void) async throws -> [[StoredEvent]] {
     let events = events
     // Nobody may read past ids in flight, so they are taken early only where nothing slow can come in between.
     async let early = events.contains(where: \.event.isState) ? nil : generator.allocate(events.count)
@@ -48,7 +50,9 @@ struct PersistGroup: Sendable {
           invalidations: sorted.isEmpty ? [] : batch.invalidations(change, known, sorted)))
     }
     let changing = prepared.filter { !$0.sorted.isEmpty }
-    let stored = changing.isEmpty ? [:] : try await write(changing, reserved)
+    let areAsGiven = prepared.map { $0.sorted.fresh.count == $0.batch.events.count }
+    let stored =
+      changing.isEmpty ? [:] : try await write(changing, reserved) { whenVisible(areAsGiven) }
     var answers: [[StoredEvent]] = []
     for item in prepared { answers.append(try await item.batch.answers(stored, item.known)) }
     return answers
@@ -62,7 +66,7 @@ struct PersistGroup: Sendable {
 
   /// Takes ids unless they are taken, writes, and announces; the ids are given back when all is done.
   private func write(
-    _ prepared: [Prepared], _ reserved: StreamIDReservation?
+    _ prepared: [Prepared], _ reserved: StreamIDReservation?, whenVisible: @escaping @Sendable () -> Void
   ) async throws -> [EventID: StoredEvent] {
     let cacheIDs = try await reserveCacheIDs(prepared.reduce(0) { $0 + $1.invalidations.count })
     defer { release(cacheIDs, .caches) }
@@ -71,16 +75,25 @@ struct PersistGroup: Sendable {
     defer { release(ids, generatorStream) }
     let plans = plans(prepared, ids: ids.ids, cacheIDs: cacheIDs?.ids ?? [])
     do {
-      try await storage.database.transaction("persist_events", isolation: .readCommitted) { txn in
-        try PersistWriter(plans: plans, txn: txn).write()
-      }
+      try await storage.database.transaction(
+        "persist_events", isolation: .readCommitted,
+        whenVisible: {
+          for plan in plans { plan.applyToCaches() }
+          whenVisible()
+        },
+        { txn in try PersistWriter(plans: plans, txn: txn).write() })
     } catch let error as PostgresError where error.sqlState == PersistWriter.missingRowState {
       throw MatrixError.notFound("The room, or a part of its state, is gone")
+    } catch let error as PostgresError where error.sqlState == PersistWriter.missingPredecessorState {
+      throw StoreError("what the events follow is not stored")
     } catch let error as PostgresError where error.code == .commitOutcomeUnknown {
       // The connection broke while the commit was under way: look whether it has happened.
-      guard try await areStored(plans) else { throw error }
+      guard try await areStored(plans) else {
+        for plan in plans { plan.withdrawFromCaches() }
+        throw error
+      }
+      for plan in plans { plan.applyToCaches() }
     }
-    for plan in plans { plan.applyToCaches() }
     for plan in plans { plan.publish() }
     return plans.reduce(into: [:]) { $0.merge($1.storedByID) { $1 } }
   }
@@ -101,17 +114,32 @@ struct PersistGroup: Sendable {
     }
   }
 
-  /// Tells whether plans have been carried out, as soon as the database can be asked. The ids stay in flight until then:
-  /// given up, they would let every reader pass events that may well be there.
+  /// Tells whether plans have been carried out for good, as soon as the database can be asked. The ids stay in flight until
+  /// then: given up, they would let every reader pass events that may well be there.
   private func areStored(_ plans: [PersistPlan]) async throws -> Bool {
+    let fresh = plans.flatMap(\.fresh).map(\.stored)
+    let former = plans.flatMap(\.formerOutliers).map(\.stored)
+    let places: SQL = """
+      SELECT event_id, stream_ordering, outlier FROM events
+      WHERE event_id = ANY(\((fresh + former).map(\.eventID.rawValue))::text[])
+      """
     while true {
       do {
-        let rows = try await KnownEvents.lookUp(batches, storage: storage).first?.stored ?? [:]
-        return plans.allSatisfy { plan in
-          plan.fresh.allSatisfy { rows[$0.stored.eventID]?.streamOrdering == $0.stored.streamOrdering }
-            && plan.formerOutliers.allSatisfy { rows[$0.stored.eventID]?.isOutlier == false }
+        let rows = try await storage.database.transaction("find_persisted_events") { txn in
+          let rows = try txn.query(places)
+          txn.flushWhatIsSeen()
+          return rows
         }
-      } catch let error as PostgresError where error.code == .poolTimeout || error.code == .connectionLost {
+        var found: [EventID: (place: Int64, isOutlier: Bool)] = [:]
+        for row in rows {
+          let (id, place, isOutlier) = try row.decode(String.self, Int64.self, Bool.self)
+          found[EventID(unchecked: id)] = (place, isOutlier)
+        }
+        return fresh.allSatisfy { found[$0.eventID]?.place == $0.streamOrdering }
+          && former.allSatisfy { found[$0.eventID]?.isOutlier == false }
+      } catch let error as PostgresError
+        where [.poolTimeout, .connectionLost, .commitOutcomeUnknown].contains(error.code)
+      {
         try await Task.sleep(for: .seconds(1))
       }
     }

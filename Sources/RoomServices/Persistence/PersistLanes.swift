@@ -5,7 +5,9 @@ import Synchronization
 /// transaction. Few groups are worked on at a time: what comes meanwhile gathers for the next one, which is begun beside others
 /// when it has grown as large as they are. So a busy server does not waste transactions on single events.
 ///
-/// Of one room no two jobs are ever worked on at the same time, and they keep their order.
+/// Of one room no two jobs are ever worked on at the same time, and they keep their order. Work that has only to wait for the
+/// disk any more may release its rooms and its lane; it still counts among the groups under way, of which there are at most
+/// twice as many as lanes.
 final class PersistLanes<Job: Sendable>: Sendable {
   /// Holds jobs of one room that are done together.
   struct RoomJobs: Sendable {
@@ -35,6 +37,8 @@ final class PersistLanes<Job: Sendable>: Sendable {
     var ready: [RoomID] = []
     var busy: Set<RoomID> = []
     var freeLanes: Int
+    /// Counts the groups that may be begun before one has to end.
+    var freeGroups: Int
     /// Holds the weight of the groups that are being worked on.
     var weight = 0
   }
@@ -42,7 +46,7 @@ final class PersistLanes<Job: Sendable>: Sendable {
   private let state: Mutex<State>
   private let largestGroup: Int
   private let choose: @Sendable ([Job]) -> Choice
-  private let work: @Sendable ([RoomJobs]) async -> Void
+  private let work: @Sendable ([RoomJobs], _ release: @escaping @Sendable () -> Void) async -> Void
 
   /// Makes the lanes.
   ///
@@ -50,12 +54,12 @@ final class PersistLanes<Job: Sendable>: Sendable {
   ///   - lanes: how many groups are worked on at a time, from 1.
   ///   - largestGroup: the greatest weight of a group of more than one room.
   ///   - choose: says which of a room's waiting jobs, of which there is at least one, are done together.
-  ///   - work: does the jobs of some rooms; must not fail.
+  ///   - work: does the jobs of some rooms; must not fail. It may call `release` when the next jobs of the same rooms can begin.
   init(
     lanes: Int, largestGroup: Int, choose: @escaping @Sendable ([Job]) -> Choice,
-    work: @escaping @Sendable ([RoomJobs]) async -> Void
+    work: @escaping @Sendable ([RoomJobs], _ release: @escaping @Sendable () -> Void) async -> Void
   ) {
-    state = Mutex(State(freeLanes: max(lanes, 1)))
+    state = Mutex(State(freeLanes: max(lanes, 1), freeGroups: max(lanes, 1) * 2))
     self.largestGroup = largestGroup
     self.choose = choose
     self.work = work
@@ -74,13 +78,23 @@ final class PersistLanes<Job: Sendable>: Sendable {
   private func start(_ works: [Work]) {
     for item in works {
       Task {
-        await work(item.rooms)
-        finish(item)
+        let isReleased = Mutex(false)
+        let release: @Sendable () -> Void = { [self] in
+          let isFirst = isReleased.withLock { isReleased in
+            defer { isReleased = true }
+            return !isReleased
+          }
+          if isFirst { self.release(item) }
+        }
+        await work(item.rooms, release)
+        release()
+        end(item)
       }
     }
   }
 
-  private func finish(_ item: Work) {
+  /// Lets other work begin, on the same rooms as well.
+  private func release(_ item: Work) {
     let works = state.withLock { state in
       for entry in item.rooms {
         state.busy.remove(entry.room)
@@ -90,6 +104,15 @@ final class PersistLanes<Job: Sendable>: Sendable {
         state.freeLanes += 1
         state.weight -= item.weight
       }
+      return takeWorks(&state)
+    }
+    start(works)
+  }
+
+  private func end(_ item: Work) {
+    guard item.usesLane else { return }
+    let works = state.withLock { state in
+      state.freeGroups += 1
       return takeWorks(&state)
     }
     start(works)
@@ -124,12 +147,13 @@ final class PersistLanes<Job: Sendable>: Sendable {
     }
     // A full group need not grow, whatever is under way.
     let isLargeEnough = group.weight >= state.weight || count < choices.count
-    guard count > 0, state.freeLanes > 0, isLargeEnough else { return nil }
+    guard count > 0, state.freeLanes > 0, state.freeGroups > 0, isLargeEnough else { return nil }
     for (room, choice) in choices.prefix(count) {
       group.rooms.append(take(choice.count, of: state.waiting[room] ?? [], room: room, &state))
     }
     choices.removeFirst(count)
     state.freeLanes -= 1
+    state.freeGroups -= 1
     state.weight += group.weight
     return group
   }

@@ -112,6 +112,12 @@ struct PersistPlan: Sendable {
     }
   }
 
+  /// Forgets what the batch may have brought into memory: it was visible for a moment, and the database lost it.
+  func withdrawFromCaches() {
+    let members = accepted.filter { $0.event.type == EventType.member }.compactMap(\.event.stateKey)
+    storage.forgetUncommitted(room: roomID, members: members.map { UserID(unchecked: $0) })
+  }
+
   /// Announces the batch to the cluster.
   func publish() {
     storage.invalidator.publish(cacheInvalidations, ids: cacheIDs)

@@ -10,6 +10,8 @@ import Stores
 struct PersistWriter {
   /// Holds the error (division by zero) by which statements that travel with the commit say that a row is missing.
   static let missingRowState = "22012"
+  /// Holds the error (a text that is no number) by which the same is said of an event that others follow.
+  static let missingPredecessorState = "22P02"
 
   let plans: [PersistPlan]
   let txn: Transaction
@@ -29,7 +31,10 @@ struct PersistWriter {
 
   func write() throws {
     guard let storage = plans.first?.storage else { return }
+    // The statements are the same each time and find their rows by keys: planning them anew would cost as much as they do.
+    txn.enqueue("SET LOCAL plan_cache_mode TO force_generic_plan")
     lockRooms()
+    requirePredecessors()
     for room in rooms { try room.writeStateGroups() }
     let chains = try rooms.map { try $0.chainCover() }
     for room in rooms { room.writeFirst() }
@@ -56,6 +61,26 @@ struct PersistWriter {
       """
       SELECT 1 / (count(*) = \(Int64(ids.count))::bigint)::int FROM (
         SELECT 1 FROM rooms WHERE room_id = ANY((SELECT \(ids)::text[])::text[]) FOR KEY SHARE) AS room
+      """)
+  }
+
+  /// Fails when an event of this server follows one that is not stored: that one was built upon before it was on disk, and a
+  /// crash of the database has taken it away.
+  private func requirePredecessors() {
+    var ids: Set<String> = []
+    for plan in plans where !plan.backfilled {
+      let server = plan.storage.config.serverName
+      for event in plan.fresh where !event.item.isOutlier && event.event.sender.serverName == server {
+        ids.formUnion(event.event.prevEvents.map(\.rawValue))
+      }
+    }
+    ids.subtract(fresh.map(\.id))
+    guard !ids.isEmpty else { return }
+    let wanted = ids.sorted()
+    txn.enqueue(
+      """
+      SELECT CASE WHEN count(*) = \(Int64(wanted.count))::bigint THEN 1 ELSE ('only ' || count(*))::int END
+      FROM events WHERE event_id = ANY((SELECT \(wanted)::text[])::text[])
       """)
   }
 

@@ -64,17 +64,25 @@ final class EventDelivery: Sendable {
 
   /// Persists a chain of events of one room, in order. Returns when they are stored; wait with ``settle(_:)`` or
   /// ``whenReadable(_:_:)`` until they can be read in this process.
-  func deliver(_ events: [OutgoingEvent], room: RoomID) async throws -> DeliveredEvents {
-    isLocal(room) ? try await persist(events, room: room) : try await transmit(events, room: room)
+  ///
+  /// - Parameter whenVisible: see ``EventPersister/persist(_:roomID:backfilled:whenVisible:)``; not called when the persister
+  ///   is another process.
+  func deliver(
+    _ events: [OutgoingEvent], room: RoomID, whenVisible: @escaping @Sendable () -> Void = {}
+  ) async throws -> DeliveredEvents {
+    isLocal(room)
+      ? try await persist(events, room: room, whenVisible: whenVisible) : try await transmit(events, room: room)
   }
 
-  private func persist(_ events: [OutgoingEvent], room: RoomID) async throws -> DeliveredEvents {
+  private func persist(
+    _ events: [OutgoingEvent], room: RoomID, whenVisible: @escaping @Sendable () -> Void
+  ) async throws -> DeliveredEvents {
     let batch = events.map { outgoing in
       PersistableEvent(
         event: outgoing.created.event, context: outgoing.created.context, metadata: outgoing.created.metadata,
         pushActions: outgoing.pushActions)
     }
-    let stored = try await persister.persist(batch, roomID: room)
+    let stored = try await persister.persist(batch, roomID: room, whenVisible: whenVisible)
     return DeliveredEvents(eventIDs: stored.map(\.eventID), position: stored.map(\.streamOrdering).max())
   }
 

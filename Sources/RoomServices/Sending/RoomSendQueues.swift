@@ -17,8 +17,10 @@ protocol RoomBatchWorker<Job, Batch>: Sendable {
 
   /// Delivers a batch; deals with failures itself.
   ///
+  /// - Parameter whenVisible: may be called, once, when what follows can be delivered, though this delivery has not ended.
+  ///   Should it fail after that, those that follow fail, too.
   /// - Returns: whether it was delivered as it is. Otherwise what was prepared to follow it is prepared again.
-  func deliver(_ batch: Batch, room: RoomID) async -> Bool
+  func deliver(_ batch: Batch, room: RoomID, whenVisible: @escaping @Sendable () -> Void) async -> Bool
 
   /// Tells whether further jobs may be prepared upon a batch, either to go with it or to follow it while it is delivered.
   func mayGrow(_ batch: Batch) -> Bool
@@ -91,7 +93,17 @@ final class RoomSendQueues<Worker: RoomBatchWorker>: Sendable {
       if underWay == nil, let batch = prepared {
         underWay = batch
         prepared = nil
-        Task { self.end(await self.worker.deliver(batch, room: room), room: room) }
+        Task {
+          let hasEnded = Mutex(false)
+          let end: @Sendable (Bool) -> Void = { [self] isDelivered in
+            let isFirst = hasEnded.withLock { hasEnded in
+              defer { hasEnded = true }
+              return !hasEnded
+            }
+            if isFirst { self.end(isDelivered, room: room) }
+          }
+          end(await self.worker.deliver(batch, room: room, whenVisible: { end(true) }))
+        }
       }
       if await mayPrepare(prepared, underWay, room) {
         let jobs = nextJobs(room)

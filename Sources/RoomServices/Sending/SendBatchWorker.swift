@@ -6,8 +6,8 @@ import Stores
 
 /// Builds the events of a room's waiting jobs as a chain, and delivers them.
 ///
-/// While a batch is on its way to disk in this process the next one is built upon it, from memory. Nothing of that is handed
-/// on before the first is stored; when that fails, the next one is built anew.
+/// While a batch is being stored in this process the next one is built upon it, from memory. It is handed on when others can
+/// see the first, whose senders are answered when it is on disk. When storing it fails, the next one is built anew.
 struct SendBatchWorker: RoomBatchWorker {
   /// Bounds the events of one batch.
   private static let largestBatch = 64
@@ -99,10 +99,10 @@ struct SendBatchWorker: RoomBatchWorker {
 
   // MARK: delivering
 
-  func deliver(_ batch: SendBatch, room: RoomID) async -> Bool {
+  func deliver(_ batch: SendBatch, room: RoomID, whenVisible: @escaping @Sendable () -> Void) async -> Bool {
     let jobs = jobs(of: batch)
     do {
-      let delivered = try await delivery.deliver(batch.events, room: room)
+      let delivered = try await delivery.deliver(batch.events, room: room, whenVisible: whenVisible)
       let given = batch.events.map(\.created.event.eventID)
       let became = Dictionary(zip(given, delivered.eventIDs), uniquingKeysWith: { first, _ in first })
       let answers = delivered.eventIDs + batch.followers.map { became[$0.eventID] ?? $0.eventID }
@@ -142,7 +142,7 @@ struct SendBatchWorker: RoomBatchWorker {
 
   private func work(_ room: RoomID, _ jobs: [SendJob]) async {
     guard let batch = await prepare(jobs, for: nil, after: nil, room: room) else { return }
-    _ = await deliver(batch, room: room)
+    _ = await deliver(batch, room: room, whenVisible: {})
   }
 
   private func earlierEvent(of job: SendJob) async -> EventID? {
