@@ -133,6 +133,12 @@ public final class EventPersister: Sendable {
     } catch {
       // Forget what a failed transaction may have left in memory: the database decides.
       for entry in group { surroundings.storage.rooms.invalidateExtremities(entry.room) }
+      if (error as? PostgresError)?.code == .commitOutcomeUnknown {
+        // Further events may be under way in these rooms already, so nothing is done again.
+        logger.warning("events were lost by the database", metadata: ["error": "\(error)"])
+        for job in group.flatMap(\.jobs) { job.continuation.resume(throwing: error) }
+        return
+      }
       guard let only = group.first, group.count == 1, only.jobs.count == 1 else {
         return await runApart(group, surroundings: surroundings, logger: logger)
       }
