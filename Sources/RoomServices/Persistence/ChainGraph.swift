@@ -1,6 +1,7 @@
 import MatrixEvents
 import MatrixPrimitives
 import Postgres
+import Stores
 
 /// Holds the part of a room's chain cover that new state events touch.
 struct ChainGraph {
@@ -88,8 +89,7 @@ struct ChainGraph {
     }
   }
 
-  /// Reads the places of events, the last number of their chains, and all links that can be reached from there; `OFFSET 0`
-  /// keeps each step at the index, as in ``AuthChainStore``.
+  /// Reads the places of events, the last number of their chains, and all links that can be reached from there.
   private static func queries(_ events: Set<String>) -> [SQL] {
     let ids = events.sorted()
     return [
@@ -103,18 +103,8 @@ struct ChainGraph {
       CROSS JOIN LATERAL (
         SELECT max(sequence_number) AS number FROM event_auth_chains WHERE chain_id = c.chain_id OFFSET 0) AS last
       """,
-      """
-      WITH RECURSIVE reached(chain) AS (
-        SELECT chain_id FROM event_auth_chains WHERE event_id = ANY(\(ids)::text[])
-        UNION
-        SELECT link.target FROM reached CROSS JOIN LATERAL (
-          SELECT target_chain_id AS target FROM event_auth_chain_links WHERE origin_chain_id = reached.chain OFFSET 0) AS link
-      )
-      SELECT reached.chain, link.*
-      FROM reached CROSS JOIN LATERAL (
-        SELECT origin_sequence_number, target_chain_id, target_sequence_number
-        FROM event_auth_chain_links WHERE origin_chain_id = reached.chain OFFSET 0) AS link
-      """,
+      AuthChainStore.linksReached(
+        from: "SELECT chain_id FROM event_auth_chains WHERE event_id = ANY(\(ids)::text[])"),
     ]
   }
 
@@ -131,10 +121,9 @@ struct ChainGraph {
       let (chain, last) = try row.decode(Int64.self, Int64.self)
       lastNumbers[chain] = last
     }
-    for row in answers[2] {
-      let (chain, number, target, targetNumber) = try row.decode(Int64.self, Int64.self, Int64.self, Int64.self)
-      let link = (number: number, target: ChainPlace(chain: target, number: targetNumber))
-      if links[chain]?.contains(where: { $0 == link }) != true { links[chain, default: []].append(link) }
+    for (origin, target) in try AuthChainStore.links(answers[2]) {
+      let link = (number: origin.number, target: target)
+      if links[origin.chain]?.contains(where: { $0 == link }) != true { links[origin.chain, default: []].append(link) }
     }
   }
 

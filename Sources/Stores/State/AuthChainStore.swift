@@ -129,11 +129,13 @@ public final class AuthChainStore: Sendable {
       SELECT q.id FROM unnest(\(events)::text[]) AS q(id)
       WHERE NOT EXISTS (SELECT 1 FROM event_auth_chains AS c WHERE c.event_id = q.id)
       UNION
-      SELECT a.auth_id FROM event_auth AS a JOIN reached ON a.event_id = reached.id
-      WHERE NOT EXISTS (SELECT 1 FROM event_auth_chains AS c WHERE c.event_id = a.auth_id)
+      SELECT auth.id FROM reached
+      CROSS JOIN LATERAL (SELECT auth_id AS id FROM event_auth WHERE event_id = reached.id OFFSET 0) AS auth
+      WHERE NOT EXISTS (SELECT 1 FROM event_auth_chains AS c WHERE c.event_id = auth.id)
     )
-    SELECT a.event_id, a.auth_id, c.chain_id, c.sequence_number FROM reached
-    JOIN event_auth AS a ON a.event_id = reached.id LEFT JOIN event_auth_chains AS c ON c.event_id = a.auth_id
+    SELECT reached.id, auth.id, c.chain_id, c.sequence_number FROM reached
+    CROSS JOIN LATERAL (SELECT auth_id AS id FROM event_auth WHERE event_id = reached.id OFFSET 0) AS auth
+    LEFT JOIN event_auth_chains AS c ON c.event_id = auth.id
     """
   }
 
@@ -158,20 +160,30 @@ public final class AuthChainStore: Sendable {
     _ chains: Set<Int64>, in txn: Transaction
   ) throws -> [(origin: ChainPlace, target: ChainPlace)] {
     guard !chains.isEmpty else { return [] }
-    let rows = try txn.query(
-      """
-      WITH RECURSIVE reached(chain) AS (
-        SELECT * FROM unnest(\(chains.sorted())::bigint[])
-        UNION
-        SELECT link.target FROM reached CROSS JOIN LATERAL (
-          SELECT target_chain_id AS target FROM event_auth_chain_links WHERE origin_chain_id = reached.chain OFFSET 0) AS link
-      )
-      SELECT reached.chain, link.*
-      FROM reached CROSS JOIN LATERAL (
-        SELECT origin_sequence_number, target_chain_id, target_sequence_number
-        FROM event_auth_chain_links WHERE origin_chain_id = reached.chain OFFSET 0) AS link
-      """)
-    return try rows.map { row in
+    return try links(try txn.query(linksReached(from: "SELECT * FROM unnest(\(chains.sorted())::bigint[])")))
+  }
+
+  /// Asks for all links of the chains that some chains lead to, themselves included; ``links(_:)`` reads the answer.
+  ///
+  /// - Parameter start: a query for the chains' ids.
+  public static func linksReached(from start: SQL) -> SQL {
+    """
+    WITH RECURSIVE reached(chain) AS (
+      \(start)
+      UNION
+      SELECT link.target FROM reached CROSS JOIN LATERAL (
+        SELECT target_chain_id AS target FROM event_auth_chain_links WHERE origin_chain_id = reached.chain OFFSET 0) AS link
+    )
+    SELECT reached.chain, link.*
+    FROM reached CROSS JOIN LATERAL (
+      SELECT origin_sequence_number, target_chain_id, target_sequence_number
+      FROM event_auth_chain_links WHERE origin_chain_id = reached.chain OFFSET 0) AS link
+    """
+  }
+
+  /// Reads the answer to ``linksReached(from:)``.
+  public static func links(_ rows: PostgresRows) throws -> [(origin: ChainPlace, target: ChainPlace)] {
+    try rows.map { row in
       let (chain, number, target, targetNumber) = try row.decode(Int64.self, Int64.self, Int64.self, Int64.self)
       return (ChainPlace(chain: chain, number: number), ChainPlace(chain: target, number: targetNumber))
     }
