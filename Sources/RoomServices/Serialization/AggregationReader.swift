@@ -10,8 +10,10 @@ struct AggregationReader: Sendable {
   ///
   /// Which relations count is for ``RelatedEvent`` to say. Of a redacted event edits are not shown, the others are.
   func read(_ events: [StoredEvent], for reader: UserID) async throws -> [EventID: BundledAggregations] {
+    // State, which many answers are full of, is left out before its content is looked at.
     let parents = events.filter { event in
-      !event.isKnownUnrelated && RelatedEvent(event.event).mayBeParent(of: EventRelation.Kind.reference)
+      !event.event.isState && !event.isKnownUnrelated
+        && RelatedEvent(event.event).mayBeParent(of: EventRelation.Kind.reference)
     }
     guard !parents.isEmpty else { return [:] }
     let bundles = try await bundles(of: parents, for: reader)
