@@ -238,9 +238,9 @@ import Testing
     try await client.read("CREATE TABLE log (n bigint UNIQUE)")
     let isVisible = Mutex(false)
     await #expect(throws: PostgresError.self) {
-      try await client.transaction("fails", whenVisible: { isVisible.withLock { $0 = true } }) { txn in
-        txn.enqueue("INSERT INTO log VALUES (1), (1)")
-      }
+      try await client.transaction(
+        "fails", whenVisible: { isVisible.withLock { $0 = true } },
+        { txn in txn.enqueue("INSERT INTO log VALUES (1), (1)") })
     }
     #expect(!isVisible.withLock { $0 })
     #expect(try await client.read("SELECT n FROM log").isEmpty)
