@@ -207,9 +207,12 @@ public final class WorkerLocks: Sendable {
   // MARK: - Giving back
 
   func release(_ lock: WorkerLock) async {
-    // The lock has to be given back although the task that held it is being cancelled.
+    // The lock has to be given back although the task that held it is being cancelled, and although the table's triggers let the
+    // statement collide with those of others who want the lock: a transaction is run again then.
     let task = Task {
-      for hold in lock.holds { try await self.database.read(LockStatements.drop(hold)) }
+      try await self.database.transaction("give back locks", isolation: .readCommitted) { txn in
+        for hold in lock.holds { txn.enqueue(LockStatements.drop(hold)) }
+      }
     }
     do {
       try await task.value
