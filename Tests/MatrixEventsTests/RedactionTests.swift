@@ -26,6 +26,14 @@ import Testing
     #expect(v10["unsigned"] == ["age_ts": 1, "replaces_state": "$r"])
   }
 
+  @Test func keepsAnyNumberInUnsignedWhichNoHashCovers() throws {
+    let event: JSON = ["type": "m.room.message", "content": [:], "unsigned": ["age_ts": 1.5]]
+    for version in [RoomVersion.v5, .v6, .v11, .v12] {
+      let redacted = try JSON.parse(Redaction.redact(event.document(), version: version))
+      #expect(redacted["unsigned"] == ["age_ts": 1.5])
+    }
+  }
+
   @Test func keepsTheContentTheVersionsNeed() throws {
     let join: JSON = [
       "membership": "join", "displayname": "x", "join_authorised_via_users_server": "@a:b",
