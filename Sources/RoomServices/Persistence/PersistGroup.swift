@@ -4,6 +4,7 @@ import Postgres
 import Replication
 import StorageEngine
 import Stores
+import Synchronization
 
 /// Writes batches of different rooms in one transaction: looks up what is known, works out what changes, writes, announces.
 ///
@@ -74,11 +75,13 @@ struct PersistGroup: Sendable {
     let ids = if let reserved { reserved } else { try await generator.allocate(count) }
     defer { release(ids, generatorStream) }
     let plans = plans(prepared, ids: ids.ids, cacheIDs: cacheIDs?.ids ?? [])
+    let isApplied = Mutex(false)
     do {
       try await storage.database.transaction(
         "persist_events", isolation: .readCommitted,
         whenVisible: {
           for plan in plans { plan.applyToCaches() }
+          isApplied.withLock { $0 = true }
           whenVisible()
         },
         { txn in try PersistWriter(plans: plans, txn: txn).write() })
@@ -92,7 +95,8 @@ struct PersistGroup: Sendable {
         for plan in plans { plan.withdrawFromCaches() }
         throw error
       }
-      for plan in plans { plan.applyToCaches() }
+      // Once only: what followed in the same rooms may have been applied since.
+      if !isApplied.withLock({ $0 }) { for plan in plans { plan.applyToCaches() } }
     }
     for plan in plans { plan.publish() }
     return plans.reduce(into: [:]) { $0.merge($1.storedByID) { $1 } }
