@@ -107,11 +107,12 @@ extension JSONValue {
     node.kind == .object ? JSONMembers(object: self) : nil
   }
 
-  /// Tells whether an object holds, at any depth, a number that is written with a fraction or an exponent or does not fit 64 bits.
-  /// - Parameter key: a member that is not looked at; nil to look at all.
+  /// Tells whether a value is or holds, at any depth, a number that is written with a fraction or an exponent or does not fit 64
+  /// bits.
+  /// - Parameter key: a member of an object that is not looked at; nil to look at all.
   public func containsNonIntegers(outside key: String? = nil) -> Bool {
-    guard node.kind == .object else { return node.kind == .double }
     let end = Int(node.next)
+    guard node.kind == .object else { return document.nodes[index..<end].contains { $0.kind == .double } }
     var child = index + 1
     while child < end {
       let next = Int(document.nodes[child + 1].next)

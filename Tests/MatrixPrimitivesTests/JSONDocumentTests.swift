@@ -166,4 +166,14 @@ import Testing
       }
     }
   }
+
+  @Test(arguments: [
+    ("1", false), ("0e00", true), ("[]", false), ("[1]", false), ("[[1, -0.0]]", true),
+    ("[\"1.5\", {\"a\": 1e1}]", true),
+    ("{\"a\": [1], \"b\": {\"c\": 2}}", false), ("{\"a\": [1.5]}", true), ("{\"unsigned\": {\"age\": 1.5}}", false),
+    ("{\"unsigned\": 1.5, \"z\": 9223372036854775808}", true),
+  ])
+  func findsNumbersThatAreNoIntegers(_ text: String, _ expected: Bool) throws {
+    #expect(try JSONValue.parse(text).containsNonIntegers(outside: "unsigned") == expected)
+  }
 }
