@@ -19,6 +19,7 @@ public struct PushRuleEvaluator: Sendable {
 
   private let event: Event
   private let body: FoldedText?
+  private let bodyStarts: WordStarts?
   private let memberCount: Int64
   private let senderLevel: Int64?
   private let powerLevels: PowerLevels
@@ -32,6 +33,7 @@ public struct PushRuleEvaluator: Sendable {
   public init(event: Event, roomMemberCount: Int, powerLevels: PowerLevels?) {
     self.event = event
     body = event.content["body"]?.string.map { FoldedText($0) }
+    bodyStarts = body.map { WordStarts($0) }
     memberCount = Int64(roomMemberCount)
     senderLevel = powerLevels?.level(of: event.sender)
     self.powerLevels = powerLevels ?? PowerLevels(create: nil, powerLevels: nil)
@@ -42,7 +44,7 @@ public struct PushRuleEvaluator: Sendable {
   }
 
   private func remainder(of rule: PushRule) -> Remainder {
-    guard rule.conditions.allSatisfy({ $0.dependsOnUser || holds($0, userID: "", localpart: nil, displayName: nil) })
+    guard rule.conditions.allSatisfy({ $0.dependsOnUser || holds($0, user: nil, displayName: nil) })
     else { return .never }
     let open = rule.conditions.filter(\.dependsOnUser)
     return open.isEmpty ? .always : .ifUser(open)
@@ -57,10 +59,8 @@ public struct PushRuleEvaluator: Sendable {
   ///   - displayName: the user's display name in the room.
   /// - Returns: nil if no rule matches.
   public func evaluate(_ rules: PushRules, for user: UserID, displayName: String?) -> PushOutcome? {
-    var localpart: GlobPattern?
     func holdsForUser(_ condition: PushCondition) -> Bool {
-      if case .bodyHasLocalpart = condition.test, localpart == nil { localpart = GlobPattern(literal: user.localpart) }
-      return holds(condition, userID: user.rawValue, localpart: localpart, displayName: displayName)
+      holds(condition, user: user, displayName: displayName)
     }
     for slot in rules.active {
       switch slot {
@@ -78,34 +78,37 @@ public struct PushRuleEvaluator: Sendable {
     return nil
   }
 
-  private func holds(
-    _ condition: PushCondition, userID: String, localpart: GlobPattern?, displayName: String?
-  ) -> Bool {
+  private func holds(_ condition: PushCondition, user: UserID?, displayName: String?) -> Bool {
     switch condition.test {
     case .matches(let path, let pattern):
       return text(at: path).map { pattern.matches(FoldedText($0)) } ?? false
     case .bodyMatches(let pattern):
       return body.map { pattern.matchesWords(of: $0) } ?? false
     case .isUserID(let path):
-      return text(at: path).map { ByteOrder.areEqual($0, userID) } ?? false
+      return user.flatMap { user in text(at: path).map { ByteOrder.areEqual($0, user.rawValue) } } ?? false
     case .bodyHasLocalpart:
-      guard let body, let localpart else { return false }
-      return localpart.matchesWords(of: body)
+      return user.map { bodyHas($0.localpart) } ?? false
     case .propertyIs(let path, let wanted):
       return path.value(in: event).map { $0.json == wanted } ?? false
     case .propertyContains(let path, let wanted):
       return path.value(in: event)?.elements?.contains { $0.json == wanted } ?? false
     case .propertyContainsUserID(let path):
-      return path.value(in: event)?.elements?.contains { $0.isString(userID) } ?? false
+      return path.value(in: event)?.elements?.contains { $0.isString(user?.rawValue ?? "") } ?? false
     case .containsDisplayName:
-      guard let body, let displayName, !displayName.isEmpty else { return false }
-      return GlobPattern(literal: displayName).matchesWords(of: body)
+      guard let displayName, !displayName.isEmpty else { return false }
+      return bodyHas(displayName)
     case .memberCount(let comparison, let count):
       return Self.compare(memberCount, comparison, count)
     case .senderMayNotify(let key):
       return senderLevel.map { $0 >= powerLevels.notification(key) } ?? false
     case .never: return false
     }
+  }
+
+  /// Tells whether a name stands in the body as words of its own.
+  private func bodyHas(_ name: String) -> Bool {
+    guard let body, let bodyStarts, bodyStarts.mayInclude(name) else { return false }
+    return GlobPattern(literal: name).matchesWords(of: body)
   }
 
   private func text(at path: EventPath) -> String? {

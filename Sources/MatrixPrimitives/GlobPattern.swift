@@ -71,7 +71,7 @@ public struct FoldedText: Sendable, Hashable {
     Unicode.Scalar(value).map(foldByProperties) ?? " "
   }
 
-  private static func fold(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
+  static func fold(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
     if scalar.isASCII {
       return ("A"..."Z").contains(scalar) ? Unicode.Scalar(UInt8(scalar.value) | 0x20) : scalar
     }

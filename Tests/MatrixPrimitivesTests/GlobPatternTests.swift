@@ -33,6 +33,26 @@ import Testing
     #expect(!GlobPattern(literal: "d*d").matchesWords(of: FoldedText("hi dxd")))
   }
 
+  /// What is passed over by looking at the first character is nothing that a search would have found.
+  @Test func wordsThatNoneBeginLikeAreNotThere() {
+    let texts = [
+      "", "a", "é alice", "x@room", "line1\nalice", "ALİCE", "ΣΑΣ σας", "d*d [a]", "_b_ 1c", "日本 語", "\u{10FFFF}?",
+    ]
+    let literals =
+      texts + [
+        "Alice", "alice", "@room", "ROOM", "[", "σ", "Σ", "語", "本", "İ", "1", "c", "_b_", "*", "d", "\n", "\u{10FFFF}",
+      ]
+    var passedOver = 0
+    for text in texts.map({ FoldedText($0) }) {
+      let starts = WordStarts(text)
+      for literal in literals where !starts.mayInclude(literal) {
+        passedOver += 1
+        #expect(!GlobPattern(literal: literal).matchesWords(of: text))
+      }
+    }
+    #expect(passedOver > 100)
+  }
+
   @Test func staysQuickOnHostilePatterns() {
     let pattern = GlobPattern(String(repeating: "*a", count: 500) + "b")
     #expect(!pattern.matches(FoldedText(String(repeating: "a", count: 20_000))))
