@@ -18,11 +18,16 @@ final class CommandLane: Sendable {
 
   private let limit: Int
   private let logger: Logger
+  private let executor: (any TaskExecutor)?
   private let state = Mutex(State())
 
-  init(limit: Int, logger: Logger) {
+  /// Makes a lane.
+  ///
+  /// - Parameter executor: runs the work on the thread that commands arrive on; nil for any.
+  init(limit: Int, logger: Logger, executor: (any TaskExecutor)?) {
     self.limit = limit
     self.logger = logger
+    self.executor = executor
   }
 
   func subscribe(_ handler: @escaping StreamHub.CommandHandler) {
@@ -46,7 +51,7 @@ final class CommandLane: Sendable {
       state.isDraining = true
       return true
     }
-    if mustStart { Task { await self.drain() } }
+    if mustStart { Task(executorPreference: executor) { await self.drain() } }
   }
 
   private func drain() async {

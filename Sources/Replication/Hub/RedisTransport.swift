@@ -16,6 +16,8 @@ public final class RedisTransport: ReplicationTransport {
 
   /// Publishes, and serves the few keys that processes share in Redis.
   public let publisher: RedisPublisher
+  /// Runs tasks on the loop that reads from Redis.
+  public let executor: (any TaskExecutor)?
   private let subscriber: RedisSubscriber
   private let mainChannel: String
   private let userIPChannel: String
@@ -32,6 +34,7 @@ public final class RedisTransport: ReplicationTransport {
     userIPChannel = "\(serverName)/USER_IP"
     // One loop for both, so that their events come one after the other.
     let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    executor = EventLoopExecutor(eventLoop)
     publisher = RedisPublisher(configuration: configuration, eventLoop: eventLoop, logger: logger)
     subscriber = RedisSubscriber(
       configuration: configuration, channels: receivesUserIP ? [mainChannel, userIPChannel] : [mainChannel],

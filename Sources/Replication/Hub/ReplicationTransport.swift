@@ -16,9 +16,15 @@ public protocol ReplicationTransport: Sendable {
 
   /// Counts the processes that listen right now, this one included; nil when that cannot be told.
   func listeners() async -> Int?
+
+  /// Runs tasks on the thread on which events are received; nil when that is no thread in particular.
+  var executor: (any TaskExecutor)? { get }
 }
 
 extension ReplicationTransport {
+  /// Receives on no thread in particular.
+  public var executor: (any TaskExecutor)? { nil }
+
   /// Cannot tell.
   public func listeners() async -> Int? { nil }
 }

@@ -61,7 +61,7 @@ public final class StreamHub: Sendable {
     self.clock = clock
     self.queueLimit = queueLimit
     self.logger = logger
-    self.commands = CommandLane(limit: queueLimit, logger: logger)
+    self.commands = CommandLane(limit: queueLimit, logger: logger, executor: transport.executor)
   }
 
   // MARK: Registration
@@ -104,7 +104,7 @@ public final class StreamHub: Sendable {
     state.withLock { state in
       if let stream = state.streams[name] { return stream }
       let surroundings = StreamLane.Surroundings(
-        instanceName: instanceName, queueLimit: queueLimit, logger: logger,
+        instanceName: instanceName, queueLimit: queueLimit, logger: logger, executor: transport.executor,
         fetch: { [weak self] source, instance, from, to in
           try await self?.fetch(source, instance, from, to) ?? StreamUpdates(rows: [], upTo: to, limited: false)
         },

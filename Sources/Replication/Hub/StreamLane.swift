@@ -24,6 +24,8 @@ final class StreamLane: Sendable {
     let instanceName: String
     let queueLimit: Int
     let logger: Logger
+    /// Runs the work on the thread that rows arrive on; nil for any.
+    let executor: (any TaskExecutor)?
     /// Fetches missed rows of a writer: stream, instance, from, to.
     let fetch: @Sendable (any StreamSource, String, Int64, Int64) async throws -> StreamUpdates
     /// Is called after a position moved or a writer became connected.
@@ -81,7 +83,7 @@ final class StreamLane: Sendable {
       return true
     }
     // One task exists exactly while something is queued: an idle stream costs nothing.
-    if mustStart { Task { await self.drain() } }
+    if mustStart { Task(executorPreference: surroundings.executor) { await self.drain() } }
   }
 
   /// Waits until everything queued so far is handled.

@@ -1,6 +1,7 @@
 import HummingbirdCore
 import Logging
 import NIOCore
+import Replication
 
 /// Handles each connection of a server on the event loop that its socket belongs to.
 ///
@@ -19,25 +20,8 @@ struct ConnectionChannel<Base: ServerChildChannel>: ServerChildChannel where Bas
     let http = HTTP1Channel { [adapter] request, writer, _ in
       try await adapter.respond(to: request, writer: writer, connection: connection)
     }
-    await withTaskExecutorPreference(LoopExecutor(value.channel.eventLoop)) {
+    await withTaskExecutorPreference(EventLoopExecutor(value.channel.eventLoop)) {
       await http.handle(value: value, logger: logger)
     }
-  }
-}
-
-/// Runs the work of a task on the thread of an event loop.
-///
-/// A connection's task that runs where its socket is read and written hands nothing from thread to thread, which for small
-/// requests costs more than the answer does.
-private final class LoopExecutor: TaskExecutor {
-  private let loop: any EventLoop
-
-  init(_ loop: any EventLoop) {
-    self.loop = loop
-  }
-
-  func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
-    loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }
