@@ -4,7 +4,7 @@ import Replication
 ///
 /// The declaration is the single source for the router, for the roles of processes, for the generated nginx configuration and for
 /// `Docs/endpoints.md`.
-public struct Endpoint: Sendable {
+public final class Endpoint: Sendable {
   /// Answers a request, or throws: `MatrixError` reaches the client as it is, anything else as 500 `M_UNKNOWN`.
   public typealias Handler = @Sendable (Request) async throws -> Response
 

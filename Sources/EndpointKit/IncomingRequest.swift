@@ -1,7 +1,7 @@
 import HTTPTypes
 
 /// Carries a request from the HTTP server to the router: the head, and a way to read the body.
-public struct IncomingRequest: Sendable {
+public final class IncomingRequest: Sendable {
   /// Reads the whole body.
   ///
   /// Takes the largest acceptable size in bytes. Throws `MatrixError` 413 as soon as more arrives, and any other error

@@ -1,5 +1,5 @@
 /// Tells which endpoint a request is for.
-public struct Route: Sendable {
+public final class Route: Sendable {
   enum Outcome: Sendable {
     case endpoint(Endpoint, names: [String], values: [Substring])
     case wrongMethod
@@ -17,7 +17,7 @@ public struct Route: Sendable {
     self.query = query
   }
 
-  init(found result: RouteTable.Result, _ path: Substring, _ query: Substring) {
+  convenience init(found result: RouteTable.Result, _ path: Substring, _ query: Substring) {
     let outcome: Outcome =
       switch result {
       case .found(let endpoint, let names, let values): .endpoint(endpoint, names: names, values: values)

@@ -39,26 +39,42 @@ public struct SyncEndpoints: Sendable {
         else { return nil }
         let parsed = try await parse(request)
         guard let body = try await services.sync.answerWithoutNews(parsed) else { return nil }
-        return try await whileSyncing(request, parsed.requester) { body }
+        if try await begin(parsed, request) { await end(parsed) }
+        return .encoded(body)
       },
       handler: { [services] request in
         guard request.queryValue("from") == nil else {
           throw MatrixError.unknown("'from' is not a valid query parameter. Did you mean 'since'?", status: 400)
         }
-        let parsed = try await parse(request)
-        return try await whileSyncing(request, parsed.requester) { try await services.sync.sync(parsed) }
+        // Clients wait for long, and meanwhile a task keeps the memory of all that it has done.
+        let (parsed, isNoted) = try await inOwnTask {
+          let parsed = try await parse(request)
+          return (parsed, try await begin(parsed, request))
+        }
+        do {
+          let body = try await services.sync.sync(parsed)
+          if isNoted { await end(parsed) }
+          return .encoded(body)
+        } catch {
+          if isNoted { await end(parsed) }
+          throw error
+        }
       })
   }
 
-  /// Keeps the device online while its request is answered.
-  private func whileSyncing(
-    _ request: Request, _ requester: Requester, _ body: @Sendable () async throws -> [UInt8]
-  ) async throws -> Response {
+  /// Keeps the device online while its request is answered, unless the client does not want that or has asked for it too often.
+  ///
+  /// - Returns: whether ``end(_:)`` has to follow.
+  private func begin(_ parsed: SyncRequest, _ request: Request) async throws -> Bool {
     let presence = try Self.presence(request)
-    let isLimited = (try? presenceLimit.check(requester.userID.rawValue)) == nil
-    return .encoded(
-      try await services.presence.whileSyncing(
-        requester.userID, device: requester.deviceID, state: isLimited ? "offline" : presence, body))
+    let user = parsed.requester.userID
+    let isLimited = (try? presenceLimit.check(user.rawValue)) == nil
+    return await services.presence.beginSync(
+      user, device: parsed.requester.deviceID, state: isLimited ? "offline" : presence)
+  }
+
+  private func end(_ parsed: SyncRequest) async {
+    await services.presence.endSync(parsed.requester.userID, device: parsed.requester.deviceID)
   }
 
   private static func presence(_ request: Request) throws -> String {

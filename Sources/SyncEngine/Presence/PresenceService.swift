@@ -135,21 +135,29 @@ public final class PresenceService: Sendable {
 
   // MARK: Who syncs
 
-  /// Runs a sync request and keeps its device online meanwhile.
+  /// Notes that a sync request of a device begins, which keeps the device online until it ends.
   ///
   /// - Parameter state: `set_presence` of the request; `offline` leaves presence alone.
-  public func whileSyncing<R: Sendable>(
-    _ user: UserID, device: String?, state: String, _ body: @Sendable () async throws -> R
-  ) async throws -> R {
-    guard isEnabled, tracksActivity, state != "offline" else { return try await body() }
+  /// - Returns: whether it was noted; then ``endSync(_:device:)`` has to follow.
+  public func beginSync(_ user: UserID, device: String?, state: String) async -> Bool {
+    guard isEnabled, tracksActivity, state != "offline" else { return false }
     await began(user, device, state)
-    do {
-      let result = try await body()
-      await ended(user, device)
-      return result
-    } catch {
-      await ended(user, device)
-      throw error
+    return true
+  }
+
+  /// Notes that a sync request has ended.
+  public func endSync(_ user: UserID, device: String?) async {
+    if let writer {
+      do { try await writer.syncEnded(user, device: device) } catch {
+        logger.warning("presence after a sync was not updated", metadata: ["error": "\(error)"])
+      }
+      return
+    }
+    let (key, now) = (Device(user: user, device: device), clock.nowMilliseconds)
+    follower.withLock { follower in
+      let left = (follower.syncs[key] ?? 1) - 1
+      follower.syncs[key] = left > 0 ? left : nil
+      if left <= 0 { follower.goingOffline[key] = now }
     }
   }
 
@@ -166,21 +174,6 @@ public final class PresenceService: Sendable {
       return follower.syncs[key] == 1 && follower.goingOffline.removeValue(forKey: key) == nil
     }
     if isNew { sendSync(key, isSyncing: true, at: clock.nowMilliseconds) }
-  }
-
-  private func ended(_ user: UserID, _ device: String?) async {
-    if let writer {
-      do { try await writer.syncEnded(user, device: device) } catch {
-        logger.warning("presence after a sync was not updated", metadata: ["error": "\(error)"])
-      }
-      return
-    }
-    let (key, now) = (Device(user: user, device: device), clock.nowMilliseconds)
-    follower.withLock { follower in
-      let left = (follower.syncs[key] ?? 1) - 1
-      follower.syncs[key] = left > 0 ? left : nil
-      if left <= 0 { follower.goingOffline[key] = now }
-    }
   }
 
   private func sendSync(_ device: Device, isSyncing: Bool, at time: Int64) {

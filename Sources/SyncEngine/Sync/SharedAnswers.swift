@@ -13,10 +13,14 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
     let isReusable: Bool
   }
 
-  private struct Running: Sendable {
-    let id: UInt64
+  /// Work on a request. Its count is touched only with the state's lock held, which makes `@unchecked Sendable` true.
+  private final class Running: @unchecked Sendable {
     let task: Task<Answer, any Error>
-    var waiters: Int
+    var waiters = 1
+
+    init(_ task: Task<Answer, any Error>) {
+      self.task = task
+    }
   }
 
   private struct Kept: Sendable {
@@ -29,7 +33,6 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
     var kept: [Key: Kept] = [:]
     var order: [(key: Key, expires: Int64)] = []
     var bytes = 0
-    var nextID: UInt64 = 0
   }
 
   private let state = Mutex(State())
@@ -45,55 +48,64 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
 
   /// Returns the answer to a request, computing it unless an equal request is being computed or was answered just now.
   func answer(_ key: Key, compute: @escaping @Sendable () async throws -> Answer) async throws -> [UInt8] {
-    let now = clock.nowMilliseconds
-    let joined = state.withLock { state -> (kept: [UInt8]?, running: Running?) in
-      Self.dropExpired(&state, now: now, budget: byteBudget)
-      if let kept = state.kept[key] { return (kept.body, nil) }
-      if var running = state.running[key] {
-        running.waiters += 1
-        state.running[key] = running
-        return (nil, running)
+    switch join(key, compute) {
+    case .kept(let body): return body
+    case .running(let work):
+      do {
+        let answer = try await withTaskCancellationHandler {
+          try await work.task.value
+        } onCancel: {
+          leave(work, key)
+        }
+        finish(work, key, answer)
+        return answer.body
+      } catch {
+        finish(work, key, nil)
+        throw error
       }
-      state.nextID &+= 1
-      let running = Running(id: state.nextID, task: Task { try await compute() }, waiters: 1)
-      state.running[key] = running
-      return (nil, running)
     }
-    if let kept = joined.kept { return kept }
-    guard let running = joined.running else { throw CancellationError() }
-    return try await wait(for: running, key)
   }
 
-  private func wait(for running: Running, _ key: Key) async throws -> [UInt8] {
-    do {
-      let answer = try await withTaskCancellationHandler {
-        try await running.task.value
-      } onCancel: {
-        leave(running, key)
+  private enum Joined {
+    case kept([UInt8])
+    case running(Running)
+  }
+
+  /// Joins the work on a request or begins it.
+  ///
+  /// Not made part of the caller, which would hold what is needed here for a moment for as long as it waits.
+  @inline(never)
+  private func join(_ key: Key, _ compute: @escaping @Sendable () async throws -> Answer) -> Joined {
+    let now = clock.nowMilliseconds
+    return state.withLock { state in
+      Self.dropExpired(&state, now: now, budget: byteBudget)
+      if let kept = state.kept[key] { return .kept(kept.body) }
+      if let running = state.running[key] {
+        running.waiters += 1
+        return .running(running)
       }
-      finish(running, key, answer)
-      return answer.body
-    } catch {
-      finish(running, key, nil)
-      throw error
+      let running = Running(Task { try await compute() })
+      state.running[key] = running
+      return .running(running)
     }
   }
 
   /// Takes one waiter away; the last one takes the computation along.
   private func leave(_ running: Running, _ key: Key) {
     let isLast = state.withLock { state in
-      guard var current = state.running[key], current.id == running.id else { return false }
-      current.waiters -= 1
-      state.running[key] = current.waiters > 0 ? current : nil
-      return current.waiters <= 0
+      guard state.running[key] === running else { return false }
+      running.waiters -= 1
+      if running.waiters <= 0 { state.running[key] = nil }
+      return running.waiters <= 0
     }
     if isLast { running.task.cancel() }
   }
 
+  @inline(never)
   private func finish(_ running: Running, _ key: Key, _ answer: Answer?) {
     let expires = clock.nowMilliseconds + lifetimeMilliseconds
     state.withLock { state in
-      guard state.running[key]?.id == running.id else { return }
+      guard state.running[key] === running else { return }
       state.running[key] = nil
       guard let answer, answer.isReusable, lifetimeMilliseconds > 0, state.kept[key] == nil else { return }
       state.kept[key] = Kept(body: answer.body, expires: expires)

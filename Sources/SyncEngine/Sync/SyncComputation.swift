@@ -8,7 +8,7 @@ import Stores
 ///
 /// What did not change is decided in memory, by change caches; what did is read for all rooms together. Nothing is read room by
 /// room, apart from rooms the user has left.
-struct SyncComputation: Sendable {
+final class SyncComputation: Sendable {
   let service: SyncService
   let request: SyncRequest
   let since: StreamToken?

@@ -2,8 +2,8 @@ import MatrixPrimitives
 import Replication
 import Stores
 
-/// Holds a request for `/sync` in decoded form.
-public struct SyncRequest: Sendable {
+/// Holds a request for `/sync` in decoded form. An object, since it is large and goes through many hands that wait for long.
+public final class SyncRequest: Sendable {
   /// Holds who asks.
   public let requester: Requester
   /// Holds the token the client comes with; nil for an initial sync.
@@ -32,6 +32,9 @@ public struct SyncRequest: Sendable {
     self.timeoutMilliseconds = timeoutMilliseconds
     self.wantsFullState = wantsFullState
   }
+
+  /// Tells whether the client wants to wait when there is no news.
+  var mayWait: Bool { since != nil && timeoutMilliseconds > 0 && !wantsFullState }
 
   /// Holds what makes two requests the same, so that they may share an answer.
   struct Key: Hashable, Sendable {

@@ -48,10 +48,9 @@ public final class SyncService: Sendable {
   /// - Throws: `CancellationError` when the client hung up; errors of the database.
   public func sync(_ request: SyncRequest) async throws -> [UInt8] {
     let ignoredList = request.since == nil ? try await ignoredListPosition(of: request.requester.userID) : 0
-    return try await answers.answer(request.key(ignoredList: ignoredList)) { [self] in
-      let result = try await result(request)
-      let body = try await SyncResponseWriter(service: self, request: request).body(of: result)
-      return SharedAnswers.Answer(body: body, isReusable: !result.isEmpty && result.nextBatch != request.since)
+    let key = request.key(ignoredList: ignoredList)
+    return try await answers.answer(key) { [self] in
+      request.mayWait ? try await answerWithNews(request) : try await answerNow(request)
     }
   }
 
@@ -74,38 +73,73 @@ public final class SyncService: Sendable {
     try await storage.accountData.data(of: user).global[AccountDataStore.ignoredUserList]?.streamID ?? 0
   }
 
-  private func result(_ request: SyncRequest) async throws -> SyncResult {
+  private typealias Answer = SharedAnswers<SyncRequest.Key>.Answer
+
+  private func answerNow(_ request: SyncRequest) async throws -> Answer {
+    let (computation, isCaughtUp) = try await computation(request)
+    return try await answer(request, with: isCaughtUp ? computation.result() : computation.emptyResult())
+  }
+
+  /// Computes, and computes again whenever something happens, until there is news or the time is up.
+  ///
+  /// All work is done in tasks of its own: clients wait for most of the time, and thousands do.
+  private func answerWithNews(_ request: SyncRequest) async throws -> Answer {
     let deadline = ContinuousClock.now + .milliseconds(request.timeoutMilliseconds)
-    guard let asked = request.since else { return try await SyncComputation(self, request, since: nil).result() }
+    let (computation, isCaughtUp) = try await inOwnTask { try await self.computation(request) }
+    guard isCaughtUp else {
+      return try await inOwnTask { try await self.answer(request, with: computation.emptyResult()) }
+    }
+    while true {
+      let attempt = try await inOwnTask { try await self.attempt(computation) }
+      if attempt.result.isEmpty {
+        switch await notifier.wait(request.requester.userID, after: attempt.mark, until: deadline) {
+        case .changed: continue
+        case .timedOut, .draining: break
+        case .cancelled: throw CancellationError()
+        }
+      }
+      return try await inOwnTask { try await self.answer(request, with: attempt.result) }
+    }
+  }
+
+  /// Holds what has been computed and what had happened before.
+  private final class Attempt: Sendable {
+    let result: SyncResult
+    let mark: Notifier.Mark
+
+    init(_ result: SyncResult, after mark: Notifier.Mark) {
+      self.result = result
+      self.mark = mark
+    }
+  }
+
+  private func attempt(_ computation: SyncComputation) async throws -> Attempt {
+    let user = computation.user
+    let mark = try await notifier.begin(user) { [storage] in
+      try await storage.memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
+    }
+    return Attempt(try await computation.result(), after: mark)
+  }
+
+  private func answer(_ request: SyncRequest, with result: SyncResult) async throws -> Answer {
+    let body = try await SyncResponseWriter(service: self, request: request).body(of: result)
+    return Answer(body: body, isReusable: !result.isEmpty && result.nextBatch != request.since)
+  }
+
+  /// Makes ready what the client's token asks for.
+  ///
+  /// - Returns: also whether this process has seen in time all that the token presupposes.
+  private func computation(_ request: SyncRequest) async throws -> (SyncComputation, isCaughtUp: Bool) {
+    guard let asked = request.since else { return (SyncComputation(self, request, since: nil), true) }
     let since = try await bounded(asked)
     guard await waitUntilReached(since) else {
       logger.warning("streams did not catch up with a sync token in time")
-      return try await SyncComputation(self, request, since: since).emptyResult()
+      return (SyncComputation(self, request, since: since), false)
     }
     if let device = request.requester.deviceID, since.toDevice > 0 {
       try await storage.toDevice.deleteMessages(for: request.requester.userID, device: device, upTo: since.toDevice)
     }
-    let computation = SyncComputation(self, request, since: since)
-    guard request.timeoutMilliseconds > 0, !request.wantsFullState else { return try await computation.result() }
-    return try await waitForNews(computation, request.requester.userID, until: deadline)
-  }
-
-  /// Computes, and computes again whenever something happens, until there is news or the time is up.
-  private func waitForNews(
-    _ computation: SyncComputation, _ user: UserID, until deadline: ContinuousClock.Instant
-  ) async throws -> SyncResult {
-    while true {
-      let mark = try await notifier.begin(user) { [storage] in
-        try await storage.memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
-      }
-      let result = try await computation.result()
-      guard result.isEmpty else { return result }
-      switch await notifier.wait(user, after: mark, until: deadline) {
-      case .changed: continue
-      case .timedOut, .draining: return result
-      case .cancelled: throw CancellationError()
-      }
-    }
+    return (SyncComputation(self, request, since: since), true)
   }
 
   // MARK: Tokens

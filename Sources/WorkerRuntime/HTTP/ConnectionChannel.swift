@@ -10,8 +10,15 @@ struct ConnectionChannel<Base: ServerChildChannel>: ServerChildChannel where Bas
   let base: Base
   let adapter: RequestAdapter
 
+  /// Makes the buffers that requests are read into: one of the smallest size is kept for each connection.
+  private static var readBuffers: any RecvByteBufferAllocator {
+    AdaptiveRecvByteBufferAllocator(minimum: 1_024, initial: 1_024, maximum: 65_536)
+  }
+
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
-    base.setup(channel: channel, logger: logger)
+    channel.setOption(.recvAllocator, value: Self.readBuffers).flatMap {
+      base.setup(channel: channel, logger: logger)
+    }
   }
 
   func handle(value: Base.Value, logger: Logger) async {
