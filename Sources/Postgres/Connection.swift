@@ -154,12 +154,18 @@ final class Connection: @unchecked Sendable {
 
   // MARK: - Blocking use
 
+  /// Holds a batch that was sent and whose answers are still to be waited for.
+  struct Started {
+    fileprivate var batch: PendingBatch
+    fileprivate let isWhole: Bool
+    fileprivate let isSent: Bool
+  }
+
   /// Sends statements as one batch and waits for all answers.
   ///
   /// - Parameter isCommitting: Whether the batch ends with COMMIT, after which statements may be deallocated.
   func run(_ sqls: [SQL], isCommitting: Bool = false) -> Outcome {
-    var (batch, isWhole) = buffer(sqls, isCommitting: isCommitting)
-    return outcome(of: &batch, isWhole: isWhole, isSent: sync())
+    outcome(of: start(sqls, isCommitting: isCommitting))
   }
 
   /// Sends two batches at once and waits for the answers to the first one, then for those to the second.
@@ -167,32 +173,34 @@ final class Connection: @unchecked Sendable {
   /// - Parameter between: Called with the outcome of the first, before the second is waited for.
   /// - Returns: The outcome of the second.
   func run(_ first: [SQL], then second: SQL, between: (Outcome) -> Void) -> Outcome {
-    var (firstBatch, isFirstWhole) = buffer(first, isCommitting: true)
-    let isFirstSent = sync()
-    var (secondBatch, isSecondWhole) = buffer([second], isCommitting: false)
-    let isSecondSent = isFirstSent && sync()
-    between(outcome(of: &firstBatch, isWhole: isFirstWhole, isSent: isFirstSent))
-    return outcome(of: &secondBatch, isWhole: isSecondWhole, isSent: isSecondSent)
+    let startedFirst = start(first, isCommitting: true)
+    let startedSecond = start([second])
+    between(outcome(of: startedFirst))
+    return outcome(of: startedSecond)
   }
 
-  private func buffer(_ sqls: [SQL], isCommitting: Bool) -> (batch: PendingBatch, isWhole: Bool) {
+  /// Sends statements as one batch. Batches are answered in the order in which they were started.
+  func start(_ sqls: [SQL], isCommitting: Bool = false) -> Started {
     var batch = PendingBatch()
+    var isWhole = true
     do throws(PostgresError) {
       for sql in sqls { try send(sql, into: &batch) }
       if isCommitting { sendDeallocations(into: &batch) }
-      return (batch, true)
     } catch {
       batch.fail(error)
-      return (batch, false)
+      isWhole = false
     }
+    return Started(batch: batch, isWhole: isWhole, isSent: sync())
   }
 
-  private func outcome(of batch: inout PendingBatch, isWhole: Bool, isSent: Bool) -> Outcome {
-    let isAnswered = isSent && receive(&batch)
+  /// Waits for all answers to a batch.
+  func outcome(of started: Started) -> Outcome {
+    var batch = started.batch
+    let isAnswered = started.isSent && receive(&batch)
     if batch.error?.isStaleStatement == true { statements.forgetAll() }
     return Outcome(
       rows: batch.rows, error: isAnswered ? batch.error : batch.error ?? .connectionLost(raw),
-      isLost: !isAnswered || PQstatus(raw) != CONNECTION_OK, isWholeBatchSent: isWhole)
+      isLost: !isAnswered || PQstatus(raw) != CONNECTION_OK, isWholeBatchSent: started.isWhole)
   }
 
   /// Waits for all answers of a batch. Returns false when the connection is lost before the last one.

@@ -23,11 +23,13 @@ final class ConnectionPool: @unchecked Sendable {
   private var isWatchingDeadlines = false
   private var lastConnectError: PostgresError?
   private var onEmpty: [@Sendable () -> Void] = []
+  private let companions: Companions
 
   init(_ configuration: PostgresConfiguration, counters: Counters, logger: Logger) {
     self.configuration = configuration
     self.counters = counters
     self.logger = logger
+    companions = Companions(limit: configuration.maximumConnections / 3)
   }
 
   /// The number of transactions that wait for a connection.
@@ -56,7 +58,7 @@ final class ConnectionPool: @unchecked Sendable {
     }
     jobs.append(Job(ticket: ticket, deadline: .now + configuration.waitTimeout, work: work))
     if jobs.count > threads - busyThreads {
-      if threads < configuration.maximumConnections { spawn(with: nil) }
+      if connections < configuration.maximumConnections { spawn(with: nil) }
       watchDeadlines()
     }
     condition.signal()
@@ -72,18 +74,33 @@ final class ConnectionPool: @unchecked Sendable {
     if !isEmpty { onEmpty.append(whenStopped) }
     condition.broadcast()
     condition.unlock()
+    companions.close()
     for job in abandoned { job.ticket.giveUp(.shutDown) }
     if isEmpty { whenStopped() }
   }
 
   // MARK: - Threads
 
+  /// The number of connections, those that threads do not have yet included. Called with the lock held.
+  private var connections: Int { threads + companions.count }
+
+  /// Tells whether another connection may be opened beside those of the threads; an idle thread goes to make room for it.
+  private func makeRoomForCompanion() -> Bool {
+    condition.lock()
+    defer { condition.unlock() }
+    guard connections > configuration.maximumConnections else { return true }
+    guard threads > busyThreads else { return false }
+    condition.signal()
+    return true
+  }
+
   /// Adds a thread. Called with the lock held.
   private func spawn(with connection: Connection?) {
     threads += 1
     let thread = Thread { [self] in
       let session = WorkerSession(
-        connection: connection, configuration: configuration, counters: counters, logger: logger, stopping: stopping)
+        connection: connection, configuration: configuration, counters: counters, logger: logger, stopping: stopping,
+        lender: CompanionLender(companions: companions) { [unowned self] in makeRoomForCompanion() })
       serve(session)
     }
     thread.name = "pg-worker"
@@ -125,7 +142,7 @@ final class ConnectionPool: @unchecked Sendable {
         busyThreads += 1
         return job
       }
-      if stopping.isSet { return nil }
+      if stopping.isSet || connections > configuration.maximumConnections { return nil }
       guard threads > configuration.minimumConnections else {
         condition.wait()
         continue

@@ -7,8 +7,10 @@ public final class Transaction {
   private let isolation: IsolationLevel
   private let isReadOnly: Bool
   private let ticket: JobTicket
-  private let counters: Counters
+  private let session: WorkerSession
+  private var counters: Counters { session.counters }
   private var pending: [SQL] = []
+  private var beside: [SQL] = []
   private var hasBegun = false
   private var isOver = false
   private var hooks: [(body: @Sendable () -> Void, runsWhenUnknown: Bool)] = []
@@ -16,15 +18,21 @@ public final class Transaction {
   private(set) var failure: PostgresError?
   /// Whether the connection broke.
   private(set) var hasLostConnection = false
+  /// Whether this is not the first attempt. What ``enqueueBeside(_:)`` was given in an earlier one may have been stored.
+  public let isRepeated: Bool
+  private var orphanHooks: [@Sendable () -> Void] = []
+  private var mayLeaveOrphans = false
 
   init(
-    connection: Connection, isolation: IsolationLevel, isReadOnly: Bool, ticket: JobTicket, counters: Counters
+    connection: Connection, isolation: IsolationLevel, isReadOnly: Bool, isRepeated: Bool, ticket: JobTicket,
+    session: WorkerSession
   ) {
     self.connection = connection
     self.isolation = isolation
     self.isReadOnly = isReadOnly
+    self.isRepeated = isRepeated
     self.ticket = ticket
-    self.counters = counters
+    self.session = session
   }
 
   /// Runs a statement and returns its rows, in one round trip together with everything enqueued before.
@@ -48,6 +56,24 @@ public final class Transaction {
   /// there.
   public func enqueue(_ sql: SQL) {
     pending.append(sql)
+  }
+
+  /// Adds a statement that other transactions, on connections of their own, run while this one's last statements are under way,
+  /// so that the server works on both at the same time.
+  ///
+  /// Those transactions are committed just before this one, and only if nothing in any of them has failed. When the server or this
+  /// process dies between the commits, what was committed first stays alone: whoever uses this must be able to find such
+  /// orphans (``ifOrphaned(_:)``). The statements see neither what this transaction writes nor each other, and must need no
+  /// lock that it holds. They become part of this transaction instead, at its end, when no connection is free for them
+  /// or this is a repeated attempt.
+  public func enqueueBeside(_ sql: SQL) {
+    if isRepeated { pending.append(sql) } else { beside.append(sql) }
+  }
+
+  /// Has a closure called when this transaction has failed, or may have, and what stood beside it may be stored all the same.
+  /// It is called on the connection's thread, also when a further attempt follows.
+  public func ifOrphaned(_ body: @escaping @Sendable () -> Void) {
+    orphanHooks.append(body)
   }
 
   /// Runs statements one after the other in a single round trip and returns the rows of each.
@@ -83,12 +109,13 @@ public final class Transaction {
   func commit(whenVisible: (() -> Void)? = nil) throws(PostgresError) {
     try checkUsable()
     isOver = true
-    guard hasBegun || !pending.isEmpty else { return }
+    guard hasBegun || !pending.isEmpty || !beside.isEmpty else { return }
+    if whenVisible != nil { pending.insert(Self.doNotWaitForDisk, at: 0) }
+    try commitBeside()
     guard let whenVisible else {
       let batch = takeBatch() + ["COMMIT"]
       return try check(run(batch, isCommitting: true), of: batch)
     }
-    pending.insert("SET LOCAL synchronous_commit TO off", at: 0)
     let batch = takeBatch() + ["COMMIT"]
     counters.countRoundTrip(statements: batch.count + 1)
     var visible: Result<Void, PostgresError> = .success(())
@@ -102,6 +129,45 @@ public final class Transaction {
     // Others have seen the changes, but a server that has crashed since may have lost them.
     throw unknownOutcome(error)
   }
+
+  /// Runs everything but this transaction's COMMIT together with what stands beside it, and commits that.
+  private func commitBeside() throws(PostgresError) {
+    guard !beside.isEmpty else { return }
+    let statements = beside
+    beside = []
+    let companions = session.borrowCompanions(min(statements.count, Self.mostBeside))
+    guard !companions.isEmpty else {
+      pending += statements
+      return
+    }
+    defer { session.giveBackCompanions(companions) }
+    let beginning = [isolation.begin(readOnly: false), Self.doNotWaitForDisk]
+    let others = companions.enumerated().map { place, companion in
+      let share = statements.enumerated().filter { $0.offset % companions.count == place }.map(\.element)
+      return SecondTransaction(beginning + share, on: companion, counters: counters)
+    }
+    let own = run(takeBatch(), isCommitting: false)
+    let errors = others.map { $0.wait() }
+    var uncommitted = others[...]
+    if let error = own.error ?? errors.lazy.compactMap(\.self).first { try giveUp(uncommitted, error) }
+    while let next = uncommitted.popFirst() {
+      let end = next.commit()
+      if end.mayBeStored { mayLeaveOrphans = true }
+      if let error = end.error { try giveUp(uncommitted, error) }
+    }
+  }
+
+  private func giveUp(_ others: ArraySlice<SecondTransaction>, _ error: PostgresError) throws(PostgresError) {
+    for other in others { other.undo() }
+    failure = error
+    throw error
+  }
+
+  /// Bounds the transactions beside one.
+  private static let mostBeside = 2
+  /// Has a commit return before it is on disk. Those beside this transaction need not wait, since its own, which comes later in
+  /// the log, takes them along.
+  private static let doNotWaitForDisk: SQL = "SET LOCAL synchronous_commit TO off"
 
   /// A statement whose own commit brings everything that was committed before on its session to disk.
   static let flush: SQL = "SELECT pg_logical_emit_message(true, 'flush', '')"
@@ -149,6 +215,12 @@ public final class Transaction {
     let due = hooks
     hooks = []
     for hook in due where hook.runsWhenUnknown || !isUnknown { hook.body() }
+  }
+
+  /// Calls the closures that look after what stayed alone, if anything may have.
+  func runOrphanHooks() {
+    guard mayLeaveOrphans else { return }
+    for hook in orphanHooks { hook() }
   }
 
   private func checkUsable() throws(PostgresError) {

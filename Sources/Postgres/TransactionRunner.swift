@@ -28,7 +28,7 @@ struct TransactionRunner<R: Sendable>: Sendable {
         return .failure(error)
       }
       ticket.move(to: connection.cancelHandle)
-      switch attemptOnce(connection, session, ticket) {
+      switch attemptOnce(connection, session, ticket, isRepeated: attempt > 1) {
       case .success(let value): return .success(value)
       case .failure(let error): return .failure(error)
       case .again(let cause, let error):
@@ -43,9 +43,12 @@ struct TransactionRunner<R: Sendable>: Sendable {
     }
   }
 
-  private func attemptOnce(_ connection: Connection, _ session: WorkerSession, _ ticket: JobTicket) -> End {
+  private func attemptOnce(
+    _ connection: Connection, _ session: WorkerSession, _ ticket: JobTicket, isRepeated: Bool
+  ) -> End {
     let transaction = Transaction(
-      connection: connection, isolation: isolation, isReadOnly: isReadOnly, ticket: ticket, counters: session.counters)
+      connection: connection, isolation: isolation, isReadOnly: isReadOnly, isRepeated: isRepeated, ticket: ticket,
+      session: session)
     do {
       let value = try body(transaction)
       if let whenVisible {
@@ -62,6 +65,7 @@ struct TransactionRunner<R: Sendable>: Sendable {
       return .success(value)
     } catch {
       let failure = transaction.failure
+      transaction.runOrphanHooks()
       if failure?.code == .commitOutcomeUnknown { transaction.runHooks() }
       if !transaction.rollBack() { session.discard() }
       guard let failure, failure.isConflict || failure.isStaleStatement || failure.code == .connectionLost else {

@@ -9,16 +9,41 @@ final class WorkerSession {
   let counters: Counters
   let logger: Logger
   private let stopping: StopFlag
+  private let lender: CompanionLender?
 
   init(
     connection: Connection?, configuration: PostgresConfiguration, counters: Counters, logger: Logger,
-    stopping: StopFlag
+    stopping: StopFlag, lender: CompanionLender? = nil
   ) {
     self.connection = connection
     self.configuration = configuration
     self.counters = counters
     self.logger = logger
     self.stopping = stopping
+    self.lender = lender
+  }
+
+  private func open() throws(PostgresError) -> Connection {
+    let opened = try Connection.open(configuration)
+    counters.connections.wrappingAdd(1, ordering: .relaxed)
+    return opened
+  }
+
+  /// Returns further connections for a while, at most so many, and fewer or none when there are none to spare.
+  func borrowCompanions(_ count: Int) -> [Connection] {
+    guard let lender else { return [] }
+    var connections: [Connection] = []
+    while connections.count < count,
+      let connection = lender.companions.borrow(makeRoom: lender.makeRoom, open: open)
+    {
+      connections.append(connection)
+    }
+    return connections
+  }
+
+  /// Takes borrowed connections back.
+  func giveBackCompanions(_ connections: [Connection]) {
+    for connection in connections { lender?.companions.giveBack(connection) }
   }
 
   /// Closes the connection after it was lost or left in an unknown state.
@@ -42,8 +67,7 @@ final class WorkerSession {
     var backoff = Backoff()
     while true {
       do throws(PostgresError) {
-        let opened = try Connection.open(configuration)
-        counters.connections.wrappingAdd(1, ordering: .relaxed)
+        let opened = try open()
         connection = opened
         return opened
       } catch {

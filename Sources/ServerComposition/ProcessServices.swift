@@ -63,6 +63,7 @@ public final class ProcessServices: Sendable {
       },
       services: [
         LoopService("accounts") { [accounts] in await accounts.run() },
+        LoopService("persister") { [rooms] in await rooms.persister.run() },
         LoopService("push summaries") { [rooms] in await rooms.pushSummaries.run() },
         LoopService("sync") { [sync] in await sync.run() },
       ],

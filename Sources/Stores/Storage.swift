@@ -49,6 +49,8 @@ public final class Storage: Sendable {
   public let timeline: TimelineStore
   /// Writes what push rules want done about events.
   public let pushActions: PushActionStore
+  /// Removes push actions of events that were never stored.
+  public let pushActionOrphans: PushActionOrphanStore
   /// Sums push actions up.
   public let pushSummaries: PushSummaryStore
 
@@ -108,6 +110,7 @@ public final class Storage: Sendable {
     relations = RelationStore(database: database)
     timeline = TimelineStore(database: database, events: events)
     pushActions = PushActionStore(database: database)
+    pushActionOrphans = PushActionOrphanStore(database: database)
     pushSummaries = PushSummaryStore(database: database)
     accountData = AccountDataStore(
       database: database, ids: ids.accountData, invalidator: invalidator, caches: caches, hub: hub)

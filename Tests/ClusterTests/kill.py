@@ -10,13 +10,15 @@ id, as clients do. In the end:
 
 - every event answered 200 is in the room's history exactly once,
 - every transaction made exactly one event,
-- two syncing clients, which kept following with `since`, saw every event exactly once.
+- two syncing clients, which kept following with `since`, saw every event exactly once,
+- every event has exactly one push action for each other member of the room, and there are none without an event.
 
 Prints a line a check and ends with `N passed, M failed`.
 """
 
 import asyncio
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -29,6 +31,8 @@ import aiohttp
 MESSAGES = 1_000
 SENDERS = 50
 KILL_AFTER = 300
+# Members who only listen, so that there are push actions for them.
+LISTENERS = 10
 LIMIT_SECONDS = 240
 CLUSTER = Path(__file__).resolve().parents[2] / "Deploy" / "cluster" / "cluster"
 
@@ -141,7 +145,9 @@ async def round_of(part, folder, base, checks):
     async with aiohttp.ClientSession(connector=connector) as session:
         owner, other = await Client(session, base).register(), await Client(session, base).register()
         room = (await owner.persist("POST", "/_matrix/client/v3/createRoom", {"preset": "public_chat"}))["room_id"]
-        await other.persist("POST", f"/_matrix/client/v3/join/{quote(room)}", {})
+        listeners = [await Client(session, base).register() for _ in range(LISTENERS)]
+        for member in [other, *listeners]:
+            await member.persist("POST", f"/_matrix/client/v3/join/{quote(room)}", {})
         since = (await owner.persist("GET", "/_matrix/client/v3/sync?timeout=0"))["next_batch"]
         other_since = (await other.persist("GET", "/_matrix/client/v3/sync?timeout=0"))["next_batch"]
         stop, seen = asyncio.Event(), {owner.user: [], other.user: []}
@@ -152,6 +158,7 @@ async def round_of(part, folder, base, checks):
         answered = await send_all(part, folder, owner, other, room)
         await settle(answered, seen, stop, followers)
         await judge(part, owner, room, answered, seen, checks)
+        await judge_push_actions(part, folder, room, checks)
 
 
 async def send_all(part, folder, owner, other, room):
@@ -204,6 +211,32 @@ async def judge(part, owner, room, answered, seen, checks):
         lost = set(ids) - set(own)
         checks.that(f"{part}: {user} saw every event", not lost, f"{len(lost)} lost, {sorted(lost)[:3]}")
         checks.that(f"{part}: {user} saw each once", len(own) == len(set(own)), len(own) - len(set(own)))
+
+
+def ask(folder, query):
+    settings = json.loads((folder / "cluster.json").read_text())
+    command = ["psql", "-h", settings["postgres_socket"], "-d", settings["database"]]
+    if os.geteuid() == 0:
+        command += ["-U", "postgres"]
+    return subprocess.run([*command, "-Atc", query], capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+
+
+async def judge_push_actions(part, folder, room, checks):
+    wrong = f"""
+        SELECT count(*) FROM (
+          SELECT e.event_id FROM events AS e LEFT JOIN event_push_actions AS a USING (event_id)
+          WHERE e.room_id = '{room}' AND e.type = 'm.room.message'
+          GROUP BY e.event_id HAVING count(a.user_id) <> {LISTENERS + 1} OR count(DISTINCT a.user_id) <> {LISTENERS + 1}
+        ) AS wrong"""
+    orphans = """
+        SELECT count(*) FROM event_push_actions AS a
+        WHERE NOT EXISTS (SELECT 1 FROM events AS e WHERE e.stream_ordering = a.stream_ordering)"""
+    deadline = time.monotonic() + 20
+    while (left := ask(folder, orphans)) != "0" and time.monotonic() < deadline:
+        await asyncio.sleep(0.5)
+    checks.that(f"{part}: no push action is without its event", left == "0", left)
+    found = ask(folder, wrong)
+    checks.that(f"{part}: every event has one push action for each other member", found == "0", found)
 
 
 def main():

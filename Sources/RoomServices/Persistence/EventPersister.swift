@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import MatrixEvents
 import MatrixPrimitives
@@ -14,13 +15,16 @@ import Stores
 public final class EventPersister: Sendable {
   /// Holds the greatest number of events in one transaction. Synapse's number.
   static let largestBatch = 100
-  /// Says how many transactions of this server's own events are under way at a time: while the database works on one, the
-  /// next is prepared.
-  private static let lanes = 2
+  /// Says how many transactions of this server's own events are under way at a time: one keeps about two processors busy, what
+  /// it writes beside itself and what is prepared meanwhile included.
+  private static let lanes = min(max(ProcessInfo.processInfo.activeProcessorCount / 2, 1), 4)
+  /// Holds the error by which the database says that a row with the same key is there already.
+  private static let uniqueViolation = "23505"
 
   struct Job: Sendable {
     let events: [PersistableEvent]
     let backfilled: Bool
+    let areNew: Bool
     let whenVisible: (@Sendable () -> Void)?
     let continuation: CheckedContinuation<[StoredEvent], any Error>
 
@@ -36,6 +40,7 @@ public final class EventPersister: Sendable {
   private let logger: Logger
   private let writers: [String]
   private let lanes: PersistLanes<Job>
+  private let orphans: PushActionOrphans
 
   /// Makes the persister.
   public init(storage: Storage, state: StateService, hub: StreamHub, logger: Logger) {
@@ -43,11 +48,18 @@ public final class EventPersister: Sendable {
     self.hub = hub
     self.logger = logger
     writers = Storage.writers(of: .events, in: storage.config)
-    let surroundings = PersistBatch.Surroundings(storage: storage, state: state, hub: hub)
+    orphans = PushActionOrphans(store: storage.pushActionOrphans, logger: logger)
+    let surroundings = PersistBatch.Surroundings(storage: storage, state: state, hub: hub, orphans: orphans)
     let server = storage.config.serverName
     lanes = PersistLanes(
       lanes: Self.lanes, largestGroup: Self.largestBatch, choose: { Self.jobsTogether($0, server: server) },
       work: { await Self.run($0, surroundings: surroundings, logger: logger, release: $1) })
+  }
+
+  /// Clears away what transactions that ended in doubt may have left, until cancelled; does nothing on a process that writes no
+  /// events.
+  public func run() async {
+    if writers.contains(hub.instanceName) { await orphans.run() }
   }
 
   /// Names the process that writes a room's events.
@@ -63,6 +75,7 @@ public final class EventPersister: Sendable {
   /// - Parameters:
   ///   - events: the events, each after those it follows.
   ///   - backfilled: whether they are history, which changes neither the current state nor the room's extremities.
+  ///   - areNew: whether they were made just now, so that they are most likely not stored, nor anything of the same transactions.
   ///   - whenVisible: called when all the events have just been stored as they are, and only the disk is waited for: further
   ///     events may be built upon them and persisted, though nobody may be told yet. It must not take long. Not called when an
   ///     event was stored before.
@@ -70,7 +83,7 @@ public final class EventPersister: Sendable {
   ///   been used already comes back as the event of that transaction, so compare the ids.
   /// - Throws: `MatrixError` 404 when the room does not exist, 409 when it has been purged of a needed state; database errors.
   public func persist(
-    _ events: [PersistableEvent], roomID: RoomID, backfilled: Bool = false,
+    _ events: [PersistableEvent], roomID: RoomID, backfilled: Bool = false, areNew: Bool = false,
     whenVisible: @escaping @Sendable () -> Void = {}
   ) async throws -> [StoredEvent] {
     guard !events.isEmpty else { return [] }
@@ -86,7 +99,8 @@ public final class EventPersister: Sendable {
         (continuation: CheckedContinuation<[StoredEvent], any Error>) in
         lanes.add(
           Job(
-            events: part, backfilled: backfilled, whenVisible: isLast ? whenVisible : nil, continuation: continuation),
+            events: part, backfilled: backfilled, areNew: areNew, whenVisible: isLast ? whenVisible : nil,
+            continuation: continuation),
           room: roomID)
       }
     }
@@ -109,13 +123,13 @@ public final class EventPersister: Sendable {
 
   private static func run(
     _ group: [PersistLanes<Job>.RoomJobs], surroundings: PersistBatch.Surroundings, logger: Logger,
-    release: @escaping @Sendable () -> Void = {}
+    mayTrust: Bool = true, release: @escaping @Sendable () -> Void = {}
   ) async {
     do {
       let batches = group.map { entry in
         PersistBatch(
           events: entry.jobs.flatMap(\.events), roomID: entry.room, backfilled: entry.jobs[0].backfilled,
-          surroundings: surroundings)
+          areNew: mayTrust && entry.jobs.allSatisfy(\.areNew), surroundings: surroundings)
       }
       let results = try await PersistGroup(batches: batches, surroundings: surroundings).run { isAsGiven in
         release()
@@ -139,6 +153,10 @@ public final class EventPersister: Sendable {
         for job in group.flatMap(\.jobs) { job.continuation.resume(throwing: error) }
         return
       }
+      if mayTrust, (error as? PostgresError)?.sqlState == uniqueViolation {
+        // Something was there already: a client has repeated what it sent before this process or another had begun.
+        return await run(group, surroundings: surroundings, logger: logger, mayTrust: false, release: release)
+      }
       guard let only = group.first, group.count == 1, only.jobs.count == 1 else {
         return await runApart(group, surroundings: surroundings, logger: logger)
       }
@@ -155,7 +173,7 @@ public final class EventPersister: Sendable {
     for entry in group {
       let parts = group.count > 1 ? [entry.jobs] : entry.jobs.map { [$0] }
       for jobs in parts {
-        await run([.init(room: entry.room, jobs: jobs)], surroundings: surroundings, logger: logger)
+        await run([.init(room: entry.room, jobs: jobs)], surroundings: surroundings, logger: logger, mayTrust: false)
       }
     }
   }

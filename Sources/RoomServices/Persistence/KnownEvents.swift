@@ -42,18 +42,33 @@ struct KnownEvents: Sendable {
   /// Holds the relations of events that the batch redacts.
   var redactedRelations: [RedactedRelation] = []
 
-  /// Looks up batches in one statement; redactions need another, in the same round trip.
+  /// Looks up batches in one statement, as far as they are not new; redactions need another, in the same round trip.
   ///
   /// Arrays stand in subqueries so that their lengths do not count for the plan: it is made once then, and not for each batch.
   /// `LIMIT` keeps the index in use, however small the table looked when that was.
   ///
   /// - Returns: what is known of each batch; which events are stored is told of all batches together.
   static func lookUp(_ batches: [PersistBatch], storage: Storage) async throws -> [KnownEvents] {
-    let events = batches.flatMap(\.events)
+    let redacted = batches.flatMap(\.events).filter { $0.event.type == EventType.redaction }
+    async let relations = relations(of: redacted.compactMap(\.event.redacts?.rawValue), storage: storage)
+    let (stored, owners) = try await find(batches.filter { !$0.areNew }.flatMap(\.events), storage: storage)
+    let found = try await relations
+    return batches.map { batch in
+      let targets = Set(batch.events.filter { $0.event.type == EventType.redaction }.compactMap(\.event.redacts))
+      return KnownEvents(
+        stored: stored, replacements: replacements(transactionKeys(batch.events), owners),
+        redactedRelations: found.filter { targets.contains($0.eventID) })
+    }
+  }
+
+  /// Finds those events that are stored, and the events of transactions that have been used.
+  private static func find(
+    _ events: [PersistableEvent], storage: Storage
+  ) async throws -> (stored: [EventID: Row], owners: [TransactionKey: EventID]) {
+    guard !events.isEmpty else { return ([:], [:]) }
     let ids = events.map(\.event.eventID.rawValue)
-    let redacted = events.filter { $0.event.type == EventType.redaction }.compactMap(\.event.redacts?.rawValue)
     let keys = transactionKeys(events)
-    async let rows = storage.database.read(
+    let rows = try await storage.database.read(
       """
       SELECT event_id, outlier, stream_ordering, COALESCE(instance_name, 'master'), NULL, NULL, NULL, NULL FROM events
       WHERE event_id = ANY((SELECT \(ids)::text[])::text[])
@@ -67,10 +82,9 @@ struct KnownEvents: Sendable {
         WHERE user_id = q.user_id AND device_id = q.device_id AND room_id = q.room_id AND txn_id = q.txn_id
         LIMIT 1) AS t
       """)
-    async let relations = relations(of: redacted, storage: storage)
     var stored: [EventID: Row] = [:]
     var owners: [TransactionKey: EventID] = [:]
-    for row in try await rows {
+    for row in rows {
       let (id, isOutlier, stream, instance) = try row.decode(String.self, Bool.self, Int64.self, String.self)
       if let txnID = try row.get(7, as: String?.self) {
         let key = TransactionKey(
@@ -80,13 +94,7 @@ struct KnownEvents: Sendable {
         stored[EventID(unchecked: id)] = Row(isOutlier: isOutlier, streamOrdering: stream, instanceName: instance)
       }
     }
-    let found = try await relations
-    return batches.map { batch in
-      let targets = Set(batch.events.filter { $0.event.type == EventType.redaction }.compactMap(\.event.redacts))
-      return KnownEvents(
-        stored: stored, replacements: replacements(transactionKeys(batch.events), owners),
-        redactedRelations: found.filter { targets.contains($0.eventID) })
-    }
+    return (stored, owners)
   }
 
   private static func relations(of events: [String], storage: Storage) async throws -> [RedactedRelation] {

@@ -11,6 +11,7 @@ struct PersistBatch: Sendable {
     let storage: Storage
     let state: StateService
     let hub: StreamHub
+    let orphans: PushActionOrphans
     /// Remembers the least depth written for a room, so that `room_depth` is touched only when that falls.
     let minimumDepths = Cache<RoomID, Int64>(name: "*roomMinimumDepth*", capacity: 20_000)
     /// Remembers who is marked as taking part in a room, so that the mark is written once.
@@ -26,6 +27,9 @@ struct PersistBatch: Sendable {
   let events: [PersistableEvent]
   let roomID: RoomID
   let backfilled: Bool
+  /// Whether the events were made just now, so that it need not be looked whether they are stored: if one were, after all,
+  /// the database would refuse it.
+  let areNew: Bool
   let surroundings: Surroundings
 
   /// Works out what is new in the batch, and what that changes.

@@ -78,16 +78,9 @@ final class PersistLanes<Job: Sendable>: Sendable {
   private func start(_ works: [Work]) {
     for item in works {
       Task {
-        let isReleased = Mutex(false)
-        let release: @Sendable () -> Void = { [self] in
-          let isFirst = isReleased.withLock { isReleased in
-            defer { isReleased = true }
-            return !isReleased
-          }
-          if isFirst { self.release(item) }
-        }
-        await work(item.rooms, release)
-        release()
+        let release = Once<Void> { [self] in self.release(item) }
+        await work(item.rooms) { release(()) }
+        release(())
         end(item)
       }
     }

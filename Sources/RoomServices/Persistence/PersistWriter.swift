@@ -30,7 +30,8 @@ struct PersistWriter {
   }
 
   func write() throws {
-    guard let storage = plans.first?.storage else { return }
+    guard let surroundings = plans.first?.surroundings else { return }
+    let storage = surroundings.storage
     // The statements are the same each time and find their rows by keys: planning them anew would cost as much as they do.
     txn.enqueue("SET LOCAL plan_cache_mode TO force_generic_plan")
     lockRooms()
@@ -43,7 +44,7 @@ struct PersistWriter {
     writeTransactionIDs()
     writeStateGroupsOfEvents()
     for (room, chain) in zip(rooms, chains) { room.writeAuthorisation(chain) }
-    writePushActions(storage.pushActions)
+    writePushActions(storage.pushActions, orphans: surroundings.orphans)
     for room in rooms { room.writeRedactions() }
     writeEdges()
     if storage.config.rooms.allowsSearch { writeSearch() }

@@ -82,7 +82,7 @@ final class EventDelivery: Sendable {
         event: outgoing.created.event, context: outgoing.created.context, metadata: outgoing.created.metadata,
         pushActions: outgoing.pushActions)
     }
-    let stored = try await persister.persist(batch, roomID: room, whenVisible: whenVisible)
+    let stored = try await persister.persist(batch, roomID: room, areNew: true, whenVisible: whenVisible)
     return DeliveredEvents(eventIDs: stored.map(\.eventID), position: stored.map(\.streamOrdering).max())
   }
 

@@ -94,14 +94,7 @@ final class RoomSendQueues<Worker: RoomBatchWorker>: Sendable {
         underWay = batch
         prepared = nil
         Task {
-          let hasEnded = Mutex(false)
-          let end: @Sendable (Bool) -> Void = { [self] isDelivered in
-            let isFirst = hasEnded.withLock { hasEnded in
-              defer { hasEnded = true }
-              return !hasEnded
-            }
-            if isFirst { self.end(isDelivered, room: room) }
-          }
+          let end = Once<Bool> { [self] in self.end($0, room: room) }
           end(await self.worker.deliver(batch, room: room, whenVisible: { end(true) }))
         }
       }

@@ -35,27 +35,63 @@ public final class PushActionStore: Sendable {
   /// the other meet the same pages.
   private static let orderForIndexes: SQL = "ORDER BY user_id, room_id, stream"
 
-  /// Writes the actions of events that are being persisted, within their transaction.
+  /// Holds the number of rows from which on a connection of their own is worth the two round trips that it costs, and two are.
+  private static let rowsWorthConnection = 8
+  private static let rowsWorthTwo = 64
+
+  /// Writes the actions of events that are being persisted.
   ///
   /// Most members of a room want the same of an event, so what they have in common is sent once for all of them.
-  public func enqueue(_ actions: [(event: StoredEvent, actions: [PushAction])], in txn: Transaction) {
+  ///
+  /// - Parameters:
+  ///   - actions: the events with what is to be done about each.
+  ///   - txn: the transaction that writes the events.
+  ///   - mayGoBeside: whether many rows may be written by other transactions at the same time (their indexes cost more than the
+  ///     rest of the event). What a crash between the commits leaves is found by ``PushActionOrphanStore``.
+  public func enqueue(
+    _ actions: [(event: StoredEvent, actions: [PushAction])], in txn: Transaction, mayGoBeside: Bool
+  ) {
     let groups = actions.flatMap { entry in Self.groups(entry.actions).map { (event: entry.event, group: $0) } }
     guard !groups.isEmpty else { return }
+    removeEarlier(actions.map(\.event), in: txn)
+    let count = groups.reduce(0) { $0 + $1.group.users.count }
+    guard mayGoBeside, count >= Self.rowsWorthConnection else { return txn.enqueue(Self.insertion(groups)) }
+    guard count >= Self.rowsWorthTwo else { return txn.enqueueBeside(Self.insertion(groups)) }
+    for part in Self.halves(groups) where !part.isEmpty { txn.enqueueBeside(Self.insertion(part)) }
+  }
+
+  /// Parts rows by their users, so that both halves touch different pages of most indexes.
+  private static func halves(_ groups: [(event: StoredEvent, group: Group)]) -> [[(event: StoredEvent, group: Group)]] {
+    let largest = groups.max { $0.group.users.count < $1.group.users.count }?.group.users.sorted() ?? []
+    guard !largest.isEmpty else { return [groups] }
+    let middle = largest[largest.count / 2]
+    let halves = groups.map { entry in (entry, parted(entry.group.users, at: middle)) }
+    return [halves.map { ($0, $1.lower) }, halves.map { ($0, $1.upper) }].map { part in
+      part.filter { !$1.isEmpty }.map { entry, users in (entry.event, Group(first: entry.group.first, users: users)) }
+    }
+  }
+
+  private static func parted(_ users: [String], at middle: String) -> (lower: [String], upper: [String]) {
+    var (lower, upper): ([String], [String]) = ([], [])
+    for user in users { if user < middle { lower.append(user) } else { upper.append(user) } }
+    return (lower, upper)
+  }
+
+  private static func insertion(_ groups: [(event: StoredEvent, group: Group)]) -> SQL {
     let firsts = groups.map(\.group.first)
-    txn.enqueue(
-      """
+    return """
       INSERT INTO event_push_actions
         (room_id, event_id, user_id, actions, stream_ordering, topological_ordering, notif, highlight, unread, thread_id)
       SELECT q.room_id, q.event_id, u.user_id, q.actions, q.stream, q.depth, q.notif, q.highlight, q.unread, q.thread
       FROM unnest(\(groups.map(\.event.roomID.rawValue))::text[], \(groups.map(\.event.eventID.rawValue))::text[],
         \(groups.map { SQLText(arrayOf: $0.group.users) })::text[], \(firsts.map(\.stored))::text[],
         \(groups.map(\.event.streamOrdering))::bigint[], \(groups.map(\.event.depth))::bigint[],
-        \(Self.flags(firsts, \.notify))::smallint[], \(Self.flags(firsts, \.highlight))::smallint[],
-        \(Self.flags(firsts, \.unread))::smallint[], \(firsts.map(\.threadID))::text[])
+        \(flags(firsts, \.notify))::smallint[], \(flags(firsts, \.highlight))::smallint[],
+        \(flags(firsts, \.unread))::smallint[], \(firsts.map(\.threadID))::text[])
         AS q(room_id, event_id, users, actions, stream, depth, notif, highlight, unread, thread),
         unnest(q.users::text[]) AS u(user_id)
-      \(Self.orderForIndexes)
-      """)
+      \(orderForIndexes)
+      """
   }
 
   /// Holds the users who want the same of an event.
@@ -84,11 +120,19 @@ public final class PushActionStore: Sendable {
     return groups
   }
 
+  /// Holds the number of events from which on their staged actions, of which it is not known how many there are, are likely
+  /// worth a connection.
+  private static let eventsWorthConnection = 4
+
   /// Moves staged actions of events that are being persisted, and clears the staging table of `all`.
-  public func enqueueMove(_ events: [StoredEvent], clearing all: [EventID], in txn: Transaction) {
+  ///
+  /// - Parameter mayGoBeside: see ``enqueue(_:in:mayGoBeside:)``.
+  public func enqueueMove(
+    _ events: [StoredEvent], clearing all: [EventID], in txn: Transaction, mayGoBeside: Bool
+  ) {
     if !events.isEmpty {
-      txn.enqueue(
-        """
+      removeEarlier(events, in: txn)
+      let rows: SQL = """
         INSERT INTO event_push_actions
           (room_id, event_id, user_id, actions, stream_ordering, topological_ordering, notif, highlight, unread, thread_id)
         SELECT q.room_id, s.event_id, s.user_id, s.actions, q.stream, q.depth, s.notif, s.highlight, s.unread, s.thread_id
@@ -96,12 +140,21 @@ public final class PushActionStore: Sendable {
           \(events.map(\.streamOrdering))::bigint[], \(events.map(\.depth))::bigint[]) AS q(room_id, event_id, stream, depth)
         JOIN event_push_actions_staging AS s ON s.event_id = q.event_id
         \(Self.orderForIndexes)
-        """)
+        """
+      let goesBeside = mayGoBeside && events.count >= Self.eventsWorthConnection
+      if goesBeside { txn.enqueueBeside(rows) } else { txn.enqueue(rows) }
     }
     if !all.isEmpty {
       txn.enqueue(
         "DELETE FROM event_push_actions_staging WHERE event_id = ANY(\(all.map(\.rawValue))::text[])")
     }
+  }
+
+  /// Removes what an attempt before, which was about to store the same events, may have left.
+  private func removeEarlier(_ events: [StoredEvent], in txn: Transaction) {
+    guard txn.isRepeated else { return }
+    txn.enqueue(
+      "DELETE FROM event_push_actions WHERE stream_ordering = ANY(\(events.map(\.streamOrdering))::bigint[])")
   }
 
   /// Removes the actions of events that are being redacted.
