@@ -64,8 +64,8 @@ public final class Transaction {
   /// Those transactions are committed just before this one, and only if nothing in any of them has failed. When the server or this
   /// process dies between the commits, what was committed first stays alone: whoever uses this must be able to find such
   /// orphans (``ifOrphaned(_:)``). The statements see neither what this transaction writes nor each other, and must need no
-  /// lock that it holds. They become part of this transaction instead, at its end, when no connection is free for them
-  /// or this is a repeated attempt.
+  /// lock that it holds; they are planned once for all values. They become part of this transaction instead, at its end, when no
+  /// connection is free for them or this is a repeated attempt.
   public func enqueueBeside(_ sql: SQL) {
     if isRepeated { pending.append(sql) } else { beside.append(sql) }
   }
@@ -110,7 +110,7 @@ public final class Transaction {
     try checkUsable()
     isOver = true
     guard hasBegun || !pending.isEmpty || !beside.isEmpty else { return }
-    if whenVisible != nil { pending.insert(Self.doNotWaitForDisk, at: 0) }
+    if whenVisible != nil { pending.insert("SET LOCAL synchronous_commit TO off", at: 0) }
     try commitBeside()
     guard let whenVisible else {
       let batch = takeBatch() + ["COMMIT"]
@@ -141,10 +141,10 @@ public final class Transaction {
       return
     }
     defer { session.giveBackCompanions(companions) }
-    let beginning = [isolation.begin(readOnly: false), Self.doNotWaitForDisk]
+    let beginning = isolation.begin(readOnly: false)
     let others = companions.enumerated().map { place, companion in
       let share = statements.enumerated().filter { $0.offset % companions.count == place }.map(\.element)
-      return SecondTransaction(beginning + share, on: companion, counters: counters)
+      return SecondTransaction([beginning] + share, on: companion, counters: counters)
     }
     let own = run(takeBatch(), isCommitting: false)
     let errors = others.map { $0.wait() }
@@ -165,10 +165,6 @@ public final class Transaction {
 
   /// Bounds the transactions beside one.
   private static let mostBeside = 2
-  /// Has a commit return before it is on disk. Those beside this transaction need not wait, since its own, which comes later in
-  /// the log, takes them along.
-  private static let doNotWaitForDisk: SQL = "SET LOCAL synchronous_commit TO off"
-
   /// A statement whose own commit brings everything that was committed before on its session to disk.
   static let flush: SQL = "SELECT pg_logical_emit_message(true, 'flush', '')"
 

@@ -29,12 +29,21 @@ final class WorkerSession {
     return opened
   }
 
+  /// Opens a connection whose statements are planned once, since they are few and the same each time, and whose commits do not
+  /// wait for the disk: that of the transaction which they stand beside comes later in the log and takes them along.
+  private func openCompanion() throws(PostgresError) -> Connection {
+    let connection = try open()
+    let settings = connection.run(["SET synchronous_commit TO off", "SET plan_cache_mode TO force_generic_plan"])
+    if let error = settings.error { throw error }
+    return connection
+  }
+
   /// Returns further connections for a while, at most so many, and fewer or none when there are none to spare.
   func borrowCompanions(_ count: Int) -> [Connection] {
     guard let lender else { return [] }
     var connections: [Connection] = []
     while connections.count < count,
-      let connection = lender.companions.borrow(makeRoom: lender.makeRoom, open: open)
+      let connection = lender.companions.borrow(makeRoom: lender.makeRoom, open: openCompanion)
     {
       connections.append(connection)
     }
