@@ -7,7 +7,12 @@ final class Companions: Sendable {
     var idle: [Connection] = []
     var count = 0
     var isClosed = false
+    /// When one may be opened again after that has failed.
+    var nextAttempt = ContinuousClock.now
   }
+
+  /// How long nobody is held up by another attempt to open a connection after one has failed.
+  private static let pauseAfterFailure = Duration.seconds(10)
 
   private let state = Mutex(State())
   private let limit: Int
@@ -29,13 +34,20 @@ final class Companions: Sendable {
       forget()
     }
     let isAdmitted = state.withLock { state in
-      guard !state.isClosed, state.count < limit else { return false }
+      guard !state.isClosed, state.count < limit, state.nextAttempt <= .now else { return false }
       state.count += 1
       return true
     }
     guard isAdmitted else { return nil }
-    if makeRoom(), let connection = try? open() { return connection }
-    forget()
+    guard makeRoom() else {
+      forget()
+      return nil
+    }
+    if let connection = try? open() { return connection }
+    state.withLock { state in
+      state.count -= 1
+      state.nextAttempt = .now + Self.pauseAfterFailure
+    }
     return nil
   }
 

@@ -29,11 +29,14 @@ final class WorkerSession {
     return opened
   }
 
-  /// Opens a connection whose statements are planned once, since they are few and the same each time, and whose commits do not
-  /// wait for the disk: that of the transaction which they stand beside comes later in the log and takes them along.
+  /// Opens a connection whose statements are planned once and by their indexes, since they are few and the same each time, and
+  /// whose commits do not wait for the disk: that of the transaction which they stand beside comes later in the log and takes
+  /// them along.
   private func openCompanion() throws(PostgresError) -> Connection {
     let connection = try open()
-    let settings = connection.run(["SET synchronous_commit TO off", "SET plan_cache_mode TO force_generic_plan"])
+    let settings = connection.run([
+      "SET synchronous_commit TO off", "SET plan_cache_mode TO force_generic_plan", "SET enable_seqscan TO off",
+    ])
     if let error = settings.error { throw error }
     return connection
   }

@@ -32,8 +32,12 @@ struct PersistWriter {
   func write() throws {
     guard let surroundings = plans.first?.surroundings else { return }
     let storage = surroundings.storage
-    // The statements are the same each time and find their rows by keys: planning them anew would cost as much as they do.
-    txn.enqueue("SET LOCAL plan_cache_mode TO force_generic_plan")
+    // The statements are the same each time and find their rows by keys: planning them anew would cost as much as they do, and
+    // a plan for ten unknown rooms would read the whole of a table that has only some hundred.
+    txn.enqueue(
+      """
+      SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)
+      """)
     lockRooms()
     requirePredecessors()
     for room in rooms { try room.writeStateGroups() }
