@@ -107,7 +107,8 @@ import Testing
   }
 
   @Test func aSyntaxErrorLeavesTheConnectionUsable() async throws {
-    let client = try await database()
+    // With one connection for transactions there can be no second one that hides that the first is lost.
+    let client = PostgresClient(try await TestDatabase.scratch().configuration(maximumConnections: 1), logger: .silent)
     for _ in 0..<3 {
       let error = await #expect(throws: PostgresError.self) {
         try await client.transaction("syntax") { txn in try txn.query("SELEKT \(1)") }
@@ -118,6 +119,7 @@ import Testing
     }
     #expect(try await client.transaction("fine") { try $0.query("SELECT 1")[0].get(0, as: Int.self) } == 1)
     #expect(client.statistics.connections <= 3)
+    await client.shutdown()
   }
 
   @Test func aDeferredConstraintFailsAtCommit() async throws {
