@@ -19,7 +19,7 @@ public struct PushRuleEvaluator: Sendable {
 
   private let event: Event
   private let body: FoldedText?
-  private let bodyStarts: WordStarts?
+  private let words: WordIndex?
   private let memberCount: Int64
   private let senderLevel: Int64?
   private let powerLevels: PowerLevels
@@ -33,7 +33,7 @@ public struct PushRuleEvaluator: Sendable {
   public init(event: Event, roomMemberCount: Int, powerLevels: PowerLevels?) {
     self.event = event
     body = event.content["body"]?.string.map { FoldedText($0) }
-    bodyStarts = body.map { WordStarts($0) }
+    words = body.map { WordIndex($0) }
     memberCount = Int64(roomMemberCount)
     senderLevel = powerLevels?.level(of: event.sender)
     self.powerLevels = powerLevels ?? PowerLevels(create: nil, powerLevels: nil)
@@ -87,7 +87,7 @@ public struct PushRuleEvaluator: Sendable {
     case .isUserID(let path):
       return user.flatMap { user in text(at: path).map { ByteOrder.areEqual($0, user.rawValue) } } ?? false
     case .bodyHasLocalpart:
-      return user.map { bodyHas($0.localpart) } ?? false
+      return user.flatMap { words?.contains($0.localpart) } ?? false
     case .propertyIs(let path, let wanted):
       return path.value(in: event).map { $0.json == wanted } ?? false
     case .propertyContains(let path, let wanted):
@@ -96,19 +96,13 @@ public struct PushRuleEvaluator: Sendable {
       return path.value(in: event)?.elements?.contains { $0.isString(user?.rawValue ?? "") } ?? false
     case .containsDisplayName:
       guard let displayName, !displayName.isEmpty else { return false }
-      return bodyHas(displayName)
+      return words?.contains(displayName) ?? false
     case .memberCount(let comparison, let count):
       return Self.compare(memberCount, comparison, count)
     case .senderMayNotify(let key):
       return senderLevel.map { $0 >= powerLevels.notification(key) } ?? false
     case .never: return false
     }
-  }
-
-  /// Tells whether a name stands in the body as words of its own.
-  private func bodyHas(_ name: String) -> Bool {
-    guard let body, let bodyStarts, bodyStarts.mayInclude(name) else { return false }
-    return GlobPattern(literal: name).matchesWords(of: body)
   }
 
   private func text(at path: EventPath) -> String? {

@@ -7,7 +7,7 @@ public struct GlobPattern: Sendable, Hashable {
   /// Holds how many characters a pattern may have.
   public static let longest = 4_096
   /// Holds how long a text may be that is compared character by character at each place where it may begin.
-  private static let longestCompared = 64
+  static let longestCompared = 64
 
   private let pattern: [Unicode.Scalar]
   private let isLiteral: Bool

@@ -1,0 +1,45 @@
+/// Knows where the words of a text begin, so that many names can be looked for in it at little cost.
+public struct WordIndex: Sendable {
+  private let text: FoldedText
+  /// Lists the places at which a word may begin, in order.
+  private var starts: [Int] = []
+  /// Has a bit for each ASCII character that a word begins with.
+  private var ascii = SIMD2<UInt64>()
+  private var others: Set<Unicode.Scalar> = []
+
+  /// Looks through a text once.
+  public init(_ text: FoldedText) {
+    self.text = text
+    for (place, scalar) in text.scalars.enumerated() where text.isWordEdge(place) {
+      starts.append(place)
+      if scalar.isASCII {
+        ascii[Int(scalar.value >> 6)] |= 1 << UInt64(scalar.value & 63)
+      } else {
+        others.insert(scalar)
+      }
+    }
+  }
+
+  /// Tells whether a name stands in the text as words of its own, case aside: as ``GlobPattern/matchesWords(of:)`` does for the
+  /// pattern that matches just this name. The empty name stands everywhere.
+  public func contains(_ name: String) -> Bool {
+    let scalars = name.unicodeScalars
+    guard let first = scalars.first.map(FoldedText.fold) else { return true }
+    guard mayBegin(first) else { return false }
+    let length = scalars.count
+    guard length <= GlobPattern.longestCompared else { return GlobPattern(literal: name).matchesWords(of: text) }
+    for start in starts where text.scalars[start] == first {
+      let end = start + length
+      guard end <= text.scalars.count else { return false }
+      if text.isWordEdge(end), text.scalars[start..<end].elementsEqual(scalars, by: { $0 == FoldedText.fold($1) }) {
+        return true
+      }
+    }
+    return false
+  }
+
+  private func mayBegin(_ scalar: Unicode.Scalar) -> Bool {
+    guard scalar.isASCII else { return others.contains(scalar) }
+    return ascii[Int(scalar.value >> 6)] & (1 << UInt64(scalar.value & 63)) != 0
+  }
+}
