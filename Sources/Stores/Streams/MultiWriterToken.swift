@@ -51,13 +51,16 @@ public struct MultiWriterToken: Hashable, Sendable {
 
   /// Reads the wire form.
   ///
-  /// - Returns: nil when the text is not a token, or names an instance that the database does not know.
+  /// - Returns: nil when the text is not a token, is negative, or names an instance that the database does not know.
   /// - Throws: what the directory throws when it cannot be read.
   public static func parse(_ text: Substring, directory: some InstanceDirectory) async throws -> MultiWriterToken? {
-    guard text.utf8.first == UInt8(ascii: "m") else {
-      return TokenInteger.parse(text).flatMap { $0 < 0 ? nil : MultiWriterToken(stream: $0) }
-    }
-    return try await parseVector(text.dropFirst(), directory: directory)
+    let token =
+      if text.utf8.first == UInt8(ascii: "m") {
+        try await parseVector(text.dropFirst(), directory: directory)
+      } else {
+        TokenInteger.parse(text).map { MultiWriterToken(stream: $0) }
+      }
+    return token.flatMap { $0.stream < 0 ? nil : $0 }
   }
 
   /// Reads what follows the `m` of a vector form.
