@@ -81,4 +81,22 @@ import Testing
     #expect(await moved == .changed)
     #expect(await notifier.waitForPosition(after: mark, until: soon) == .changed)
   }
+
+  @Test func waitsThatEndedEarlyAreForgotten() async {
+    let notifier = Notifier()
+    var mark = await begin(notifier, alice, [room])
+    for _ in 0..<1100 {
+      async let woken = notifier.wait(alice, after: mark, until: soon)
+      await waiting(notifier, 1)
+      notifier.wake(rooms: [room])
+      #expect(await woken == .changed)
+      mark = await begin(notifier, alice, [room])
+    }
+    async let last = notifier.wait(alice, after: mark, until: soon)
+    await waiting(notifier, 1)
+    notifier.expireWaits(now: .now)
+    #expect(notifier.state.withLock { $0.deadlines.count } == 1)
+    notifier.expireWaits(now: soon)
+    #expect(await last == .timedOut)
+  }
 }

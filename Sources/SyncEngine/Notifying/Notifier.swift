@@ -209,6 +209,7 @@ public final class Notifier: Sendable {
         state.deadlines.removeMin()
         if let waiter = state.remove(first.waiter) { expired.append(waiter.continuation) }
       }
+      state.forgetEndedDeadlines()
       return expired
     }
   }
@@ -257,6 +258,12 @@ public final class Notifier: Sendable {
 }
 
 extension Notifier.State {
+  /// Drops the deadlines of waits that have ended before their time, when they have become more than the others.
+  mutating func forgetEndedDeadlines() {
+    guard deadlines.count > 2 * waiters.count + 1024 else { return }
+    deadlines = Heap(deadlines.unordered.filter { waiters[$0.waiter] != nil })
+  }
+
   mutating func join(_ user: UserID, _ room: RoomID) {
     guard users[user]?.rooms.insert(room).inserted == true else { return }
     rooms[room, default: []].insert(user)

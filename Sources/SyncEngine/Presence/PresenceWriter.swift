@@ -1,4 +1,3 @@
-import Collections
 import MatrixPrimitives
 import Stores
 
@@ -7,12 +6,6 @@ import Stores
 /// Keeps the devices of users who are not offline, and which of them sync where; everything else is in the database. Other processes
 /// report syncs by USER_SYNC, and are forgotten after five minutes of silence.
 actor PresenceWriter {
-  private struct Check: Comparable, Sendable {
-    let time: Int64
-    let user: UserID
-    static func < (a: Check, b: Check) -> Bool { a.time != b.time ? a.time < b.time : a.user < b.user }
-  }
-
   struct Device: Hashable, Sendable {
     let user: UserID
     let device: String?
@@ -29,13 +22,14 @@ actor PresenceWriter {
   private var localSyncs: [Device: Int] = [:]
   private var remoteSyncs: [String: Set<Device>] = [:]
   private var remoteLastSeen: [String: Int64] = [:]
-  private var checks = Heap<Check>()
+  private var checks: PresenceChecks
   private var unstored: Set<UserID> = []
 
   init(store: PresenceStore, rules: PresenceRules, clock: ServerClock) {
     self.store = store
     self.rules = rules
     self.clock = clock
+    checks = PresenceChecks(timers: rules.timers)
   }
 
   /// Takes up what an earlier life of the process left behind: users it did not mark as offline are checked as soon as they would
@@ -47,7 +41,7 @@ actor PresenceWriter {
       devices[state.user] = [
         nil: DevicePresence(state: state.state, lastActiveTS: state.lastActiveTS, lastSyncTS: state.lastUserSyncTS)
       ]
-      checks.insert(Check(time: now + rules.timers.syncOnlineTimeout, user: state.user))
+      checks.insert(state.user, at: now + rules.timers.syncOnlineTimeout)
     }
   }
 
@@ -134,11 +128,7 @@ actor PresenceWriter {
   /// Looks at the users whose time has come.
   func checkTimeouts() async throws {
     let now = clock.nowMilliseconds
-    var due: Set<UserID> = []
-    while let first = checks.min, first.time <= now {
-      checks.removeMin()
-      due.insert(first.user)
-    }
+    var due = checks.takeDue(now: now)
     for (process, seen) in remoteLastSeen where now - seen > Self.processExpiry {
       due.formUnion((remoteSyncs.removeValue(forKey: process) ?? []).map(\.user))
       remoteLastSeen[process] = nil
@@ -178,7 +168,7 @@ actor PresenceWriter {
     for state in new {
       let old = try await self.state(of: state.user)
       let update = rules.update(from: old, to: state, now: now, force: force)
-      for time in update.checks { checks.insert(Check(time: max(time, now) + 1, user: state.user)) }
+      for time in update.checks { checks.insert(state.user, at: max(time, now)) }
       if update.isNews {
         news.append(update.state)
         unstored.remove(state.user)
