@@ -20,7 +20,7 @@ final class ClientForm: Sendable {
     writer.member("room_id", event.roomID)
     membersStart = writer.bytes.count + 1
     Self.copyMembers(of: event, to: &writer)
-    bytes = Array(writer.bytes[...])
+    bytes = writer.exactBytes
     ageTS = event.unsigned?["age_ts"]?.integer
     keepsUnsigned = Self.keptKeys.contains { event.unsigned?[$0] != nil }
   }

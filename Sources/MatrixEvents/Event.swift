@@ -3,7 +3,8 @@ import Synchronization
 
 /// Holds an immutable event: the JSON it was parsed from and the fields that rules need, read once.
 ///
-/// The JSON is what the database stores: no `event_id` from room version 3 on, no internal metadata.
+/// The JSON is what the database stores: no `event_id` from room version 3 on, no internal metadata. Many events are kept in memory, so
+/// what is seldom asked for is read from the JSON each time.
 public final class Event: Sendable {
   /// Gives the event's id.
   public let eventID: EventID
@@ -21,10 +22,6 @@ public final class Event: Sendable {
   public let originServerTS: Int64
   /// Gives the claimed distance from the create event, 0 to 2^63 − 1.
   public let depth: Int64
-  /// Gives the events this one follows.
-  public let prevEvents: [EventID]
-  /// Gives the events that authorise this one, as written; from version 12 on without the implied create event.
-  public let authEvents: [EventID]
   /// Gives the event a redaction aims at, from wherever the room version puts it.
   public let redacts: EventID?
   /// Gives the unsigned data the JSON came with.
@@ -51,8 +48,7 @@ public final class Event: Sendable {
 
   init(
     eventID: EventID, roomID: RoomID, type: String, stateKey: String?, sender: UserID, content: JSONValue,
-    originServerTS: Int64, depth: Int64, prevEvents: [EventID], authEvents: [EventID], redacts: EventID?,
-    version: RoomVersion, json: JSONValue
+    originServerTS: Int64, depth: Int64, redacts: EventID?, version: RoomVersion, json: JSONValue
   ) {
     self.eventID = eventID
     self.roomID = roomID
@@ -62,8 +58,6 @@ public final class Event: Sendable {
     self.content = content
     self.originServerTS = originServerTS
     self.depth = depth
-    self.prevEvents = prevEvents
-    self.authEvents = authEvents
     self.redacts = redacts
     self.unsigned = json["unsigned"].flatMap { $0.kind == .object ? $0 : nil }
     self.version = version
@@ -72,6 +66,12 @@ public final class Event: Sendable {
 
   /// The event as clients get it, made when the first one asks.
   var clientForm: ClientForm { knownClientForm.load() ?? knownClientForm.storeIfNil(ClientForm(self)) }
+
+  /// Gives the events this one follows; read anew each time.
+  public var prevEvents: [EventID] { EventReader.references("prev_events", of: json, version: version) }
+
+  /// Gives the events that authorise this one, as written; from version 12 on without the implied create event. Read anew each time.
+  public var authEvents: [EventID] { EventReader.references("auth_events", of: json, version: version) }
 
   /// Tells whether the event is state.
   public var isState: Bool { stateKey != nil }
@@ -95,8 +95,7 @@ public final class Event: Sendable {
 
   /// Gives the events that authorise this one, the implied create event included.
   public var authEventsWithCreate: [EventID] {
-    guard let create = impliedCreateEventID else { return authEvents }
-    return authEvents + [create]
+    EventReader.references("auth_events", of: json, version: version, and: impliedCreateEventID)
   }
 
   /// Makes the redacted form of the event: same id, only the keys its room version keeps.

@@ -136,7 +136,7 @@ private struct EventParts {
     writer.member("type", draft.type)
     writer.memberIfPresent("unsigned", unsigned)
     writer.endObject()
-    return writer.bytes
+    return writer.exactBytes
   }
 
   /// Versions 1 and 2 write each reference as a pair of id and hashes; the hashes may be empty, as Synapse sends them.

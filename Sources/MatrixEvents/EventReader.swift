@@ -21,8 +21,8 @@ struct EventReader {
       throw malformed("'origin_server_ts' must be an integer.")
     }
     let depth = try depth()
-    let prevEvents = try references("prev_events", maximum: Self.maximumPrevEvents)
-    let authEvents = try references("auth_events", maximum: Self.maximumAuthEvents)
+    try checkReferences("prev_events", maximum: Self.maximumPrevEvents)
+    try checkReferences("auth_events", maximum: Self.maximumAuthEvents)
     try checkOptionalObjects()
     if knownID == nil { try checkSize() }
     let eventID: EventID
@@ -30,8 +30,8 @@ struct EventReader {
     let roomID = try roomID(type: type, stateKey: stateKey, eventID: eventID)
     return Event(
       eventID: eventID, roomID: roomID, type: type, stateKey: stateKey, sender: sender, content: content,
-      originServerTS: timestamp, depth: depth, prevEvents: prevEvents, authEvents: authEvents,
-      redacts: redacts(type: type, content: content), version: version, json: value)
+      originServerTS: timestamp, depth: depth, redacts: redacts(type: type, content: content), version: version,
+      json: value)
   }
 
   private func malformed(_ message: String) -> EventError { EventError(.malformed, message) }
@@ -77,18 +77,34 @@ struct EventReader {
     return depth
   }
 
-  /// Reads event ids; versions 1 and 2 write each as a pair of id and hashes.
-  private func references(_ key: String, maximum: Int) throws(EventError) -> [EventID] {
+  private func checkReferences(_ key: String, maximum: Int) throws(EventError) {
     guard let elements = value[key]?.elements else { throw malformed("'\(key)' must be an array.") }
-    var ids: [EventID] = []
+    var count = 0
     for element in elements {
-      let name = version.eventIDFormat == .chosen ? element[0] : element
-      guard let text = name?.string, let id = EventID(text) else {
+      guard let id = Self.reference(element, version), EventID.isValid(id) else {
         throw malformed("'\(key)' must hold event ids.")
       }
-      guard ids.count < maximum else { throw malformed("'\(key)' must have at most \(maximum) entries.") }
-      ids.append(id)
+      count += 1
+      guard count <= maximum else { throw malformed("'\(key)' must have at most \(maximum) entries.") }
     }
+  }
+
+  /// Gives the id in a reference; versions 1 and 2 write each as a pair of id and hashes.
+  private static func reference(_ element: JSONValue, _ version: RoomVersion) -> JSONValue? {
+    version.eventIDFormat == .chosen ? element[0] : element
+  }
+
+  /// Reads the references of an event that has been checked, and puts one more at their end.
+  static func references(
+    _ key: String, of event: JSONValue, version: RoomVersion, and last: EventID? = nil
+  ) -> [EventID] {
+    guard let elements = event[key]?.elements else { return [] }
+    var ids: [EventID] = []
+    ids.reserveCapacity(elements.count + 1)
+    for element in elements {
+      if let id = reference(element, version)?.string { ids.append(EventID(unchecked: id)) }
+    }
+    if let last { ids.append(last) }
     return ids
   }
 

@@ -5,6 +5,8 @@ struct StateResolver {
   private let find: (EventID) throws -> Event?
   private let isRejected: (EventID) -> Bool
   private var found: [EventID: Event?] = [:]
+  /// Gives what events cite; `found` keeps those events.
+  private var citations: [ObjectIdentifier: [EventID]] = [:]
 
   init(find: @escaping (EventID) throws -> Event?, isRejected: @escaping (EventID) -> Bool) {
     self.find = find
@@ -33,6 +35,14 @@ struct StateResolver {
     return event
   }
 
+  /// Returns the auth events of an event, which are read from its JSON once.
+  private mutating func cited(by event: Event) -> [EventID] {
+    if let known = citations[ObjectIdentifier(event)] { return known }
+    let ids = event.authEventsWithCreate
+    citations[ObjectIdentifier(event)] = ids
+    return ids
+  }
+
   // MARK: Power events
 
   private static func isPowerEvent(_ event: Event) -> Bool {
@@ -52,7 +62,7 @@ struct StateResolver {
     var pending = members.values.filter(Self.isPowerEvent)
     for event in pending { parents[event.eventID] = [] }
     while let event = pending.popLast() {
-      let cited = Set(event.authEventsWithCreate).filter { members[$0] != nil }
+      let cited = Set(cited(by: event)).filter { members[$0] != nil }
       parents[event.eventID] = Array(cited)
       for id in cited where parents[id] == nil {
         parents[id] = []
@@ -95,7 +105,7 @@ struct StateResolver {
   private mutating func senderLevel(_ event: Event) throws -> Int64 {
     var create: Event?
     var powerLevels: Event?
-    for id in event.authEventsWithCreate {
+    for id in cited(by: event) {
       guard let cited = try self.event(id) else { continue }
       if cited.type == EventType.powerLevels, cited.stateKey == "" { powerLevels = cited }
       if cited.isCreate { create = cited }
@@ -145,7 +155,7 @@ struct StateResolver {
   }
 
   private mutating func citedPowerLevels(_ event: Event) throws -> Event? {
-    for id in event.authEvents {
+    for id in cited(by: event) {
       if let cited = try self.event(id), cited.type == EventType.powerLevels, cited.stateKey == "" { return cited }
     }
     return nil
@@ -158,7 +168,7 @@ struct StateResolver {
     for event in events {
       guard let key = event.key, !isRejected(event.eventID) else { continue }
       var authEvents = AuthEvents([:])
-      for id in event.authEventsWithCreate where !isRejected(id) {
+      for id in cited(by: event) where !isRejected(id) {
         if let cited = try self.event(id) { authEvents.insert(cited) }
       }
       for needed in AuthRules.stateKeysToCheck(event) {

@@ -3,6 +3,7 @@
 /// Recursion is bounded by the depth the document was parsed with.
 struct CanonicalTapeEncoder {
   let document: JSONDocument
+  private let nodes: JSONTape
   let strict: Bool
   var output: [UInt8] = []
   /// The key nodes of the objects being written, innermost last; kept here so that an object does not allocate an array of its own.
@@ -10,11 +11,12 @@ struct CanonicalTapeEncoder {
 
   init(document: JSONDocument, strict: Bool) {
     self.document = document
+    nodes = document.nodes
     self.strict = strict
   }
 
   mutating func encodeRoot(_ index: Int, omitting: Set<String>) throws(JSONError) {
-    if document.nodes[index].kind == .object, !omitting.isEmpty {
+    if nodes[index].kind == .object, !omitting.isEmpty {
       try encodeObject(index) { !omitting.contains($0.string ?? "") }
     } else {
       try encode(index)
@@ -22,7 +24,7 @@ struct CanonicalTapeEncoder {
   }
 
   private mutating func encode(_ index: Int) throws(JSONError) {
-    let node = document.nodes[index]
+    let node = nodes[index]
     switch node.kind {
     case .null, .bool: copy(node)
     case .string: appendString(node)
@@ -36,32 +38,32 @@ struct CanonicalTapeEncoder {
   private mutating func encodeArray(_ index: Int, _ node: JSONNode) throws(JSONError) {
     output.append(UInt8(ascii: "["))
     var child = index + 1
-    while child < Int(node.next) {
+    while child < node.next {
       if child > index + 1 { output.append(UInt8(ascii: ",")) }
       try encode(child)
-      child = Int(document.nodes[child].next)
+      child = nodes.next(after: child)
     }
     output.append(UInt8(ascii: "]"))
   }
 
   private mutating func encodeObject(_ index: Int, where isWanted: ((JSONValue) -> Bool)?) throws(JSONError) {
     let first = keys.count
-    let end = Int(document.nodes[index].next)
+    let end = nodes.next(after: index)
     var hasEscapes = false
     var child = index + 1
     while child < end {
       if isWanted?(JSONValue(document: document, index: child)) ?? true {
         keys.append(child)
-        hasEscapes = hasEscapes || document.nodes[child].hasEscapes
+        hasEscapes = hasEscapes || nodes[child].hasEscapes
       }
-      child = Int(document.nodes[child + 1].next)
+      child = nodes.next(after: child + 1)
     }
     try sortKeys(from: first, hasEscapes: hasEscapes)
     output.append(UInt8(ascii: "{"))
     for position in first..<keys.count {
       let key = keys[position]
       if position > first { output.append(UInt8(ascii: ",")) }
-      appendString(document.nodes[key])
+      appendString(nodes[key])
       output.append(UInt8(ascii: ":"))
       try encode(key + 1)
     }
@@ -79,7 +81,7 @@ struct CanonicalTapeEncoder {
       let sorted = decoded.sorted { ByteOrder.precedes($0.text, $1.text) }
       keys.replaceSubrange(first..., with: sorted.map(\.key))
       for (left, right) in zip(sorted, sorted.dropFirst()) where ByteOrder.areEqual(left.text, right.text) {
-        throw JSONError(.duplicateKey, offset: Int(document.nodes[right.key].start))
+        throw JSONError(.duplicateKey, offset: nodes[right.key].start)
       }
       return
     }
@@ -93,7 +95,7 @@ struct CanonicalTapeEncoder {
   private func isSorted(from first: Int) throws(JSONError) -> Bool {
     for position in (first + 1)..<keys.count {
       let order = Self.compare(document, keys[position - 1], keys[position])
-      if order == 0 { throw JSONError(.duplicateKey, offset: Int(document.nodes[keys[position]].start)) }
+      if order == 0 { throw JSONError(.duplicateKey, offset: nodes[keys[position]].start) }
       if order > 0 { return false }
     }
     return true
@@ -104,13 +106,13 @@ struct CanonicalTapeEncoder {
     let second = document.nodes[b]
     return document.bytes.withUnsafeBufferPointer { bytes in
       ByteOrder.compare(
-        UnsafeBufferPointer(rebasing: bytes[Int(first.start) + 1..<Int(first.end) - 1]),
-        UnsafeBufferPointer(rebasing: bytes[Int(second.start) + 1..<Int(second.end) - 1]))
+        UnsafeBufferPointer(rebasing: bytes[first.start + 1..<first.end - 1]),
+        UnsafeBufferPointer(rebasing: bytes[second.start + 1..<second.end - 1]))
     }
   }
 
   private mutating func copy(_ node: JSONNode) {
-    output.append(contentsOf: document.bytes[Int(node.start)..<Int(node.end)])
+    output.append(contentsOf: document.bytes[node.start..<node.end])
   }
 
   private mutating func appendString(_ node: JSONNode) {
@@ -119,19 +121,19 @@ struct CanonicalTapeEncoder {
       return
     }
     var decoded: [UInt8] = []
-    document.bytes[Int(node.start) + 1..<Int(node.end) - 1].withUnsafeBufferPointer {
+    document.bytes[node.start + 1..<node.end - 1].withUnsafeBufferPointer {
       JSONText.unescape($0, into: &decoded)
     }
     decoded.withUnsafeBufferPointer { JSONText.appendQuoted($0, to: &output) }
   }
 
   private mutating func appendInteger(_ node: JSONNode) throws(JSONError) {
-    let integer = document.bytes[Int(node.start)..<Int(node.end)].withUnsafeBufferPointer { JSONText.integer($0) }
-    try CanonicalJSON.append(integer ?? 0, strict: strict, offset: Int(node.start), to: &output)
+    let integer = document.bytes[node.start..<node.end].withUnsafeBufferPointer { JSONText.integer($0) }
+    try CanonicalJSON.append(integer ?? 0, strict: strict, offset: node.start, to: &output)
   }
 
   private mutating func appendDouble(_ node: JSONNode) throws(JSONError) {
-    let text = document.bytes[Int(node.start)..<Int(node.end)]
+    let text = document.bytes[node.start..<node.end]
     let isWhole = text.allSatisfy { $0 != UInt8(ascii: ".") && $0 | 0x20 != UInt8(ascii: "e") }
     if isWhole, !strict {
       // An integer beyond 64 bits: Python keeps every digit of it.
@@ -139,8 +141,8 @@ struct CanonicalTapeEncoder {
       return
     }
     guard let double = text.withUnsafeBufferPointer({ JSONText.double($0) }) else {
-      throw JSONError(.numberOutOfRange, offset: Int(node.start))
+      throw JSONError(.numberOutOfRange, offset: node.start)
     }
-    try CanonicalJSON.append(double, strict: strict, offset: Int(node.start), to: &output)
+    try CanonicalJSON.append(double, strict: strict, offset: node.start, to: &output)
   }
 }

@@ -9,6 +9,13 @@ public struct EventID: MatrixIdentifier {
     rawValue = string
   }
 
+  /// Tells whether a parsed value is a string that ``init(_:)`` would accept, mostly without building it.
+  public static func isValid(_ value: JSONValue) -> Bool {
+    guard let text = value.unescapedBytes else { return value.string.flatMap { EventID($0) } != nil }
+    // JSON has no NUL in strings but as an escape.
+    return text.count > 1 && text.count <= IdentifierSyntax.maximumLength && text.first == UInt8(ascii: "$")
+  }
+
   /// Wraps a string that is known to be valid, without checking it.
   public init(unchecked: String) { rawValue = unchecked }
 

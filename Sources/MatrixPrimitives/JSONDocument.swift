@@ -4,9 +4,9 @@
 public final class JSONDocument: Sendable {
   /// Gives the source text, exactly as it was parsed.
   public let bytes: [UInt8]
-  let nodes: [JSONNode]
+  let nodes: JSONTape
 
-  init(bytes: [UInt8], nodes: [JSONNode]) {
+  init(bytes: [UInt8], nodes: JSONTape) {
     self.bytes = bytes
     self.nodes = nodes
   }

@@ -1,5 +1,3 @@
-import CScan
-
 /// One value (or key) of a parsed document: where its text lies and where the next sibling is on the tape.
 struct JSONNode {
   enum Kind: UInt8 {
@@ -7,224 +5,134 @@ struct JSONNode {
   }
 
   /// The first byte of the text; a string's opening quote.
-  let start: UInt32
+  let start: Int
   /// One past the last byte of the text.
-  var end: UInt32
+  let end: Int
   /// The tape index after this value and everything inside it.
-  var next: UInt32
+  let next: Int
   let kind: Kind
   /// Set on strings with at least one backslash.
   let hasEscapes: Bool
 }
 
-/// Turns JSON text into a flat tape, iteratively, refusing everything RFC 8259 does not allow.
+/// Holds the nodes of a document: an object's is followed by key, value, key, value …; an array's by its elements.
 ///
-/// An object's node is followed by key, value, key, value …; an array's by its elements. Pointers are only read at offsets that were
-/// compared with `count` before.
-struct JSONTapeParser {
-  private let base: UnsafePointer<UInt8>
-  private let count: Int
-  private let maximumDepth: Int
-  private var offset = 0
-  private var nodes: [JSONNode] = []
-  private var open: [Int] = []
+/// A node takes eight bytes when the text is shorter than 64 KiB, as every event is, and else sixteen: many events are kept in
+/// memory, and their tapes with them. There are never more nodes than bytes, so what bounds the offsets bounds the indices.
+struct JSONTape: Sendable {
+  /// Start, end and next of 16 bits each and the mark; or start and end of 32 bits each, then next and the mark.
+  private var words: [UInt64] = []
+  private let isWide: Bool
 
-  /// Returns the tape of a whole text.
-  static func parse(_ bytes: UnsafeBufferPointer<UInt8>, maximumDepth: Int) throws(JSONError) -> [JSONNode] {
-    guard let base = bytes.baseAddress, !bytes.isEmpty else { throw JSONError(.notJSON) }
-    guard bytes.count <= Int(Int32.max) else { throw JSONError(.tooLarge) }
-    let valid = cscan_utf8_valid_prefix(base, bytes.count)
-    guard valid == bytes.count else { throw JSONError(.notUTF8, offset: valid) }
-    var parser = JSONTapeParser(base: base, count: bytes.count, maximumDepth: maximumDepth)
-    try parser.run()
-    return parser.nodes
+  /// Makes an empty tape.
+  ///
+  /// - Parameters:
+  ///   - textSize: the length of the text, at most 2^31 − 1 bytes.
+  ///   - capacity: how many nodes to make room for at once.
+  init(textSize: Int, capacity: Int) {
+    isWide = textSize > Int(UInt16.max)
+    words.reserveCapacity(isWide ? capacity * 2 : capacity)
   }
 
-  private init(base: UnsafePointer<UInt8>, count: Int, maximumDepth: Int) {
-    self.base = base
-    self.count = count
-    self.maximumDepth = maximumDepth
-    nodes.reserveCapacity(count / 14 + 4)
+  private init(exactly other: JSONTape) {
+    isWide = other.isWide
+    words = other.words.withUnsafeBufferPointer { Array($0) }
   }
 
-  private mutating func run() throws(JSONError) {
-    repeat {
-      let opened = try readValue()
-      if !opened {
-        try closeFinished()
-      }
-    } while offset < count || !open.isEmpty
-  }
+  /// A copy without spare room.
+  var exact: JSONTape { JSONTape(exactly: self) }
 
-  /// Reads one scalar or opens one container; true when a container was opened whose first value comes next.
-  private mutating func readValue() throws(JSONError) -> Bool {
-    switch try nextToken() {
-    case UInt8(ascii: "{"):
-      try openContainer(.object)
-      if try nextToken() == UInt8(ascii: "}") { return finishContainer() }
-      try readKey()
-      return true
-    case UInt8(ascii: "["):
-      try openContainer(.array)
-      if try nextToken() == UInt8(ascii: "]") { return finishContainer() }
-      return true
-    case UInt8(ascii: "\""): try readString()
-    case UInt8(ascii: "t"): try readWord("true", .bool)
-    case UInt8(ascii: "f"): try readWord("false", .bool)
-    case UInt8(ascii: "n"): try readWord("null", .null)
-    default: try readNumber()
-    }
-    return false
-  }
+  /// The number of nodes.
+  var count: Int { isWide ? words.count / 2 : words.count }
 
-  /// After a value: closes every container that ends here and moves past a comma to the next value, or to the end of the text.
-  private mutating func closeFinished() throws(JSONError) {
-    while let container = open.last {
-      let isObject = nodes[container].kind == .object
-      let token = try nextToken()
-      if token == UInt8(ascii: ",") {
-        offset += 1
-        if isObject { try readKey() }
-        return
-      }
-      guard token == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else { throw failure() }
-      _ = finishContainer()
-    }
-    skipWhitespace()
-    guard offset == count else { throw failure() }
-  }
-
-  private mutating func openContainer(_ kind: JSONNode.Kind) throws(JSONError) {
-    guard open.count < maximumDepth else { throw JSONError(.tooDeep, offset: offset) }
-    open.append(nodes.count)
-    nodes.append(JSONNode(start: UInt32(offset), end: 0, next: 0, kind: kind, hasEscapes: false))
-    offset += 1
-  }
-
-  private mutating func finishContainer() -> Bool {
-    offset += 1
-    if let container = open.popLast() {
-      nodes[container].end = UInt32(offset)
-      nodes[container].next = UInt32(nodes.count)
-    }
-    return false
-  }
-
-  private mutating func readKey() throws(JSONError) {
-    guard try nextToken() == UInt8(ascii: "\"") else { throw failure() }
-    try readString()
-    guard try nextToken() == UInt8(ascii: ":") else { throw failure() }
-    offset += 1
-  }
-
-  private mutating func readString() throws(JSONError) {
-    let start = offset
-    var hasEscapes = false
-    offset += 1
-    while true {
-      offset = cscan_string_stop(base, offset, count)
-      guard offset < count else { throw failure() }
-      let byte = base[offset]
-      if byte == UInt8(ascii: "\"") { break }
-      guard byte == UInt8(ascii: "\\") else { throw failure() }
-      hasEscapes = true
-      try readEscape()
-    }
-    offset += 1
-    append(.string, start: start, hasEscapes: hasEscapes)
-  }
-
-  private mutating func readEscape() throws(JSONError) {
-    guard offset + 1 < count else { throw failure() }
-    switch base[offset + 1] {
-    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
-      UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
-      offset += 2
-    case UInt8(ascii: "u"):
-      let start = offset
-      guard let unit = JSONText.hexUnit(base, at: offset + 2, count: count) else { throw failure() }
-      offset += 6
-      if (0xDC00...0xDFFF).contains(unit) { throw JSONError(.loneSurrogate, offset: start) }
-      guard (0xD800...0xDBFF).contains(unit) else { return }
-      guard offset + 1 < count, base[offset] == UInt8(ascii: "\\"), base[offset + 1] == UInt8(ascii: "u"),
-        let low = JSONText.hexUnit(base, at: offset + 2, count: count), (0xDC00...0xDFFF).contains(low)
-      else { throw JSONError(.loneSurrogate, offset: start) }
-      offset += 6
-    default: throw failure()
-    }
-  }
-
-  private mutating func readWord(_ word: StaticString, _ kind: JSONNode.Kind) throws(JSONError) {
-    let start = offset
-    let length = word.utf8CodeUnitCount
-    guard count - offset >= length else { throw failure() }
-    for i in 0..<length where base[offset + i] != word.utf8Start[i] {
-      throw failure()
-    }
-    offset += length
-    append(kind, start: start)
-  }
-
-  private mutating func readNumber() throws(JSONError) {
-    let start = offset
-    var isInteger = true
-    if peek() == UInt8(ascii: "-") { offset += 1 }
-    if peek() == UInt8(ascii: "0") {
-      offset += 1
+  /// Adds a value that holds no others, or a container that has not ended yet.
+  mutating func append(_ kind: JSONNode.Kind, start: Int, end: Int, hasEscapes: Bool = false) {
+    let mark = UInt64(kind.rawValue) << 1 | (hasEscapes ? 1 : 0)
+    let (start, end, next) = (UInt64(start), UInt64(end), UInt64(count + 1))
+    if isWide {
+      words.append(start << 32 | end)
+      words.append(next << 32 | mark)
     } else {
-      try readDigits()
+      words.append(start << 48 | end << 32 | next << 16 | mark)
     }
-    if peek() == UInt8(ascii: ".") {
-      isInteger = false
-      offset += 1
-      try readDigits()
-    }
-    if peek() == UInt8(ascii: "e") || peek() == UInt8(ascii: "E") {
-      isInteger = false
-      offset += 1
-      if peek() == UInt8(ascii: "+") || peek() == UInt8(ascii: "-") { offset += 1 }
-      try readDigits()
-    }
-    let text = UnsafeBufferPointer(start: base + start, count: offset - start)
-    if isInteger, JSONText.integer(text) != nil {
-      append(.integer, start: start)
+  }
+
+  /// Ends a container behind the last node.
+  mutating func close(_ index: Int, end: Int) {
+    let (end, next) = (UInt64(end), UInt64(count))
+    if isWide {
+      words[index * 2] = words[index * 2] & 0xFFFF_FFFF_0000_0000 | end
+      words[index * 2 + 1] = next << 32 | words[index * 2 + 1] & 0xFFFF_FFFF
     } else {
-      guard JSONText.double(text) != nil else { throw JSONError(.numberOutOfRange, offset: start) }
-      append(.double, start: start)
+      words[index] = words[index] & 0xFFFF_0000_0000_FFFF | end << 32 | next << 16
     }
   }
 
-  private mutating func readDigits() throws(JSONError) {
-    let start = offset
-    while let byte = peek(), byte &- UInt8(ascii: "0") < 10 { offset += 1 }
-    guard offset > start else { throw failure() }
+  @inline(__always)
+  subscript(_ index: Int) -> JSONNode {
+    precondition(index < count)
+    return withReader { $0[index] }
   }
 
-  private mutating func append(_ kind: JSONNode.Kind, start: Int, hasEscapes: Bool = false) {
-    nodes.append(
-      JSONNode(
-        start: UInt32(start), end: UInt32(offset), next: UInt32(nodes.count + 1), kind: kind, hasEscapes: hasEscapes))
+  /// The index after a value and everything inside it.
+  @inline(__always)
+  func next(after index: Int) -> Int { self[index].next }
+
+  /// Tells whether one of some nodes is of a kind.
+  func contains(_ kind: JSONNode.Kind, in range: Range<Int>) -> Bool { range.contains { self[$0].kind == kind } }
+
+  /// Reads nodes that are known to be there.
+  @inline(__always)
+  func withReader<Result>(_ body: (JSONTapeReader) -> Result) -> Result {
+    words.withUnsafeBufferPointer { body(JSONTapeReader(words: $0, isWide: isWide)) }
+  }
+}
+
+/// Reads the nodes of a tape at indices that the tape itself gives.
+struct JSONTapeReader {
+  fileprivate let words: UnsafeBufferPointer<UInt64>
+  fileprivate let isWide: Bool
+
+  @inline(__always)
+  subscript(_ index: Int) -> JSONNode {
+    if isWide { return wide(index) }
+    let word = words[index]
+    return JSONNode(
+      start: Int(truncatingIfNeeded: word >> 48), end: Int(truncatingIfNeeded: word >> 32 & 0xFFFF),
+      next: Int(truncatingIfNeeded: word >> 16 & 0xFFFF), kind: Self.kind(word), hasEscapes: word & 1 == 1)
   }
 
-  private func peek() -> UInt8? {
-    offset < count ? base[offset] : nil
+  private func wide(_ index: Int) -> JSONNode {
+    let (text, rest) = (words[index * 2], words[index * 2 + 1])
+    return JSONNode(
+      start: Int(truncatingIfNeeded: text >> 32), end: Int(truncatingIfNeeded: text & 0xFFFF_FFFF),
+      next: Int(truncatingIfNeeded: rest >> 32), kind: Self.kind(rest), hasEscapes: rest & 1 == 1)
   }
 
-  private mutating func nextToken() throws(JSONError) -> UInt8 {
-    skipWhitespace()
-    guard offset < count else { throw failure() }
-    return base[offset]
+  @inline(__always)
+  private static func kind(_ word: UInt64) -> JSONNode.Kind {
+    JSONNode.Kind(rawValue: UInt8(truncatingIfNeeded: word >> 1 & 7)) ?? .null
   }
 
-  private mutating func skipWhitespace() {
-    while offset < count {
-      let byte = base[offset]
-      guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return }
-      offset += 1
+  /// Finds the last member with a key among the members between two indices; gives the index of its value.
+  func lastMember(
+    _ key: UnsafeBufferPointer<UInt8>, from first: Int, to end: Int, in bytes: UnsafeBufferPointer<UInt8>
+  ) -> Int? {
+    var found: Int?
+    var child = first
+    while child < end {
+      let name = self[child]
+      if name.hasEscapes {
+        var decoded: [UInt8] = []
+        JSONText.unescape(UnsafeBufferPointer(rebasing: bytes[name.start + 1..<name.end - 1]), into: &decoded)
+        if decoded.elementsEqual(key) { found = child + 1 }
+      } else if name.end - name.start - 2 == key.count,
+        ByteOrder.areEqual(UnsafeBufferPointer(rebasing: bytes[name.start + 1..<name.end - 1]), key)
+      {
+        found = child + 1
+      }
+      child = self[child + 1].next
     }
-  }
-
-  private func failure() -> JSONError {
-    JSONError(.notJSON, offset: offset)
+    return found
   }
 }

@@ -10,7 +10,7 @@ public struct JSONElements: Sequence, Sendable {
   }
 
   /// Tells whether there is no element.
-  public var isEmpty: Bool { Int(array.node.next) == array.index + 1 }
+  public var isEmpty: Bool { array.node.next == array.index + 1 }
 
   /// Walks the tape from one element to the next.
   public struct Iterator: IteratorProtocol {
@@ -21,14 +21,14 @@ public struct JSONElements: Sequence, Sendable {
     /// Moves to the next one; nil at the end.
     public mutating func next() -> JSONValue? {
       guard index < end else { return nil }
-      defer { index = Int(document.nodes[index].next) }
+      defer { index = document.nodes.next(after: index) }
       return JSONValue(document: document, index: index)
     }
   }
 
   /// Starts at the first one.
   public func makeIterator() -> Iterator {
-    Iterator(document: array.document, index: array.index + 1, end: Int(array.node.next))
+    Iterator(document: array.document, index: array.index + 1, end: array.node.next)
   }
 }
 
@@ -45,7 +45,7 @@ public struct JSONMembers: Sequence, Sendable {
   }
 
   /// Tells whether there is no member.
-  public var isEmpty: Bool { Int(object.node.next) == object.index + 1 }
+  public var isEmpty: Bool { object.node.next == object.index + 1 }
 
   /// Gives the keys as values, so that none is decoded that is not asked for.
   public var keys: some Sequence<JSONValue> {
@@ -59,7 +59,7 @@ public struct JSONMembers: Sequence, Sendable {
     sequence(state: makeIterator()) { iterator in
       guard let index = iterator.advance() else { return nil }
       let document = iterator.document
-      let range = Int(document.nodes[index].start)..<Int(document.nodes[index + 1].end)
+      let range = document.nodes[index].start..<document.nodes[index + 1].end
       return (
         JSONValue(document: document, index: index), JSONValue(document: document, index: index + 1),
         document.bytes[range]
@@ -77,7 +77,7 @@ public struct JSONMembers: Sequence, Sendable {
     mutating func advance() -> Int? {
       guard index < end else { return nil }
       let key = index
-      index = Int(document.nodes[index + 1].next)
+      index = document.nodes.next(after: index + 1)
       return key
     }
 
@@ -92,7 +92,7 @@ public struct JSONMembers: Sequence, Sendable {
 
   /// Starts at the first one.
   public func makeIterator() -> Iterator {
-    Iterator(document: object.document, index: object.index + 1, end: Int(object.node.next))
+    Iterator(document: object.document, index: object.index + 1, end: object.node.next)
   }
 }
 
@@ -111,12 +111,12 @@ extension JSONValue {
   /// bits.
   /// - Parameter key: a member of an object that is not looked at; nil to look at all.
   public func containsNonIntegers(outside key: String? = nil) -> Bool {
-    let end = Int(node.next)
-    guard node.kind == .object else { return document.nodes[index..<end].contains { $0.kind == .double } }
+    let end = node.next
+    guard node.kind == .object else { return document.nodes.contains(.double, in: index..<end) }
     var child = index + 1
     while child < end {
-      let next = Int(document.nodes[child + 1].next)
-      let isDouble = document.nodes[(child + 1)..<next].contains { $0.kind == .double }
+      let next = document.nodes.next(after: child + 1)
+      let isDouble = document.nodes.contains(.double, in: (child + 1)..<next)
       let isOutside = key.map { JSONValue(document: document, index: child).isString($0) } ?? false
       if isDouble, !isOutside { return true }
       child = next

@@ -9,9 +9,11 @@ public struct JSONValue: Sendable {
   let index: Int
 
   /// Gives `{}`, for where a missing object reads as an empty one.
-  public static let emptyObject = JSONDocument(
-    bytes: Array("{}".utf8), nodes: [JSONNode(start: 0, end: 2, next: 1, kind: .object, hasEscapes: false)]
-  ).root
+  public static let emptyObject: JSONValue = {
+    var nodes = JSONTape(textSize: 2, capacity: 1)
+    nodes.append(.object, start: 0, end: 2)
+    return JSONDocument(bytes: Array("{}".utf8), nodes: nodes).root
+  }()
 
   /// Parses a whole text; see `JSONDocument.parse`.
   public static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
@@ -41,7 +43,7 @@ public struct JSONValue: Sendable {
   /// Gives the exact source bytes of the value, quotes and inner white space included.
   public var raw: ArraySlice<UInt8> {
     let node = node
-    return document.bytes[Int(node.start)..<Int(node.end)]
+    return document.bytes[node.start..<node.end]
   }
 
   /// Finds a member of an object; nil if there is none or this is no object. Of a repeated key the last one counts.
@@ -49,27 +51,12 @@ public struct JSONValue: Sendable {
     let container = node
     guard container.kind == .object, container.next > index + 1 else { return nil }
     var key = key
-    return key.withUTF8 { find($0, end: Int(container.next)) }
+    return key.withUTF8 { find($0, end: container.next) }
   }
 
   private func find(_ key: UnsafeBufferPointer<UInt8>, end: Int) -> JSONValue? {
-    var found: Int?
-    document.nodes.withUnsafeBufferPointer { nodes in
-      document.bytes.withUnsafeBufferPointer { bytes in
-        var child = index + 1
-        while child < end {
-          let name = nodes[child]
-          let text = UnsafeBufferPointer(rebasing: bytes[Int(name.start) + 1..<Int(name.end) - 1])
-          if name.hasEscapes {
-            var decoded: [UInt8] = []
-            JSONText.unescape(text, into: &decoded)
-            if decoded.elementsEqual(key) { found = child + 1 }
-          } else if ByteOrder.areEqual(text, key) {
-            found = child + 1
-          }
-          child = Int(nodes[child + 1].next)
-        }
-      }
+    let found = document.bytes.withUnsafeBufferPointer { bytes in
+      document.nodes.withReader { $0.lastMember(key, from: index + 1, to: end, in: bytes) }
     }
     return found.map { JSONValue(document: document, index: $0) }
   }
@@ -89,13 +76,20 @@ public struct JSONValue: Sendable {
     let node = node
     guard node.kind == .string else { return nil }
     return document.bytes.withUnsafeBufferPointer { bytes in
-      let text = UnsafeBufferPointer(rebasing: bytes[Int(node.start) + 1..<Int(node.end) - 1])
+      let text = UnsafeBufferPointer(rebasing: bytes[node.start + 1..<node.end - 1])
       guard node.hasEscapes else { return String(decoding: text, as: UTF8.self) }
       var decoded: [UInt8] = []
       decoded.reserveCapacity(text.count)
       JSONText.unescape(text, into: &decoded)
       return String(decoding: decoded, as: UTF8.self)
     }
+  }
+
+  /// Gives the bytes of a string that is written without escapes; nil for every other value.
+  var unescapedBytes: ArraySlice<UInt8>? {
+    let node = node
+    guard node.kind == .string, !node.hasEscapes else { return nil }
+    return document.bytes[node.start + 1..<node.end - 1]
   }
 
   /// Gives a number written without fraction and exponent that fits 64 bits; nil for everything else.
@@ -115,7 +109,7 @@ public struct JSONValue: Sendable {
   public var bool: Bool? {
     let node = node
     guard node.kind == .bool else { return nil }
-    return document.bytes[Int(node.start)] == UInt8(ascii: "t")
+    return document.bytes[node.start] == UInt8(ascii: "t")
   }
 
   /// Tells whether the value is `null`.
@@ -129,7 +123,7 @@ public struct JSONValue: Sendable {
     var text = text
     return text.withUTF8 { wanted in
       document.bytes.withUnsafeBufferPointer { bytes in
-        ByteOrder.areEqual(UnsafeBufferPointer(rebasing: bytes[Int(node.start) + 1..<Int(node.end) - 1]), wanted)
+        ByteOrder.areEqual(UnsafeBufferPointer(rebasing: bytes[node.start + 1..<node.end - 1]), wanted)
       }
     }
   }

@@ -6,6 +6,9 @@ public struct JSONWriter: Sendable {
   public private(set) var bytes: [UInt8] = []
   private var needsComma = false
 
+  /// Gives a copy of what has been written, without spare room, for what is kept for long.
+  public var exactBytes: [UInt8] { bytes.withUnsafeBufferPointer { Array($0) } }
+
   /// Creates an empty writer.
   /// - Parameter capacity: how many bytes to make room for at once.
   public init(capacity: Int = 256) {

@@ -1,3 +1,11 @@
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Glibc
+#endif
+
 /// Describes what user, room and event identifiers and room aliases have in common: they are strings compared byte by byte.
 public protocol MatrixIdentifier: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// Gives the whole identifier, sigil included.
@@ -28,14 +36,23 @@ enum IdentifierSyntax {
   /// Tells whether a string has the sigil, a permitted length and no NUL.
   static func hasShape(_ string: String, sigil: UInt8) -> Bool {
     let bytes = string.utf8
-    return bytes.first == sigil && bytes.count <= maximumLength && !bytes.contains(0)
+    return bytes.first == sigil && bytes.count <= maximumLength && offset(of: 0, in: string) == nil
   }
 
   /// Returns what follows the first colon, or nil if there is no colon or nothing behind it.
   static func serverName(of string: String) -> Substring? {
-    guard let colon = string.utf8.firstIndex(of: UInt8(ascii: ":")) else { return nil }
-    let name = string[string.utf8.index(after: colon)...]
+    guard let colon = offset(of: UInt8(ascii: ":"), in: string) else { return nil }
+    let name = string[string.utf8.index(string.startIndex, offsetBy: colon + 1)...]
     return name.isEmpty ? nil : name
+  }
+
+  /// Finds the first occurrence of a byte.
+  private static func offset(of byte: UInt8, in string: String) -> Int? {
+    let found = string.utf8.withContiguousStorageIfAvailable { bytes -> Int? in
+      guard let base = bytes.baseAddress, let place = memchr(base, Int32(byte), bytes.count) else { return nil }
+      return UnsafeRawPointer(base).distance(to: place)
+    }
+    return found ?? Array(string.utf8).firstIndex(of: byte)
   }
 
   /// Returns what stands between the sigil and the first colon (or the end).

@@ -79,5 +79,5 @@ public final class StoredEvent: Sendable {
   }
 
   /// Estimates the memory held, in bytes, for cache budgets; the form for clients is made sooner or later.
-  var weight: Int { event.json.raw.count * 4 + 832 + (redactedBecause?.weight ?? 0) }
+  var weight: Int { event.json.raw.count * 2 + 1100 + (redactedBecause?.weight ?? 0) }
 }

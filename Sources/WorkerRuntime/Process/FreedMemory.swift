@@ -9,8 +9,8 @@ enum FreedMemory {
   /// Buffers from this many bytes on are given back as soon as they are let go of.
   private static let largeBuffer: Int32 = 1 << 20
   /// What may lie idle for the next requests, in bytes.
-  private static let idleAllowance = 32 << 20
-  private static let interval = Duration.seconds(15)
+  private static let idleAllowance = 16 << 20
+  private static let interval = Duration.seconds(5)
 
   /// Looks after the process's memory until cancelled.
   static func run() async {
