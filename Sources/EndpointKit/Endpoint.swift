@@ -7,6 +7,9 @@ import Replication
 public final class Endpoint: Sendable {
   /// Answers a request, or throws: `MatrixError` reaches the client as it is, anything else as 500 `M_UNKNOWN`.
   public typealias Handler = @Sendable (Request) async throws -> Response
+  /// Begins to answer a request that may have to wait for long, or throws like a ``Handler``. It runs in a task of its own, whose memory goes
+  /// when it returns; the response comes later.
+  public typealias Deferral = @Sendable (Request, DeferredResponse) async throws -> Void
 
   /// Names the operation in logs, metrics and documentation, such as `RoomSendEvent`.
   public let name: String
@@ -24,25 +27,32 @@ public final class Endpoint: Sendable {
   public let rateLimited: Bool
   /// The largest request body, in bytes; a larger one is answered 413 `M_TOO_LARGE`.
   public let bodyLimit: Int
-  /// How long the handler may take before it is cancelled and 504 is answered; nil for long polls and for handlers that are brief.
+  /// How long the handler may take before it is cancelled and 504 is answered; nil for handlers that are brief, and for long polls.
   public let deadline: Duration?
   /// Whether a locked account may call it (logout only, in the specification).
   public let allowsLockedUsers: Bool
   /// Whether the handler is cancelled when the client hangs up. By default only for `GET`, since half a write helps nobody.
   public let cancelsOnDisconnect: Bool
   /// Does the work.
-  public let handler: Handler
+  let work: Work
   /// Answers requests that ask for next to nothing before the handler is put to work; nil leaves a request to the handler.
   ///
-  /// It runs where the connection is served and must be as brief as a handler of an endpoint that `isBrief`.
+  /// It runs where the connection is served and must be brief.
   public let shortcut: Shortcut?
 
   /// Tries to answer a request at once; nil when that cannot be done.
   public typealias Shortcut = @Sendable (Request) async throws -> Response?
 
-  /// Whether the handler has neither a deadline nor a reason to be cancelled: it runs where the connection is served, and other
-  /// connections wait meanwhile, so it answers from memory or with a read or two.
-  var isBrief: Bool { deadline == nil && !cancelsOnDisconnect }
+  /// Says how the work is done.
+  enum Work: Sendable {
+    /// At once: there is neither a deadline nor a reason to be cancelled. It runs where the connection is served, and other connections
+    /// wait meanwhile, so it answers from memory or with a read or two.
+    case brief(Handler)
+    /// In a task of its own.
+    case usual(Handler)
+    /// By whatever brings the news that the request waits for.
+    case deferred(Deferral)
+  }
 
   /// The body limit of endpoints that name none: 200 times the largest event (as Synapse).
   public static let defaultBodyLimit = 200 * 65_536
@@ -60,17 +70,48 @@ public final class Endpoint: Sendable {
   ///   - balance: the proxy's key.
   ///   - rateLimited: for documentation.
   ///   - bodyLimit: bytes.
-  ///   - deadline: nil for long polls.
+  ///   - deadline: nil for handlers that only look into memory or read a row or two; see ``Handler``.
   ///   - allowsLockedUsers: see the property.
   ///   - cancelsOnDisconnect: nil means "for `GET` only".
-  ///   - shortcut: answers requests that ask for next to nothing.
   ///   - handler: answers.
-  public init(
+  public convenience init(
     name: String, method: HTTPMethod, paths: [PathPattern], auth: Authentication = .required,
     role: ServingRole = .anyWorker, balance: Balance = .none, rateLimited: Bool = false,
     bodyLimit: Int = Endpoint.defaultBodyLimit, deadline: Duration? = Endpoint.defaultDeadline,
-    allowsLockedUsers: Bool = false, cancelsOnDisconnect: Bool? = nil,
-    shortcut: Shortcut? = nil, handler: @escaping Handler
+    allowsLockedUsers: Bool = false, cancelsOnDisconnect: Bool? = nil, handler: @escaping Handler
+  ) {
+    let cancels = cancelsOnDisconnect ?? (method == .get)
+    self.init(
+      name: name, method: method, paths: paths, auth: auth, role: role, balance: balance, rateLimited: rateLimited,
+      bodyLimit: bodyLimit, deadline: deadline, allowsLockedUsers: allowsLockedUsers, cancelsOnDisconnect: cancels,
+      shortcut: nil, work: deadline == nil && !cancels ? .brief(handler) : .usual(handler))
+  }
+
+  /// Declares an endpoint for long polls: without a deadline, and given up when the client hangs up.
+  ///
+  /// - Parameters:
+  ///   - name: unique among the endpoints of a process together with `method`.
+  ///   - method: never `.head` or `.options`, which the router answers itself.
+  ///   - paths: at least one.
+  ///   - auth: who may call.
+  ///   - role: which process serves it.
+  ///   - balance: the proxy's key.
+  ///   - shortcut: answers requests that ask for next to nothing.
+  ///   - deferral: begins to answer.
+  public convenience init(
+    name: String, method: HTTPMethod, paths: [PathPattern], auth: Authentication = .required,
+    role: ServingRole = .anyWorker, balance: Balance = .none, shortcut: Shortcut? = nil, deferral: @escaping Deferral
+  ) {
+    self.init(
+      name: name, method: method, paths: paths, auth: auth, role: role, balance: balance, rateLimited: false,
+      bodyLimit: Endpoint.defaultBodyLimit, deadline: nil, allowsLockedUsers: false, cancelsOnDisconnect: true,
+      shortcut: shortcut, work: .deferred(deferral))
+  }
+
+  private init(
+    name: String, method: HTTPMethod, paths: [PathPattern], auth: Authentication, role: ServingRole, balance: Balance,
+    rateLimited: Bool, bodyLimit: Int, deadline: Duration?, allowsLockedUsers: Bool, cancelsOnDisconnect: Bool,
+    shortcut: Shortcut?, work: Work
   ) {
     self.name = name
     self.method = method
@@ -82,9 +123,9 @@ public final class Endpoint: Sendable {
     self.bodyLimit = bodyLimit
     self.deadline = deadline
     self.allowsLockedUsers = allowsLockedUsers
-    self.cancelsOnDisconnect = cancelsOnDisconnect ?? (method == .get)
+    self.cancelsOnDisconnect = cancelsOnDisconnect
     self.shortcut = shortcut
-    self.handler = handler
+    self.work = work
   }
 }
 

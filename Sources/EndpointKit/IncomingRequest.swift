@@ -19,6 +19,8 @@ public final class IncomingRequest: Sendable {
   public let headers: HTTPFields
   /// The caller's address: of the connection, or of the proxy's `X-Forwarded-For` where the listener trusts it.
   public let clientIP: String
+  /// Tells whether there may be a body to read.
+  public let hasBody: Bool
   /// Reads the body; called at most once.
   public let body: BodyReader
   /// Sets what happens when the client hangs up.
@@ -31,16 +33,19 @@ public final class IncomingRequest: Sendable {
   ///   - target: path and query as on the request line.
   ///   - headers: all fields.
   ///   - clientIP: textual address.
+  ///   - hasBody: whether there may be a body to read.
   ///   - body: reads the body, at most once.
   ///   - onDisconnect: sets what happens when the client hangs up.
   public init(
-    method: String, target: String, headers: HTTPFields, clientIP: String, body: @escaping BodyReader = { _ in [] },
+    method: String, target: String, headers: HTTPFields, clientIP: String, hasBody: Bool = true,
+    body: @escaping BodyReader = { _ in [] },
     onDisconnect: @escaping DisconnectHook = { _ in }
   ) {
     self.method = method
     self.target = target
     self.headers = headers
     self.clientIP = clientIP
+    self.hasBody = hasBody
     self.body = body
     self.onDisconnect = onDisconnect
   }

@@ -4,28 +4,29 @@ import Replication
 
 /// Gives an endpoint's handler the request in decoded form.
 public struct Request: Sendable {
-  /// Holds what does not change between authentication and the handler, so that copies are cheap.
-  final class Storage: Sendable {
+  /// Holds the parts of a request, so that copies are cheap. Body and requester are set before the
+  /// handler begins, which makes `@unchecked Sendable` true.
+  final class Storage: @unchecked Sendable {
     let endpoint: Endpoint
     let path: String
     let captures: [Capture]
     let query: QueryParameters
     let headers: HTTPFields
-    let body: [UInt8]
+    var body: [UInt8] = []
+    var requester: Requester?
     let accessToken: String?
     let clientIP: String
     let id: String
 
     init(
       endpoint: Endpoint, path: String, captures: [Capture], query: QueryParameters, incoming: IncomingRequest,
-      body: [UInt8], accessToken: String?, id: String
+      accessToken: String?, id: String
     ) {
       self.endpoint = endpoint
       self.path = path
       self.captures = captures
       self.query = query
       headers = incoming.headers
-      self.body = body
       self.accessToken = accessToken
       clientIP = incoming.clientIP
       self.id = id
@@ -43,7 +44,7 @@ public struct Request: Sendable {
 
   let storage: Storage
   /// The caller, or nil when the endpoint needs no token and none was sent.
-  public internal(set) var optionalRequester: Requester?
+  public var optionalRequester: Requester? { storage.requester }
 
   init(_ storage: Storage) {
     self.storage = storage

@@ -6,6 +6,7 @@ extension Router {
   /// Turns a thrown error into what the client sees.
   ///
   /// - Returns: nil for cancellation: nobody listens any more.
+  @inline(never)
   func respond(toError error: any Error, id: String, route: Route) -> Response? {
     if let error = error as? MatrixError { return Response(error) }
     if let refusal = settings.refusal(error) { return Response(refusal) }

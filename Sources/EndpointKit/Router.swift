@@ -96,41 +96,94 @@ public struct Router: Sendable {
   ///   - route: what `route(_:)` returned for it.
   /// - Returns: nil when the work was cancelled because the client has gone; the connection is then to be closed.
   public func respond(to incoming: IncomingRequest, along route: Route) async -> Response? {
+    let exchange = Exchange(incoming, route, id: counter.next(incoming.method))
+    return finish(exchange, await answer(exchange))
+  }
+
+  /// Holds what is known of a request until it is answered; one object, since requests that wait keep it.
+  private final class Exchange {
     let started = ContinuousClock.now
-    let id = counter.next(incoming.method)
+    let incoming: IncomingRequest
+    let route: Route
+    let id: String
     var user: String?
-    var response = await answer(incoming, route, id, &user)
+
+    init(_ incoming: IncomingRequest, _ route: Route, id: String) {
+      self.incoming = incoming
+      self.route = route
+      self.id = id
+    }
+  }
+
+  // What follows runs in the connection's task, which keeps for as long as the connection lives whatever its deepest call took. So
+  // what need not wait is kept apart, and its variables with it.
+
+  @inline(never)
+  private func finish(_ exchange: Exchange, _ answer: Response?) -> Response? {
+    var response = answer
     if var answered = response {
-      if route.endpoint?.auth != .replication { ResponseHeaders.addCORS(&answered.headers) }
+      if exchange.route.endpoint?.auth != .replication { ResponseHeaders.addCORS(&answered.headers) }
       ResponseHeaders.addCacheControl(&answered.headers)
       response = answered
     }
+    let incoming = exchange.incoming
     settings.onFinish(
       RequestRecord(
-        id: id, endpoint: route.endpoint?.name, method: incoming.method, route: route,
-        status: response?.status, responseBytes: response?.body.count ?? 0, user: user,
+        id: exchange.id, endpoint: exchange.route.endpoint?.name, method: incoming.method, route: exchange.route,
+        status: response?.status, responseBytes: response?.body.count ?? 0, user: exchange.user,
         clientIP: incoming.clientIP, userAgent: incoming.headers[.userAgent] ?? "-",
-        duration: ContinuousClock.now - started))
+        duration: ContinuousClock.now - exchange.started))
     return response
   }
 
-  private func answer(
-    _ incoming: IncomingRequest, _ route: Route, _ id: String, _ user: inout String?
-  ) async -> Response? {
+  private func answer(_ exchange: Exchange) async -> Response? {
     do {
-      switch route.outcome {
-      case .preflight: return Response(status: 204)
-      case .notFound: throw MatrixError.unrecognized()
-      case .wrongMethod: throw MatrixError.methodNotAllowed()
-      case .endpoint(let endpoint, let names, let values):
-        let captures = try Self.decode(names, values)
-        var request = try await read(incoming, endpoint, route, captures, id)
-        request.optionalRequester = try await authenticate(request)
-        user = request.optionalRequester?.userID.rawValue
-        return try await run(endpoint, request, incoming)
+      switch try await begin(exchange) {
+      case .answered(let response): return response
+      case .deferred(let deferred): return try await wait(for: deferred, exchange.incoming)
       }
     } catch {
-      return respond(toError: error, id: id, route: route)
+      return respond(toError: error, id: exchange.id, route: exchange.route)
+    }
+  }
+
+  private enum Begun {
+    case answered(Response)
+    case deferred(DeferredResponse)
+  }
+
+  /// Answers a request unless it may have to wait for long. In that case the decoded request goes when this returns.
+  private func begin(_ exchange: Exchange) async throws -> Begun {
+    guard let storage = try request(exchange) else { return .answered(Response(status: 204)) }
+    if exchange.incoming.hasBody { storage.body = try await exchange.incoming.body(storage.endpoint.bodyLimit) }
+    let request = Request(storage)
+    if let token = try token(request) { try await authenticate(request, token) }
+    exchange.user = storage.requester?.userID.rawValue
+    let endpoint = storage.endpoint
+    if let response = try await endpoint.shortcut?(request) { return .answered(response) }
+    switch endpoint.work {
+    case .brief(let handler): return .answered(try await handler(request))
+    case .usual(let handler): return .answered(try await run(handler, request, exchange.incoming))
+    case .deferred(let begin): return .deferred(deferred(begin, request))
+    }
+  }
+
+  /// Decodes the head of a request; nil for one that only asks what is allowed.
+  @inline(never)
+  private func request(_ exchange: Exchange) throws -> Request.Storage? {
+    let (incoming, route) = (exchange.incoming, exchange.route)
+    switch route.outcome {
+    case .preflight: return nil
+    case .notFound: throw MatrixError.unrecognized()
+    case .wrongMethod: throw MatrixError.methodNotAllowed()
+    case .endpoint(let endpoint, let names, let values):
+      let captures = try Self.decode(names, values)
+      guard let query = QueryParameters(route.query) else {
+        throw MatrixError.invalidParam("Query parameters must be utf-8")
+      }
+      return Request.Storage(
+        endpoint: endpoint, path: String(route.path), captures: captures, query: query, incoming: incoming,
+        accessToken: endpoint.auth == .none ? nil : try AccessToken.find(incoming.headers, query), id: exchange.id)
     }
   }
 
@@ -146,25 +199,21 @@ public struct Router: Sendable {
     return decoded
   }
 
-  private func read(
-    _ incoming: IncomingRequest, _ endpoint: Endpoint, _ route: Route, _ captures: [Request.Capture], _ id: String
-  ) async throws -> Request {
-    guard let query = QueryParameters(route.query) else {
-      throw MatrixError.invalidParam("Query parameters must be utf-8")
-    }
-    let token = endpoint.auth == .none ? nil : try AccessToken.find(incoming.headers, query)
-    let body = try await incoming.body(endpoint.bodyLimit)
-    return Request(
-      Request.Storage(
-        endpoint: endpoint, path: String(route.path), captures: captures, query: query, incoming: incoming,
-        body: body, accessToken: token, id: id))
+  private func authenticate(_ request: Request, _ token: String) async throws {
+    try admit(try await settings.authenticate(token, request), to: request)
   }
 
-  private func authenticate(_ request: Request) async throws -> Requester? {
-    let auth = request.endpoint.auth
-    switch auth {
-    case .none:
-      return nil
+  @inline(never)
+  private func admit(_ requester: Requester, to request: Request) throws(MatrixError) {
+    if requester.isGuest, request.endpoint.auth == .required { throw MatrixError.guestAccessForbidden() }
+    request.storage.requester = requester
+  }
+
+  /// Gives the token of the user that is to be found; nil when none is needed.
+  @inline(never)
+  private func token(_ request: Request) throws(MatrixError) -> String? {
+    switch request.endpoint.auth {
+    case .none: return nil
     case .replication:
       guard let secret = settings.replicationSecret else { return nil }
       guard let token = request.accessToken, AccessToken.isEqual(token, secret) else {
@@ -172,23 +221,41 @@ public struct Router: Sendable {
           status: 401, errcode: "M_UNAUTHORIZED", message: "Invalid replication secret", extras: [:])
       }
       return nil
-    case .optional, .required, .guestAllowed:
-      guard let token = request.accessToken else {
-        if auth == .optional { return nil }
-        throw AccessToken.missing()
-      }
-      let requester = try await settings.authenticate(token, request)
-      if requester.isGuest && auth == .required { throw MatrixError.guestAccessForbidden() }
-      return requester
+    case .optional: return request.accessToken
+    case .required, .guestAllowed:
+      guard let token = request.accessToken else { throw AccessToken.missing() }
+      return token
     }
   }
 
-  /// Runs the handler as a task of its own, so that deadline and hang-up can cancel it without ending the connection's task.
-  private func run(_ endpoint: Endpoint, _ request: Request, _ incoming: IncomingRequest) async throws -> Response {
-    if let response = try await endpoint.shortcut?(request) { return response }
-    if endpoint.isBrief { return try await endpoint.handler(request) }
+  @inline(never)
+  private func deferred(_ begin: @escaping Endpoint.Deferral, _ request: Request) -> DeferredResponse {
+    let deferred = DeferredResponse()
+    deferred.begin { try await begin(request, deferred) }
+    return deferred
+  }
+
+  private func wait(for deferred: DeferredResponse, _ incoming: IncomingRequest) async throws -> Response {
     let cause = CancellationCause()
-    let task = Task { try await endpoint.handler(request) }
+    incoming.onDisconnect {
+      cause.note(.disconnect)
+      deferred.cancel()
+    }
+    defer { incoming.onDisconnect(nil) }
+    do {
+      return try await deferred.value()
+    } catch {
+      throw Self.error(for: error, cause)
+    }
+  }
+
+  /// Runs a handler as a task of its own, so that deadline and hang-up can cancel it without ending the connection's task.
+  private func run(
+    _ handler: @escaping Endpoint.Handler, _ request: Request, _ incoming: IncomingRequest
+  ) async throws -> Response {
+    let endpoint = request.endpoint
+    let cause = CancellationCause()
+    let task = Task { try await handler(request) }
     let number = endpoint.deadline.map { limit in
       settings.deadlines.schedule(in: limit) {
         cause.note(.deadline)
@@ -211,16 +278,20 @@ public struct Router: Sendable {
       } onCancel: {
         if endpoint.cancelsOnDisconnect { task.cancel() }
       }
-    } catch let error as MatrixError {
-      throw error
     } catch {
-      // What a cancelled socket or pool throws varies, so the cause decides and not the error.
-      switch cause.value {
-      case .none: throw error
-      case .disconnect: throw CancellationError()
-      case .deadline:
-        throw MatrixError.custom(status: 504, errcode: "M_UNKNOWN", message: "The request took too long", extras: [:])
-      }
+      throw Self.error(for: error, cause)
+    }
+  }
+
+  /// Gives the error that a request is answered with: what a cancelled socket or pool throws varies, so the cause decides.
+  private static func error(for error: any Error, _ cause: CancellationCause) -> any Error {
+    if error is MatrixError { return error }
+    switch cause.value {
+    case .none: return error
+    case .disconnect: return CancellationError()
+    case .deadline:
+      return MatrixError.custom(
+        status: 504, errcode: "M_UNKNOWN", message: "The request took too long", extras: [:])
     }
   }
 }

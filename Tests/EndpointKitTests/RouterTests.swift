@@ -171,7 +171,8 @@ import Testing
   @Test func `asks the handler only when the shortcut has no answer`() async throws {
     let endpoint = Endpoint(
       name: "Short", method: .get, paths: ["/short"], auth: .none,
-      shortcut: { $0.queryValue("long") == nil ? .text("short") : nil }, handler: { _ in .text("long") })
+      shortcut: { $0.queryValue("long") == nil ? .text("short") : nil },
+      deferral: { _, response in response.resolve(.success(.text("long"))) })
     #expect(text(try await call([endpoint], "GET", "/short")) == "short")
     #expect(text(try await call([endpoint], "GET", "/short?long=1")) == "long")
   }
@@ -198,6 +199,69 @@ import Testing
       }
       #expect(wasSilent == expected)
     }
+  }
+
+  private func deferring(_ begin: @escaping Endpoint.Deferral) -> Endpoint {
+    Endpoint(name: "Poll", method: .get, paths: ["/poll"], auth: .none, deferral: begin)
+  }
+
+  @Test func `answers with what a deferred response is resolved with first`() async throws {
+    let later = deferring { _, response in
+      Task {
+        response.resolve(.success(.text("first")))
+        response.resolve(.success(.text("second")))
+      }
+    }
+    #expect(text(try await call([later], "GET", "/poll")) == "first")
+    let refused = deferring { _, response in response.resolve(.failure(MatrixError.forbidden("no"))) }
+    #expect(try await call([refused], "GET", "/poll").status == 403)
+    let broken = deferring { _, _ in throw Failure() }
+    #expect(try await call([broken], "GET", "/poll").status == 500)
+  }
+
+  @Test func `gives a deferred response up when the client hangs up, before, while and after it is begun`() async {
+    for moment in 0..<3 {
+      let hook = Mutex<(@Sendable () -> Void)?>(nil)
+      let given = Mutex(0)
+      let endpoint = deferring { _, response in
+        let hangUp = { while hook.withLock({ $0 }) == nil { await Task.yield() } }
+        if moment == 1 {
+          await hangUp()
+          hook.withLock { $0 }?()
+          #expect(Task.isCancelled)
+        }
+        response.onCancel { given.withLock { $0 += 1 } }
+        if moment == 2 {
+          await hangUp()
+          hook.withLock { $0 }?()
+        }
+      }
+      let incoming = IncomingRequest(
+        method: "GET", target: "/poll", headers: [:], clientIP: "192.0.2.1",
+        onDisconnect: { action in
+          if moment == 0 { action?() } else if let action { hook.withLock { $0 = action } }
+        })
+      #expect(await Router([endpoint]).respond(to: incoming) == nil)
+      while given.withLock({ $0 }) == 0 { await Task.yield() }
+      #expect(given.withLock { $0 } == 1)
+    }
+  }
+
+  @Test func `gives a deferred response up with the task that waits for it`() async {
+    let begun = Mutex(false)
+    let given = Mutex(false)
+    let endpoint = deferring { _, response in
+      response.onCancel { given.withLock { $0 = true } }
+      begun.withLock { $0 = true }
+    }
+    let task = Task {
+      await Router([endpoint]).respond(
+        to: IncomingRequest(method: "GET", target: "/poll", headers: [:], clientIP: "192.0.2.1"))
+    }
+    while !begun.withLock({ $0 }) { await Task.yield() }
+    task.cancel()
+    #expect(await task.value == nil)
+    #expect(given.withLock { $0 })
   }
 
   @Test func `cancels a handler at its deadline and answers 504`() async throws {

@@ -53,10 +53,12 @@ import Testing
     await waiting(notifier, 1)
     notifier.expireWaits(now: .now + .seconds(101))
     #expect(await timed == .timedOut)
-    let task = Task { await notifier.wait(alice, after: mark, until: soon) }
-    await waiting(notifier, 1)
-    task.cancel()
-    #expect(await task.value == .cancelled)
+    let cancelled: Notifier.Outcome = await withCheckedContinuation { continuation in
+      let wait = notifier.wait(alice, after: mark, until: soon) { continuation.resume(returning: $0) }
+      notifier.cancel(wait)
+      notifier.cancel(wait)
+    }
+    #expect(cancelled == .cancelled && notifier.waitingCount == 0)
     async let drained = notifier.wait(alice, after: mark, until: soon)
     await waiting(notifier, 1)
     notifier.drain()
@@ -98,5 +100,13 @@ import Testing
     #expect(notifier.state.withLock { $0.deadlines.count } == 1)
     notifier.expireWaits(now: soon)
     #expect(await last == .timedOut)
+  }
+}
+
+extension Notifier {
+  fileprivate func wait(_ user: UserID, after mark: Mark, until deadline: ContinuousClock.Instant) async -> Outcome {
+    await withCheckedContinuation { continuation in
+      _ = wait(user, after: mark, until: deadline) { continuation.resume(returning: $0) }
+    }
   }
 }

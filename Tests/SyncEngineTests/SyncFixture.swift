@@ -126,6 +126,14 @@ final class SyncFixture: Sendable {
     _ requester: Requester = alice, since: String? = nil, filter: JSON? = nil, timeout: Int64 = 0,
     fullState: Bool = false
   ) async throws -> JSON {
+    try JSON.parse(
+      try await answer(
+        try await request(requester, since: since, filter: filter, timeout: timeout, fullState: fullState)))
+  }
+
+  func request(
+    _ requester: Requester, since: String?, filter: JSON? = nil, timeout: Int64, fullState: Bool = false
+  ) async throws -> SyncRequest {
     var token: StreamToken?
     if let since {
       guard let parsed = try await StreamToken.parse(since, directory: storage.instances) else { throw NoToken() }
@@ -133,10 +141,21 @@ final class SyncFixture: Sendable {
     }
     let text = filter.map { String(decoding: $0.encoded, as: UTF8.self) }
     let parsed = try filter.map { SyncFilter(try $0.document(), maximumTimelineLimit: 100) } ?? .none
-    let request = SyncRequest(
+    return SyncRequest(
       requester: requester, since: token, sinceText: since, filter: parsed, filterText: text,
       timeoutMilliseconds: timeout, wantsFullState: fullState)
-    return try JSON.parse(try await services.sync.sync(request))
+  }
+
+  func answer(_ request: SyncRequest) async throws -> [UInt8] {
+    try await withCheckedThrowingContinuation { continuation in
+      Task {
+        do {
+          _ = try await services.sync.begin(request) { continuation.resume(with: $0) }
+        } catch {
+          continuation.resume(throwing: error)
+        }
+      }
+    }
   }
 
   struct NoToken: Error {}

@@ -2,6 +2,7 @@ import MatrixPrimitives
 import Replication
 import RoomServices
 import Stores
+import Synchronization
 import Testing
 
 @testable import SyncEngine
@@ -135,5 +136,44 @@ import Testing
       queries.append(server.database.client.statistics.queries - before)
     }
     #expect(queries.contains(0))
+  }
+
+  @Test func whoGivesUpDisturbsNobodyWhoAskedTheSame() async throws {
+    let server = try await SyncFixture()
+    let room = try await server.createRoom()
+    try await server.change(.join, room, by: bob)
+    let since = try await server.sync(bob).next
+    let request = try await server.request(bob, since: since, timeout: 60_000)
+    let outcome = Mutex<Result<[UInt8], any Error>?>(nil)
+    let giveUp = try await server.services.sync.begin(request) { result in outcome.withLock { $0 = result } }
+    async let other = server.syncNow(bob, since: since, timeout: 60_000)
+    while server.services.notifier.waitingCount == 0 { await Task.yield() }
+    giveUp()
+    giveUp()
+    #expect(throws: CancellationError.self) { try outcome.withLock { try $0?.get() } }
+    try await server.say("still here", room)
+    #expect(try await other.bodies(room) == ["still here"])
+  }
+
+  @Test func theLastWhoGivesUpEndsTheWait() async throws {
+    let server = try await SyncFixture()
+    let since = try await server.sync(bob).next
+    let request = try await server.request(bob, since: since, timeout: 60_000)
+    let outcomes = Mutex(0)
+    let first = try await server.services.sync.begin(request) { _ in outcomes.withLock { $0 += 1 } }
+    while server.services.notifier.waitingCount == 0 { await Task.yield() }
+    let second = try await server.services.sync.begin(request) { _ in outcomes.withLock { $0 += 1 } }
+    #expect(server.services.notifier.waitingCount == 1)
+    first()
+    #expect(server.services.notifier.waitingCount == 1)
+    second()
+    #expect(server.services.notifier.waitingCount == 0)
+    #expect(outcomes.withLock { $0 } == 2)
+    // A request that is given up at once leaves nothing behind, however far it had come.
+    for _ in 0..<50 {
+      let giveUp = try await server.services.sync.begin(request) { _ in outcomes.withLock { $0 += 1 } }
+      giveUp()
+    }
+    while outcomes.withLock({ $0 }) < 52 || server.services.notifier.waitingCount > 0 { await Task.yield() }
   }
 }

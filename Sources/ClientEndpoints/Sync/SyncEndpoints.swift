@@ -32,7 +32,7 @@ public struct SyncEndpoints: Sendable {
   private var sync: Endpoint {
     Endpoint(
       name: "sync", method: .get, paths: PathPattern.client("sync", versions: .released), auth: .guestAllowed,
-      role: .anyWorker, balance: .user, deadline: nil,
+      role: .anyWorker, balance: .user,
       shortcut: { [services] request in
         guard request.queryValue("from") == nil, request.queryValue("since") != nil,
           try request.queryInteger("timeout", default: 0) == 0
@@ -42,19 +42,21 @@ public struct SyncEndpoints: Sendable {
         if try await begin(parsed, request) { await end(parsed) }
         return .encoded(body)
       },
-      handler: { [services] request in
+      deferral: { [services] request, response in
         guard request.queryValue("from") == nil else {
           throw MatrixError.unknown("'from' is not a valid query parameter. Did you mean 'since'?", status: 400)
         }
-        // Clients wait for long, and meanwhile a task keeps the memory of all that it has done.
-        let (parsed, isNoted) = try await inOwnTask {
-          let parsed = try await parse(request)
-          return (parsed, try await begin(parsed, request))
-        }
+        let parsed = try await parse(request)
+        let isNoted = try await begin(parsed, request)
         do {
-          let body = try await services.sync.sync(parsed)
-          if isNoted { await end(parsed) }
-          return .encoded(body)
+          let cancel = try await services.sync.begin(parsed) { outcome in
+            guard isNoted else { return response.resolve(outcome.map { .encoded($0) }) }
+            Task {
+              await end(parsed)
+              response.resolve(outcome.map { .encoded($0) })
+            }
+          }
+          response.onCancel(cancel)
         } catch {
           if isNoted { await end(parsed) }
           throw error

@@ -3,7 +3,7 @@ import Postgres
 import Synchronization
 
 /// Everything that authenticating a request needs to know of an access token, from one query.
-public struct TokenLookup: Sendable {
+public final class TokenLookup: Sendable {
   /// The user that the token acts for.
   public let userID: UserID
   /// The user that owns the token: an administrator when the token was made to act as somebody else.
@@ -28,6 +28,25 @@ public struct TokenLookup: Sendable {
   public let isSuspended: Bool
   /// True for a server administrator's token.
   public let isAdmin: Bool
+
+  init(
+    userID: UserID, tokenOwner: UserID, tokenID: Int64, deviceID: String?, validUntilMilliseconds: Int64?,
+    isUsed: Bool, isGuest: Bool, isShadowBanned: Bool, isDeactivated: Bool, isLocked: Bool, isSuspended: Bool,
+    isAdmin: Bool
+  ) {
+    self.userID = userID
+    self.tokenOwner = tokenOwner
+    self.tokenID = tokenID
+    self.deviceID = deviceID
+    self.validUntilMilliseconds = validUntilMilliseconds
+    self.isUsed = isUsed
+    self.isGuest = isGuest
+    self.isShadowBanned = isShadowBanned
+    self.isDeactivated = isDeactivated
+    self.isLocked = isLocked
+    self.isSuspended = isSuspended
+    self.isAdmin = isAdmin
+  }
 }
 
 /// What a new access token row holds.

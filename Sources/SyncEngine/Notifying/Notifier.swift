@@ -8,7 +8,7 @@ import Synchronization
 /// without asking anybody. Each user carries a counter that every change bumps: a request reads the counter, looks for news, and
 /// waits only while the counter stands still; so a change between looking and waiting is never missed.
 ///
-/// A waiting request costs a continuation and an entry in a heap. ``run()`` ends waits whose time is up; while nobody syncs
+/// A waiting request costs a closure and an entry in a heap. ``run()`` ends waits whose time is up; while nobody syncs
 /// here it sleeps, too.
 public final class Notifier: Sendable {
   /// Tells why a wait ended.
@@ -37,9 +37,12 @@ public final class Notifier: Sendable {
     var isReady = false
   }
 
+  /// Told once why a wait ended, on whatever thread brings the news; must be quick.
+  public typealias Waking = @Sendable (Outcome) -> Void
+
   struct Waiter: Sendable {
     let user: UserID?
-    let continuation: CheckedContinuation<Outcome, Never>
+    let wake: Waking
   }
 
   struct Deadline: Sendable, Comparable {
@@ -95,19 +98,30 @@ public final class Notifier: Sendable {
     }
   }
 
-  /// Waits until something happens to the user after `mark`, at most until `deadline`.
-  public func wait(_ user: UserID, after mark: Mark, until deadline: ContinuousClock.Instant) async -> Outcome {
-    await suspend(user, until: deadline) { state, waiter in
+  /// Calls back when something happens to the user after `mark`, at the latest at `deadline`.
+  ///
+  /// - Returns: what ``cancel(_:)`` wants. The call may have come before this returns.
+  public func wait(
+    _ user: UserID, after mark: Mark, until deadline: ContinuousClock.Instant, then wake: @escaping Waking
+  ) -> UInt64 {
+    let id = nextWaiter()
+    register(Waiter(user: user, wake: wake), id, until: deadline) { state in
       guard let known = state.users[user], known.count == mark.count else { return .changed }
-      state.users[user]?.waiters.insert(waiter)
+      state.users[user]?.waiters.insert(id)
       return nil
     }
+    return id
+  }
+
+  /// Ends a wait with ``Outcome/cancelled``; does nothing when it has ended.
+  public func cancel(_ wait: UInt64) {
+    resume(.cancelled) { state in state.remove(wait).map { [$0.wake] } ?? [] }
   }
 
   /// Wakes users.
   public func wake(users: some Sequence<UserID>) {
     resume(.changed) { state in
-      var woken: [CheckedContinuation<Outcome, Never>] = []
+      var woken: [Waking] = []
       for user in users { state.wake(user, into: &woken) }
       return woken
     }
@@ -116,7 +130,7 @@ public final class Notifier: Sendable {
   /// Wakes everybody who has joined one of the rooms.
   public func wake(rooms: some Sequence<RoomID>) {
     resume(.changed) { state in
-      var woken: [CheckedContinuation<Outcome, Never>] = []
+      var woken: [Waking] = []
       for room in rooms { for user in state.rooms[room] ?? [] { state.wake(user, into: &woken) } }
       return woken
     }
@@ -127,7 +141,7 @@ public final class Notifier: Sendable {
     resume(.changed) { state in
       guard state.users[user] != nil else { return [] }
       if isJoined { state.join(user, room) } else { state.leave(user, room) }
-      var woken: [CheckedContinuation<Outcome, Never>] = []
+      var woken: [Waking] = []
       state.wake(user, into: &woken)
       return woken
     }
@@ -140,10 +154,18 @@ public final class Notifier: Sendable {
 
   /// Waits until some stream moves after `mark`.
   func waitForPosition(after mark: Mark, until deadline: ContinuousClock.Instant) async -> Outcome {
-    await suspend(nil, until: deadline) { state, waiter in
-      guard state.positionCount == mark.count else { return .changed }
-      state.positionWaiters.insert(waiter)
-      return nil
+    let id = nextWaiter()
+    return await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        register(Waiter(user: nil) { continuation.resume(returning: $0) }, id, until: deadline) { state in
+          if Task.isCancelled { return .cancelled }
+          guard state.positionCount == mark.count else { return .changed }
+          state.positionWaiters.insert(id)
+          return nil
+        }
+      }
+    } onCancel: {
+      cancel(id)
     }
   }
 
@@ -153,7 +175,7 @@ public final class Notifier: Sendable {
       state.positionCount &+= 1
       let waiting = state.positionWaiters
       state.positionWaiters.removeAll()
-      return waiting.compactMap { state.waiters.removeValue(forKey: $0)?.continuation }
+      return waiting.compactMap { state.waiters.removeValue(forKey: $0)?.wake }
     }
   }
 
@@ -163,7 +185,7 @@ public final class Notifier: Sendable {
   public func drain() {
     resume(.draining) { state in
       state.isDraining = true
-      let all = state.waiters.values.map(\.continuation)
+      let all = state.waiters.values.map(\.wake)
       state.waiters.removeAll()
       state.positionWaiters.removeAll()
       for user in state.users.keys { state.users[user]?.waiters.removeAll() }
@@ -204,10 +226,10 @@ public final class Notifier: Sendable {
 
   func expireWaits(now: ContinuousClock.Instant) {
     resume(.timedOut) { state in
-      var expired: [CheckedContinuation<Outcome, Never>] = []
+      var expired: [Waking] = []
       while let first = state.deadlines.min, first.time <= now {
         state.deadlines.removeMin()
-        if let waiter = state.remove(first.waiter) { expired.append(waiter.continuation) }
+        if let waiter = state.remove(first.waiter) { expired.append(waiter.wake) }
       }
       state.forgetEndedDeadlines()
       return expired
@@ -223,37 +245,34 @@ public final class Notifier: Sendable {
     }
   }
 
-  // MARK: Suspending
+  // MARK: Waiting
 
-  private func suspend(
-    _ user: UserID?, until deadline: ContinuousClock.Instant, register: (inout State, UInt64) -> Outcome?
-  ) async -> Outcome {
-    let id = state.withLock { state in
+  private func nextWaiter() -> UInt64 {
+    state.withLock { state in
       state.nextWaiter &+= 1
       return state.nextWaiter
     }
-    return await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
-        let (ready, sleeper) = state.withLock { state -> (Outcome?, CheckedContinuation<Void, Never>?) in
-          if Task.isCancelled { return (.cancelled, nil) }
-          if state.isDraining { return (.draining, nil) }
-          if deadline <= .now { return (.timedOut, nil) }
-          if let outcome = register(&state, id) { return (outcome, nil) }
-          state.waiters[id] = Waiter(user: user, continuation: continuation)
-          state.deadlines.insert(Deadline(time: deadline, waiter: id))
-          return (nil, state.sleeper.take())
-        }
-        sleeper?.resume()
-        if let ready { continuation.resume(returning: ready) }
-      }
-    } onCancel: {
-      resume(.cancelled) { state in state.remove(id).map { [$0.continuation] } ?? [] }
+  }
+
+  /// Lets somebody wait, unless `begin` or something else tells that the wait is over already.
+  private func register(
+    _ waiter: Waiter, _ id: UInt64, until deadline: ContinuousClock.Instant, begin: (inout State) -> Outcome?
+  ) {
+    let (ready, sleeper) = state.withLock { state -> (Outcome?, CheckedContinuation<Void, Never>?) in
+      if state.isDraining { return (.draining, nil) }
+      if deadline <= .now { return (.timedOut, nil) }
+      if let outcome = begin(&state) { return (outcome, nil) }
+      state.waiters[id] = waiter
+      state.deadlines.insert(Deadline(time: deadline, waiter: id))
+      return (nil, state.sleeper.take())
     }
+    sleeper?.resume()
+    if let ready { waiter.wake(ready) }
   }
 
   /// Resumes outside the lock what `body` takes out of the state.
-  private func resume(_ outcome: Outcome, _ body: (inout State) -> [CheckedContinuation<Outcome, Never>]) {
-    for continuation in state.withLock({ body(&$0) }) { continuation.resume(returning: outcome) }
+  private func resume(_ outcome: Outcome, _ body: (inout State) -> [Waking]) {
+    for wake in state.withLock({ body(&$0) }) { wake(outcome) }
   }
 }
 
@@ -275,12 +294,12 @@ extension Notifier.State {
     if rooms[room]?.isEmpty == true { rooms[room] = nil }
   }
 
-  mutating func wake(_ user: UserID, into woken: inout [CheckedContinuation<Notifier.Outcome, Never>]) {
+  mutating func wake(_ user: UserID, into woken: inout [Notifier.Waking]) {
     guard users[user] != nil else { return }
     users[user]?.count &+= 1
     guard let waiting = users[user]?.waiters, !waiting.isEmpty else { return }
     users[user]?.waiters.removeAll()
-    for id in waiting { if let waiter = waiters.removeValue(forKey: id) { woken.append(waiter.continuation) } }
+    for id in waiting { if let waiter = waiters.removeValue(forKey: id) { woken.append(waiter.wake) } }
   }
 
   mutating func remove(_ id: UInt64) -> Notifier.Waiter? {

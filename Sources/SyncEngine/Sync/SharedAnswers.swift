@@ -13,14 +13,16 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
     let isReusable: Bool
   }
 
-  /// Work on a request. Its count is touched only with the state's lock held, which makes `@unchecked Sendable` true.
-  private final class Running: @unchecked Sendable {
-    let task: Task<Answer, any Error>
-    var waiters = 1
+  /// Told once what came of a request.
+  typealias Completion = @Sendable (Result<[UInt8], any Error>) -> Void
+  /// Begins a computation, which calls `end` once; returns what cancels it.
+  typealias Computation =
+    @Sendable (_ end: @escaping @Sendable (Result<Answer, any Error>) -> Void) -> @Sendable () -> Void
 
-    init(_ task: Task<Answer, any Error>) {
-      self.task = task
-    }
+  /// Work on a request. What it holds is touched only with the state's lock held, which makes `@unchecked Sendable` true.
+  private final class Running: @unchecked Sendable {
+    var waiters: [UInt64: Completion] = [:]
+    var cancel: (@Sendable () -> Void)?
   }
 
   private struct Kept: Sendable {
@@ -33,6 +35,7 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
     var kept: [Key: Kept] = [:]
     var order: [(key: Key, expires: Int64)] = []
     var bytes = 0
+    var nextWaiter: UInt64 = 0
   }
 
   private let state = Mutex(State())
@@ -46,73 +49,99 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
     self.byteBudget = byteBudget
   }
 
-  /// Returns the answer to a request, computing it unless an equal request is being computed or was answered just now.
-  func answer(_ key: Key, compute: @escaping @Sendable () async throws -> Answer) async throws -> [UInt8] {
-    switch join(key, compute) {
-    case .kept(let body): return body
-    case .running(let work):
-      do {
-        let answer = try await withTaskCancellationHandler {
-          try await work.task.value
-        } onCancel: {
-          leave(work, key)
-        }
-        finish(work, key, answer)
-        return answer.body
-      } catch {
-        finish(work, key, nil)
-        throw error
+  /// Answers a request, computing the answer unless an equal request is being computed or was answered just now.
+  ///
+  /// - Parameters:
+  ///   - key: what makes requests equal.
+  ///   - completion: told once, possibly before this returns; `CancellationError` when the request is given up.
+  ///   - compute: begins to compute.
+  /// - Returns: what gives the request up. The last one who does takes the computation along.
+  func answer(
+    _ key: Key, then completion: @escaping Completion, compute: Computation
+  ) -> @Sendable () -> Void {
+    switch join(key, completion) {
+    case .kept(let body):
+      completion(.success(body))
+      return {}
+    case .joined(let running, let waiter): return { self.leave(running, key, waiter) }
+    case .began(let running, let waiter):
+      let cancel = compute { self.finish(running, key, $0) }
+      let isLeft = state.withLock { _ in
+        if !running.waiters.isEmpty { running.cancel = cancel }
+        return running.waiters.isEmpty
       }
+      if isLeft { cancel() }
+      return { self.leave(running, key, waiter) }
+    }
+  }
+
+  /// Answers a request and waits for it; see the other form.
+  func answer(_ key: Key, compute: @escaping @Sendable () async throws -> Answer) async throws -> [UInt8] {
+    let giveUp = Mutex<(@Sendable () -> Void)?>(nil)
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        let leave = answer(key, then: { continuation.resume(with: $0) }) { end in
+          let task = Task {
+            do { end(.success(try await compute())) } catch { end(.failure(error)) }
+          }
+          return { task.cancel() }
+        }
+        giveUp.withLock { $0 = leave }
+        if Task.isCancelled { leave() }
+      }
+    } onCancel: {
+      giveUp.withLock { $0 }?()
     }
   }
 
   private enum Joined {
     case kept([UInt8])
-    case running(Running)
+    case joined(Running, UInt64)
+    case began(Running, UInt64)
   }
 
-  /// Joins the work on a request or begins it.
-  ///
-  /// Not made part of the caller, which would hold what is needed here for a moment for as long as it waits.
-  @inline(never)
-  private func join(_ key: Key, _ compute: @escaping @Sendable () async throws -> Answer) -> Joined {
+  private func join(_ key: Key, _ completion: @escaping Completion) -> Joined {
     let now = clock.nowMilliseconds
     return state.withLock { state in
       Self.dropExpired(&state, now: now, budget: byteBudget)
       if let kept = state.kept[key] { return .kept(kept.body) }
-      if let running = state.running[key] {
-        running.waiters += 1
-        return .running(running)
-      }
-      let running = Running(Task { try await compute() })
+      state.nextWaiter &+= 1
+      let known = state.running[key]
+      let running = known ?? Running()
+      running.waiters[state.nextWaiter] = completion
       state.running[key] = running
-      return .running(running)
+      return known == nil ? .began(running, state.nextWaiter) : .joined(running, state.nextWaiter)
     }
   }
 
-  /// Takes one waiter away; the last one takes the computation along.
-  private func leave(_ running: Running, _ key: Key) {
-    let isLast = state.withLock { state in
-      guard state.running[key] === running else { return false }
-      running.waiters -= 1
-      if running.waiters <= 0 { state.running[key] = nil }
-      return running.waiters <= 0
+  private func leave(_ running: Running, _ key: Key, _ waiter: UInt64) {
+    let (completion, cancel) = state.withLock { state -> (Completion?, (@Sendable () -> Void)?) in
+      guard let completion = running.waiters.removeValue(forKey: waiter) else { return (nil, nil) }
+      guard running.waiters.isEmpty else { return (completion, nil) }
+      if state.running[key] === running { state.running[key] = nil }
+      return (completion, running.cancel.take())
     }
-    if isLast { running.task.cancel() }
+    completion?(.failure(CancellationError()))
+    cancel?()
   }
 
-  @inline(never)
-  private func finish(_ running: Running, _ key: Key, _ answer: Answer?) {
+  private func finish(_ running: Running, _ key: Key, _ outcome: Result<Answer, any Error>) {
     let expires = clock.nowMilliseconds + lifetimeMilliseconds
-    state.withLock { state in
-      guard state.running[key] === running else { return }
+    let waiters = state.withLock { state in
+      let waiters = running.waiters
+      running.waiters = [:]
+      running.cancel = nil
+      guard state.running[key] === running else { return waiters }
       state.running[key] = nil
-      guard let answer, answer.isReusable, lifetimeMilliseconds > 0, state.kept[key] == nil else { return }
+      guard case .success(let answer) = outcome, answer.isReusable, lifetimeMilliseconds > 0, state.kept[key] == nil
+      else { return waiters }
       state.kept[key] = Kept(body: answer.body, expires: expires)
       state.order.append((key, expires))
       state.bytes += answer.body.count
       Self.dropExpired(&state, now: expires - lifetimeMilliseconds, budget: byteBudget)
+      return waiters
     }
+    for completion in waiters.values { completion(outcome.map(\.body)) }
   }
 
   private static func dropExpired(_ state: inout State, now: Int64, budget: Int) {

@@ -42,21 +42,28 @@ public final class SyncService: Sendable {
     answers = SharedAnswers(clock: clock, lifetimeMilliseconds: settings.answerLifetimeMilliseconds)
   }
 
-  /// Returns the body of the response.
+  /// Begins to work on the body of the response.
   ///
   /// Equal requests share one computation, and an answer with news is given again to the same request for a while.
-  /// - Throws: `CancellationError` when the client hung up; errors of the database.
-  public func sync(_ request: SyncRequest) async throws -> [UInt8] {
+  /// - Parameters:
+  ///   - request: the request.
+  ///   - completion: told once, on whatever thread: the body, `CancellationError` after the request was given up, or an error of the
+  ///     database.
+  /// - Returns: what gives the request up.
+  /// - Throws: errors of the database.
+  public func begin(
+    _ request: SyncRequest, completion: @escaping @Sendable (Result<[UInt8], any Error>) -> Void
+  ) async throws -> @Sendable () -> Void {
     let ignoredList = request.since == nil ? try await ignoredListPosition(of: request.requester.userID) : 0
-    let key = request.key(ignoredList: ignoredList)
-    return try await answers.answer(key) { [self] in
-      request.mayWait ? try await answerWithNews(request) : try await answerNow(request)
+    return answers.answer(request.key(ignoredList: ignoredList), then: completion) { [self] end in
+      let poll = SyncPoll(self, request, end: end)
+      return { poll.cancel() }
     }
   }
 
   /// Answers a request that does not want to wait when nothing at all has happened since its token, without any computation.
   ///
-  /// - Returns: nil when something has happened, for the user or for others: ``sync(_:)`` finds out.
+  /// - Returns: nil when something has happened, for the user or for others: ``begin(_:completion:)`` finds out.
   /// - Throws: errors of the database.
   public func answerWithoutNews(_ request: SyncRequest) async throws -> [UInt8]? {
     guard let since = request.since, request.timeoutMilliseconds == 0, !request.wantsFullState else { return nil }
@@ -73,63 +80,17 @@ public final class SyncService: Sendable {
     try await storage.accountData.data(of: user).global[AccountDataStore.ignoredUserList]?.streamID ?? 0
   }
 
-  private typealias Answer = SharedAnswers<SyncRequest.Key>.Answer
-
-  private func answerNow(_ request: SyncRequest) async throws -> Answer {
-    let (computation, isCaughtUp) = try await computation(request)
-    return try await answer(request, with: isCaughtUp ? computation.result() : computation.emptyResult())
-  }
-
-  /// Computes, and computes again whenever something happens, until there is news or the time is up.
-  ///
-  /// All work is done in tasks of its own: clients wait for most of the time, and thousands do.
-  private func answerWithNews(_ request: SyncRequest) async throws -> Answer {
-    let deadline = ContinuousClock.now + .milliseconds(request.timeoutMilliseconds)
-    let (computation, isCaughtUp) = try await inOwnTask { try await self.computation(request) }
-    guard isCaughtUp else {
-      return try await inOwnTask { try await self.answer(request, with: computation.emptyResult()) }
-    }
-    while true {
-      let attempt = try await inOwnTask { try await self.attempt(computation) }
-      if attempt.result.isEmpty {
-        switch await notifier.wait(request.requester.userID, after: attempt.mark, until: deadline) {
-        case .changed: continue
-        case .timedOut, .draining: break
-        case .cancelled: throw CancellationError()
-        }
-      }
-      return try await inOwnTask { try await self.answer(request, with: attempt.result) }
-    }
-  }
-
-  /// Holds what has been computed and what had happened before.
-  private final class Attempt: Sendable {
-    let result: SyncResult
-    let mark: Notifier.Mark
-
-    init(_ result: SyncResult, after mark: Notifier.Mark) {
-      self.result = result
-      self.mark = mark
-    }
-  }
-
-  private func attempt(_ computation: SyncComputation) async throws -> Attempt {
-    let user = computation.user
-    let mark = try await notifier.begin(user) { [storage] in
+  /// Marks where a user's changes are, before they are looked at.
+  func mark(of user: UserID) async throws -> Notifier.Mark {
+    try await notifier.begin(user) { [storage] in
       try await storage.memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
     }
-    return Attempt(try await computation.result(), after: mark)
-  }
-
-  private func answer(_ request: SyncRequest, with result: SyncResult) async throws -> Answer {
-    let body = try await SyncResponseWriter(service: self, request: request).body(of: result)
-    return Answer(body: body, isReusable: !result.isEmpty && result.nextBatch != request.since)
   }
 
   /// Makes ready what the client's token asks for.
   ///
   /// - Returns: also whether this process has seen in time all that the token presupposes.
-  private func computation(_ request: SyncRequest) async throws -> (SyncComputation, isCaughtUp: Bool) {
+  func computation(_ request: SyncRequest) async throws -> (SyncComputation, isCaughtUp: Bool) {
     guard let asked = request.since else { return (SyncComputation(self, request, since: nil), true) }
     let since = try await bounded(asked)
     guard await waitUntilReached(since) else {

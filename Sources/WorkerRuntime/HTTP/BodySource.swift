@@ -27,6 +27,9 @@ final class BodySource: Sendable {
     if declaredLength == 0 { drained.store(true, ordering: .relaxed) }
   }
 
+  /// Whether the request has a body, or does not say how long it is.
+  var isExpected: Bool { declaredLength != 0 }
+
   /// Whether nothing of the body is left on the connection, or so little that skipping it costs nothing.
   var isSpent: Bool {
     if drained.load(ordering: .relaxed) { return true }
@@ -38,7 +41,7 @@ final class BodySource: Sendable {
   /// - Throws: 413 `M_TOO_LARGE` as soon as more than `limit` bytes are declared or have come; `CancellationError` when the
   ///   connection breaks, ends before the declared length, or carries what is no HTTP.
   func read(limit: Int) async throws -> [UInt8] {
-    if declaredLength == 0 { return [] }
+    guard isExpected else { return [] }
     if let declaredLength, declaredLength > limit { throw Self.tooLarge(limit) }
     let number = deadlines.schedule(in: Self.patience) { [channel] in channel.close(promise: nil) }
     defer { deadlines.cancel(number) }

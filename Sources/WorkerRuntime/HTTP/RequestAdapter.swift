@@ -32,26 +32,36 @@ struct RequestAdapter: Sendable {
     to request: HummingbirdCore.Request, writer: consuming ResponseWriter, connection: Connection
   ) async throws {
     let body = BodySource(request, channel: connection.channel, deadlines: deadlines)
-    let incoming = IncomingRequest(
-      method: request.method.rawValue, target: request.head.path ?? "/", headers: request.headers,
-      clientIP: clientIP(request, connection),
-      body: { limit in try await body.read(limit: limit) },
-      onDisconnect: { action in connection.onDisconnect(action) })
+    let incoming = incoming(request, body, connection)
     let route = router.route(incoming)
     if route.endpoint != nil, request.headers[.expect]?.lowercased() == "100-continue" {
       try await writer.writeInformationalHead(HTTPResponse(status: .continue))
     }
     guard var response = await router.respond(to: incoming, along: route) else { throw CancellationError() }
-    try await compress(&response, request)
-    finish(&response)
-    if !body.isSpent {
-      // The rest of the body is not wanted. The server skips it to find the next request, but not for ever.
-      response.headers[.connection] = "close"
-      let channel = connection.channel
-      channel.eventLoop.scheduleTask(in: Self.linger) { channel.close(promise: nil) }
-    }
+    if wantsCompression(response, request) { await compress(&response) }
+    finish(&response, body, connection)
+    try await write(response, writer, withBody: request.method != .head)
+  }
+
+  // The connection's task keeps for as long as the connection lives whatever its deepest call took. So what need not wait is kept apart,
+  // and its variables with it.
+
+  @inline(never)
+  private func incoming(
+    _ request: HummingbirdCore.Request, _ body: BodySource, _ connection: Connection
+  ) -> IncomingRequest {
+    IncomingRequest(
+      method: request.method.rawValue, target: request.head.path ?? "/", headers: request.headers,
+      clientIP: clientIP(request, connection), hasBody: body.isExpected,
+      body: { limit in try await body.read(limit: limit) },
+      onDisconnect: { action in connection.onDisconnect(action) })
+  }
+
+  private func write(
+    _ response: EndpointKit.Response, _ writer: consuming ResponseWriter, withBody: Bool
+  ) async throws {
     let head = HTTPResponse(status: HTTPResponse.Status(code: response.status), headerFields: response.headers)
-    let sendsBody = request.method != .head && !response.body.isEmpty
+    let sendsBody = withBody && !response.body.isEmpty
     try await writer.write(
       response: head, body: sendsBody ? ResponseBody(byteBuffer: ByteBuffer(bytes: response.body)) : ResponseBody())
   }
@@ -67,11 +77,14 @@ struct RequestAdapter: Sendable {
 
   private static let forwardedFor = HTTPField.Name("X-Forwarded-For")
 
-  private func compress(_ response: inout EndpointKit.Response, _ request: HummingbirdCore.Request) async throws {
-    guard !compressedResources.prefixes.isEmpty, response.body.count >= GzipEncoder.smallestBody,
-      response.headers[.contentEncoding] == nil, compressedResources.covers(request.head.path ?? "/"),
-      GzipEncoder.isAccepted(request.headers[.acceptEncoding])
-    else { return }
+  @inline(never)
+  private func wantsCompression(_ response: EndpointKit.Response, _ request: HummingbirdCore.Request) -> Bool {
+    !compressedResources.prefixes.isEmpty && response.body.count >= GzipEncoder.smallestBody
+      && response.headers[.contentEncoding] == nil && compressedResources.covers(request.head.path ?? "/")
+      && GzipEncoder.isAccepted(request.headers[.acceptEncoding])
+  }
+
+  private func compress(_ response: inout EndpointKit.Response) async {
     let body = response.body
     // Away from the event loop, whose other connections would have to wait.
     let encoded = await withTaskExecutorPreference(globalConcurrentExecutor) { await Self.encode(body) }
@@ -85,11 +98,17 @@ struct RequestAdapter: Sendable {
 
   private static let server = HTTPField(name: .server, value: "Myelin")
 
-  private func finish(_ response: inout EndpointKit.Response) {
+  @inline(never)
+  private func finish(_ response: inout EndpointKit.Response, _ body: BodySource, _ connection: Connection) {
     if response.status != 204 && response.status != 304 {
       response.headers.append(HTTPField(name: .contentLength, value: String(response.body.count)))
     }
     response.headers.append(Self.server)
     response.headers.append(date.field())
+    guard !body.isSpent else { return }
+    // The rest of the body is not wanted. The server skips it to find the next request, but not for ever.
+    response.headers[.connection] = "close"
+    let channel = connection.channel
+    channel.eventLoop.scheduleTask(in: Self.linger) { channel.close(promise: nil) }
   }
 }
