@@ -152,6 +152,28 @@ import Testing
     }
   }
 
+  /// Nodes are packed differently from 64 KiB on.
+  @Test(arguments: 0..<8 as Range<UInt64>)
+  func readsTheSameWhateverTheLength(seed: UInt64) throws {
+    var random = SeededRandom(seed &+ 300)
+    for _ in 0..<10 {
+      let tree = RandomJSON.value(&random)
+      let text = Array("{\"first\":".utf8) + tree.encoded + Array(",\"a\\u0062\":[[],{},\"last\"]}".utf8)
+      let short = try JSONValue.parse(text)
+      for length in [65_535, 65_536, 70_000] where length >= text.count {
+        let spaces = [UInt8](repeating: UInt8(ascii: " "), count: length - text.count)
+        for long in [spaces + text, text + spaces] {
+          let value = try JSONValue.parse(long)
+          #expect(value.json == short.json && value.raw == short.raw)
+          #expect(value["first"]?.json == tree && value["ab"]?[2]?.string == "last")
+          #expect(value["ab"]?[0]?.elements?.isEmpty == true && value["ab"]?[1]?.members?.isEmpty == true)
+          #expect((try? CanonicalJSON.encode(value)) == (try? CanonicalJSON.encode(short)))
+          #expect(value.containsNonIntegers() == short.containsNonIntegers())
+        }
+      }
+    }
+  }
+
   @Test func stopsAtEverySpecialByteOfLongStrings() throws {
     for length in 0...70 {
       for special in ["\\n", "\\\"", "\\\\"] {

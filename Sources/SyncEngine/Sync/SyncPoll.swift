@@ -79,13 +79,13 @@ final class SyncPoll: Sendable {
   }
 
   private func wait(_ attempt: Attempt) {
-    // What wakes the poll may do so before the number of the wait is known; then there is a task again, and no wait.
+    // What wakes the poll may do so before the number of the wait is known; then there is a task again, or a later wait.
     state.withLock { $0.task = nil }
     let wait = service.notifier.wait(attempt.computation.user, after: attempt.mark, until: deadline) { [self] in
       woken($0, attempt)
     }
     let isCancelled = state.withLock { state in
-      if state.task == nil { state.wait = wait }
+      if state.task == nil, wait > state.wait ?? 0 { state.wait = wait }
       return state.isCancelled
     }
     if isCancelled { service.notifier.cancel(wait) }
