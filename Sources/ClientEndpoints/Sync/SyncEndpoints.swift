@@ -96,16 +96,17 @@ public struct SyncEndpoints: Sendable {
     let filter = try await filters.filter(filterText, of: requester.userID)
     // An empty token is none, as on Synapse.
     let sinceText = request.queryValue("since").flatMap { $0.isEmpty ? nil : $0 }
-    var since: StreamToken?
-    if let sinceText {
-      since = try await StreamToken.parse(sinceText, directory: storage.instances)
-      guard since?.room.topological == nil, since != nil else {
-        throw MatrixError.unknown("Invalid stream token", status: 400)
-      }
-    }
+    let since: StreamToken?
+    if let sinceText { since = try await token(sinceText) } else { since = nil }
     return SyncRequest(
       requester: requester, since: since, sinceText: sinceText, filter: filter, filterText: filterText,
       timeoutMilliseconds: Int64(min(timeout, 24 * 3600 * 1000)), wantsFullState: fullState)
+  }
+
+  private func token(_ text: String) async throws -> StreamToken {
+    guard let token = try await StreamToken.parse(text, directory: storage.instances), token.room.topological == nil
+    else { throw MatrixError.unknown("Invalid stream token", status: 400) }
+    return token
   }
 
   /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3eventseventid (deprecated)
