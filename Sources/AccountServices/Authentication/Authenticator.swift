@@ -56,20 +56,15 @@ public final class Authenticator: Sendable {
   public func authenticate(
     _ token: String, client: Client, allowGuest: Bool = false, allowLocked: Bool = false
   ) async throws -> Requester {
-    guard token.utf8.count <= 1024, let found = try await find(token) else { throw MatrixError.unknownToken() }
+    guard token.utf8.count <= 1024,
+      let found = try await tokens.value(token, load: { try await self.storage.accessTokens.lookup(token) })
+    else { throw MatrixError.unknownToken() }
     try check(found, allowGuest: allowGuest, allowLocked: allowLocked)
     if !found.isUsed { try await storage.accessTokens.markUsed(token, id: found.tokenID) }
     return note(found, token, client)
   }
 
   // What follows is kept apart from the above, which runs in the connection's task: that keeps the memory of its deepest call.
-
-  private func find(_ token: String) async throws -> TokenLookup? {
-    if let known = tokens.peek(token) { return known }
-    return try await Task { [tokens, storage] in
-      try await tokens.value(token) { try await storage.accessTokens.lookup(token) }
-    }.value
-  }
 
   @inline(never)
   private func check(_ found: TokenLookup, allowGuest: Bool, allowLocked: Bool) throws {
