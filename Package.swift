@@ -64,6 +64,7 @@ let package = Package(
     .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
     .systemLibrary(name: "CLibYAML", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
+    .systemLibrary(name: "CUnistring", providers: [.apt(["libunistring-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CMalloc"),
     .target(name: "CScan"),
@@ -103,7 +104,7 @@ let package = Package(
       "AccountServices",
       [
         "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
-        "CCrypt",
+        "CCrypt", "CUnistring",
         collections, logging, crypto,
       ]),
     library(
@@ -155,7 +156,7 @@ let package = Package(
       [
         "ServerComposition", "WorkerRuntime", "EndpointKit", "AdminEndpoints", "ServerConfig", argumentParser,
       ]),
-    executable("generic_worker", ["ServerComposition", "WorkerRuntime", argumentParser]),
+    executable("generic_worker", ["ServerComposition", "ServerConfig", "WorkerRuntime", argumentParser]),
     executable("generate_config", ["ServerConfig", argumentParser]),
     executable("generate_signing_key", ["ServerConfig", argumentParser]),
     executable("hash_password", ["AccountServices", "ServerConfig", argumentParser]),

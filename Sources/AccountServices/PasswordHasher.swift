@@ -1,6 +1,8 @@
 import CCrypt
+import CUnistring
 import Dispatch
-import Foundation
+import FoundationEssentials
+import Glibc
 import MatrixPrimitives
 import Synchronization
 
@@ -80,9 +82,19 @@ public final class PasswordHasher: Sendable {
 
   /// Makes the C string that is hashed; nil when a NUL would cut it short.
   private static func phrase(_ password: String, pepper: String) -> [CChar]? {
-    let bytes = Array(password.precomposedStringWithCompatibilityMapping.utf8) + Array(pepper.utf8)
+    guard let normalized = compatibilityComposed(Array(password.utf8)) else { return nil }
+    let bytes = normalized + Array(pepper.utf8)
     guard !bytes.contains(0) else { return nil }
     return bytes.prefix(72).map { CChar(bitPattern: $0) } + [0]
+  }
+
+  /// Brings UTF-8 into NFKC; nil when there is no memory for it.
+  private static func compatibilityComposed(_ text: [UInt8]) -> [UInt8]? {
+    guard text.contains(where: { $0 >= 0x80 }) else { return text }
+    var count = 0
+    guard let result = cunistring_nfkc(text, text.count, &count) else { return nil }
+    defer { free(result) }
+    return Array(UnsafeBufferPointer(start: result, count: count))
   }
 
   private static func crypt(_ phrase: [CChar], _ setting: [CChar]) -> String? {

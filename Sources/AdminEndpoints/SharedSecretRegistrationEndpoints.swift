@@ -1,7 +1,7 @@
 import AccountServices
 import Crypto
 import EndpointKit
-import Foundation
+import FoundationEssentials
 import MatrixPrimitives
 import ServerConfig
 import Synchronization

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// Lays the values of a statement out in one piece of memory, in the form in which libpq takes them.
 struct BindBuffer {

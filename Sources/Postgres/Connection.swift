@@ -1,5 +1,5 @@
 import CLibPQ
-import Foundation
+import Glibc
 
 /// Owns one libpq connection in pipeline mode.
 ///

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import Logging
 
 /// Runs transactions on threads of which each holds one connection. Threads are added while work waits and leave when idle.
@@ -16,7 +16,7 @@ final class ConnectionPool: @unchecked Sendable {
   private let logger: Logger
   private let stopping = StopFlag()
 
-  private let condition = NSCondition()
+  private let condition = BlockingCondition()
   private var jobs = FIFO<Job>()
   private var threads = 0
   private var busyThreads = 0
@@ -97,15 +97,12 @@ final class ConnectionPool: @unchecked Sendable {
   /// Adds a thread. Called with the lock held.
   private func spawn(with connection: Connection?) {
     threads += 1
-    let thread = Thread { [self] in
+    BlockingThread.start("pg-worker", stackSize: 2 << 20) { [self] in
       let session = WorkerSession(
         connection: connection, configuration: configuration, counters: counters, logger: logger, stopping: stopping,
         lender: CompanionLender(companions: companions) { [unowned self] in makeRoomForCompanion() })
       serve(session)
     }
-    thread.name = "pg-worker"
-    thread.stackSize = 2 << 20
-    thread.start()
   }
 
   private func serve(_ session: WorkerSession) {
@@ -133,7 +130,7 @@ final class ConnectionPool: @unchecked Sendable {
 
   /// Waits for work. Returns nil when the thread is to end: at shutdown, or idle for too long and not needed.
   private func nextJob() -> Job? {
-    let idleSince = Date()
+    let limit = ContinuousClock.now + configuration.idleTimeout
     condition.lock()
     defer { condition.unlock() }
     lastConnectError = nil
@@ -147,8 +144,7 @@ final class ConnectionPool: @unchecked Sendable {
         condition.wait()
         continue
       }
-      let limit = idleSince.addingTimeInterval(Double(configuration.idleTimeout.wholeMilliseconds) / 1000)
-      if !condition.wait(until: limit), jobs.isEmpty, threads > configuration.minimumConnections { return nil }
+      if !condition.wait(for: limit - .now), jobs.isEmpty, threads > configuration.minimumConnections { return nil }
     }
   }
 
@@ -170,11 +166,9 @@ final class ConnectionPool: @unchecked Sendable {
   private func watchDeadlines() {
     guard !isWatchingDeadlines else { return }
     isWatchingDeadlines = true
-    let thread = Thread { [self] in
-      while expireOverdue() { Thread.sleep(forTimeInterval: 0.02) }
+    BlockingThread.start("pg-deadlines") { [self] in
+      while expireOverdue() { BlockingThread.sleep(for: .milliseconds(20)) }
     }
-    thread.name = "pg-deadlines"
-    thread.start()
   }
 
   private func expireOverdue() -> Bool {

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import Synchronization
 
 /// Follows one piece of work from the queue to its end, so that it can be cancelled or given up at any time.
@@ -68,9 +68,7 @@ final class JobTicket: Sendable {
     cancelRequested.store(true, ordering: .releasing)
     giveUp(PostgresError(code: .cancelled, message: "cancelled while waiting for a connection"))
     guard runningHandle() != nil else { return }
-    let thread = Thread { [self] in interruptUntilFinished() }
-    thread.name = "pg-cancel"
-    thread.start()
+    BlockingThread.start("pg-cancel") { [self] in interruptUntilFinished() }
   }
 
   private func runningHandle() -> CancelHandle? {
@@ -81,7 +79,7 @@ final class JobTicket: Sendable {
 
   /// Repeats the request, because the server ignores one that arrives between two statements.
   private func interruptUntilFinished() {
-    var pause = 0.02
+    var pause = Duration.milliseconds(20)
     while true {
       let isRunning = interrupting.withLock { _ in
         guard let handle = runningHandle() else { return false }
@@ -89,8 +87,8 @@ final class JobTicket: Sendable {
         return true
       }
       guard isRunning else { return }
-      Thread.sleep(forTimeInterval: pause)
-      pause = min(pause * 2, 1)
+      BlockingThread.sleep(for: pause)
+      pause = min(pause * 2, .seconds(1))
     }
   }
 }

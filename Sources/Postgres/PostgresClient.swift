@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import Logging
 import ServiceLifecycle
 
@@ -31,11 +31,9 @@ public final class PostgresClient: Service, Sendable {
   public func start() async throws {
     let configuration = configuration
     let connection: Connection = try await withCheckedThrowingContinuation { continuation in
-      let thread = Thread {
+      BlockingThread.start("pg-connect", stackSize: 2 << 20) {
         continuation.resume(with: Result { () throws(PostgresError) in try Connection.open(configuration) })
       }
-      thread.name = "pg-connect"
-      thread.start()
     }
     pool.start(with: connection)
     reactor.start()

@@ -1,5 +1,5 @@
 import CLibPQ
-import Foundation
+import Glibc
 import Logging
 import Synchronization
 
@@ -88,10 +88,7 @@ final class Reactor: @unchecked Sendable {
   private func launch(_ mailbox: inout Mailbox) {
     guard !mailbox.isRunning else { return }
     mailbox.isRunning = true
-    let thread = Thread { [self] in loop() }
-    thread.name = "pg-reactor"
-    thread.stackSize = 1 << 20
-    thread.start()
+    BlockingThread.start("pg-reactor", stackSize: 1 << 20) { [self] in loop() }
   }
 
   // MARK: - Loop
@@ -236,9 +233,7 @@ final class Reactor: @unchecked Sendable {
   private func interruptAbandoned() {
     for slot in slots.indices {
       guard let handle = slots[slot].handleForAbandonedStatement() else { continue }
-      let thread = Thread { handle.cancel() }
-      thread.name = "pg-cancel"
-      thread.start()
+      BlockingThread.start("pg-cancel") { handle.cancel() }
     }
   }
 
@@ -266,15 +261,13 @@ final class Reactor: @unchecked Sendable {
   private func connect(_ slot: Int) {
     guard !slots[slot].isConnecting, !stopping.isSet else { return }
     slots[slot].isConnecting = true
-    let thread = Thread { [configuration, counters, logger, stopping, weak self] in
+    BlockingThread.start("pg-connect", stackSize: 2 << 20) { [configuration, counters, logger, stopping, weak self] in
       let session = WorkerSession(
         connection: nil, configuration: configuration, counters: counters, logger: logger, stopping: stopping)
       // It fails only at shutdown, when nobody needs the connection any more.
       guard let connection = try? session.ready(until: nil) else { return }
       self?.install(connection, slot)
     }
-    thread.name = "pg-connect"
-    thread.start()
   }
 
   private func install(_ connection: Connection, _ slot: Int) {

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// Holds one shared connection and what is under way on it. Touched by the reactor thread only.
 struct SharedConnection {

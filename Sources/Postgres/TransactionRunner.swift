@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import Logging
 
 /// Runs a transaction's closure to its end on a worker thread, again after collisions and lost connections.
@@ -77,7 +77,6 @@ struct TransactionRunner<R: Sendable>: Sendable {
 
   /// Lets colliding transactions drift apart: up to 2, 4, 8 … 64 ms.
   private func pause(after attempt: Int) {
-    let ceiling = Double(1 << min(attempt, 6)) / 1000
-    Thread.sleep(forTimeInterval: Double.random(in: 0...ceiling))
+    BlockingThread.sleep(for: .microseconds(Int64.random(in: 0...1000 << Int64(min(attempt, 6)))))
   }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import Logging
 import Synchronization
 
@@ -101,19 +101,19 @@ final class StopFlag: Sendable {
 
 /// Spaces out attempts to connect: 50 ms, doubling up to 2 s.
 struct Backoff {
-  private var seconds = 0.05
+  private var span = Duration.milliseconds(50)
   private var failures = 0
 
   /// Waits before the next attempt, on this thread. Returns false as soon as the closure says to give up.
   mutating func pause(unless giveUp: () -> Bool) -> Bool {
-    let slice = 0.025
-    var left = seconds
-    while left > 0 {
+    let slice = Duration.milliseconds(25)
+    var left = span
+    while left > .zero {
       if giveUp() { return false }
-      Thread.sleep(forTimeInterval: min(slice, left))
+      BlockingThread.sleep(for: min(slice, left))
       left -= slice
     }
-    seconds = min(seconds * 2, 2)
+    span = min(span * 2, .seconds(2))
     return !giveUp()
   }
 

@@ -14,7 +14,7 @@ extension LocalUsers {
   /// (`experimental_features: msc4155_enabled`).
   public init(storage: Storage) {
     let filtersInvites = storage.config.experimental.isEnabled("msc4155_enabled")
-    let statuses = Cache<UserID, Status>(name: "*accountStatus*", capacity: 50_000)
+    let statuses: Cache<UserID, Status> = storage.caches.cache("*accountStatus*", capacity: 50_000)
     for function in ["get_user_by_id", "get_user_suspended_status"] {
       storage.caches.register(function) { keys in
         guard let user = keys?.first else { return statuses.invalidateAll() }

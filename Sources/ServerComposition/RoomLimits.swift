@@ -36,7 +36,7 @@ private final class RoomLimits: Sendable {
     invitesPerUser = RateLimiter(settings.invitesPerUser, clock: clock)
     invitesPerIssuer = RateLimiter(settings.invitesPerIssuer, clock: clock)
     self.storage = storage
-    let lifted = Cache<String, Bool>(name: "get_ratelimit_for_user", capacity: 20_000)
+    let lifted: Cache<String, Bool> = storage.caches.cache("get_ratelimit_for_user", capacity: 20_000)
     self.lifted = lifted
     storage.caches.register("get_ratelimit_for_user") { keys in
       if let user = keys?.first { lifted.invalidate(user) } else { lifted.invalidateAll() }

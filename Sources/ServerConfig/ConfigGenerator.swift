@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 import MatrixPrimitives
 
 /// Writes new configurations: what `--generate-config`, `--generate-keys` and `generate_config` do.
@@ -195,7 +196,7 @@ public struct ConfigGenerator: Sendable {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
-      throw ConfigError("", "cannot make the folder \(path): \(FileText.reason(error))")
+      throw ConfigError("", "cannot make the folder \(path): \(FileFailure.reason(of: error))")
     }
   }
 

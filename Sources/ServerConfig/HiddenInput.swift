@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// Asks for a secret on the terminal without showing what is typed.
 public enum HiddenInput {
@@ -14,11 +14,11 @@ public enum HiddenInput {
       tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent)
     }
     // The prompt comes after the echo is off: whoever answers at once must not see it either.
-    FileHandle.standardError.write(Data(prompt.utf8))
+    StandardError.write(prompt)
     defer {
       if isTerminal {
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &original)
-        FileHandle.standardError.write(Data("\n".utf8))
+        StandardError.write("\n")
       }
     }
     return readLine()

@@ -1,5 +1,6 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
+import Glibc
 import ServerConfig
 
 /// Prints a configuration for a new homeserver.

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import ServerConfig
 
 /// Makes a signing key for a homeserver.

@@ -1,5 +1,6 @@
 import ArgumentParser
-import Foundation
+import Glibc
+import ServerConfig
 import WorkerRuntime
 
 /// Runs a worker. Takes the command line of Synapse's workers.
@@ -35,7 +36,7 @@ struct GenericWorker: AsyncParsableCommand {
       throw code
     } catch {
       let line = String(describing: error).split(separator: "\n").joined(separator: " ")
-      FileHandle.standardError.write(Data("generic_worker: \(line)\n".utf8))
+      StandardError.write("generic_worker: \(line)\n")
       throw ExitCode(1)
     }
   }

@@ -1,6 +1,7 @@
 import AccountServices
 import ArgumentParser
 import Foundation
+import Glibc
 import MatrixPrimitives
 import ServerConfig
 
@@ -36,7 +37,7 @@ struct HashPassword: ParsableCommand {
       return nil
     }
     guard first == second else {
-      FileHandle.standardError.write(Data("The passwords do not match.\n".utf8))
+      StandardError.write("The passwords do not match.\n")
       return nil
     }
     return first

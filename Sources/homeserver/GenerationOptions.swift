@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import ServerConfig
 
 /// Holds the options that write configuration files instead of starting a process.

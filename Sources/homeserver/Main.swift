@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Glibc
 import ServerConfig
 import WorkerRuntime
 
@@ -62,7 +62,7 @@ struct RunCommand: AsyncParsableCommand {
 enum StartFailure {
   static func report(_ error: any Error) -> ExitCode {
     let line = String(describing: error).split(separator: "\n").joined(separator: " ")
-    FileHandle.standardError.write(Data("homeserver: \(line)\n".utf8))
+    StandardError.write("homeserver: \(line)\n")
     return ExitCode(1)
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import AsyncHTTPClient
 import Foundation
+import Glibc
 import ServerConfig
 
 /// Registers a user with the shared secret, also where registration is closed.
@@ -120,7 +121,7 @@ struct RegisterNewMatrixUser: AsyncParsableCommand {
     return ["y", "yes", "true"].contains(readLine() ?? "")
   }
 
-  private func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+  private func note(_ text: String) { StandardError.write(text + "\n") }
 
   private func fail(_ text: String) throws -> Never {
     note(text)

@@ -128,6 +128,22 @@ struct CacheTests {
     #expect(cache.statistics.count == 0)
     #expect(cache.statistics.weight == 0)
   }
+
+  @Test("What nobody uses goes, a step at a time; what is used stays")
+  func expires() {
+    let cache = Cache<Int, Int>(name: "test", capacity: 100_000)
+    for key in 0..<5_000 { cache.insert(key, key) }
+    for step in 1...300 {
+      cache.expire(unusedFor: 3)
+      #expect(cache.peek(7) == 7)
+      if step == 2 { #expect(cache.statistics.count == 5_001) }
+      if step == 1 { cache.insert(-1, -1) }
+      if step == 3 { #expect(cache.statistics.count == 2) }
+    }
+    #expect(cache.statistics.count == 1 && cache.statistics.weight == 1)
+    for key in 0..<200_000 { cache.insert(key, key) }
+    #expect(cache.statistics.count == 100_000)
+  }
 }
 
 @Suite("Stream change cache")

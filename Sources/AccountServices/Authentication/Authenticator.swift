@@ -17,7 +17,7 @@ public final class Authenticator: Sendable {
     self.storage = storage
     self.activity = activity
     self.clock = clock
-    let tokens = Cache<String, TokenLookup?>(name: "get_user_by_access_token", capacity: 50_000)
+    let tokens: Cache<String, TokenLookup?> = storage.caches.cache("get_user_by_access_token", capacity: 50_000)
     self.tokens = tokens
     storage.caches.register("get_user_by_access_token") { keys in
       if let token = keys?.first { tokens.invalidate(token) } else { tokens.invalidateAll() }

@@ -13,9 +13,18 @@ struct PersistBatch: Sendable {
     let hub: StreamHub
     let orphans: PushActionOrphans
     /// Remembers the least depth written for a room, so that `room_depth` is touched only when that falls.
-    let minimumDepths = Cache<RoomID, Int64>(name: "*roomMinimumDepth*", capacity: 20_000)
+    let minimumDepths: Cache<RoomID, Int64>
     /// Remembers who is marked as taking part in a room, so that the mark is written once.
-    let participants = Cache<Participant, Bool>(name: "*roomParticipants*", capacity: 50_000)
+    let participants: Cache<Participant, Bool>
+
+    init(storage: Storage, state: StateService, hub: StreamHub, orphans: PushActionOrphans) {
+      self.storage = storage
+      self.state = state
+      self.hub = hub
+      self.orphans = orphans
+      minimumDepths = storage.caches.cache("*roomMinimumDepth*", capacity: 20_000)
+      participants = storage.caches.cache("*roomParticipants*", capacity: 50_000)
+    }
   }
 
   /// Names a user in a room.

@@ -13,14 +13,14 @@ public final class PushActionEvaluator: Sendable {
   private let countsUnread: Bool
   private let compiled = CompiledPushRules()
   /// Remembers what members are called, by state group.
-  private let displayNames = Cache<Int64, [UserID: String]>(
-    name: "*roomDisplayNames*", byteBudget: 8 << 20, weigh: { 64 + $1.count * 96 })
+  private let displayNames: Cache<Int64, [UserID: String]>
 
   init(storage: Storage, state: StateService, config: HomeserverConfig) {
     self.storage = storage
     self.state = state
     self.config = config
     countsUnread = config.experimental.isEnabled("msc2654_enabled")
+    displayNames = storage.caches.cache("*roomDisplayNames*", byteBudget: 8 << 20) { 64 + $1.count * 96 }
   }
 
   /// Evaluates the push rules of every local member but the sender.

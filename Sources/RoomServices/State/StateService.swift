@@ -17,7 +17,7 @@ public final class StateService: Sendable {
     self.storage = storage
     self.logger = logger
     resolver = ForkResolver(storage: storage)
-    resolutions = Cache(name: "*stateResolution*", capacity: 2_000)
+    resolutions = storage.caches.cache("*stateResolution*", capacity: 2_000)
   }
 
   // MARK: for new events

@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 import YAML
 
 /// Finds, reads and merges configuration files the way that Synapse's `--config-path` does.
@@ -21,7 +22,7 @@ public enum ConfigFiles {
       do {
         names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
       } catch {
-        throw ConfigError("", "cannot list the configuration folder \(path): \(FileText.reason(error))")
+        throw ConfigError("", "cannot list the configuration folder \(path): \(FileFailure.reason(of: error))")
       }
       for name in names {
         let entry = path.hasSuffix("/") ? path + name : "\(path)/\(name)"
@@ -67,8 +68,8 @@ public enum ConfigFiles {
   }
 
   private static func isFolder(_ path: String) -> Bool {
-    var isDirectory: ObjCBool = false
-    return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
+    var isDirectory = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory
   }
 }
 
@@ -103,14 +104,4 @@ enum FileText {
 
   /// Explains the last failure of a system call.
   private static func systemReason() -> String { String(cString: strerror(errno)) }
-
-  /// Explains a failure of Foundation, by the system's words where there are any.
-  static func reason(_ error: any Error) -> String {
-    let problem = error as NSError
-    let cause = problem.userInfo[NSUnderlyingErrorKey] as? NSError ?? problem
-    guard cause.domain == NSPOSIXErrorDomain, let code = Int32(exactly: cause.code) else {
-      return problem.localizedDescription
-    }
-    return String(cString: strerror(code))
-  }
 }

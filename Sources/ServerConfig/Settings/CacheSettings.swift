@@ -1,12 +1,15 @@
-import Foundation
-
 /// Holds the sizes of caches.
 public struct CacheSettings: Sendable, Hashable {
+  /// Multiplies caches where nothing is set.
+  public static let standardFactor = 0.5
+  /// Gives the number of events in memory where nothing is set, before it is multiplied.
+  public static let standardEventCount: Int64 = 10_240
+
   /// Multiplies the size of every cache.
   public var globalFactor: Double
   /// Multiplies the size of single caches instead; look up by `factor(of:)`.
   public var factors: [String: Double]
-  /// Gives the number of events in memory.
+  /// Gives the number of events in memory, before it is multiplied.
   public var eventCacheSize: Int64
   /// Drops entries that were not used for so many milliseconds; nil means never.
   public var entryLifetimeMilliseconds: Int64?
@@ -14,9 +17,9 @@ public struct CacheSettings: Sendable, Hashable {
   public var syncResponseMilliseconds: Int64
 
   init(_ root: SettingsSection, environment: [String: String]) throws(ConfigError) {
-    eventCacheSize = try root.bytes("event_cache_size", 10_240)
+    eventCacheSize = try root.bytes("event_cache_size", Self.standardEventCount)
     let section = try root.section("caches")
-    let standard = environment["SYNAPSE_CACHE_FACTOR"].flatMap(Double.init) ?? 0.5
+    let standard = environment["SYNAPSE_CACHE_FACTOR"].flatMap(Double.init) ?? Self.standardFactor
     guard standard.isFinite, standard >= 0 else {
       throw ConfigError(
         "SYNAPSE_CACHE_FACTOR", found: "\(standard) in the environment", expected: "a number of at least 0")

@@ -1,5 +1,5 @@
 import Crypto
-import Foundation
+import Glibc
 import MatrixPrimitives
 
 /// Holds the server's keys and secrets.

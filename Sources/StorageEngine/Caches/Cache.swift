@@ -8,19 +8,22 @@ import Synchronization
 /// no list to maintain on a hit.
 ///
 /// What is called for every event and request is `@inlinable`, so that modules that use a cache get it made for their types.
-public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+public final class Cache<Key: Hashable & Sendable, Value: Sendable>: ExpiringCache {
   @usableFromInline
   struct Entry {
     @usableFromInline var value: Value
     @usableFromInline var weight: Int
     @usableFromInline var wasUsed: Bool
+    /// When it was last used, by the cache's clock.
+    @usableFromInline var usedAt: UInt8
     @usableFromInline var slot: Int
 
     @usableFromInline
-    init(value: Value, weight: Int, wasUsed: Bool, slot: Int) {
+    init(value: Value, weight: Int, usedAt: UInt8, slot: Int) {
       self.value = value
       self.weight = weight
-      self.wasUsed = wasUsed
+      wasUsed = false
+      self.usedAt = usedAt
       self.slot = slot
     }
   }
@@ -49,6 +52,8 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     @usableFromInline var ring: [Key?] = []
     @usableFromInline var hand = 0
     @usableFromInline var weight = 0
+    /// Counts the calls of ``Cache/expire(unusedFor:)``, from 255 on to 0 again.
+    @usableFromInline var now: UInt8 = 0
     @usableFromInline var loads: [Key: Load] = [:]
     @usableFromInline var generation: UInt64 = 0
     /// The keys of bulk loads that are under way.
@@ -64,7 +69,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   @usableFromInline let weigh: @Sendable (Key, Value) -> Int
   @usableFromInline let state = Mutex(State())
 
-  /// Makes an empty cache that is bounded by the number of entries.
+  /// Makes an empty cache that is bounded by the number of entries; ``CacheRegistry`` makes those of a process.
   ///
   /// - Parameters:
   ///   - name: names it in metrics.
@@ -73,7 +78,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     self.init(name: name, byteBudget: capacity) { _, _ in 1 }
   }
 
-  /// Makes an empty cache that is bounded by the memory its entries take.
+  /// Makes an empty cache that is bounded by the memory its entries take; ``CacheRegistry`` makes those of a process.
   ///
   /// - Parameters:
   ///   - name: names it in metrics.
@@ -194,6 +199,33 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
   }
 
+  /// Moves the cache's clock on by one, and forgets what has not been used for so many of its steps.
+  ///
+  /// The entries are looked through in pieces, so that nobody waits long for the cache.
+  ///
+  /// - Parameter steps: 1 to 254.
+  func expire(unusedFor steps: UInt8) {
+    state.withLock { $0.now &+= 1 }
+    var slot: Int? = 0
+    while let from = slot { slot = state.withLock { expire(from, steps, &$0) } }
+  }
+
+  /// Looks at a thousand entries. Returns where to go on.
+  private func expire(_ from: Int, _ steps: UInt8, _ state: inout State) -> Int? {
+    let end = min(from + 1_000, state.ring.count)
+    for slot in from..<max(from, end) {
+      guard let key = state.ring[slot], let entry = state.entries[key] else { continue }
+      if state.now &- entry.usedAt >= steps { remove(key, &state) }
+    }
+    guard end >= state.ring.count else { return end }
+    if state.ring.count > state.entries.count { compact(&state) }
+    if state.entries.capacity > 4 * state.entries.count + 64 {
+      // A dictionary gives nothing back by itself.
+      state.entries = Dictionary(uniqueKeysWithValues: state.entries.map { ($0.key, $0.value) })
+    }
+    return nil
+  }
+
   /// Counts entries, their weights, hits and misses since the start.
   public var statistics: (count: Int, weight: Int, hits: UInt64, misses: UInt64) {
     state.withLock { ($0.entries.count, $0.weight, $0.hits, $0.misses) }
@@ -242,6 +274,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
     state.hits &+= 1
     state.entries.values[index].wasUsed = true
+    state.entries.values[index].usedAt = state.now
     return state.entries.values[index].value
   }
 
@@ -265,7 +298,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     let weight = max(1, weigh(key, value))
     guard weight <= capacity else { return }
     makeRoom(for: weight, &state)
-    state.entries[key] = Entry(value: value, weight: weight, wasUsed: false, slot: state.ring.count)
+    state.entries[key] = Entry(value: value, weight: weight, usedAt: state.now, slot: state.ring.count)
     state.ring.append(key)
     state.weight += weight
   }

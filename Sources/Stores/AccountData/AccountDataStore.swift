@@ -34,7 +34,7 @@ public final class AccountDataStore: Sendable {
       name: "ignored_by", byteBudget: 4 << 20, weigh: { 128 + $1.count * 64 })
     self.snapshots = snapshots
     self.ignorers = ignorers
-    changes = StreamChangeCache(name: "AccountDataAndTagsChangeCache")
+    changes = caches.changeCache("AccountDataAndTagsChangeCache")
     Self.register(snapshots, ignorers, in: caches)
   }
 

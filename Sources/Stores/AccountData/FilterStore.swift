@@ -12,9 +12,9 @@ public final class FilterStore: Sendable {
   private let database: PostgresClient
   private let cache: Cache<Key, JSONValue?>
 
-  init(database: PostgresClient) {
+  init(database: PostgresClient, caches: CacheRegistry) {
     self.database = database
-    cache = Cache(name: "get_user_filter", byteBudget: 4 << 20, weigh: { 256 + ($1?.raw.count ?? 0) * 3 })
+    cache = caches.cache("get_user_filter", byteBudget: 4 << 20) { 256 + ($1?.raw.count ?? 0) * 3 }
   }
 
   /// Returns a filter, or nil when the user has none of that number.

@@ -20,16 +20,13 @@ public final class EventStore: Sendable {
   /// Remembers which events came last into each room.
   let recent = RecentRows<EventID>(floor: .max)
 
-  /// Makes the store.
-  ///
-  /// - Parameter cacheBytes: the budget of the event cache.
-  public init(database: PostgresClient, ids: StreamIDs, logger: Logger, cacheBytes: Int = 64 << 20) {
+  init(database: PostgresClient, ids: StreamIDs, caches: CacheRegistry, logger: Logger) {
     self.database = database
     self.ids = ids
     rows = EventRows(logger: logger)
-    cache = Cache(name: "_get_event_cache", byteBudget: cacheBytes) { $1.weight }
-    roomChanges = StreamChangeCache(name: "EventsRoomStreamChangeCache", capacity: 50_000)
-    stateChanges = StreamChangeCache(name: "CurrentStateDeltaStreamChangeCache", capacity: 50_000)
+    cache = caches.cache(CacheRegistry.eventCacheName, byteBudget: CacheRegistry.standardEventBytes) { $1.weight }
+    roomChanges = caches.changeCache("EventsRoomStreamChangeCache")
+    stateChanges = caches.changeCache("_curr_state_delta_stream_cache")
   }
 
   /// Begins to remember changes, from the position that was loaded.

@@ -12,11 +12,11 @@ public final class PresenceStore: Sendable {
   /// Answers, by user id, whether a user's presence changed after a stream id.
   public let changes: StreamChangeCache
 
-  init(database: PostgresClient, ids: StreamIDGenerator, hub: StreamHub) {
+  init(database: PostgresClient, ids: StreamIDGenerator, caches: CacheRegistry, hub: StreamHub) {
     self.database = database
     writer = StreamWriter(stream: .presence, ids: ids, hub: hub)
-    states = Cache(name: "_get_presence_for_user", byteBudget: 4 << 20, weigh: { _, _ in 256 })
-    changes = StreamChangeCache(name: "PresenceStreamChangeCache")
+    states = caches.cache("_get_presence_for_user", byteBudget: 4 << 20) { _, _ in 256 }
+    changes = caches.changeCache("PresenceStreamChangeCache")
   }
 
   /// Takes note of a row of the stream before the position advances.

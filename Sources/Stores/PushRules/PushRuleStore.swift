@@ -29,7 +29,7 @@ public final class PushRuleStore: Sendable {
       name: "get_push_rules_for_user", byteBudget: 8 << 20,
       weigh: { 256 + $1.rules.count * 512 + $1.enabled.count * 64 })
     self.cache = cache
-    changes = StreamChangeCache(name: "PushRulesStreamChangeCache")
+    changes = caches.changeCache("PushRulesStreamChangeCache")
     caches.register("get_push_rules_for_user") { keys in
       guard let user = keys?.first else { return cache.invalidateAll() }
       cache.invalidate(UserID(unchecked: user))

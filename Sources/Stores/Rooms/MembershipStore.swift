@@ -14,14 +14,11 @@ public final class MembershipStore: Sendable {
   let members: Cache<RoomID, RoomMembers>
   let roomsOfUser: Cache<UserID, [RoomForUser]>
 
-  /// Makes the store.
-  ///
-  /// - Parameter cacheBytes: the budget of each cache.
-  public init(database: PostgresClient, serverName: String, cacheBytes: Int = 32 << 20) {
+  init(database: PostgresClient, serverName: String, caches: CacheRegistry) {
     self.database = database
     self.serverName = serverName
-    members = Cache(name: "get_users_in_room", byteBudget: cacheBytes) { $1.weight }
-    roomsOfUser = Cache(name: "get_rooms_for_local_user_where_membership_is_inner", byteBudget: cacheBytes) {
+    members = caches.cache("get_users_in_room", byteBudget: 32 << 20) { $1.weight }
+    roomsOfUser = caches.cache("get_rooms_for_local_user_where_membership_is_inner", byteBudget: 32 << 20) {
       256 + $1.count * 400
     }
   }

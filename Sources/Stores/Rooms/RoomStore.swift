@@ -32,12 +32,11 @@ public final class RoomStore: Sendable {
   private let extremities: Cache<RoomID, [EventID: Int64]>
   private let blocked: Cache<RoomID, Bool>
 
-  /// Makes the store.
-  public init(database: PostgresClient) {
+  init(database: PostgresClient, caches: CacheRegistry) {
     self.database = database
-    versions = Cache(name: "get_room_version", capacity: 50_000)
-    extremities = Cache(name: "get_latest_event_ids_in_room", capacity: 20_000)
-    blocked = Cache(name: "is_room_blocked", capacity: 20_000)
+    versions = caches.cache("get_room_version", capacity: 50_000)
+    extremities = caches.cache("get_latest_event_ids_in_room", capacity: 20_000)
+    blocked = caches.cache("is_room_blocked", capacity: 20_000)
   }
 
   func register(in registry: CacheRegistry) {

@@ -21,16 +21,13 @@ public final class StateStore: Sendable {
   private let spareGroupIDs = Mutex<[Int64]>([])
   private static let groupIDBatch: Int64 = 50
 
-  /// Makes the store.
-  ///
-  /// - Parameter cacheBytes: the budget of each of the two caches of whole states.
-  public init(database: PostgresClient, cacheBytes: Int = 64 << 20) {
+  init(database: PostgresClient, caches: CacheRegistry) {
     self.database = database
-    groups = Cache(name: "*stateGroupCache*", byteBudget: cacheBytes) { $1.weight }
-    current = Cache(name: "get_current_state_ids", byteBudget: cacheBytes) { $1.weight }
-    currentEvents = Cache(name: "*current_state_events*", byteBudget: cacheBytes / 2) { $1.weight }
-    groupOfEvent = Cache(name: "_get_state_group_for_event", capacity: 50_000)
-    chainLengths = Cache(name: "*stateGroupChainLength*", capacity: 20_000)
+    groups = caches.cache("*stateGroupCache*", byteBudget: 64 << 20) { $1.weight }
+    current = caches.cache("get_current_state_ids", byteBudget: 64 << 20) { $1.weight }
+    currentEvents = caches.cache("*current_state_events*", byteBudget: 32 << 20) { $1.weight }
+    groupOfEvent = caches.cache("_get_state_group_for_event", capacity: 50_000)
+    chainLengths = caches.cache("*stateGroupChainLength*", capacity: 20_000)
   }
 
   // MARK: state groups

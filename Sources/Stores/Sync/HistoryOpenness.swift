@@ -11,10 +11,10 @@ public final class HistoryOpenness: Sendable {
   private let state: StateStore
   private let known: Cache<RoomID, Int64?>
 
-  init(events: EventStore, state: StateStore) {
+  init(events: EventStore, state: StateStore, caches: CacheRegistry) {
     self.events = events
     self.state = state
-    known = Cache(name: "history_openness", capacity: 50_000)
+    known = caches.cache("*historyOpenness*", capacity: 50_000)
   }
 
   /// Returns for each room the position of the setting by which members see all of the history, `Int64.min` without a setting (history

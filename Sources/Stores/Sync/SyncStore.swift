@@ -29,8 +29,8 @@ public final class SyncStore: Sendable {
     self.database = database
     let keyCounts = Cache<Device, KeyCounts>(name: "count_e2e_one_time_keys", byteBudget: 8 << 20) { _, _ in 256 }
     self.keyCounts = keyCounts
-    deviceListChanges = StreamChangeCache(name: "DeviceListStreamChangeCache", capacity: 20_000)
-    signatureChanges = StreamChangeCache(name: "UserSignatureStreamChangeCache", capacity: 10_000)
+    deviceListChanges = caches.changeCache("DeviceListStreamChangeCache", capacity: 20_000)
+    signatureChanges = caches.changeCache("UserSignatureStreamChangeCache", capacity: 10_000)
     for name in ["count_e2e_one_time_keys", "get_e2e_unused_fallback_key_types"] {
       caches.register(name) { keys in
         guard let keys, let user = keys.first, keys.count >= 2 else { return keyCounts.invalidateAll() }

@@ -24,11 +24,13 @@ public final class ToDeviceStore: Sendable {
   /// Holds how many messages one sync returns at most, as Synapse.
   public static let batchLimit = 100
 
-  init(database: PostgresClient, ids: StreamIDGenerator, hub: StreamHub, clock: ServerClock) {
+  init(
+    database: PostgresClient, ids: StreamIDGenerator, caches: CacheRegistry, hub: StreamHub, clock: ServerClock
+  ) {
     self.database = database
     self.clock = clock
     writer = StreamWriter(stream: .toDevice, ids: ids, hub: hub)
-    inboxChanges = StreamChangeCache(name: "DeviceInboxStreamChangeCache")
+    inboxChanges = caches.changeCache("DeviceInboxStreamChangeCache")
   }
 
   /// Takes note of a row of the stream before the position advances.

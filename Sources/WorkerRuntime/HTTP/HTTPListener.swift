@@ -1,5 +1,5 @@
 import EndpointKit
-import Foundation
+import Glibc
 import HummingbirdCore
 import HummingbirdTLS
 import Logging

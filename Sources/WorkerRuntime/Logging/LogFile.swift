@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 import ServerConfig
 
 /// Writes bytes to a log file or to the console, replacing a file that has grown or aged as configured.
@@ -39,7 +40,7 @@ struct LogFile {
     var offset = 0
     while offset < bytes.count {
       let count = bytes.withUnsafeBytes {
-        Foundation.write(descriptor, $0.baseAddress?.advanced(by: offset), $0.count - offset)
+        Glibc.write(descriptor, $0.baseAddress?.advanced(by: offset), $0.count - offset)
       }
       if count > 0 { offset += count } else if errno != EINTR { break }
     }
@@ -54,13 +55,13 @@ struct LogFile {
   }
 
   private mutating func close() {
-    if descriptor >= 0 { Foundation.close(descriptor) }
+    if descriptor >= 0 { Glibc.close(descriptor) }
     descriptor = -1
   }
 
   private mutating func open() -> Bool {
     guard let path else { return true }
-    descriptor = Foundation.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644)
+    descriptor = Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { return false }
     var status = stat()
     fstat(descriptor, &status)

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import Synchronization
 
 /// Renders times as Python's `%(asctime)s` does, `2026-11-23 15:09:57,123`, computing the date once a second.

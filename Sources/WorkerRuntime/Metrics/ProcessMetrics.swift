@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// Reads what the kernel knows of this process, under the names that Prometheus' client libraries use.
 struct ProcessMetrics: Sendable {

@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// Detaches a process from its terminal by starting itself again in a session of its own.
 ///

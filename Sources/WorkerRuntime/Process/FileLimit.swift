@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// Raises the number of files the process may open: each connection is one.
 enum FileLimit {

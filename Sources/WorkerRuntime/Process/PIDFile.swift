@@ -1,4 +1,6 @@
-import Foundation
+import FoundationEssentials
+import Glibc
+import ServerConfig
 
 /// Writes the process id where service scripts look for it, and removes it at the end.
 struct PIDFile: Sendable {
@@ -12,7 +14,7 @@ struct PIDFile: Sendable {
     do {
       try "\(getpid())\n".write(toFile: path, atomically: false, encoding: .utf8)
     } catch {
-      throw StartError("cannot write pid_file \(path): \(error.localizedDescription)")
+      throw StartError("cannot write pid_file \(path): \(FileFailure.reason(of: error))")
     }
   }
 

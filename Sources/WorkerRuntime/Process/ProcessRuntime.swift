@@ -1,5 +1,5 @@
 import EndpointKit
-import Foundation
+import Glibc
 import Logging
 import MatrixPrimitives
 import Postgres
@@ -159,6 +159,7 @@ public struct ProcessRuntime: Sendable {
     let notifier = ServiceNotifier()
     let hub = context.hub
     var ordered: [any Service] = [
+      LoopService("unused cache entries") { await context.storage.caches.expireUnused() },
       LoopService("freed memory") { await FreedMemory.run() },
       LoopService("deadlines") { await deadlines.run() },
       LoopService("replication") { try await hub.run() },

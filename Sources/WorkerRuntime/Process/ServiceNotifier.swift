@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// Tells systemd (or whoever set `NOTIFY_SOCKET`) how far the process is, as `sd_notify(3)` describes.
 struct ServiceNotifier: Sendable {

@@ -1,12 +1,12 @@
 import Dispatch
-import Foundation
+import Glibc
 
 /// Calls an action whenever the process receives a signal, instead of the signal's usual effect.
 struct SignalSource {
   private let source: any DispatchSourceSignal
 
   init(_ number: Int32, _ action: @escaping @Sendable () -> Void) {
-    Foundation.signal(number, SIG_IGN)
+    Glibc.signal(number, SIG_IGN)
     source = DispatchSource.makeSignalSource(signal: number, queue: DispatchQueue(label: "signal.\(number)"))
     source.setEventHandler(handler: action)
     source.resume()

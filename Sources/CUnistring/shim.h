@@ -1,0 +1,8 @@
+#include <stddef.h>
+#include <stdint.h>
+#include <uninorm.h>
+
+// The library names its forms by macros, which Swift does not see.
+static inline uint8_t *cunistring_nfkc(const uint8_t *text, size_t count, size_t *result_count) {
+  return u8_normalize(UNINORM_NFKC, text, count, NULL, result_count);
+}

@@ -1,0 +1,12 @@
+import FoundationEssentials
+import Glibc
+
+/// Explains why something could not be done with a file.
+public enum FileFailure {
+  /// Explains an error that Foundation's functions for files throw, by the system's words where there are any.
+  public static func reason(of error: any Error) -> String {
+    let cause = (error as? CocoaError)?.underlying ?? error
+    guard let cause = cause as? POSIXError else { return String(describing: cause) }
+    return String(cString: strerror(cause.code.rawValue))
+  }
+}
