@@ -2,7 +2,8 @@ import Glibc
 
 /// Lays the values of a statement out in one piece of memory, in the form in which libpq takes them.
 struct BindBuffer {
-  private static let largestKept = 1 << 20
+  /// What a buffer keeps for the next statement, in bytes; there is one for each connection.
+  private static let largestKept = 64 << 10
 
   private var bytes: [UInt8] = []
   private var offsets: [Int?] = []

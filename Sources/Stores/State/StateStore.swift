@@ -25,7 +25,7 @@ public final class StateStore: Sendable {
     self.database = database
     groups = caches.cache("*stateGroupCache*", byteBudget: 64 << 20) { $1.weight }
     current = caches.cache("get_current_state_ids", byteBudget: 64 << 20) { $1.weight }
-    currentEvents = caches.cache("*current_state_events*", byteBudget: 32 << 20) { $1.weight }
+    currentEvents = caches.cache("*current_state_events*", byteBudget: 64 << 20) { $1.weight }
     groupOfEvent = caches.cache("_get_state_group_for_event", capacity: 50_000)
     chainLengths = caches.cache("*stateGroupChainLength*", capacity: 20_000)
   }
