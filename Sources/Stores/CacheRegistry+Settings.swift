@@ -4,8 +4,8 @@ import StorageEngine
 extension CacheRegistry {
   /// Names the cache of events as Synapse does.
   static let eventCacheName = "*getEvent*"
-  /// What events may take in memory with the standard settings, in bytes: half as many again as Synapse then keeps.
-  static let standardEventBytes = 16 << 20
+  /// What events may take in memory with the standard settings, in bytes: as many of usual size as Synapse then keeps.
+  static let standardEventBytes = 11 << 20
 
   /// Makes an empty registry whose caches follow `caches` and `event_cache_size` of the configuration.
   ///
