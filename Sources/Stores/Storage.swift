@@ -120,7 +120,8 @@ public final class Storage: Sendable {
     pushRules = PushRuleStore(
       database: database, ids: ids.pushRules, events: ids.events, caches: caches, hub: hub)
     receipts = ReceiptStore(database: database, ids: ids.receipts, hub: hub)
-    notificationCounts = NotificationCountStore(database: database, events: events, receipts: receipts)
+    notificationCounts = NotificationCountStore(
+      database: database, events: events, receipts: receipts, caches: caches)
     sync = SyncStore(database: database, caches: caches)
     toDevice = ToDeviceStore(database: database, ids: ids.toDevice, caches: caches, hub: hub, clock: clock)
     accounts = AccountStore(database: database, invalidator: invalidator)

@@ -74,7 +74,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: ExpiringCac
   /// - Parameters:
   ///   - name: names it in metrics.
   ///   - capacity: the largest number of entries.
-  public convenience init(name: String, capacity: Int) {
+  convenience init(name: String, capacity: Int) {
     self.init(name: name, byteBudget: capacity) { _, _ in 1 }
   }
 
@@ -84,7 +84,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: ExpiringCac
   ///   - name: names it in metrics.
   ///   - byteBudget: the largest sum of weights, in bytes.
   ///   - weigh: estimates what an entry takes, in bytes; at least one is counted.
-  public init(name: String, byteBudget: Int, weigh: @escaping @Sendable (Key, Value) -> Int) {
+  init(name: String, byteBudget: Int, weigh: @escaping @Sendable (Key, Value) -> Int) {
     self.name = name
     capacity = max(0, byteBudget)
     self.weigh = weigh

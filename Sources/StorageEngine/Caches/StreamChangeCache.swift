@@ -27,7 +27,7 @@ public final class StreamChangeCache: Sendable {
   ///   - earliestKnown: the stream's position from which on every change will be noted; by default nothing is known
   ///     until ``start(at:)``.
   ///   - capacity: how many entities are remembered, at least one.
-  public init(name: String, earliestKnown: Int64 = .max, capacity: Int = 50_000) {
+  init(name: String, earliestKnown: Int64 = .max, capacity: Int = 50_000) {
     self.name = name
     self.capacity = max(1, capacity)
     state = Mutex(State(earliestKnown: earliestKnown))

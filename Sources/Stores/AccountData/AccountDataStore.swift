@@ -28,10 +28,10 @@ public final class AccountDataStore: Sendable {
     self.database = database
     self.invalidator = invalidator
     writer = StreamWriter(stream: .accountData, ids: ids, hub: hub)
-    let snapshots = Cache<UserID, UserAccountData>(
-      name: "get_global_account_data_for_user", byteBudget: 16 << 20, weigh: { $1.weight })
-    let ignorers = Cache<UserID, Set<UserID>>(
-      name: "ignored_by", byteBudget: 4 << 20, weigh: { 128 + $1.count * 64 })
+    let snapshots: Cache<UserID, UserAccountData> = caches.cache(
+      "get_global_account_data_for_user", byteBudget: 16 << 20, weigh: { $1.weight })
+    let ignorers: Cache<UserID, Set<UserID>> = caches.cache(
+      "ignored_by", byteBudget: 4 << 20, weigh: { 128 + $1.count * 64 })
     self.snapshots = snapshots
     self.ignorers = ignorers
     changes = caches.changeCache("AccountDataAndTagsChangeCache")

@@ -25,8 +25,8 @@ public final class PushRuleStore: Sendable {
     self.database = database
     self.events = events
     writer = StreamWriter(stream: .pushRules, ids: ids, hub: hub)
-    let cache = Cache<UserID, StoredPushRules>(
-      name: "get_push_rules_for_user", byteBudget: 8 << 20,
+    let cache: Cache<UserID, StoredPushRules> = caches.cache(
+      "get_push_rules_for_user", byteBudget: 8 << 20,
       weigh: { 256 + $1.rules.count * 512 + $1.enabled.count * 64 })
     self.cache = cache
     changes = caches.changeCache("PushRulesStreamChangeCache")

@@ -27,14 +27,15 @@ public final class NotificationCountStore: Sendable {
   let database: PostgresClient
   private let events: EventStore
   private let receipts: ReceiptStore
-  private let known = Cache<Key, Counted>(name: "get_unread_event_push_actions_by_room_for_user", byteBudget: 4 << 20) {
-    256 + $1.counts.threads.count * 128
-  }
+  private let known: Cache<Key, Counted>
 
-  init(database: PostgresClient, events: EventStore, receipts: ReceiptStore) {
+  init(database: PostgresClient, events: EventStore, receipts: ReceiptStore, caches: CacheRegistry) {
     self.database = database
     self.events = events
     self.receipts = receipts
+    known = caches.cache("get_unread_event_push_actions_by_room_for_user", byteBudget: 4 << 20) {
+      256 + $1.counts.threads.count * 128
+    }
   }
 
   /// Forgets all counts, as after a purge.

@@ -27,7 +27,8 @@ public final class SyncStore: Sendable {
 
   init(database: PostgresClient, caches: CacheRegistry) {
     self.database = database
-    let keyCounts = Cache<Device, KeyCounts>(name: "count_e2e_one_time_keys", byteBudget: 8 << 20) { _, _ in 256 }
+    let keyCounts: Cache<Device, KeyCounts> = caches.cache("count_e2e_one_time_keys", byteBudget: 8 << 20) { _, _ in 256
+    }
     self.keyCounts = keyCounts
     deviceListChanges = caches.changeCache("DeviceListStreamChangeCache", capacity: 20_000)
     signatureChanges = caches.changeCache("UserSignatureStreamChangeCache", capacity: 10_000)
