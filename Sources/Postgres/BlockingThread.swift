@@ -63,11 +63,22 @@ extension timespec {
 
 /// A lock with which threads can wait for each other.
 final class BlockingCondition: @unchecked Sendable {
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  /// The condition whose lock is used, if it is not the own one.
+  private let owner: BlockingCondition?
 
-  init() {
-    pthread_mutex_init(mutex, nil)
+  /// Makes a condition.
+  ///
+  /// - Parameter owner: a condition whose lock this one uses as well; nil for a lock of its own.
+  init(sharingLockOf owner: BlockingCondition? = nil) {
+    self.owner = owner
+    if let owner {
+      mutex = owner.mutex
+    } else {
+      mutex = .allocate(capacity: 1)
+      pthread_mutex_init(mutex, nil)
+    }
     var attributes = pthread_condattr_t()
     pthread_condattr_init(&attributes)
     // Waits are not to end or last because somebody sets the clock.
@@ -78,8 +89,9 @@ final class BlockingCondition: @unchecked Sendable {
 
   deinit {
     pthread_cond_destroy(condition)
-    pthread_mutex_destroy(mutex)
     condition.deallocate()
+    guard owner == nil else { return }
+    pthread_mutex_destroy(mutex)
     mutex.deallocate()
   }
 

@@ -3,7 +3,10 @@ import Logging
 
 /// Runs transactions on threads of which each holds one connection. Threads are added while work waits and leave when idle.
 ///
-/// `@unchecked Sendable`: everything mutable is touched only while `condition` is locked.
+/// Work goes to the thread that has been idle for the shortest time: what it and its server process need is still in the
+/// processor's caches, and those that are not needed come to their idle limit.
+///
+/// `@unchecked Sendable`: everything mutable is touched only while `lock` is locked.
 final class ConnectionPool: @unchecked Sendable {
   struct Job {
     let ticket: JobTicket
@@ -16,7 +19,17 @@ final class ConnectionPool: @unchecked Sendable {
   private let logger: Logger
   private let stopping = StopFlag()
 
-  private let condition = BlockingCondition()
+  /// A thread that waits for work.
+  private final class Sleeper {
+    let condition: BlockingCondition
+    var isWoken = false
+
+    init(_ lock: BlockingCondition) { condition = BlockingCondition(sharingLockOf: lock) }
+  }
+
+  private let lock = BlockingCondition()
+  /// Lists the threads that wait, the one that has waited longest first.
+  private var sleepers: [Sleeper] = []
   private var jobs = FIFO<Job>()
   private var threads = 0
   private var busyThreads = 0
@@ -34,25 +47,25 @@ final class ConnectionPool: @unchecked Sendable {
 
   /// The number of transactions that wait for a connection.
   var waiting: Int {
-    condition.lock()
-    defer { condition.unlock() }
+    lock.lock()
+    defer { lock.unlock() }
     return jobs.count
   }
 
   /// Starts the threads that are always there; the first of them takes over a connection.
   func start(with connection: Connection) {
     counters.connections.wrappingAdd(1, ordering: .relaxed)
-    condition.lock()
-    defer { condition.unlock() }
+    lock.lock()
+    defer { lock.unlock() }
     spawn(with: connection)
     while threads < configuration.minimumConnections { spawn(with: nil) }
   }
 
   /// Queues work. What cannot be queued fails at once.
   func submit(_ ticket: JobTicket, _ work: @escaping @Sendable (WorkerSession) -> Void) {
-    condition.lock()
+    lock.lock()
     guard !stopping.isSet, jobs.count < configuration.maximumWaiting else {
-      condition.unlock()
+      lock.unlock()
       ticket.giveUp(stopping.isSet ? .shutDown : .tooMuchWaiting)
       return
     }
@@ -61,19 +74,20 @@ final class ConnectionPool: @unchecked Sendable {
       if connections < configuration.maximumConnections { spawn(with: nil) }
       watchDeadlines()
     }
-    condition.signal()
-    condition.unlock()
+    sleepers.popLast().map(wake)
+    lock.unlock()
   }
 
   /// Refuses new work, lets the transactions under way end, and calls the closure when all connections are closed.
   func stop(_ whenStopped: @escaping @Sendable () -> Void) {
-    condition.lock()
+    lock.lock()
     stopping.set()
     let abandoned = jobs.takeAll()
     let isEmpty = threads == 0
     if !isEmpty { onEmpty.append(whenStopped) }
-    condition.broadcast()
-    condition.unlock()
+    for sleeper in sleepers { wake(sleeper) }
+    sleepers = []
+    lock.unlock()
     companions.close()
     for job in abandoned { job.ticket.giveUp(.shutDown) }
     if isEmpty { whenStopped() }
@@ -86,11 +100,11 @@ final class ConnectionPool: @unchecked Sendable {
 
   /// Tells whether another connection may be opened beside those of the threads; an idle thread goes to make room for it.
   private func makeRoomForCompanion() -> Bool {
-    condition.lock()
-    defer { condition.unlock() }
+    lock.lock()
+    defer { lock.unlock() }
     guard connections > configuration.maximumConnections else { return true }
     guard threads > busyThreads else { return false }
-    condition.signal()
+    if !sleepers.isEmpty { wake(sleepers.removeFirst()) }
     return true
   }
 
@@ -106,33 +120,35 @@ final class ConnectionPool: @unchecked Sendable {
   }
 
   private func serve(_ session: WorkerSession) {
+    let sleeper = Sleeper(lock)
     while true {
       // Work stays in the queue while the database is away: it is taken only by a thread that can serve it.
-      guard let connection = try? session.ready(until: nil, onFailure: { noteFailure($0) }), let job = nextJob() else {
+      guard let connection = try? session.ready(until: nil, onFailure: { noteFailure($0) }), let job = nextJob(sleeper)
+      else {
         break
       }
       session.dropIfDead()
       // A connection that died is replaced inside the run, where its failure can be told to whoever waits.
       if job.ticket.begin((session.connection ?? connection).cancelHandle) { job.work(session) }
-      condition.lock()
+      lock.lock()
       busyThreads -= 1
-      condition.unlock()
+      lock.unlock()
     }
     session.discard()
     leave()
   }
 
   private func noteFailure(_ error: PostgresError) {
-    condition.lock()
+    lock.lock()
     lastConnectError = error
-    condition.unlock()
+    lock.unlock()
   }
 
   /// Waits for work. Returns nil when the thread is to end: at shutdown, or idle for too long and not needed.
-  private func nextJob() -> Job? {
+  private func nextJob(_ sleeper: Sleeper) -> Job? {
     let limit = ContinuousClock.now + configuration.idleTimeout
-    condition.lock()
-    defer { condition.unlock() }
+    lock.lock()
+    defer { lock.unlock() }
     lastConnectError = nil
     while true {
       if let job = jobs.popFirst() {
@@ -140,22 +156,42 @@ final class ConnectionPool: @unchecked Sendable {
         return job
       }
       if stopping.isSet || connections > configuration.maximumConnections { return nil }
-      guard threads > configuration.minimumConnections else {
-        condition.wait()
-        continue
-      }
-      if !condition.wait(for: limit - .now), jobs.isEmpty, threads > configuration.minimumConnections { return nil }
+      let isInTime = sleep(sleeper, until: threads > configuration.minimumConnections ? limit : nil)
+      if !isInTime, jobs.isEmpty, threads > configuration.minimumConnections { return nil }
     }
   }
 
+  /// Waits to be woken; returns false when the time was up before. Called with the lock held.
+  private func sleep(_ sleeper: Sleeper, until limit: ContinuousClock.Instant?) -> Bool {
+    sleeper.isWoken = false
+    sleepers.append(sleeper)
+    while !sleeper.isWoken {
+      guard let limit else {
+        sleeper.condition.wait()
+        continue
+      }
+      if !sleeper.condition.wait(for: limit - .now), !sleeper.isWoken {
+        sleepers.removeAll { $0 === sleeper }
+        return false
+      }
+    }
+    return true
+  }
+
+  /// Wakes a thread that was taken off the list. Called with the lock held.
+  private func wake(_ sleeper: Sleeper) {
+    sleeper.isWoken = true
+    sleeper.condition.signal()
+  }
+
   private func leave() {
-    condition.lock()
+    lock.lock()
     threads -= 1
     // Work may have come in the moment in which this thread decided to go.
     if !stopping.isSet, !jobs.isEmpty, threads == 0 { spawn(with: nil) }
     let callbacks = threads == 0 && stopping.isSet ? onEmpty : []
     if !callbacks.isEmpty { onEmpty = [] }
-    condition.unlock()
+    lock.unlock()
     for callback in callbacks { callback() }
   }
 
@@ -172,7 +208,7 @@ final class ConnectionPool: @unchecked Sendable {
   }
 
   private func expireOverdue() -> Bool {
-    condition.lock()
+    lock.lock()
     var overdue: [Job] = []
     let now = ContinuousClock.now
     // All jobs wait equally long, so the first in the queue is the first whose time is up.
@@ -183,7 +219,7 @@ final class ConnectionPool: @unchecked Sendable {
     let goesOn = !jobs.isEmpty
     isWatchingDeadlines = goesOn
     let cause = lastConnectError
-    condition.unlock()
+    lock.unlock()
     for job in overdue { job.ticket.giveUp(.timeout(configuration.waitTimeout, cause)) }
     return goesOn
   }

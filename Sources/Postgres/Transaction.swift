@@ -10,7 +10,7 @@ public final class Transaction {
   private let session: WorkerSession
   private var counters: Counters { session.counters }
   private var pending: [SQL] = []
-  private var beside: [SQL] = []
+  private var beside: [SecondTransaction] = []
   private var hasBegun = false
   private var isOver = false
   private var hooks: [(body: @Sendable () -> Void, runsWhenUnknown: Bool)] = []
@@ -18,7 +18,7 @@ public final class Transaction {
   private(set) var failure: PostgresError?
   /// Whether the connection broke.
   private(set) var hasLostConnection = false
-  /// Whether this is not the first attempt. What ``enqueueBeside(_:)`` was given in an earlier one may have been stored.
+  /// Whether this is not the first attempt. What ``runBeside(_:)`` was given in an earlier one may have been stored.
   public let isRepeated: Bool
   private var orphanHooks: [@Sendable () -> Void] = []
   private var mayLeaveOrphans = false
@@ -58,16 +58,19 @@ public final class Transaction {
     pending.append(sql)
   }
 
-  /// Adds a statement that other transactions, on connections of their own, run while this one's last statements are under way,
-  /// so that the server works on both at the same time.
+  /// Has a statement run by another transaction, on a connection of its own, from now on: the server works on both at the same
+  /// time. At most ``mostBeside`` are under way.
   ///
-  /// Those transactions are committed just before this one, and only if nothing in any of them has failed. When the server or this
-  /// process dies between the commits, what was committed first stays alone: whoever uses this must be able to find such
-  /// orphans (``ifOrphaned(_:)``). The statements see neither what this transaction writes nor each other, and must need no
-  /// lock that it holds; they are planned once for all values. They become part of this transaction instead, at its end, when no
-  /// connection is free for them or this is a repeated attempt.
-  public func enqueueBeside(_ sql: SQL) {
-    if isRepeated { pending.append(sql) } else { beside.append(sql) }
+  /// That transaction is committed just before this one, and only if nothing of this one has failed. When one of several fails,
+  /// or the server or this process dies between the commits, what was committed first stays alone: whoever uses this must be able to find such
+  /// orphans (``ifOrphaned(_:)``). The statement sees nothing of what this transaction writes, and must need no
+  /// lock that it holds; it is planned once for all values. It becomes part of this transaction instead when no
+  /// connection is free for it or this is a repeated attempt.
+  public func runBeside(_ sql: SQL) {
+    guard !isRepeated, failure == nil, !isOver, beside.count < Self.mostBeside,
+      let companion = session.borrowCompanion()
+    else { return enqueue(sql) }
+    beside.append(SecondTransaction([isolation.begin(readOnly: false), sql], on: companion, counters: counters))
   }
 
   /// Has a closure called when this transaction has failed, or may have, and what stood beside it may be stored all the same.
@@ -130,41 +133,28 @@ public final class Transaction {
     throw unknownOutcome(error)
   }
 
-  /// Runs everything but this transaction's COMMIT together with what stands beside it, and commits that.
+  /// Runs everything but this transaction's COMMIT, and commits what stands beside it.
   private func commitBeside() throws(PostgresError) {
     guard !beside.isEmpty else { return }
-    let statements = beside
+    // An error leaves the others to `rollBack()`. From here on nothing but the commits can fail.
+    if let error = run(takeBatch(), isCommitting: false).error { throw error }
+    var others = beside
     beside = []
-    let companions = session.borrowCompanions(min(statements.count, Self.mostBeside))
-    guard !companions.isEmpty else {
-      pending += statements
-      return
-    }
-    defer { session.giveBackCompanions(companions) }
-    let beginning = isolation.begin(readOnly: false)
-    let others = companions.enumerated().map { place, companion in
-      let share = statements.enumerated().filter { $0.offset % companions.count == place }.map(\.element)
-      return SecondTransaction([beginning] + share, on: companion, counters: counters)
-    }
-    let own = run(takeBatch(), isCommitting: false)
-    let errors = others.map { $0.wait() }
-    var uncommitted = others[...]
-    if let error = own.error ?? errors.lazy.compactMap(\.self).first { try giveUp(uncommitted, error) }
-    while let next = uncommitted.popFirst() {
-      let end = next.commit()
+    for place in others.indices { others[place].startCommit() }
+    var firstError: PostgresError?
+    for other in others {
+      let end = other.end()
       if end.mayBeStored { mayLeaveOrphans = true }
-      if let error = end.error { try giveUp(uncommitted, error) }
+      firstError = firstError ?? end.error
+      session.giveBackCompanion(other.connection)
     }
-  }
-
-  private func giveUp(_ others: ArraySlice<SecondTransaction>, _ error: PostgresError) throws(PostgresError) {
-    for other in others { other.undo() }
-    failure = error
-    throw error
+    guard let firstError else { return }
+    failure = firstError
+    throw firstError
   }
 
   /// Bounds the transactions beside one.
-  private static let mostBeside = 2
+  public static let mostBeside = 2
   /// A statement whose own commit brings everything that was committed before on its session to disk.
   static let flush: SQL = "SELECT pg_logical_emit_message(true, 'flush', '')"
 
@@ -198,6 +188,11 @@ public final class Transaction {
   func rollBack() -> Bool {
     isOver = true
     pending = []
+    for other in beside {
+      other.undo()
+      session.giveBackCompanion(other.connection)
+    }
+    beside = []
     guard !hasLostConnection else { return false }
     guard hasBegun else { return true }
     let outcome = connection.run([SQL(stringLiteral: "ROLLBACK").uncached()])

@@ -41,22 +41,13 @@ final class WorkerSession {
     return connection
   }
 
-  /// Returns further connections for a while, at most so many, and fewer or none when there are none to spare.
-  func borrowCompanions(_ count: Int) -> [Connection] {
-    guard let lender else { return [] }
-    var connections: [Connection] = []
-    while connections.count < count,
-      let connection = lender.companions.borrow(makeRoom: lender.makeRoom, open: openCompanion)
-    {
-      connections.append(connection)
-    }
-    return connections
+  /// Returns a further connection for a while; nil when there is none to spare.
+  func borrowCompanion() -> Connection? {
+    lender?.companions.borrow(makeRoom: lender?.makeRoom ?? { false }, open: openCompanion)
   }
 
-  /// Takes borrowed connections back.
-  func giveBackCompanions(_ connections: [Connection]) {
-    for connection in connections { lender?.companions.giveBack(connection) }
-  }
+  /// Takes a borrowed connection back.
+  func giveBackCompanion(_ connection: Connection) { lender?.companions.giveBack(connection) }
 
   /// Closes the connection after it was lost or left in an unknown state.
   func discard() {

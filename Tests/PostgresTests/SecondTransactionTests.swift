@@ -26,7 +26,7 @@ import Testing
     let calls = Mutex(0)
     let body: @Sendable (Transaction) -> Void = { txn in
       txn.enqueue("INSERT INTO main (n) VALUES (1)")
-      txn.enqueueBeside("INSERT INTO side (n) VALUES (1)")
+      txn.runBeside("INSERT INTO side (n) VALUES (1)")
       txn.ifOrphaned { calls.withLock { $0 += 1 } }
     }
     if isVisibleFirst {
@@ -39,7 +39,7 @@ import Testing
     #expect(
       try await client.read("SELECT main.session <> side.session FROM main, side")[0].get(0, as: Bool.self))
     // What stands alone beside an empty transaction is committed, too.
-    try await client.transaction("alone") { $0.enqueueBeside("INSERT INTO side (n) VALUES (2)") }
+    try await client.transaction("alone") { $0.runBeside("INSERT INTO side (n) VALUES (2)") }
     #expect(try await counts(client) == [1, 2])
   }
 
@@ -52,7 +52,7 @@ import Testing
         try await client.transaction("fails") { txn in
           txn.enqueue("INSERT INTO main (n) VALUES (\(main))")
           if side < 100 { txn.enqueue("SELECT 1 / 0") }
-          txn.enqueueBeside("INSERT INTO side (n) VALUES (\(side))")
+          txn.runBeside("INSERT INTO side (n) VALUES (\(side))")
           txn.ifOrphaned { orphaned.withLock { $0 = true } }
         }
       }
@@ -60,8 +60,44 @@ import Testing
     }
     #expect(!orphaned.withLock { $0 })
     // The connection that was borrowed is as good as new.
-    try await client.transaction("after") { $0.enqueueBeside("INSERT INTO side (n) VALUES (7)") }
+    try await client.transaction("after") { $0.runBeside("INSERT INTO side (n) VALUES (7)") }
     #expect(try await counts(client) == [0, 1])
+  }
+
+  @Test func whereOneOfTwoFailsTheOtherIsAnOrphan() async throws {
+    let client = try await database().client
+    let orphaned = Mutex(0)
+    await #expect(throws: PostgresError.self) {
+      try await client.transaction("one of two") { txn in
+        txn.runBeside("INSERT INTO side (n) VALUES (1)")
+        txn.runBeside("INSERT INTO side (n) VALUES (100)")
+        txn.enqueue("INSERT INTO main (n) VALUES (1)")
+        txn.ifOrphaned { orphaned.withLock { $0 += 1 } }
+      }
+    }
+    #expect(orphaned.withLock { $0 } == 1)
+    #expect(try await counts(client) == [0, 1])
+  }
+
+  @Test func whoGivesUpTakesWhatRunsBesideBack() async throws {
+    struct GivenUp: Error {}
+    let client = try await database().client
+    await #expect(throws: GivenUp.self) {
+      try await client.transaction("gives up") { txn in
+        txn.runBeside("INSERT INTO side (n) VALUES (1)")
+        throw GivenUp()
+      }
+    }
+    #expect(try await counts(client) == [0, 0])
+    // The lent connection is back, and there is a third statement for none.
+    try await client.transaction("three") { txn in
+      for number in 1...3 { txn.runBeside("INSERT INTO side (n) VALUES (\(Int64(number)))") }
+      txn.enqueue("INSERT INTO main (n) VALUES (1)")
+    }
+    #expect(try await counts(client) == [1, 3])
+    let sessions: SQL =
+      "SELECT count(DISTINCT session) FROM (SELECT session FROM side UNION SELECT session FROM main) AS s"
+    #expect(try await client.read(sessions)[0].get(0, as: Int.self) == 3)
   }
 
   @Test func whoseOwnCommitFailsIsToldOfOrphans() async throws {
@@ -70,7 +106,7 @@ import Testing
     await #expect(throws: PostgresError.self) {
       try await client.transaction("orphans") { txn in
         txn.enqueue("INSERT INTO main (n) VALUES (1), (1)")
-        txn.enqueueBeside("INSERT INTO side (n) VALUES (1)")
+        txn.runBeside("INSERT INTO side (n) VALUES (1)")
         txn.ifOrphaned { orphaned.withLock { $0 += 1 } }
       }
     }
@@ -98,7 +134,7 @@ import Testing
     try await client.transaction("twice") { txn in
       repeated.withLock { $0.append(txn.isRepeated) }
       txn.enqueue("INSERT INTO main (n) VALUES (1)")
-      txn.enqueueBeside("INSERT INTO side (n) VALUES (\(txn.isRepeated ? 2 : 1))")
+      txn.runBeside("INSERT INTO side (n) VALUES (\(txn.isRepeated ? 2 : 1))")
     }
     #expect(repeated.withLock { $0 } == [false, true])
     #expect(try await counts(client) == [1, 2])
@@ -111,7 +147,7 @@ import Testing
     let client = PostgresClient(database.configuration(maximumConnections: 2), logger: .silent)
     try await client.transaction("within") { txn in
       txn.enqueue("INSERT INTO main (n) VALUES (1)")
-      txn.enqueueBeside("INSERT INTO side (n) VALUES (1)")
+      txn.runBeside("INSERT INTO side (n) VALUES (1)")
     }
     #expect(
       try await client.read("SELECT main.session = side.session FROM main, side")[0].get(0, as: Bool.self))
@@ -132,7 +168,7 @@ import Testing
           try await client.transaction("crowd") { txn in
             let count = try txn.query("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'counted'")
             txn.enqueue("INSERT INTO main (n) VALUES (\(number))")
-            txn.enqueueBeside("INSERT INTO side (n) VALUES (\(number))")
+            txn.runBeside("INSERT INTO side (n) VALUES (\(number))")
             return try count[0].get(0, as: Int.self)
           }
         }

@@ -53,7 +53,13 @@ public final class EventPersister: Sendable {
     let server = storage.config.serverName
     lanes = PersistLanes(
       lanes: Self.lanes, largestGroup: Self.largestBatch, choose: { Self.jobsTogether($0, server: server) },
-      work: { await Self.run($0, surroundings: surroundings, logger: logger, release: $1) })
+      work: { work, release in
+        await Self.run(
+          work.rooms, surroundings: surroundings, logger: logger, further: work.isAmongOthers ? work.weight : 0,
+          release: release)
+      },
+      // Nobody may be kept waiting by ids that are not going to be used.
+      whenIdle: { surroundings.ids.clear() })
   }
 
   /// Clears away what transactions that ended in doubt may have left, until cancelled; does nothing on a process that writes no
@@ -123,7 +129,7 @@ public final class EventPersister: Sendable {
 
   private static func run(
     _ group: [PersistLanes<Job>.RoomJobs], surroundings: PersistBatch.Surroundings, logger: Logger,
-    mayTrust: Bool = true, release: @escaping @Sendable () -> Void = {}
+    mayTrust: Bool = true, further: Int = 0, release: @escaping @Sendable () -> Void = {}
   ) async {
     do {
       let batches = group.map { entry in
@@ -131,7 +137,8 @@ public final class EventPersister: Sendable {
           events: entry.jobs.flatMap(\.events), roomID: entry.room, backfilled: entry.jobs[0].backfilled,
           areNew: mayTrust && entry.jobs.allSatisfy(\.areNew), surroundings: surroundings)
       }
-      let results = try await PersistGroup(batches: batches, surroundings: surroundings).run { isAsGiven in
+      let results = try await PersistGroup(batches: batches, further: further, surroundings: surroundings).run {
+        isAsGiven in
         release()
         for (entry, isAsGiven) in zip(group, isAsGiven) where isAsGiven {
           for job in entry.jobs { job.whenVisible?() }

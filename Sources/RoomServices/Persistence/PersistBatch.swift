@@ -12,6 +12,8 @@ struct PersistBatch: Sendable {
     let state: StateService
     let hub: StreamHub
     let orphans: PushActionOrphans
+    /// Hands out the places of events in their stream.
+    let ids: StreamIDStock
     /// Remembers the least depth written for a room, so that `room_depth` is touched only when that falls.
     let minimumDepths: Cache<RoomID, Int64>
     /// Remembers who is marked as taking part in a room, so that the mark is written once.
@@ -22,6 +24,7 @@ struct PersistBatch: Sendable {
       self.state = state
       self.hub = hub
       self.orphans = orphans
+      ids = StreamIDStock(storage.ids.events)
       minimumDepths = storage.caches.cache("*roomMinimumDepth*", capacity: 20_000)
       participants = storage.caches.cache("*roomParticipants*", capacity: 50_000)
     }

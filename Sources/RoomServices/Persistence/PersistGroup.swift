@@ -13,12 +13,13 @@ import Synchronization
 struct PersistGroup: Sendable {
   /// Holds one batch for each room; history (`backfilled`) stands alone.
   let batches: [PersistBatch]
+  /// How many events are likely to be written by the next group, right after this one; 0 when none may come.
+  let further: Int
   let surroundings: PersistBatch.Surroundings
 
   private var storage: Storage { surroundings.storage }
   private var isBackfilled: Bool { batches.first?.backfilled == true }
   private var events: [PersistableEvent] { batches.flatMap(\.events) }
-  private var generator: StreamIDGenerator { isBackfilled ? storage.ids.backfill : storage.ids.events }
   private var generatorStream: StreamName { isBackfilled ? .backfill : .events }
 
   /// A batch of which it is known what it changes.
@@ -38,7 +39,7 @@ struct PersistGroup: Sendable {
   func run(whenVisible: @escaping @Sendable ([Bool]) -> Void) async throws -> [[StoredEvent]] {
     let events = events
     // Nobody may read past ids in flight, so they are taken early only where nothing slow can come in between.
-    async let early = events.contains(where: \.event.isState) ? nil : generator.allocate(events.count)
+    async let early = events.contains(where: \.event.isState) ? nil : reserve(events.count)
     let known = try await KnownEvents.lookUp(batches, storage: storage)
     let reserved = try await early
     defer { release(reserved, generatorStream) }
@@ -59,6 +60,11 @@ struct PersistGroup: Sendable {
     return answers
   }
 
+  private func reserve(_ count: Int) async throws -> StreamIDReservation {
+    isBackfilled
+      ? try await storage.ids.backfill.allocate(count) : try await surroundings.ids.take(count, expecting: further)
+  }
+
   private func release(_ reservation: StreamIDReservation?, _ stream: StreamName) {
     guard let reservation else { return }
     reservation.finish()
@@ -72,7 +78,7 @@ struct PersistGroup: Sendable {
     let cacheIDs = try await reserveCacheIDs(prepared.reduce(0) { $0 + $1.invalidations.count })
     defer { release(cacheIDs, .caches) }
     let count = prepared.reduce(0) { $0 + $1.sorted.count }
-    let ids = if let reserved { reserved } else { try await generator.allocate(count) }
+    let ids = if let reserved { reserved } else { try await reserve(count) }
     defer { release(ids, generatorStream) }
     let plans = plans(prepared, ids: ids.ids, cacheIDs: cacheIDs?.ids ?? [])
     let isApplied = Mutex(false)

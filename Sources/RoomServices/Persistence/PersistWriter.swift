@@ -38,6 +38,8 @@ struct PersistWriter {
       """
       SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)
       """)
+    // First of all, since they take longest and stand beside the rest when there are many.
+    writePushActions(storage.pushActions, orphans: surroundings.orphans)
     lockRooms()
     requirePredecessors()
     for room in rooms { try room.writeStateGroups() }
@@ -48,7 +50,6 @@ struct PersistWriter {
     writeTransactionIDs()
     writeStateGroupsOfEvents()
     for (room, chain) in zip(rooms, chains) { room.writeAuthorisation(chain) }
-    writePushActions(storage.pushActions, orphans: surroundings.orphans)
     for room in rooms { room.writeRedactions() }
     writeEdges()
     if storage.config.rooms.allowsSearch { writeSearch() }

@@ -114,7 +114,7 @@ public final class StreamIDGenerator: Sendable {
   /// - Throws: `StreamIDError` when this process is not a writer, or `PostgresError`.
   public func allocate(_ count: Int) async throws -> StreamIDReservation {
     try check(count)
-    guard count > 0 else { return StreamIDReservation(ids: [], onFinish: {}) }
+    guard count > 0 else { return StreamIDReservation(ids: [], onFinish: { _ in }) }
     let fetch = state.withLock { $0.positions.beginFetch() }
     do {
       return reserve(fetch, try decode(try await database.read(nextValues(count)), count))
@@ -135,7 +135,7 @@ public final class StreamIDGenerator: Sendable {
   /// - Throws: `StreamIDError` when this process is not a writer, or `PostgresError`.
   public func allocate(_ count: Int, in txn: Transaction) throws -> StreamIDReservation {
     try check(count)
-    guard count > 0 else { return StreamIDReservation(ids: [], onFinish: {}) }
+    guard count > 0 else { return StreamIDReservation(ids: [], onFinish: { _ in }) }
     let fetch = state.withLock { $0.positions.beginFetch() }
     do {
       let reservation = reserve(fetch, try decode(try txn.query(nextValues(count)), count))
@@ -168,9 +168,9 @@ public final class StreamIDGenerator: Sendable {
 
   private func reserve(_ fetch: StreamPositions.Fetch, _ ids: [Int64]) -> StreamIDReservation {
     state.withLock { $0.positions.endFetch(fetch, ids: ids) }
-    return StreamIDReservation(ids: ids.map { $0 * sign }) { [self] in
+    return StreamIDReservation(ids: ids.map { $0 * sign }) { [self] ids in
       let position = change { positions in
-        positions.finish(ids)
+        positions.finish(ids.map { $0 * sign })
         return positions.ownMaximum
       }
       positionWriter?.store(position * sign)

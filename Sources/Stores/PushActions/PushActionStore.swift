@@ -56,8 +56,8 @@ public final class PushActionStore: Sendable {
     removeEarlier(actions.map(\.event), in: txn)
     let count = groups.reduce(0) { $0 + $1.group.users.count }
     guard mayGoBeside, count >= Self.rowsWorthConnection else { return txn.enqueue(Self.insertion(groups)) }
-    guard count >= Self.rowsWorthTwo else { return txn.enqueueBeside(Self.insertion(groups)) }
-    for part in Self.halves(groups) where !part.isEmpty { txn.enqueueBeside(Self.insertion(part)) }
+    guard count >= Self.rowsWorthTwo else { return txn.runBeside(Self.insertion(groups)) }
+    for part in Self.halves(groups) where !part.isEmpty { txn.runBeside(Self.insertion(part)) }
   }
 
   /// Parts rows by their users, so that both halves touch different pages of most indexes.
@@ -142,7 +142,7 @@ public final class PushActionStore: Sendable {
         \(Self.orderForIndexes)
         """
       let goesBeside = mayGoBeside && events.count >= Self.eventsWorthConnection
-      if goesBeside { txn.enqueueBeside(rows) } else { txn.enqueue(rows) }
+      if goesBeside { txn.runBeside(rows) } else { txn.enqueue(rows) }
     }
     if !all.isEmpty {
       txn.enqueue(

@@ -1,0 +1,93 @@
+import Synchronization
+
+/// Keeps ids of a stream at hand for a writer that is busy, so that not each of its transactions has to wait for a round trip.
+///
+/// Ids at hand are in flight like those that were handed out: own positions cannot pass them until they are used or
+/// ``clear()`` gives them up, which leaves a gap in the stream. Ids come in the order in which they are taken, each higher than any
+/// that was handed out before, so all of a stream's have to be taken here.
+public final class StreamIDStock: Sendable {
+  private struct State {
+    var stock: StreamIDReservation?
+    /// The last id that was handed out; none below it may follow.
+    var last: Int64 = .min
+    var isFilling = false
+    /// Counts the times when the stock was given up: ids that were asked for before are of no use after it.
+    var epoch = 0
+  }
+
+  private let generator: StreamIDGenerator
+  private let state = Mutex(State())
+
+  /// Makes an empty stock of a stream whose ids rise.
+  public init(_ generator: StreamIDGenerator) { self.generator = generator }
+
+  /// Takes ids, out of the stock if it has enough. The caller has to finish the reservation.
+  ///
+  /// - Parameters:
+  ///   - count: The number of ids, from 0 to ``StreamIDGenerator/largestCount``.
+  ///   - further: How many are likely to be taken next, and soon; so many are kept at hand. 0 when it is not known that any will.
+  /// - Throws: `StreamIDError` when this process is not a writer or the count is out of range, or `PostgresError`.
+  public func take(_ count: Int, expecting further: Int) async throws -> StreamIDReservation {
+    guard count > 0 else { return try await generator.allocate(count) }
+    let (ready, useless) = state.withLock { state -> (StreamIDReservation?, StreamIDReservation?) in
+      guard let stock = state.stock else { return (nil, nil) }
+      guard stock.ids.count >= count else {
+        state.stock = nil
+        return (nil, stock)
+      }
+      let (taken, rest) = stock.split(at: count)
+      state.stock = rest.ids.isEmpty ? nil : rest
+      state.last = taken.ids.last ?? state.last
+      return (taken, nil)
+    }
+    useless?.finish()
+    if let ready {
+      fill(further)
+      return ready
+    }
+    let epoch = state.withLock(\.epoch)
+    let (taken, rest) = try await generator.allocate(count + max(further, 0)).split(at: count)
+    keep(rest, asOf: epoch, after: taken.ids.last)
+    return taken
+  }
+
+  /// Gives up what is at hand, so that positions can pass it.
+  public func clear() {
+    let useless = state.withLock { state in
+      state.epoch += 1
+      defer { state.stock = nil }
+      return state.stock
+    }
+    useless?.finish()
+  }
+
+  /// Asks for ids beside what goes on, unless enough are at hand or under way.
+  private func fill(_ wanted: Int) {
+    let epoch = state.withLock { state -> Int? in
+      guard wanted > 0, !state.isFilling, state.stock?.ids.count ?? 0 < wanted else { return nil }
+      state.isFilling = true
+      return state.epoch
+    }
+    guard let epoch else { return }
+    Task {
+      let more = try? await generator.allocate(wanted * 2)  // Who needs ids asks again, and hears what is wrong.
+      state.withLock { $0.isFilling = false }
+      if let more { keep(more, asOf: epoch, after: nil) }
+    }
+  }
+
+  /// Puts ids into the stock in place of what is there, or gives up whichever came too late.
+  ///
+  /// - Parameter taken: the last of the ids that were handed out at the same time.
+  private func keep(_ ids: StreamIDReservation, asOf epoch: Int, after taken: Int64?) {
+    let useless = state.withLock { state -> [StreamIDReservation] in
+      state.last = max(state.last, taken ?? .min)
+      let offers = [state.stock, state.epoch == epoch ? ids : nil].compactMap { $0 }
+      let usable = offers.filter { $0.ids.first ?? .min > state.last }
+      // The later ids: what was taken may have left a few of the others.
+      state.stock = usable.max { $0.ids.first ?? .min < $1.ids.first ?? .min }
+      return (offers + [ids]).filter { [kept = state.stock] in $0 !== kept }
+    }
+    for item in useless { item.finish() }
+  }
+}

@@ -1,0 +1,71 @@
+import Postgres
+import TestSupport
+import Testing
+
+@testable import StorageEngine
+
+@Suite("Stream ids at hand")
+struct StreamIDStockTests {
+  private func generator() async throws -> StreamIDGenerator {
+    let ids = StreamIDGenerator(
+      database: try await TestDatabase.withSchema().client, streamName: "to_device", instanceName: "w1",
+      writers: ["w1"],
+      sequence: "device_inbox_sequence", tables: [("device_inbox", "stream_id", "instance_name")])
+    try await ids.load()
+    return ids
+  }
+
+  @Test("A busy writer finds its next ids at hand, and positions do not pass them")
+  func busy() async throws {
+    let ids = try await generator()
+    let stock = StreamIDStock(ids)
+    let first = try await stock.take(2, expecting: 3)
+    #expect(first.ids == [2, 3])
+    // Of another process, maybe, or of this one past the stock.
+    let other = try await ids.allocate(1)
+    #expect(other.ids == [7])
+    let second = try await stock.take(2, expecting: 0)
+    #expect(second.ids == [4, 5])
+    other.finish()
+    second.finish()
+    #expect(ids.currentToken == 1)
+    first.finish()
+    #expect(ids.currentToken == 5)
+    stock.clear()
+    #expect(ids.currentToken == 7)
+  }
+
+  @Test("Ids rise, whatever was at hand when more were wanted")
+  func rising() async throws {
+    let ids = try await generator()
+    let stock = StreamIDStock(ids)
+    #expect(try await stock.take(1, expecting: 2).ids == [2])
+    #expect(try await stock.take(5, expecting: 1).ids == [5, 6, 7, 8, 9])
+    #expect(try await stock.take(1, expecting: 0).ids == [10])
+    #expect(try await stock.take(1, expecting: 0).ids == [11])
+    #expect(ids.currentToken == 11)
+    var last: Int64 = 11
+    for round in 0..<200 {
+      let taken = try await stock.take(1 + round % 7, expecting: round % 5)
+      #expect(taken.ids == taken.ids.sorted())
+      #expect(try #require(taken.ids.first) > last)
+      last = try #require(taken.ids.last)
+    }
+    stock.clear()
+    let end = try await ids.allocate(1)
+    end.finish()
+    // What was asked for before the stock was given up may arrive after it, and is given up then.
+    await ids.waitUntilPersisted(try #require(end.ids.first))
+    #expect(ids.currentToken >= last)
+  }
+
+  @Test("Who may not write gets nothing, and bad counts are refused")
+  func refused() async throws {
+    let ids = try await generator()
+    let stock = StreamIDStock(ids)
+    #expect(try await stock.take(0, expecting: 5).ids == [])
+    await #expect(throws: StreamIDError.self) { try await stock.take(-1, expecting: 5) }
+    await #expect(throws: StreamIDError.self) { try await stock.take(StreamIDGenerator.largestCount, expecting: 5) }
+    #expect(ids.currentToken == 1)
+  }
+}
