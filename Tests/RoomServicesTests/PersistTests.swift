@@ -351,6 +351,22 @@ import Testing
     #expect(try await room.edge() == [next.eventID])
   }
 
+  @Test func aRoomThatIsGlancedAtOftenIsReadAsAWhole() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom(extra: [("m.room.name", ["name": "Glanced at"])])
+    let state = fixture.storage.state
+    let whole = try await state.currentState(room.roomID)
+    let key = StateKey("m.room.name", "")
+    state.invalidateCurrent(room.roomID)
+    for _ in 0..<4 {
+      #expect(try await state.currentState(room.roomID, filter: .keys([key])) == whole.filter { $0.key == key })
+    }
+    let queries = fixture.storage.database.statistics.queries
+    #expect(try await state.currentState(room.roomID, filter: .keys([key])) == whole.filter { $0.key == key })
+    #expect(try await state.currentState(room.roomID) == whole)
+    #expect(fixture.storage.database.statistics.queries == queries)
+  }
+
   @Test func whenTheLastUserLeavesTheCurrentStateGoes() async throws {
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom(extra: [("m.room.name", ["name": "Empty"])])
@@ -363,7 +379,8 @@ import Testing
     #expect(mine.membership == .leave && mine.eventID == left.eventID)
     #expect(
       try await fixture.lines(
-        "SELECT count(*), count(event_id), count(prev_event_id) FROM current_state_delta_stream WHERE stream_id = 7")
+        "SELECT count(*), count(event_id), count(prev_event_id) FROM current_state_delta_stream WHERE stream_id = \(left.streamOrdering)"
+      )
         == ["5|0|5"])
     #expect(
       try await fixture.lines("SELECT membership, room_name, has_known_state FROM sliding_sync_membership_snapshots")

@@ -6,10 +6,10 @@ import Testing
 
 @Suite("Stream ids at hand")
 struct StreamIDStockTests {
-  private func generator() async throws -> StreamIDGenerator {
+  private func generator(writers: [String] = ["w1", "w2"]) async throws -> StreamIDGenerator {
     let ids = StreamIDGenerator(
       database: try await TestDatabase.withSchema().client, streamName: "to_device", instanceName: "w1",
-      writers: ["w1"],
+      writers: writers,
       sequence: "device_inbox_sequence", tables: [("device_inbox", "stream_id", "instance_name")])
     try await ids.load()
     return ids
@@ -57,6 +57,27 @@ struct StreamIDStockTests {
     // What was asked for before the stock was given up may arrive after it, and is given up then.
     await ids.waitUntilPersisted(try #require(end.ids.first))
     #expect(ids.currentToken >= last)
+  }
+
+  @Test("A writer without others always has ids at hand, which hold nobody up")
+  func alone() async throws {
+    let ids = try await generator(writers: ["w1"])
+    let stock = StreamIDStock(ids)
+    let first = try await stock.take(1, expecting: 0)
+    let second = try await stock.take(2, expecting: 0)
+    #expect(first.ids == [2])
+    #expect(second.ids == [3, 4])
+    stock.clear()
+    first.finish()
+    #expect(ids.currentToken == 2)
+    #expect(ids.position(of: "w1") == 2)
+    second.finish()
+    #expect(ids.currentToken == 4)
+    // More than there are.
+    let third = try await stock.take(50, expecting: 0)
+    #expect(try #require(third.ids.first) > 4)
+    third.finish()
+    #expect(ids.currentToken == third.ids.last)
   }
 
   @Test("Who may not write gets nothing, and bad counts are refused")

@@ -1,9 +1,10 @@
 import Synchronization
 
-/// Keeps ids of a stream at hand for a writer that is busy, so that not each of its transactions has to wait for a round trip.
+/// Keeps ids of a stream at hand for a writer, so that not each of its transactions has to wait for a round trip: always when
+/// nobody else writes the stream, and otherwise while it is busy.
 ///
-/// Ids at hand are in flight like those that were handed out: own positions cannot pass them until they are used or
-/// ``clear()`` gives them up, which leaves a gap in the stream. Ids come in the order in which they are taken, each higher than any
+/// Ids at hand are in flight like those that were handed out: positions cannot pass them until they are used or
+/// ``clear()`` gives them up, which leaves a gap in the stream. That holds nobody up where all others wait for are this writer's own ids. Ids come in the order in which they are taken, each higher than any
 /// that was handed out before, so all of a stream's have to be taken here.
 public final class StreamIDStock: Sendable {
   private struct State {
@@ -15,11 +16,18 @@ public final class StreamIDStock: Sendable {
     var epoch = 0
   }
 
+  /// How many ids at least a writer without others has at hand.
+  private static let leastAtHand = 8
+
   private let generator: StreamIDGenerator
+  private let isAlone: Bool
   private let state = Mutex(State())
 
   /// Makes an empty stock of a stream whose ids rise.
-  public init(_ generator: StreamIDGenerator) { self.generator = generator }
+  public init(_ generator: StreamIDGenerator) {
+    self.generator = generator
+    isAlone = generator.writers == [generator.instanceName]
+  }
 
   /// Takes ids, out of the stock if it has enough. The caller has to finish the reservation.
   ///
@@ -29,6 +37,7 @@ public final class StreamIDStock: Sendable {
   /// - Throws: `StreamIDError` when this process is not a writer or the count is out of range, or `PostgresError`.
   public func take(_ count: Int, expecting further: Int) async throws -> StreamIDReservation {
     guard count > 0 else { return try await generator.allocate(count) }
+    let further = max(further, isAlone ? Self.leastAtHand : 0)
     let (ready, useless) = state.withLock { state -> (StreamIDReservation?, StreamIDReservation?) in
       guard let stock = state.stock else { return (nil, nil) }
       guard stock.ids.count >= count else {
@@ -46,13 +55,15 @@ public final class StreamIDStock: Sendable {
       return ready
     }
     let epoch = state.withLock(\.epoch)
-    let (taken, rest) = try await generator.allocate(count + max(further, 0)).split(at: count)
+    let (taken, rest) = try await generator.allocate(count + further).split(at: count)
     keep(rest, asOf: epoch, after: taken.ids.last)
     return taken
   }
 
-  /// Gives up what is at hand, so that positions can pass it.
+  /// Gives up what is at hand, so that positions can pass it; to be called when nothing is under way. Does nothing for a writer
+  /// without others.
   public func clear() {
+    guard !isAlone else { return }
     let useless = state.withLock { state in
       state.epoch += 1
       defer { state.stock = nil }

@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// Positions that come while one is being stored are merged, so a busy writer costs far fewer statements than ids. The row is
 /// written outside the data's transaction, where it would make writers collide. A row that lags does no harm: a process that
-/// starts asks the writers where they are.
+/// starts asks the writers where they are. Therefore its commit does not make anybody wait for the disk, either.
 final class StreamPositionWriter: Sendable {
   private struct State {
     var wanted: Int64?
@@ -88,7 +88,8 @@ final class StreamPositionWriter: Sendable {
     let comparison: SQL = isBackward ? ">" : "<"
     return """
       INSERT INTO stream_positions AS stored (stream_name, instance_name, stream_id)
-      VALUES (\(streamName), \(instanceName), \(position))
+      SELECT \(streamName)::text, \(instanceName)::text, \(position)::bigint
+      WHERE set_config('synchronous_commit', 'off', true) = 'off'
       ON CONFLICT (stream_name, instance_name) DO UPDATE SET stream_id = EXCLUDED.stream_id
       WHERE stored.stream_id \(comparison) EXCLUDED.stream_id
       """

@@ -106,7 +106,7 @@ public final class PushSummaryStore: Sendable {
       "SELECT min(stream_ordering), max(stream_ordering) FROM events WHERE stream_ordering > 0")
     guard let (first, last) = try ends.first?.decode(Int64?.self, Int64?.self), let first, let last else { return 0 }
     // Events arrive in the order of their positions, and the time of arrival has no index.
-    var (low, high) = (first, last + 1)
+    var (low, high, place) = (first, last + 1, last + 1)
     while low < high {
       let middle = low + (high - low) / 2
       let row = try await database.read(
@@ -120,9 +120,10 @@ public final class PushSummaryStore: Sendable {
         continue
       }
       let (found, received) = try row.decode(Int64.self, Int64?.self)
-      if received ?? 0 >= time { high = middle } else { low = found + 1 }
+      // Between `middle` and what was found nothing has a place.
+      if received ?? 0 >= time { (high, place) = (middle, found) } else { low = found + 1 }
     }
-    return low
+    return place
   }
 
   private static func number(_ query: SQL, _ txn: Transaction) throws -> Int64? {

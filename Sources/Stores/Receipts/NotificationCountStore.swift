@@ -122,6 +122,12 @@ public final class NotificationCountStore: Sendable {
     """
   }
 
+  /// Tells whether the row `s` of event_push_summary holds for the newest receipts, `t` being how far its thread is read.
+  private static let isValid: SQL = """
+    CASE WHEN s.last_receipt_stream_ordering IS NULL THEN s.stream_ordering > COALESCE(t.pos, base.pos)
+    ELSE s.last_receipt_stream_ordering = COALESCE(t.pos, base.pos) END
+    """
+
   /// Names `summary`: the rows of event_push_summary that are valid for the newest receipts.
   private static func summaries(_ user: String) -> SQL {
     """
@@ -129,34 +135,42 @@ public final class NotificationCountStore: Sendable {
       SELECT s.room_id, s.thread_id, s.notif_count, COALESCE(s.unread_count, 0) AS unread_count
       FROM base JOIN event_push_summary AS s ON s.room_id = base.room_id
       LEFT JOIN thread_read AS t ON t.room_id = s.room_id AND t.thread_id = s.thread_id
-      WHERE s.user_id = \(user) AND (s.notif_count <> 0 OR COALESCE(s.unread_count, 0) <> 0)
-        AND CASE WHEN s.last_receipt_stream_ordering IS NULL THEN s.stream_ordering > COALESCE(t.pos, base.pos)
-          ELSE s.last_receipt_stream_ordering = COALESCE(t.pos, base.pos) END
+      WHERE s.user_id = \(user) AND (s.notif_count <> 0 OR COALESCE(s.unread_count, 0) <> 0) AND \(isValid)
     )
     """
   }
 
+  /// Adds what is not summed up. Everything before the last rotation is, so that only what came after it has to be looked at,
+  /// unless the sum of a thread is not valid; highlights are never summed up and have an index of their own.
   private static func total(_ user: String) -> SQL {
     """
-    , action AS (
-      SELECT a.room_id, a.thread_id,
-        COUNT(*) FILTER (WHERE a.highlight = 1 AND a.stream_ordering > COALESCE(t.pos, base.pos)) AS highlights,
-        COUNT(*) FILTER (WHERE a.notif = 1 AND a.stream_ordering > f.pos) AS notifications,
-        COUNT(*) FILTER (WHERE a.unread = 1 AND a.stream_ordering > f.pos) AS unread
-      FROM base JOIN event_push_actions AS a ON a.room_id = base.room_id
+    , floor AS (
+      SELECT base.room_id, base.pos AS read_to, o.stream_ordering AS rotated_to, CASE WHEN EXISTS (
+          SELECT FROM event_push_summary AS s
+          LEFT JOIN thread_read AS t ON t.room_id = s.room_id AND t.thread_id = s.thread_id
+          WHERE s.user_id = \(user) AND s.room_id = base.room_id AND NOT \(isValid)
+        ) THEN LEAST(base.pos, o.stream_ordering) ELSE o.stream_ordering END AS pos
+      FROM base CROSS JOIN event_push_summary_stream_ordering AS o
+    ), part AS (
+      SELECT s.room_id, s.thread_id, s.notif_count AS notifications, 0 AS highlights, s.unread_count AS unread
+      FROM summary AS s
+      UNION ALL
+      SELECT a.room_id, a.thread_id, COUNT(*) FILTER (WHERE a.notif = 1), 0, COUNT(*) FILTER (WHERE a.unread = 1)
+      FROM floor JOIN event_push_actions AS a ON a.room_id = floor.room_id
       LEFT JOIN thread_read AS t ON t.room_id = a.room_id AND t.thread_id = a.thread_id
       LEFT JOIN summary AS s ON s.room_id = a.room_id AND s.thread_id = a.thread_id
-      CROSS JOIN event_push_summary_stream_ordering AS o
-      CROSS JOIN LATERAL (
-        SELECT CASE WHEN s.thread_id IS NULL THEN COALESCE(t.pos, base.pos) ELSE o.stream_ordering END AS pos
-      ) AS f
-      WHERE a.user_id = \(user) AND a.stream_ordering > LEAST(base.pos, o.stream_ordering)
+      WHERE a.user_id = \(user) AND a.stream_ordering > floor.pos AND (a.notif = 1 OR a.unread = 1)
+        AND a.stream_ordering > CASE WHEN s.thread_id IS NULL THEN COALESCE(t.pos, floor.read_to) ELSE floor.rotated_to END
+      GROUP BY a.room_id, a.thread_id
+      UNION ALL
+      SELECT a.room_id, a.thread_id, 0, COUNT(*), 0
+      FROM base JOIN event_push_actions AS a ON a.room_id = base.room_id
+      LEFT JOIN thread_read AS t ON t.room_id = a.room_id AND t.thread_id = a.thread_id
+      WHERE a.user_id = \(user) AND a.highlight = 1 AND a.stream_ordering > COALESCE(t.pos, base.pos)
       GROUP BY a.room_id, a.thread_id
     )
-    SELECT COALESCE(s.room_id, a.room_id), COALESCE(s.thread_id, a.thread_id),
-      COALESCE(s.notif_count, 0) + COALESCE(a.notifications, 0), COALESCE(a.highlights, 0),
-      COALESCE(s.unread_count, 0) + COALESCE(a.unread, 0)
-    FROM summary AS s FULL JOIN action AS a ON a.room_id = s.room_id AND a.thread_id = s.thread_id
+    SELECT room_id, thread_id, SUM(notifications)::bigint, SUM(highlights)::bigint, SUM(unread)::bigint
+    FROM part GROUP BY room_id, thread_id
     """
   }
 }

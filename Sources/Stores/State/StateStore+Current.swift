@@ -14,16 +14,41 @@ extension StateStore {
 
   /// Reads wanted entries of the current state of a room.
   ///
-  /// Single entries of a room that is not cached are read alone, so that a glance at a large room stays cheap.
+  /// Single entries of a room that is not cached are read alone, so that a glance at a large room stays cheap; a smaller one is
+  /// read as a whole when this happens time and again.
   public func currentState(_ room: RoomID, filter: StateFilter = .all) async throws -> StateMap {
     if let cached = current.peek(room) { return cached.map(filter) }
-    guard filter.exactKeys != nil else { return try await currentSnapshot(room).map(filter) }
+    let readsWhole = if filter.exactKeys == nil { true } else { try await isWorthReading(room) }
+    if readsWhole { return try await currentSnapshot(room).map(filter) }
     let found = try await database.read(
       """
       SELECT type, state_key, event_id FROM current_state_events
       WHERE room_id = \(room.rawValue) \(filter.condition)
       """)
     return try Self.snapshot(found).map
+  }
+
+  /// How often single entries are read before the whole state is, and of how many entries it may consist.
+  private static let glancesWorthReading = 3
+  private static let largestWorthReading: Int64 = 2_000
+
+  /// Counts a glance at a room that is not cached, and tells whether its whole state should be read instead.
+  private func isWorthReading(_ room: RoomID) async throws -> Bool {
+    let earlier = glances.peek(room) ?? 0
+    guard earlier < .max else { return false }
+    guard earlier >= Self.glancesWorthReading else {
+      glances.insert(room, earlier + 1)
+      return false
+    }
+    let entries: SQL = """
+      SELECT count(*) FROM (
+        SELECT FROM current_state_events WHERE room_id = \(room.rawValue) LIMIT \(Self.largestWorthReading + 1)::bigint) AS entry
+      """
+    let count = try await database.read(entries).first?.get(0, as: Int64.self) ?? 0
+    let isSmall = count <= Self.largestWorthReading
+    // A large room is not looked at again; a small one, when it has been forgotten, only after further glances.
+    glances.insert(room, isSmall ? 0 : .max)
+    return isSmall
   }
 
   /// Reads wanted entries of the current state of many rooms in one statement; rooms without any are absent.

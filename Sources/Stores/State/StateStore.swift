@@ -17,6 +17,8 @@ public final class StateStore: Sendable {
   let groupOfEvent: Cache<EventID, Int64>
   let current: Cache<RoomID, StateSnapshot>
   let currentEvents: Cache<RoomID, RoomStateEvents>
+  /// Counts how often single entries of a room were read that is not in `current`.
+  let glances: Cache<RoomID, Int>
   private let chainLengths: Cache<Int64, Int>
   private let spareGroupIDs = Mutex<[Int64]>([])
   private static let groupIDBatch: Int64 = 50
@@ -26,6 +28,7 @@ public final class StateStore: Sendable {
     groups = caches.cache("*stateGroupCache*", byteBudget: 64 << 20) { $1.weight }
     current = caches.cache("get_current_state_ids", byteBudget: 64 << 20) { $1.weight }
     currentEvents = caches.cache("*current_state_events*", byteBudget: 64 << 20) { $1.weight }
+    glances = caches.cache("*currentStateGlances*", capacity: 10_000)
     groupOfEvent = caches.cache("_get_state_group_for_event", capacity: 50_000)
     chainLengths = caches.cache("*stateGroupChainLength*", capacity: 20_000)
   }

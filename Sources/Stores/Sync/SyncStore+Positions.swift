@@ -1,11 +1,13 @@
 import Postgres
 
 extension SyncStore {
-  /// Returns how far the sequences of the streams have got: no honest token is ahead of this.
+  /// Returns how far the streams have got: no honest token is ahead of this, or it is ahead by places that nothing has.
+  ///
+  /// Events are asked themselves and not their sequence, since a writer may have taken places for events that are to come.
   public func lastHandedOut() async throws -> StreamToken {
     let rows = try await database.read(
       """
-      SELECT (SELECT last_value FROM events_stream_seq), (SELECT last_value FROM presence_stream_sequence),
+      SELECT (SELECT GREATEST(max(stream_ordering), 0) FROM events), (SELECT last_value FROM presence_stream_sequence),
         (SELECT last_value FROM receipts_sequence), (SELECT last_value FROM account_data_sequence),
         (SELECT last_value FROM push_rules_stream_sequence), (SELECT last_value FROM device_inbox_sequence),
         (SELECT last_value FROM device_lists_sequence)
