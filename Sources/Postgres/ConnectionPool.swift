@@ -74,7 +74,7 @@ final class ConnectionPool: @unchecked Sendable {
       if connections < configuration.maximumConnections { spawn(with: nil) }
       watchDeadlines()
     }
-    sleepers.popLast().map(wake)
+    if let sleeper = sleepers.popLast() { wake(sleeper) }
     lock.unlock()
   }
 

@@ -61,11 +61,11 @@ public final class Transaction {
   /// Has a statement run by another transaction, on a connection of its own, from now on: the server works on both at the same
   /// time. At most ``mostBeside`` are under way.
   ///
-  /// That transaction is committed just before this one, and only if nothing of this one has failed. When one of several fails,
-  /// or the server or this process dies between the commits, what was committed first stays alone: whoever uses this must be able to find such
-  /// orphans (``ifOrphaned(_:)``). The statement sees nothing of what this transaction writes, and must need no
-  /// lock that it holds; it is planned once for all values. It becomes part of this transaction instead when no
-  /// connection is free for it or this is a repeated attempt.
+  /// That transaction is committed just before this one, and only if nothing of this one has failed. When one of several
+  /// fails, or the server or this process dies between the commits, what was committed first stays alone: whoever uses this must be
+  /// able to find such orphans (``ifOrphaned(_:)``). The statement sees nothing of what this transaction writes, and must need no lock
+  /// that it holds; it is planned once for all values. It becomes part of this transaction instead when no connection is free for
+  /// it or this is a repeated attempt.
   public func runBeside(_ sql: SQL) {
     guard !isRepeated, failure == nil, !isOver, beside.count < Self.mostBeside,
       let companion = session.borrowCompanion()

@@ -4,8 +4,9 @@ import Synchronization
 /// nobody else writes the stream, and otherwise while it is busy.
 ///
 /// Ids at hand are in flight like those that were handed out: positions cannot pass them until they are used or
-/// ``clear()`` gives them up, which leaves a gap in the stream. That holds nobody up where all others wait for are this writer's own ids. Ids come in the order in which they are taken, each higher than any
-/// that was handed out before, so all of a stream's have to be taken here.
+/// ``clear()`` gives them up, which leaves a gap in the stream. A single writer's readers are not held up by that, since all the ids that
+/// they wait for are lower. Ids come in the order in which they are taken, each higher than any that was handed out before, so all of
+/// a stream's have to be taken here.
 public final class StreamIDStock: Sendable {
   private struct State {
     var stock: StreamIDReservation?
