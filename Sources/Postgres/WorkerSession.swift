@@ -43,7 +43,8 @@ final class WorkerSession {
 
   /// Returns a further connection for a while; nil when there is none to spare.
   func borrowCompanion() -> Connection? {
-    lender?.companions.borrow(makeRoom: lender?.makeRoom ?? { false }, open: openCompanion)
+    guard let lender else { return nil }
+    return lender.companions.borrow(makeRoom: lender.makeRoom, open: openCompanion)
   }
 
   /// Takes a borrowed connection back.

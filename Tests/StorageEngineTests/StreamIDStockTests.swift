@@ -87,7 +87,10 @@ struct StreamIDStockTests {
     let stock = StreamIDStock(ids)
     #expect(try await stock.take(0, expecting: 5).ids == [])
     await #expect(throws: StreamIDError.self) { try await stock.take(-1, expecting: 5) }
-    await #expect(throws: StreamIDError.self) { try await stock.take(StreamIDGenerator.largestCount, expecting: 5) }
+    await #expect(throws: StreamIDError.self) { try await stock.take(StreamIDGenerator.largestCount + 1, expecting: 5) }
+    await #expect(throws: StreamIDError.self) { try await stock.take(.max, expecting: .max) }
     #expect(ids.currentToken == 1)
+    let most = try await stock.take(StreamIDGenerator.largestCount, expecting: .max)
+    #expect(most.ids.count == StreamIDGenerator.largestCount)
   }
 }

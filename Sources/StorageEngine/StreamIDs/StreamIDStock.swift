@@ -37,8 +37,8 @@ public final class StreamIDStock: Sendable {
   ///   - further: How many are likely to be taken next, and soon; so many are kept at hand. 0 when it is not known that any will.
   /// - Throws: `StreamIDError` when this process is not a writer or the count is out of range, or `PostgresError`.
   public func take(_ count: Int, expecting further: Int) async throws -> StreamIDReservation {
-    guard count > 0 else { return try await generator.allocate(count) }
-    let further = max(further, isAlone ? Self.leastAtHand : 0)
+    guard (1...StreamIDGenerator.largestCount).contains(count) else { return try await generator.allocate(count) }
+    let further = min(max(further, isAlone ? Self.leastAtHand : 0), StreamIDGenerator.largestCount / 2)
     let (ready, useless) = state.withLock { state -> (StreamIDReservation?, StreamIDReservation?) in
       guard let stock = state.stock else { return (nil, nil) }
       guard stock.ids.count >= count else {
@@ -56,7 +56,9 @@ public final class StreamIDStock: Sendable {
       return ready
     }
     let epoch = state.withLock(\.epoch)
-    let (taken, rest) = try await generator.allocate(count + further).split(at: count)
+    let (taken, rest) = try await generator.allocate(
+      min(count + further, StreamIDGenerator.largestCount)
+    ).split(at: count)
     keep(rest, asOf: epoch, after: taken.ids.last)
     return taken
   }

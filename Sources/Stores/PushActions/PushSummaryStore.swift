@@ -180,7 +180,7 @@ extension PushSummaryStore {
   /// Adds the actions between two positions to the sums. A thread without a sum begins at the user's receipt.
   ///
   /// Actions are gathered by thread once and never joined with their threads again: a plan that expects few of them would
-  /// compare each action with each thread, and take a second instead of a thirtieth.
+  /// compare each action with each thread, and take a second instead of a twentieth.
   private static func addition(from: Int64, to: Int64) -> SQL {
     """
     WITH thread AS MATERIALIZED (

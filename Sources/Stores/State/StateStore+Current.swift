@@ -18,7 +18,7 @@ extension StateStore {
   /// read as a whole when this happens time and again.
   public func currentState(_ room: RoomID, filter: StateFilter = .all) async throws -> StateMap {
     if let cached = current.peek(room) { return cached.map(filter) }
-    let readsWhole = if filter.exactKeys == nil { true } else { try await isWorthReading(room) }
+    let readsWhole = if filter.exactKeys == nil { true } else { try await noteGlance(at: room) }
     if readsWhole { return try await currentSnapshot(room).map(filter) }
     let found = try await database.read(
       """
@@ -33,7 +33,7 @@ extension StateStore {
   private static let largestWorthReading: Int64 = 2_000
 
   /// Counts a glance at a room that is not cached, and tells whether its whole state should be read instead.
-  private func isWorthReading(_ room: RoomID) async throws -> Bool {
+  private func noteGlance(at room: RoomID) async throws -> Bool {
     let earlier = glances.peek(room) ?? 0
     guard earlier < .max else { return false }
     guard earlier >= Self.glancesWorthReading else {
