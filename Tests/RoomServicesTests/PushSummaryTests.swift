@@ -106,6 +106,7 @@ private struct NaiveCounts {
         receipts += 1
         try await read(reached, thread: thread, isPrivate: Bool.random(using: &random), id: receipts, fixture)
         if let thread { naive.threads[thread] = reached } else { naive.whole = reached }
+        #expect(try await counts(fixture) == naive.counts)
         while try await !store.takeReceipts(upTo: receipts, limit: 1, serverName: PersisterFixture.serverName) {}
       }
       #expect(try await counts(fixture) == naive.counts)

@@ -123,9 +123,16 @@ public final class NotificationCountStore: Sendable {
   }
 
   /// Tells whether the row `s` of event_push_summary holds for the newest receipts, `t` being how far its thread is read.
+  ///
+  /// A row without a receipt holds until one comes that summing up has not yet looked at.
   private static let isValid: SQL = """
-    CASE WHEN s.last_receipt_stream_ordering IS NULL THEN s.stream_ordering > COALESCE(t.pos, base.pos)
-    ELSE s.last_receipt_stream_ordering = COALESCE(t.pos, base.pos) END
+    CASE WHEN s.last_receipt_stream_ordering IS NOT NULL THEN s.last_receipt_stream_ordering = COALESCE(t.pos, base.pos)
+    ELSE s.stream_ordering > COALESCE(t.pos, base.pos) AND NOT EXISTS (
+      SELECT FROM receipts_linearized AS r
+      WHERE r.room_id = s.room_id AND r.user_id = s.user_id AND (r.thread_id IS NULL OR r.thread_id = s.thread_id)
+        AND r.stream_id > (SELECT stream_id FROM event_push_summary_last_receipt_stream_id)
+        AND r.receipt_type IN ('m.read', 'm.read.private')
+    ) END
     """
 
   /// Names `summary`: the rows of event_push_summary that are valid for the newest receipts.
