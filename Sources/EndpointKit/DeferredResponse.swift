@@ -61,23 +61,20 @@ public final class DeferredResponse: Sendable {
       state.isCancelled = true
       return (state.onCancel.take(), state.beginning.take())
     }
+    // Before what is cancelled can tell of it with an error of its own.
+    resolve(.failure(CancellationError()))
     beginning?.cancel()
     action?()
-    resolve(.failure(CancellationError()))
   }
 
-  /// Waits for the response; to be called once.
+  /// Waits for the response, or for ``cancel()``; to be called once.
   func value() async throws -> Response {
-    try await withTaskCancellationHandler {
-      try await withCheckedThrowingContinuation { continuation in
-        let outcome = state.withLock { state in
-          if state.outcome == nil { state.waiter = continuation }
-          return state.outcome
-        }
-        if let outcome { continuation.resume(with: outcome) }
+    try await withCheckedThrowingContinuation { continuation in
+      let outcome = state.withLock { state in
+        if state.outcome == nil { state.waiter = continuation }
+        return state.outcome
       }
-    } onCancel: {
-      cancel()
+      if let outcome { continuation.resume(with: outcome) }
     }
   }
 }

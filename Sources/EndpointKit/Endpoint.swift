@@ -35,13 +35,27 @@ public final class Endpoint: Sendable {
   public let cancelsOnDisconnect: Bool
   /// Does the work.
   let work: Work
-  /// Answers requests that ask for next to nothing before the handler is put to work; nil leaves a request to the handler.
-  ///
-  /// It runs where the connection is served and must be brief.
-  public let shortcut: Shortcut?
+  /// Answers requests that ask for next to nothing before the handler is put to work.
+  let shortcut: Shortcut?
 
-  /// Tries to answer a request at once; nil when that cannot be done.
-  public typealias Shortcut = @Sendable (Request) async throws -> Response?
+  /// Answers some requests at once. It runs where the connection is served and must be brief.
+  public struct Shortcut: Sendable {
+    let covers: @Sendable (Request) throws -> Bool
+    let answer: @Sendable (Request) async throws -> Response?
+
+    /// Makes a shortcut.
+    ///
+    /// - Parameters:
+    ///   - covers: tells by the request alone whether it is worth a try.
+    ///   - answer: answers it; nil when that cannot be done at once.
+    public init(
+      covers: @escaping @Sendable (Request) throws -> Bool,
+      answer: @escaping @Sendable (Request) async throws -> Response?
+    ) {
+      self.covers = covers
+      self.answer = answer
+    }
+  }
 
   /// Says how the work is done.
   enum Work: Sendable {

@@ -8,14 +8,32 @@ import Synchronization
 ///
 /// One router serves one listener. It answers `OPTIONS` and unknown paths itself, reads and bounds the body, authenticates, runs the handler
 /// under the endpoint's deadline, and maps errors: `MatrixError` as it is, cancellation silently, anything else 500.
-public struct Router: Sendable {
-  /// Finds the caller of an access token; throws `MatrixError` for a token that is not valid.
-  public typealias Authenticator = @Sendable (_ accessToken: String, _ request: Request) async throws -> Requester
+public final class Router: Sendable {
+  /// Finds the callers of access tokens. Both ways throw `MatrixError` for a token that is not valid.
+  public struct Authenticator: Sendable {
+    /// Finds a caller wherever it takes.
+    public var find: @Sendable (_ accessToken: String, _ request: Request) async throws -> Requester
+    /// Finds a caller in memory, and is asked first; nil when `find` has to look further.
+    public var findKnown: @Sendable (_ accessToken: String, _ request: Request) throws -> Requester?
+
+    /// Makes an authenticator.
+    ///
+    /// - Parameters:
+    ///   - findKnown: finds a caller in memory.
+    ///   - find: finds a caller wherever it takes.
+    public init(
+      findKnown: @escaping @Sendable (_ accessToken: String, _ request: Request) throws -> Requester? = { _, _ in nil },
+      find: @escaping @Sendable (_ accessToken: String, _ request: Request) async throws -> Requester
+    ) {
+      self.findKnown = findKnown
+      self.find = find
+    }
+  }
 
   /// Supplies what the router needs from the process around it.
   public struct Settings: Sendable {
     /// Finds callers.
-    public var authenticate: Authenticator
+    public var authenticator: Authenticator
     /// The secret that other processes of the cluster send; nil accepts them without.
     public var replicationSecret: String?
     /// Enforces deadlines; its `run()` belongs to the process.
@@ -30,19 +48,19 @@ public struct Router: Sendable {
     /// Gathers the settings.
     ///
     /// - Parameters:
-    ///   - authenticate: finds callers; without it every token is unknown.
+    ///   - authenticator: finds callers; without it every token is unknown.
     ///   - replicationSecret: `worker_replication_secret`.
     ///   - deadlines: enforces deadlines.
     ///   - refusal: recognizes errors of lower layers that the request is to blame for.
     ///   - logger: receives causes of 500s.
     ///   - onFinish: for access log and metrics.
     public init(
-      authenticate: @escaping Authenticator = { _, _ in throw MatrixError.unknownToken() },
+      authenticator: Authenticator = Authenticator { _, _ in throw MatrixError.unknownToken() },
       replicationSecret: String? = nil, deadlines: DeadlineWatch = DeadlineWatch(),
       refusal: @escaping @Sendable (any Error) -> MatrixError? = { _ in nil },
       logger: Logger = Logger(label: "myelin.http"), onFinish: @escaping @Sendable (RequestRecord) -> Void = { _ in }
     ) {
-      self.authenticate = authenticate
+      self.authenticator = authenticator
       self.replicationSecret = replicationSecret
       self.deadlines = deadlines
       self.refusal = refusal
@@ -107,6 +125,8 @@ public struct Router: Sendable {
     let route: Route
     let id: String
     var user: String?
+    /// The decoded request, until nobody needs it any more.
+    var request: Request?
 
     init(_ incoming: IncomingRequest, _ route: Route, id: String) {
       self.incoming = incoming
@@ -138,42 +158,63 @@ public struct Router: Sendable {
 
   private func answer(_ exchange: Exchange) async -> Response? {
     do {
-      switch try await begin(exchange) {
-      case .answered(let response): return response
-      case .deferred(let deferred): return try await wait(for: deferred, exchange.incoming)
-      }
+      try decode(exchange)
+      if try !isComplete(exchange) { try await complete(exchange) }
+      guard let deferred = try deferred(exchange) else { return try await serve(exchange) }
+      defer { exchange.incoming.onDisconnect(nil) }
+      return try await deferred.value()
     } catch {
       return respond(toError: error, id: exchange.id, route: exchange.route)
     }
   }
 
-  private enum Begun {
-    case answered(Response)
-    case deferred(DeferredResponse)
+  /// Tells whether neither body nor caller are missing, after looking for the caller in memory.
+  @inline(never)
+  private func isComplete(_ exchange: Exchange) throws -> Bool {
+    guard let request = exchange.request else { return true }
+    // A body that is too large is refused before anything else.
+    return try !exchange.incoming.hasBody && unknownToken(request) == nil
   }
 
-  /// Answers a request unless it may have to wait for long. In that case the decoded request goes when this returns.
-  private func begin(_ exchange: Exchange) async throws -> Begun {
-    guard let storage = try request(exchange) else { return .answered(Response(status: 204)) }
-    if exchange.incoming.hasBody { storage.body = try await exchange.incoming.body(storage.endpoint.bodyLimit) }
-    let request = Request(storage)
-    if let token = try token(request) { try await authenticate(request, token) }
-    exchange.user = storage.requester?.userID.rawValue
-    let endpoint = storage.endpoint
-    if let response = try await endpoint.shortcut?(request) { return .answered(response) }
-    switch endpoint.work {
-    case .brief(let handler): return .answered(try await handler(request))
-    case .usual(let handler): return .answered(try await run(handler, request, exchange.incoming))
-    case .deferred(let begin): return .deferred(deferred(begin, request))
+  private func complete(_ exchange: Exchange) async throws {
+    guard let request = exchange.request else { return }
+    if exchange.incoming.hasBody {
+      request.storage.body = try await exchange.incoming.body(request.endpoint.bodyLimit)
+    }
+    // In a task of its own, whose memory goes.
+    if let token = try unknownToken(request) { try await search(token, request).value }
+  }
+
+  /// Begins to answer a request that may have to wait for long, whose decoded form goes with that. Nil for any other.
+  @inline(never)
+  private func deferred(_ exchange: Exchange) throws -> DeferredResponse? {
+    exchange.user = exchange.request?.storage.requester?.userID.rawValue
+    guard let request = exchange.request, case .deferred(let deferral) = request.endpoint.work,
+      try request.endpoint.shortcut?.covers(request) != true
+    else { return nil }
+    exchange.request = nil
+    return begin(deferral, request, exchange.incoming)
+  }
+
+  private func serve(_ exchange: Exchange) async throws -> Response {
+    // Without one it is only asked what is allowed.
+    guard let request = exchange.request else { return Response(status: 204) }
+    if let shortcut = request.endpoint.shortcut, let response = try await shortcut.answer(request) { return response }
+    switch request.endpoint.work {
+    case .brief(let handler): return try await handler(request)
+    case .usual(let handler): return try await run(handler, request, exchange.incoming)
+    case .deferred(let deferral):
+      defer { exchange.incoming.onDisconnect(nil) }
+      return try await begin(deferral, request, exchange.incoming).value()
     }
   }
 
-  /// Decodes the head of a request; nil for one that only asks what is allowed.
+  /// Decodes the head of a request, unless it only asks what is allowed.
   @inline(never)
-  private func request(_ exchange: Exchange) throws -> Request.Storage? {
+  private func decode(_ exchange: Exchange) throws {
     let (incoming, route) = (exchange.incoming, exchange.route)
     switch route.outcome {
-    case .preflight: return nil
+    case .preflight: break
     case .notFound: throw MatrixError.unrecognized()
     case .wrongMethod: throw MatrixError.methodNotAllowed()
     case .endpoint(let endpoint, let names, let values):
@@ -181,9 +222,10 @@ public struct Router: Sendable {
       guard let query = QueryParameters(route.query) else {
         throw MatrixError.invalidParam("Query parameters must be utf-8")
       }
-      return Request.Storage(
-        endpoint: endpoint, path: String(route.path), captures: captures, query: query, incoming: incoming,
-        accessToken: endpoint.auth == .none ? nil : try AccessToken.find(incoming.headers, query), id: exchange.id)
+      exchange.request = Request(
+        Request.Storage(
+          endpoint: endpoint, path: String(route.path), captures: captures, query: query, incoming: incoming,
+          accessToken: endpoint.auth == .none ? nil : try AccessToken.find(incoming.headers, query), id: exchange.id))
     }
   }
 
@@ -199,8 +241,18 @@ public struct Router: Sendable {
     return decoded
   }
 
-  private func authenticate(_ request: Request, _ token: String) async throws {
-    try admit(try await settings.authenticate(token, request), to: request)
+  /// Admits a caller who is found in memory; else gives the token of the one that is to be found.
+  @inline(never)
+  private func unknownToken(_ request: Request) throws -> String? {
+    guard request.storage.requester == nil, let token = try token(request) else { return nil }
+    guard let requester = try settings.authenticator.findKnown(token, request) else { return token }
+    try admit(requester, to: request)
+    return nil
+  }
+
+  @inline(never)
+  private func search(_ token: String, _ request: Request) -> Task<Void, any Error> {
+    Task { try admit(try await settings.authenticator.find(token, request), to: request) }
   }
 
   @inline(never)
@@ -228,25 +280,13 @@ public struct Router: Sendable {
     }
   }
 
-  @inline(never)
-  private func deferred(_ begin: @escaping Endpoint.Deferral, _ request: Request) -> DeferredResponse {
+  private func begin(
+    _ deferral: @escaping Endpoint.Deferral, _ request: Request, _ incoming: IncomingRequest
+  ) -> DeferredResponse {
     let deferred = DeferredResponse()
-    deferred.begin { try await begin(request, deferred) }
+    deferred.begin { try await deferral(request, deferred) }
+    incoming.onDisconnect { deferred.cancel() }
     return deferred
-  }
-
-  private func wait(for deferred: DeferredResponse, _ incoming: IncomingRequest) async throws -> Response {
-    let cause = CancellationCause()
-    incoming.onDisconnect {
-      cause.note(.disconnect)
-      deferred.cancel()
-    }
-    defer { incoming.onDisconnect(nil) }
-    do {
-      return try await deferred.value()
-    } catch {
-      throw Self.error(for: error, cause)
-    }
   }
 
   /// Runs a handler as a task of its own, so that deadline and hang-up can cancel it without ending the connection's task.

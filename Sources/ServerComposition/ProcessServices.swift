@@ -56,11 +56,17 @@ public final class ProcessServices: Sendable {
   public func role(families: [EndpointFamily]) -> RoleServices {
     RoleServices(
       families: families,
-      authenticate: { [accounts] token, request in
-        try await accounts.authenticator.authenticate(
-          token, client: Authenticator.Client(ip: request.clientIP, userAgent: request.userAgent),
-          allowGuest: request.endpoint.auth != .required, allowLocked: request.endpoint.allowsLockedUsers)
-      },
+      authenticator: Router.Authenticator(
+        findKnown: { [accounts] token, request in
+          try accounts.authenticator.authenticateKnown(
+            token, client: Authenticator.Client(ip: request.clientIP, userAgent: request.userAgent),
+            allowGuest: request.endpoint.auth != .required, allowLocked: request.endpoint.allowsLockedUsers)
+        },
+        find: { [accounts] token, request in
+          try await accounts.authenticator.authenticate(
+            token, client: Authenticator.Client(ip: request.clientIP, userAgent: request.userAgent),
+            allowGuest: request.endpoint.auth != .required, allowLocked: request.endpoint.allowsLockedUsers)
+        }),
       services: [
         LoopService("accounts") { [accounts] in await accounts.run() },
         LoopService("persister") { [rooms] in await rooms.persister.run() },

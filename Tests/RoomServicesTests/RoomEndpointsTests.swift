@@ -24,9 +24,10 @@ import Testing
         + RoomDirectoryEndpoints(rooms: server.rooms, config: server.config).endpoints
       router = Router(
         endpoints,
-        settings: Router.Settings(authenticate: { token, _ in
-          Requester(userID: UserID(unchecked: "@\(token):test"), isGuest: token == "guest")
-        }))
+        settings: Router.Settings(
+          authenticator: Router.Authenticator { token, _ in
+            Requester(userID: UserID(unchecked: "@\(token):test"), isGuest: token == "guest")
+          }))
     }
 
     func call(

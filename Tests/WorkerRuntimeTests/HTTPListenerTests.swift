@@ -124,6 +124,22 @@ import Testing
     }
   }
 
+  @Test func `gives up what waits when everything is cancelled`() async throws {
+    let (started, start) = AsyncStream<Void>.makeStream()
+    let isGivenUp = Atomic(false)
+    let endpoint = Endpoint(name: "Poll", method: .get, paths: ["/poll"], auth: .none) { _, response in
+      response.onCancel { isGivenUp.store(true, ordering: .relaxed) }
+      start.yield()
+    }
+    try await ListenerHarness.run([endpoint], cancelling: true) { harness in
+      let connection = try harness.connect()
+      connection.send("GET /poll HTTP/1.1\r\nHost: x\r\n\r\n")
+      for await _ in started { break }
+    }
+    let hasEnded = isGivenUp.load(ordering: .relaxed)
+    #expect(hasEnded)
+  }
+
   @Test func `lets a running request end before a graceful stop`() async throws {
     let (started, start) = AsyncStream<Void>.makeStream()
     let endpoint = Endpoint(name: "Slow", method: .get, paths: ["/slow"], auth: .none) { _ in

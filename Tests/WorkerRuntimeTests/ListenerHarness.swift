@@ -12,9 +12,10 @@ struct ListenerHarness: Sendable {
   let connections = ConnectionRegistry()
   let deadlines = DeadlineWatch()
 
-  /// Opens the socket, runs the body, then stops gracefully.
+  /// Opens the socket, runs the body, then stops: gracefully, or by cancelling everything.
   static func run(
-    _ endpoints: [Endpoint], compressing: Bool = false, _ body: @Sendable (ListenerHarness) async throws -> Void
+    _ endpoints: [Endpoint], compressing: Bool = false, cancelling: Bool = false,
+    _ body: @Sendable (ListenerHarness) async throws -> Void
   ) async throws {
     let folder = try TemporaryFolder()
     let harness = ListenerHarness(path: folder.path("s"))
@@ -37,11 +38,17 @@ struct ListenerHarness: Sendable {
       HTTPListener($0, tls: nil, adapter: adapter, readiness: readiness, logger: logger)
     }
     let group = ServiceGroup(configuration: .init(services: listeners, logger: logger))
-    async let served: Void = group.run()
+    let serving = Task { try await group.run() }
+    defer { serving.cancel() }
     try await readiness.wait()
     try await body(harness)
-    await group.triggerGracefulShutdown()
-    try await served
+    if cancelling {
+      serving.cancel()
+      _ = await serving.result
+    } else {
+      await group.triggerGracefulShutdown()
+      try await serving.value
+    }
     _ = folder.names
   }
 

@@ -64,9 +64,17 @@ public final class Authenticator: Sendable {
     return note(found, token, client)
   }
 
-  // What follows is kept apart from the above, which runs in the connection's task: that keeps the memory of its deepest call.
+  /// Authenticates a token whose user is known here already, as ``authenticate(_:client:allowGuest:allowLocked:)`` does.
+  ///
+  /// - Returns: nil when the database has to be asked.
+  public func authenticateKnown(
+    _ token: String, client: Client, allowGuest: Bool = false, allowLocked: Bool = false
+  ) throws -> Requester? {
+    guard let found = tokens.peek(token) ?? nil, found.isUsed else { return nil }
+    try check(found, allowGuest: allowGuest, allowLocked: allowLocked)
+    return note(found, token, client)
+  }
 
-  @inline(never)
   private func check(_ found: TokenLookup, allowGuest: Bool, allowLocked: Bool) throws {
     if found.isDeactivated { throw MatrixError.unknownToken() }
     if let end = found.validUntilMilliseconds, end < clock.nowMilliseconds {
@@ -82,7 +90,6 @@ public final class Authenticator: Sendable {
     }
   }
 
-  @inline(never)
   private func note(_ found: TokenLookup, _ token: String, _ client: Client) -> Requester {
     activity.record(
       user: found.tokenOwner, token: token, deviceID: found.deviceID, ip: client.ip, userAgent: client.userAgent)

@@ -33,15 +33,17 @@ public struct SyncEndpoints: Sendable {
     Endpoint(
       name: "sync", method: .get, paths: PathPattern.client("sync", versions: .released), auth: .guestAllowed,
       role: .anyWorker, balance: .user,
-      shortcut: { [services] request in
-        guard request.queryValue("from") == nil, request.queryValue("since") != nil,
-          try request.queryInteger("timeout", default: 0) == 0
-        else { return nil }
-        let parsed = try await parse(request)
-        guard let body = try await services.sync.answerWithoutNews(parsed) else { return nil }
-        if try await begin(parsed, request) { await end(parsed) }
-        return .encoded(body)
-      },
+      shortcut: Endpoint.Shortcut(
+        covers: { request in
+          try request.queryValue("from") == nil && request.queryValue("since") != nil
+            && request.queryInteger("timeout", default: 0) == 0
+        },
+        answer: { [services] request in
+          let parsed = try await parse(request)
+          guard let body = try await services.sync.answerWithoutNews(parsed) else { return nil }
+          if try await begin(parsed, request) { await end(parsed) }
+          return .encoded(body)
+        }),
       deferral: { [services] request, response in
         guard request.queryValue("from") == nil else {
           throw MatrixError.unknown("'from' is not a valid query parameter. Did you mean 'since'?", status: 400)

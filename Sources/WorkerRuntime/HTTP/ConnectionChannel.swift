@@ -12,7 +12,7 @@ struct ConnectionChannel<Base: ServerChildChannel>: ServerChildChannel where Bas
 
   /// Makes the buffers that requests are read into: one of the smallest size is kept for each connection.
   private static var readBuffers: any RecvByteBufferAllocator {
-    AdaptiveRecvByteBufferAllocator(minimum: 1_024, initial: 1_024, maximum: 65_536)
+    AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 512, maximum: 65_536)
   }
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
@@ -27,8 +27,13 @@ struct ConnectionChannel<Base: ServerChildChannel>: ServerChildChannel where Bas
     let http = HTTP1Channel { [adapter] request, writer, _ in
       try await adapter.respond(to: request, writer: writer, connection: connection)
     }
-    await withTaskExecutorPreference(EventLoopExecutor(value.channel.eventLoop)) {
-      await http.handle(value: value, logger: logger)
+    await withTaskCancellationHandler {
+      await withTaskExecutorPreference(EventLoopExecutor(value.channel.eventLoop)) {
+        await http.handle(value: value, logger: logger)
+      }
+    } onCancel: {
+      // What waits for a response is given up as if the client had hung up.
+      connection.close()
     }
   }
 }

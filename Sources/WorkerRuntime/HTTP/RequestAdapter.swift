@@ -4,7 +4,7 @@ import HummingbirdCore
 import NIOCore
 
 /// Carries requests from a Hummingbird server to a router and responses back.
-struct RequestAdapter: Sendable {
+final class RequestAdapter: Sendable {
   /// How long a client that was answered early may go on sending its body before it is cut off.
   private static let linger = TimeAmount.seconds(5)
 
@@ -14,6 +14,18 @@ struct RequestAdapter: Sendable {
   let trustsForwardedFor: Bool
   let compressedResources: CompressionRule
   let date: HTTPDate
+
+  init(
+    router: Router, connections: ConnectionRegistry, deadlines: DeadlineWatch, trustsForwardedFor: Bool,
+    compressedResources: CompressionRule, date: HTTPDate
+  ) {
+    self.router = router
+    self.connections = connections
+    self.deadlines = deadlines
+    self.trustsForwardedFor = trustsForwardedFor
+    self.compressedResources = compressedResources
+    self.date = date
+  }
 
   /// Says which responses of a listener are compressed.
   struct CompressionRule: Sendable {

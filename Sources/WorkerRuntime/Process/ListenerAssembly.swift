@@ -37,7 +37,7 @@ struct ListenerAssembly {
     let access = Logger(label: "synapse.access.\(listener.usesTLS ? "https" : "http").\(tag)")
     let requests = requests
     let settings = Router.Settings(
-      authenticate: role.authenticate, replicationSecret: config.replicationSecret, deadlines: deadlines,
+      authenticator: role.authenticator, replicationSecret: config.replicationSecret, deadlines: deadlines,
       refusal: Self.refusal, logger: Logger(label: "myelin.http")
     ) { record in
       requests.record(record)

@@ -32,7 +32,7 @@ public struct RoleServices: Sendable {
   /// Lists all endpoints; the runtime mounts those that listeners and role call for.
   public var families: [EndpointFamily]
   /// Finds the callers of access tokens.
-  public var authenticate: Router.Authenticator
+  public var authenticator: Router.Authenticator
   /// Lists loops of the role, in the order of their dependencies. They start after the hub and stop before it, in reverse order, when they
   /// see a graceful shutdown.
   public var services: [any Service]
@@ -49,20 +49,20 @@ public struct RoleServices: Sendable {
   ///
   /// - Parameters:
   ///   - families: all endpoints.
-  ///   - authenticate: finds the callers of access tokens.
+  ///   - authenticator: finds the callers of access tokens.
   ///   - services: loops.
   ///   - start: reads what must be known before the first request.
   ///   - drain: answers all long polls.
   ///   - finish: says goodbye to the other processes.
   ///   - metrics: adds metrics.
   public init(
-    families: [EndpointFamily], authenticate: @escaping Router.Authenticator, services: [any Service] = [],
+    families: [EndpointFamily], authenticator: Router.Authenticator, services: [any Service] = [],
     start: @escaping @Sendable () async throws -> Void = {}, drain: @escaping @Sendable () async -> Void = {},
     finish: @escaping @Sendable () async -> Void = {},
     metrics: @escaping @Sendable (inout MetricsText) -> Void = { _ in }
   ) {
     self.families = families
-    self.authenticate = authenticate
+    self.authenticator = authenticator
     self.services = services
     self.start = start
     self.drain = drain
