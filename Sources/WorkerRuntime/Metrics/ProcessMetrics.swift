@@ -12,7 +12,7 @@ struct ProcessMetrics: Sendable {
     text.sample(
       "process_cpu_seconds_total", .counter, help: "Processor time, user and system.",
       Self.seconds(usage.ru_utime) + Self.seconds(usage.ru_stime))
-    if let resident = Self.residentBytes() {
+    if let resident = ProcessMemory.now()?.resident {
       text.sample("process_resident_memory_bytes", .gauge, help: "Resident memory.", Double(resident))
     }
     if let descriptors = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
@@ -23,12 +23,5 @@ struct ProcessMetrics: Sendable {
 
   private static func seconds(_ time: timeval) -> Double {
     Double(time.tv_sec) + Double(time.tv_usec) / 1e6
-  }
-
-  private static func residentBytes() -> Int? {
-    // The second number of statm counts resident pages. Outside Linux there is none, and no line is written.
-    guard let statm = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return nil }
-    let fields = statm.split(separator: " ")
-    return fields.count > 1 ? Int(fields[1]).map { $0 * sysconf(Int32(_SC_PAGESIZE)) } : nil
   }
 }

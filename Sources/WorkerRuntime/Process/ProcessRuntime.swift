@@ -71,6 +71,7 @@ public struct ProcessRuntime: Sendable {
   ///
   /// - Throws: what kept the process from starting, or ended it.
   public func run() async throws {
+    FreedMemory.gather()
     let logging = try ProcessLogging(config.logging)
     logging.bootstrap()
     defer { logging.flush() }
