@@ -1,5 +1,6 @@
 import Logging
 import MatrixPrimitives
+import Synchronization
 import Testing
 
 @testable import Replication
@@ -158,6 +159,25 @@ struct RunningHub {
     await running.stop()
   }
 
+  @Test func whatComesWhileARowIsHandledFollowsIt() async {
+    let (source, diary) = (ScriptedSource(.toDevice), Diary())
+    let later = Mutex<ScriptedTransport?>(nil)
+    let running = await RunningHub(writers: [.toDevice: ["w1"]]) { hub in
+      hub.register(source)
+      hub.subscribe(.toDevice) { batch in
+        diary.note("begin \(batch.token)")
+        later.withLock { $0.take() }?.inject(lines: #"RDATA to_device w1 3 ["b"]"#)
+      }
+      hub.subscribeAfterAdvance(.toDevice) { diary.note("end \($0.token)") }
+    }
+    running.connect()
+    await running.receive("POSITION to_device w1 1 1")
+    later.withLock { $0 = running.transport }
+    await running.receive(#"RDATA to_device w1 2 ["a"]"#, #"RDATA to_device w1 4 ["c"]"#)
+    #expect(diary.take() == ["begin 2", "end 2", "begin 3", "end 3", "begin 4", "end 4"])
+    await running.stop()
+  }
+
   @Test func readinessNeedsEveryWriterAgainAfterEachConnect() async {
     let (source, diary) = (ScriptedSource(.toDevice), Diary())
     let running = await follow(source, diary)
@@ -189,10 +209,12 @@ struct RunningHub {
     let gate = Gate()
     let running = await RunningHub(writers: [.toDevice: ["w1"]], queueLimit: 3) { hub in
       hub.register(source)
-      hub.subscribe(.toDevice) { batch in
-        await gate.pass()
-        diary.note(batch)
-      }
+      hub.subscribeAfterAdvance(
+        .toDevice,
+        awaiting: { batch in
+          await gate.pass()
+          diary.note(batch)
+        })
     }
     running.connect()
     await running.receive("POSITION to_device w1 1 1")

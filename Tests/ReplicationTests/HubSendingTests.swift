@@ -163,10 +163,12 @@ import Testing
     let (diary, gate) = (Diary(), Gate())
     let running = await RunningHub(writers: [.toDevice: ["me"]], queueLimit: 2) { hub in
       hub.register(source)
-      hub.subscribe(.toDevice) { batch in
-        await gate.pass()
-        diary.note(batch)
-      }
+      hub.subscribeAfterAdvance(
+        .toDevice,
+        awaiting: { batch in
+          await gate.pass()
+          diary.note(batch)
+        })
     }
     for token in Int64(6)...20 {
       source.store("me", token, .toDevice("a\(token)"))

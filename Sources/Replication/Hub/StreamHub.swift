@@ -12,8 +12,9 @@ import Synchronization
 /// writer's position forward, then calls the handlers of `subscribeAfterAdvance`. A store thus drops stale cache entries
 /// before anybody can see the new position.
 public final class StreamHub: Sendable {
-  /// Takes a batch of rows; batches of one stream come one after the other.
-  public typealias BatchHandler = @Sendable (StreamBatch) async -> Void
+  /// Takes a batch of rows; batches of one stream come one after the other. It may run on the thread that reads from Redis, which it must
+  /// not block.
+  public typealias BatchHandler = @Sendable (StreamBatch) -> Void
   /// Takes a command other than RDATA, POSITION and REPLICATE; commands come one after the other.
   public typealias CommandHandler = @Sendable (ReplicationCommand) async -> Void
 
@@ -75,7 +76,7 @@ public final class StreamHub: Sendable {
   ///   - stream: stream to follow.
   ///   - handler: called before the position moves, in the order of registration.
   public func subscribe(_ stream: StreamName, _ handler: @escaping BatchHandler) {
-    self.stream(stream).lane.subscribe(handler)
+    self.stream(stream).lane.subscribe(.immediate(handler))
   }
 
   /// Adds a handler that acts on news (wakes syncs, sends, pushes).
@@ -83,7 +84,17 @@ public final class StreamHub: Sendable {
   ///   - stream: stream to follow.
   ///   - handler: called when the position has moved, in the order of registration.
   public func subscribeAfterAdvance(_ stream: StreamName, _ handler: @escaping BatchHandler) {
-    self.stream(stream).lane.subscribeAfterAdvance(handler)
+    self.stream(stream).lane.subscribeAfterAdvance(.immediate(handler))
+  }
+
+  /// Adds a handler that acts on news and may have to wait, and with it everything else that comes on the stream.
+  /// - Parameters:
+  ///   - stream: stream to follow.
+  ///   - handler: called when the position has moved, in the order of registration.
+  public func subscribeAfterAdvance(
+    _ stream: StreamName, awaiting handler: @escaping @Sendable (StreamBatch) async -> Void
+  ) {
+    self.stream(stream).lane.subscribeAfterAdvance(.awaiting(handler))
   }
 
   /// Adds a handler for commands of other processes. Commands sent by this process come back, too, when it uses Redis.
@@ -404,7 +415,7 @@ extension StreamHub {
       switch try ReplicationCommand(line: line) {
       case .rdata(let stream, let instance, let token, let row):
         guard instance != instanceName, let target = existing(stream) else { return }
-        target.lane.enqueue(.rows(instance: instance, token: token, row: row))
+        target.lane.receive(instance: instance, token: token, row: row)
       case .position(let stream, let instance, let previous, let new):
         guard instance != instanceName, let target = existing(stream) else { return }
         target.lane.enqueue(.position(instance: instance, previous: previous, new: new, isRetry: false))

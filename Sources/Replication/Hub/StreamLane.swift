@@ -8,7 +8,10 @@ import Synchronization
 /// The queue is bounded. What does not fit is not lost: rows of others are caught up after the next POSITION (which
 /// the lane asks for), own rows are read back from the source.
 final class StreamLane: Sendable {
-  typealias Handler = @Sendable (StreamBatch) async -> Void
+  enum Handler: Sendable {
+    case immediate(@Sendable (StreamBatch) -> Void)
+    case awaiting(@Sendable (StreamBatch) async -> Void)
+  }
 
   enum Item: Sendable {
     case rows(instance: String, token: Int64?, row: [UInt8])
@@ -38,6 +41,8 @@ final class StreamLane: Sendable {
     var source: (any StreamSource)?
     var storeHandlers: [Handler] = []
     var afterHandlers: [Handler] = []
+    /// Whether no handler has to be waited for.
+    var isImmediate = true
     var queue = CircularBuffer<Item>()
     var isDraining = false
     /// Writers whose POSITION was handled on this connection.
@@ -64,9 +69,16 @@ final class StreamLane: Sendable {
 
   func setSource(_ source: some StreamSource) { state.withLock { $0.source = source } }
 
-  func subscribe(_ handler: @escaping Handler) { state.withLock { $0.storeHandlers.append(handler) } }
+  func subscribe(_ handler: Handler) { subscribe(handler, \.storeHandlers) }
 
-  func subscribeAfterAdvance(_ handler: @escaping Handler) { state.withLock { $0.afterHandlers.append(handler) } }
+  func subscribeAfterAdvance(_ handler: Handler) { subscribe(handler, \.afterHandlers) }
+
+  private func subscribe(_ handler: Handler, _ list: WritableKeyPath<State, [Handler]>) {
+    state.withLock { state in
+      state[keyPath: list].append(handler)
+      if case .awaiting = handler { state.isImmediate = false }
+    }
+  }
 
   func isConnected(to instance: String) -> Bool { state.withLock { $0.connected.contains(instance) } }
 
@@ -83,8 +95,32 @@ final class StreamLane: Sendable {
       return true
     }
     // One task exists exactly while something is queued: an idle stream costs nothing.
-    if mustStart { Task(executorPreference: surroundings.executor) { await self.drain() } }
+    if mustStart { startDraining() }
   }
+
+  /// Takes a row from another process: at once if nothing is queued and no handler has to be waited for.
+  ///
+  /// To be called on the thread that rows arrive on.
+  func receive(instance: String, token: Int64?, row: [UInt8]) {
+    let isFree = state.withLock { state in
+      guard state.isImmediate, !state.isDraining, !hasWork(state) else { return false }
+      state.isDraining = true
+      return true
+    }
+    guard isFree else { return enqueue(.rows(instance: instance, token: token, row: row)) }
+    if let (batch, source) = collect(instance, token, row) { deliverImmediately(batch, advancing: source) }
+    let mustGoOn = state.withLock { state in
+      state.isDraining = hasWork(state)
+      return state.isDraining
+    }
+    if mustGoOn { startDraining() }
+  }
+
+  private func hasWork(_ state: State) -> Bool {
+    !state.queue.isEmpty || state.ownGap != nil || state.isDroppingRemote
+  }
+
+  private func startDraining() { Task(executorPreference: surroundings.executor) { await self.drain() } }
 
   /// Waits until everything queued so far is handled.
   func waitUntilIdle() async {
@@ -150,7 +186,8 @@ final class StreamLane: Sendable {
 
   private func handle(_ item: Item) async {
     switch item {
-    case .rows(let instance, let token, let row): await handleRow(instance, token, row)
+    case .rows(let instance, let token, let row):
+      if let (batch, source) = collect(instance, token, row) { await deliver(batch, advancing: source) }
     case .position(let instance, let previous, let new, let isRetry):
       await handlePosition(instance, previous, new, isRetry)
     case .own(let batch): await deliver(batch, advancing: nil)
@@ -164,21 +201,24 @@ final class StreamLane: Sendable {
     }
   }
 
-  private func handleRow(_ instance: String, _ token: Int64?, _ row: [UInt8]) async {
+  /// Keeps a row until the number of its batch comes.
+  ///
+  /// - Returns: the batch, when it is complete and has news.
+  private func collect(_ instance: String, _ token: Int64?, _ row: [UInt8]) -> (StreamBatch, any StreamSource)? {
     let limit = surroundings.queueLimit
-    let rows: [[UInt8]]? = state.withLock { state in
+    let (rows, source): ([[UInt8]]?, (any StreamSource)?) = state.withLock { state in
       // Before the writer's first POSITION nothing is known to be complete; that POSITION triggers a catch-up.
-      guard state.connected.contains(instance) else { return nil }
+      guard state.connected.contains(instance) else { return (nil, nil) }
+      if token != nil, state.partial.isEmpty { return ([row], state.source) }
       guard state.partial[instance, default: []].count < limit else {
         state.isDroppingRemote = true
-        return nil
+        return (nil, nil)
       }
       state.partial[instance, default: []].append(row)
-      return token == nil ? nil : state.partial.removeValue(forKey: instance)
+      return (token == nil ? nil : state.partial.removeValue(forKey: instance), state.source)
     }
-    guard let rows, let token, let source, token > source.currentToken(of: instance) else { return }
-    let batch = StreamBatch(stream: stream, instanceName: instance, token: token, rows: rows.compactMap(parse))
-    await deliver(batch, advancing: source)
+    guard let rows, let token, let source, token > source.currentToken(of: instance) else { return nil }
+    return (StreamBatch(stream: stream, instanceName: instance, token: token, rows: rows.compactMap(parse)), source)
   }
 
   private func parse(_ row: [UInt8]) -> StreamRow? {
@@ -193,11 +233,32 @@ final class StreamLane: Sendable {
   }
 
   private func deliver(_ batch: StreamBatch, advancing source: (any StreamSource)?) async {
+    let (isImmediate, store, after) = state.withLock { ($0.isImmediate, $0.storeHandlers, $0.afterHandlers) }
+    if isImmediate { return deliverImmediately(batch, advancing: source) }
+    for handler in store { await handler.take(batch) }
+    advance(to: batch, source)
+    for handler in after { await handler.take(batch) }
+  }
+
+  private func deliverImmediately(_ batch: StreamBatch, advancing source: (any StreamSource)?) {
     let (store, after) = state.withLock { ($0.storeHandlers, $0.afterHandlers) }
-    for handler in store { await handler(batch) }
+    for case .immediate(let handler) in store { handler(batch) }
+    advance(to: batch, source)
+    for case .immediate(let handler) in after { handler(batch) }
+  }
+
+  private func advance(to batch: StreamBatch, _ source: (any StreamSource)?) {
     source?.advance(batch.instanceName, to: batch.token)
     surroundings.moved(stream)
-    for handler in after { await handler(batch) }
+  }
+}
+
+extension StreamLane.Handler {
+  fileprivate func take(_ batch: StreamBatch) async {
+    switch self {
+    case .immediate(let handler): handler(batch)
+    case .awaiting(let handler): await handler(batch)
+    }
   }
 }
 

@@ -26,16 +26,20 @@ struct StreamNotices: Sendable {
     after(.toDevice) { row in
       if case .toDevice(let entity) = row, entity.hasPrefix("@") { notifier.wake(users: [UserID(unchecked: entity)]) }
     }
-    hub.subscribeAfterAdvance(.presence) { batch in
-      for case .presence(let row) in batch.rows { await wakeNeighbours(of: row.userID) }
-      notifier.positionMoved()
-    }
-    hub.subscribeAfterAdvance(.deviceLists) { batch in
-      for case .deviceLists(let row) in batch.rows where !row.areHostsCalculated {
-        if row.isSignature { notifier.wake(users: [row.userID]) } else { await wakeNeighbours(of: row.userID) }
-      }
-      notifier.positionMoved()
-    }
+    hub.subscribeAfterAdvance(
+      .presence,
+      awaiting: { batch in
+        for case .presence(let row) in batch.rows { await wakeNeighbours(of: row.userID) }
+        notifier.positionMoved()
+      })
+    hub.subscribeAfterAdvance(
+      .deviceLists,
+      awaiting: { batch in
+        for case .deviceLists(let row) in batch.rows where !row.areHostsCalculated {
+          if row.isSignature { notifier.wake(users: [row.userID]) } else { await wakeNeighbours(of: row.userID) }
+        }
+        notifier.positionMoved()
+      })
   }
 
   private func after(_ stream: StreamName, _ body: @escaping @Sendable (StreamRow) -> Void) {
