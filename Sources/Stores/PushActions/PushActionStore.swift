@@ -62,13 +62,30 @@ public final class PushActionStore: Sendable {
 
   /// Parts rows by their users, so that both halves touch different pages of most indexes.
   private static func halves(_ groups: [(event: StoredEvent, group: Group)]) -> [[(event: StoredEvent, group: Group)]] {
-    let largest = groups.max { $0.group.users.count < $1.group.users.count }?.group.users.sorted() ?? []
-    guard !largest.isEmpty else { return [groups] }
-    let middle = largest[largest.count / 2]
+    guard let middle = middle(of: groups.map(\.group.users)) else { return [groups] }
     let halves = groups.map { entry in (entry, parted(entry.group.users, at: middle)) }
     return [halves.map { ($0, $1.lower) }, halves.map { ($0, $1.upper) }].map { part in
       part.filter { !$1.isEmpty }.map { entry, users in (entry.event, Group(first: entry.group.first, users: users)) }
     }
+  }
+
+  /// Holds the number of users among whom the middle one is sought.
+  private static let middleSamples = 128
+
+  /// Finds a user that about half of the rows come before, whoever the users of the single rooms are; nil when there are none.
+  static func middle(of users: [[String]]) -> String? {
+    let step = max(1, users.reduce(0) { $0 + $1.count } / middleSamples)
+    var samples: [String] = []
+    var next = 0
+    for list in users {
+      while next < list.count {
+        samples.append(list[next])
+        next += step
+      }
+      next -= list.count
+    }
+    samples.sort()
+    return samples.isEmpty ? nil : samples[samples.count / 2]
   }
 
   private static func parted(_ users: [String], at middle: String) -> (lower: [String], upper: [String]) {
