@@ -159,7 +159,7 @@ public final class Router: Sendable {
   private func answer(_ exchange: Exchange) async -> Response? {
     do {
       try decode(exchange)
-      if try !isComplete(exchange) { try await complete(exchange) }
+      if try !completeAtOnce(exchange) { try await complete(exchange) }
       guard let deferred = try deferred(exchange) else { return try await serve(exchange) }
       defer { exchange.incoming.onDisconnect(nil) }
       return try await deferred.value()
@@ -168,12 +168,12 @@ public final class Router: Sendable {
     }
   }
 
-  /// Tells whether neither body nor caller are missing, after looking for the caller in memory.
+  /// Admits a caller who is known here, and tells whether nothing is missing any more, neither body nor caller.
   @inline(never)
-  private func isComplete(_ exchange: Exchange) throws -> Bool {
+  private func completeAtOnce(_ exchange: Exchange) throws -> Bool {
     guard let request = exchange.request else { return true }
     // A body that is too large is refused before anything else.
-    return try !exchange.incoming.hasBody && unknownToken(request) == nil
+    return try !exchange.incoming.hasBody && admitKnown(request) == nil
   }
 
   private func complete(_ exchange: Exchange) async throws {
@@ -182,7 +182,7 @@ public final class Router: Sendable {
       request.storage.body = try await exchange.incoming.body(request.endpoint.bodyLimit)
     }
     // In a task of its own, whose memory goes.
-    if let token = try unknownToken(request) { try await search(token, request).value }
+    if let token = try admitKnown(request) { try await search(token, request).value }
   }
 
   /// Begins to answer a request that may have to wait for long, whose decoded form goes with that. Nil for any other.
@@ -241,9 +241,11 @@ public final class Router: Sendable {
     return decoded
   }
 
-  /// Admits a caller who is found in memory; else gives the token of the one that is to be found.
+  /// Admits a caller who is found in memory.
+  ///
+  /// - Returns: the token of a caller who has still to be found.
   @inline(never)
-  private func unknownToken(_ request: Request) throws -> String? {
+  private func admitKnown(_ request: Request) throws -> String? {
     guard request.storage.requester == nil, let token = try token(request) else { return nil }
     guard let requester = try settings.authenticator.findKnown(token, request) else { return token }
     try admit(requester, to: request)

@@ -233,13 +233,13 @@ final class StreamLane: Sendable {
   }
 
   private func deliver(_ batch: StreamBatch, advancing source: (any StreamSource)?) async {
-    let (isImmediate, store, after) = state.withLock { ($0.isImmediate, $0.storeHandlers, $0.afterHandlers) }
-    if isImmediate { return deliverImmediately(batch, advancing: source) }
+    let (store, after) = state.withLock { ($0.storeHandlers, $0.afterHandlers) }
     for handler in store { await handler.take(batch) }
     advance(to: batch, source)
     for handler in after { await handler.take(batch) }
   }
 
+  /// Does the same where no handler has to be waited for.
   private func deliverImmediately(_ batch: StreamBatch, advancing source: (any StreamSource)?) {
     let (store, after) = state.withLock { ($0.storeHandlers, $0.afterHandlers) }
     for case .immediate(let handler) in store { handler(batch) }
