@@ -66,7 +66,7 @@ let package = Package(
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
-    // Layer 0: system libraries
+    // Layer 0: what the system has
     .systemLibrary(name: "CLibPQ", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
     .systemLibrary(name: "CLibYAML", providers: [.apt(["libyaml-dev"])]),
@@ -75,10 +75,11 @@ let package = Package(
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CMalloc"),
     .target(name: "CScan"),
+    library("Threads", []),
 
     // Layer 1: kits
-    library("Postgres", ["CLibPQ", logging, lifecycle]),
-    library("Redis", ["CHiredis", logging, nioCore, nioPosix, nioSSL]),
+    library("Postgres", ["CLibPQ", "Threads", logging, lifecycle]),
+    library("Redis", ["CHiredis", "Threads", logging, nioCore, nioPosix, nioSSL]),
     library("YAML", ["CLibYAML"]),
     library("MatrixPrimitives", ["CScan"]),
 
@@ -201,8 +202,9 @@ let package = Package(
       swiftSettings: strict),
     tests("MatrixPrimitivesTests", ["MatrixPrimitives", "SeededNumbers"]),
     tests("MatrixEventsTests", ["MatrixEvents", "MatrixPrimitives", "SeededNumbers", crypto]),
+    tests("ThreadsTests", ["Threads"]),
     tests("PostgresTests", ["Postgres", "SeededNumbers", "TestSupport", logging]),
-    tests("RedisTests", ["Redis", "SeededNumbers", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
+    tests("RedisTests", ["Redis", "CHiredis", "SeededNumbers", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
     tests("YAMLTests", ["YAML", "SeededNumbers"]),
     tests("ServerConfigTests", ["ServerConfig", "MatrixPrimitives"]),
     tests(

@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import Threads
 
 /// Runs transactions on threads of which each holds one connection. Threads are added while work waits and leave when idle.
 ///

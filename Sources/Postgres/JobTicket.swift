@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import Threads
 
 /// Follows one piece of work from the queue to its end, so that it can be cancelled or given up at any time.
 final class JobTicket: Sendable {

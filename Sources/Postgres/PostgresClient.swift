@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import ServiceLifecycle
+import Threads
 
 /// Talks to one PostgreSQL database: transactions on connections of their own, single statements on shared ones.
 ///

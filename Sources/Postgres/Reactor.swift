@@ -2,6 +2,7 @@ import CLibPQ
 import Glibc
 import Logging
 import Synchronization
+import Threads
 
 /// Carries single statements from all tasks over a few shared connections, pipelined, on one thread with epoll.
 ///

@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import Threads
 
 /// Runs a transaction's closure to its end on a worker thread, again after collisions and lost connections.
 struct TransactionRunner<R: Sendable>: Sendable {

@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import Synchronization
+import Threads
 
 /// Holds the connection of one worker thread and makes a new one when it breaks. Confined to that thread.
 final class WorkerSession {

@@ -2,7 +2,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// Holds an open and authenticated connection.
+/// Holds an open and authenticated connection for commands.
 struct RedisConnection: Sendable {
   let channel: any Channel
   let handler: NIOLoopBound<RedisConnectionHandler>
@@ -11,35 +11,19 @@ struct RedisConnection: Sendable {
   /// - Parameters:
   ///   - configuration: where Redis is.
   ///   - eventLoop: loop for the connection.
-  ///   - selectsDatabase: whether SELECT is sent.
   static func open(
-    _ configuration: RedisConfiguration, on eventLoop: any EventLoop, selectsDatabase: Bool
+    _ configuration: RedisConfiguration, on eventLoop: any EventLoop
   ) async throws -> RedisConnection {
-    let tls = try configuration.tls.map { try NIOSSLContext(configuration: $0) }
-    let bootstrap = ClientBootstrap(group: eventLoop)
-      .connectTimeout(configuration.connectTimeout)
-      .channelOption(.socketOption(.so_keepalive), value: 1)
-    let initialize: @Sendable (any Channel) -> EventLoopFuture<RedisConnection> = { channel in
+    let connection = try await connect(configuration, configuration.tls, on: eventLoop) { channel in
       channel.eventLoop.makeCompletedFuture {
-        if let tls {
-          let handler = try NIOSSLClientHandler(context: tls, serverHostname: configuration.serverName)
-          try channel.pipeline.syncOperations.addHandler(handler)
-        }
         let handler = try RedisConnectionHandler(pingInterval: configuration.pingInterval)
         try channel.pipeline.syncOperations.addHandler(handler)
         return RedisConnection(
           channel: channel, handler: NIOLoopBound(handler, eventLoop: channel.eventLoop))
       }
     }
-    let connection =
-      switch configuration.endpoint {
-      case .tcp(let host, let port):
-        try await bootstrap.connect(host: host, port: port, channelInitializer: initialize)
-      case .unix(let path):
-        try await bootstrap.connect(unixDomainSocketPath: path, channelInitializer: initialize)
-      }
     do {
-      try await connection.logIn(configuration, selectsDatabase: selectsDatabase)
+      try await connection.logIn(configuration)
       return connection
     } catch {
       try? await connection.channel.close()  // Only fails when it is closed already.
@@ -47,11 +31,41 @@ struct RedisConnection: Sendable {
     }
   }
 
-  private func logIn(_ configuration: RedisConfiguration, selectsDatabase: Bool) async throws {
+  /// Opens a channel, with TLS where it is wanted.
+  ///
+  /// - Parameters:
+  ///   - configuration: where Redis is.
+  ///   - tls: the TLS settings; nil connects in the clear.
+  ///   - eventLoop: loop for the channel.
+  ///   - initialize: adds the handlers that speak within TLS, and says what comes of it.
+  static func connect<Output: Sendable>(
+    _ configuration: RedisConfiguration, _ tls: TLSConfiguration?, on eventLoop: any EventLoop,
+    initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Output>
+  ) async throws -> Output {
+    let tls = try tls.map { try NIOSSLContext(configuration: $0) }
+    let bootstrap = ClientBootstrap(group: eventLoop)
+      .connectTimeout(configuration.connectTimeout)
+      .channelOption(.socketOption(.so_keepalive), value: 1)
+    let secureAndInitialize: @Sendable (any Channel) -> EventLoopFuture<Output> = { channel in
+      channel.eventLoop.makeCompletedFuture {
+        guard let tls else { return }
+        let handler = try NIOSSLClientHandler(context: tls, serverHostname: configuration.serverName)
+        try channel.pipeline.syncOperations.addHandler(handler)
+      }.flatMap { initialize(channel) }
+    }
+    switch configuration.endpoint {
+    case .tcp(let host, let port):
+      return try await bootstrap.connect(host: host, port: port, channelInitializer: secureAndInitialize)
+    case .unix(let path):
+      return try await bootstrap.connect(unixDomainSocketPath: path, channelInitializer: secureAndInitialize)
+    }
+  }
+
+  private func logIn(_ configuration: RedisConfiguration) async throws {
     if let password = configuration.password {
       try await expectOK(["AUTH"] + (configuration.username.map { [$0] } ?? []) + [password])
     }
-    if selectsDatabase, configuration.database != 0 { try await expectOK(["SELECT", "\(configuration.database)"]) }
+    if configuration.database != 0 { try await expectOK(["SELECT", "\(configuration.database)"]) }
     // Proves that commands are accepted: without a password AUTH is not tried, and a loading server refuses it.
     guard case .status = try await command(["PING"]) else {
       throw RedisError(.serverError, "PING was refused")

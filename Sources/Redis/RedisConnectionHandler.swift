@@ -18,7 +18,6 @@ final class RedisConnectionHandler: ChannelInboundHandler {
   private let reader: RedisReplyReader
   private let pingInterval: TimeAmount
   private var awaiting = CircularBuffer<Awaiter>()
-  private var onPush: ((RedisReply) -> Void)?
   private var onReply: (() -> Void)?
   private var watchdog: RepeatedTask?
   private var hasHeardSincePing = true
@@ -31,9 +30,6 @@ final class RedisConnectionHandler: ChannelInboundHandler {
 
   /// Queues what is to be done with the next replies, in the order of the commands.
   func await(_ awaiters: [Awaiter]) { awaiting.append(contentsOf: awaiters) }
-
-  /// Hands every further reply to a closure, as a subscribed connection needs it.
-  func push(to closure: @escaping (RedisReply) -> Void) { onPush = closure }
 
   /// Calls a closure for every reply to a command, for counting.
   func onReply(_ closure: @escaping () -> Void) { onReply = closure }
@@ -74,7 +70,6 @@ final class RedisConnectionHandler: ChannelInboundHandler {
   // MARK: Replies
 
   private func take(_ reply: RedisReply, _ context: ChannelHandlerContext) {
-    if let onPush { return onPush(reply) }
     switch awaiting.popFirst() {
     case .promise(let promise):
       onReply?()
@@ -97,7 +92,6 @@ final class RedisConnectionHandler: ChannelInboundHandler {
   private func finish() {
     watchdog?.cancel()
     watchdog = nil
-    onPush = nil
     onReply = nil
     let error = failure ?? RedisError(.notConnected, "the connection was closed")
     while let awaiter = awaiting.popFirst() {
@@ -127,8 +121,7 @@ final class RedisConnectionHandler: ChannelInboundHandler {
     } catch {
       return fail(context, error)
     }
-    // A subscribed connection answers with a list, which the subscriber ignores.
-    if onPush == nil { awaiting.append(.watchdog) }
+    awaiting.append(.watchdog)
     context.writeAndFlush(NIOAny(buffer), promise: nil)
   }
 }

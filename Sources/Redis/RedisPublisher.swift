@@ -180,7 +180,7 @@ public final class RedisPublisher: Sendable {
     while !Task.isCancelled {
       let reason: any Error
       do {
-        let connection = try await RedisConnection.open(configuration, on: eventLoop, selectsDatabase: true)
+        let connection = try await RedisConnection.open(configuration, on: eventLoop)
         let started = ContinuousClock.now
         try await attach(connection, receive)
         reason = await connection.waitUntilClosed()

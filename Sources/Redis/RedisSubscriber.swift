@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
-import NIOPosix
+import Synchronization
+import Threads
 
 /// Follows channels of Redis, over a connection that is opened anew whenever it breaks.
 public final class RedisSubscriber: Sendable {
@@ -17,76 +18,112 @@ public final class RedisSubscriber: Sendable {
 
   private let configuration: RedisConfiguration
   private let channels: [String]
-  private let eventLoop: any EventLoop
+  private let thread: FollowingThread
   private let logger: Logger
 
   /// Makes a subscriber; `run` connects it.
   /// - Parameters:
   ///   - configuration: where Redis is.
   ///   - channels: channels to follow, at least one.
-  ///   - eventLoop: loop on which events are reported.
+  ///   - thread: reads from Redis; events are reported on it. It can follow one subscriber at a time.
   ///   - logger: receives failed attempts.
   public init(
-    configuration: RedisConfiguration, channels: [String],
-    eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next(), logger: Logger
+    configuration: RedisConfiguration, channels: [String], thread: FollowingThread = FollowingThread(), logger: Logger
   ) {
     self.configuration = configuration
     self.channels = channels
-    self.eventLoop = eventLoop
+    self.thread = thread
     self.logger = logger
   }
 
   /// Keeps the subscription until the task is cancelled.
-  /// - Parameter receive: takes events on the event loop; must not block.
+  /// - Parameter receive: takes events on the thread; must not block.
   public func run(_ receive: @escaping @Sendable (Event) -> Void) async {
     var backoff = RedisBackoff()
     while !Task.isCancelled {
-      let reason: any Error
-      do {
-        let connection = try await RedisConnection.open(configuration, on: eventLoop, selectsDatabase: false)
-        let started = ContinuousClock.now
-        try await subscribe(connection, receive)
-        reason = await connection.waitUntilClosed()
-        if started.duration(to: .now) > .seconds(5) { backoff.reset() }
-      } catch {
-        reason = error
-      }
+      let started = ContinuousClock.now
+      let reason = await followOnce(receive)
       if Task.isCancelled { return }
-      logger.debug("no subscription to Redis", metadata: ["reason": "\(reason)"])
+      if started.duration(to: .now) > .seconds(15) { backoff.reset() }
       let text = "\(reason)"
-      // Fails only when the loop is shut down.
-      try? await eventLoop.submit { receive(.disconnected(reason: text)) }.get()
+      logger.debug("no subscription to Redis", metadata: ["reason": "\(text)"])
+      await withCheckedContinuation { continuation in
+        thread.execute {
+          receive(.disconnected(reason: text))
+          continuation.resume()
+        }
+      }
       await backoff.pause()
     }
   }
 
-  private func subscribe(
-    _ connection: RedisConnection, _ receive: @escaping @Sendable (Event) -> Void
-  ) async throws {
-    let arguments = (["SUBSCRIBE"] + channels).map { Array($0.utf8) }
-    try await eventLoop.submit { [channels] in
-      var missing = Set(channels)
-      connection.handler.value.push { reply in
-        guard let elements = reply.elements, elements.count == 3, let kind = elements[0].bytes,
-          let channel = elements[1].bytes.map({ String(decoding: $0, as: UTF8.self) })
-        else {
-          // PING is answered with two elements; an error means that the subscription was refused.
-          if case .error = reply { connection.channel.close(promise: nil) }
-          return
-        }
-        switch kind {
-        case Self.message:
-          if let payload = elements[2].bytes { receive(.message(channel: channel, payload: payload)) }
-        case Self.subscribed where missing.remove(channel) != nil && missing.isEmpty: receive(.subscribed)
-        default: break
-        }
-      }
-      var buffer = connection.channel.allocator.buffer(capacity: 128)
-      try RedisCommandEncoder.append(arguments, to: &buffer)
-      connection.channel.writeAndFlush(buffer, promise: nil)
-    }.get()
+  /// Connects and follows until the connection ends.
+  ///
+  /// - Returns: why it has ended.
+  private func followOnce(_ receive: @escaping @Sendable (Event) -> Void) async -> any Error {
+    var tunnel: RedisTunnel?
+    do {
+      if let tls = configuration.tls { tunnel = try await RedisTunnel.open(configuration, tls) }
+      let end = await follow(try await open(tunnel?.descriptor), receive)
+      return tunnel?.failure ?? end
+    } catch {
+      return tunnel?.failure ?? error
+    }
   }
 
-  private static let message = Array("message".utf8)
-  private static let subscribed = Array("subscribe".utf8)
+  /// Opens a connection on a thread that may wait, and does not wait for it any longer when the task is cancelled.
+  private func open(_ tunnel: Int32?) async throws -> RedisSubscription {
+    let answer = FirstAnswer<RedisSubscription>()
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        answer.expect(continuation)
+        BlockingThread.start("redis-connect") { [configuration, channels] in
+          answer.give(Result { try RedisSubscription.open(configuration, tunnel: tunnel, channels: channels) })
+        }
+      }
+    } onCancel: {
+      answer.give(.failure(CancellationError()))
+    }
+  }
+
+  private func follow(
+    _ subscription: RedisSubscription, _ receive: @escaping @Sendable (Event) -> Void
+  ) async -> RedisError {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        thread.follow(subscription, receive: receive) { continuation.resume(returning: $0) }
+      }
+    } onCancel: {
+      thread.leave(subscription)
+    }
+  }
+}
+
+/// Resumes who waits with the first answer that is given; further ones are let go of.
+private final class FirstAnswer<Value: Sendable>: Sendable {
+  private struct State {
+    var waiting: CheckedContinuation<Value, any Error>?
+    var given: Result<Value, any Error>?
+  }
+
+  private let state = Mutex(State())
+
+  /// Says who waits; answered at once when an answer has been given already.
+  func expect(_ continuation: CheckedContinuation<Value, any Error>) {
+    let given = state.withLock { state in
+      if state.given == nil { state.waiting = continuation }
+      return state.given
+    }
+    if let given { continuation.resume(with: given) }
+  }
+
+  func give(_ answer: Result<Value, any Error>) {
+    let waiting = state.withLock { state in
+      defer { state.waiting = nil }
+      guard state.given == nil else { return nil as CheckedContinuation<Value, any Error>? }
+      state.given = answer
+      return state.waiting
+    }
+    waiting?.resume(with: answer)
+  }
 }

@@ -2,20 +2,26 @@ import Foundation
 import Logging
 import NIOCore
 import NIOPosix
+import Synchronization
 import Testing
 
 @testable import Redis
 
-/// Plays a server that answers anything with the same bytes.
+/// Plays a server whose answers are made from what it reads.
 struct ScriptedServer {
   let path = "/tmp/myelin-\(UUID().uuidString.prefix(13)).sock"
   let channel: any Channel
 
+  /// Answers anything with the same bytes.
   init(answering bytes: [UInt8]) async throws {
+    try await self.init { _ in bytes }
+  }
+
+  init(_ answer: @escaping @Sendable (String) -> [UInt8]) async throws {
     channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .childChannelInitializer { child in
         child.eventLoop.makeCompletedFuture {
-          try child.pipeline.syncOperations.addHandler(Answer(bytes: bytes))
+          try child.pipeline.syncOperations.addHandler(Answer(answer))
         }
       }
       .bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
@@ -25,9 +31,10 @@ struct ScriptedServer {
 
   private final class Answer: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
-    let bytes: [UInt8]
-    init(bytes: [UInt8]) { self.bytes = bytes }
+    let answer: @Sendable (String) -> [UInt8]
+    init(_ answer: @escaping @Sendable (String) -> [UInt8]) { self.answer = answer }
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+      let bytes = answer(String(buffer: unwrapInboundIn(data)))
       context.writeAndFlush(NIOAny(ByteBuffer(bytes: bytes)), promise: nil)
     }
   }
@@ -53,21 +60,95 @@ struct ScriptedServer {
     try await server.stop()
   }
 
-  @Test func aSilentServerIsLeft() async throws {
+  @Test(arguments: answers) func nonsenseEndsASubscriptionOnly(_ answer: String) async throws {
+    let server = try await ScriptedServer(answering: Array(answer.utf8))
+    try await withSubscriber(RedisConfiguration(endpoint: .unix(path: server.path), password: "x")) { events in
+      for _ in 0..<2 {
+        guard case .disconnected = await events.next() else {
+          Issue.record("nonsense was taken for a subscription")
+          return
+        }
+      }
+    }
+    try await server.stop()
+  }
+
+  @Test(arguments: answers + ["*1\r\n*1\r\n*1\r\n$1\r\na\r\n", "*3\r\n$7\r\nmessage\r\n:1\r\n$-1\r\n"])
+  func nonsenseAfterSubscribingIsPassedOverOrEndsIt(_ answer: String) async throws {
+    let server = try await ScriptedServer { command in
+      command.contains("SUBSCRIBE") ? Array((Self.subscribed + answer + Self.message).utf8) : Array("+PONG\r\n".utf8)
+    }
+    try await withSubscriber(RedisConfiguration(endpoint: .unix(path: server.path))) { events in
+      #expect(await events.next() == .subscribed)
+      switch await events.next() {
+      case .message(let channel, let payload):
+        #expect(channel == "a")
+        #expect(payload == [0x78])
+      case .disconnected: break
+      default: Issue.record("neither a message nor the end")
+      }
+    }
+    try await server.stop()
+  }
+
+  private static let subscribed = "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n"
+  private static let message = "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n"
+
+  @Test func aServerThatFallsSilentIsLeft() async throws {
+    // Answers what comes until the channel is subscribed to, and nothing more on that connection.
+    let server = try await ScriptedServer { command in
+      if command.contains("SUBSCRIBE") { return Array(Self.subscribed.utf8) }
+      return command.hasPrefix("*1") && !Self.isFollowing.exchange(true, ordering: .relaxed)
+        ? Array("+PONG\r\n".utf8) : []
+    }
+    var configuration = RedisConfiguration(endpoint: .unix(path: server.path))
+    configuration.pingInterval = .milliseconds(200)
+    try await withSubscriber(configuration) { events in
+      #expect(await events.next() == .subscribed)
+      guard case .disconnected(let reason) = await events.next() else {
+        Issue.record("a silent server was taken for a good one")
+        return
+      }
+      #expect(reason.contains("no reply to PING"))
+    }
+    try await server.stop()
+  }
+
+  private static let isFollowing = Atomic(false)
+
+  @Test func aSubscriberThatLogsInIsStopped() async throws {
     let server = try await ScriptedServer(answering: [])
     var configuration = RedisConfiguration(endpoint: .unix(path: server.path))
-    configuration.pingInterval = .milliseconds(20)
+    (configuration.connectTimeout, configuration.pingInterval) = (.hours(1), .hours(1))
+    try await withSubscriber(configuration) { _ in try await Task.sleep(for: .milliseconds(50)) }
+    try await server.stop()
+  }
+
+  /// Runs a subscriber to the channel `a`, and waits for its end after the body.
+  private func withSubscriber(
+    _ configuration: RedisConfiguration,
+    _ body: (inout AsyncStream<RedisSubscriber.Event>.Iterator) async throws -> Void
+  ) async throws {
     let subscriber = RedisSubscriber(configuration: configuration, channels: ["a"], logger: Logger(label: "test"))
     let events = Events<RedisSubscriber.Event>()
     let task = Task { await subscriber.run(events.send) }
     var iterator = events.stream.makeAsyncIterator()
-    guard case .disconnected(let reason) = await iterator.next() else {
-      Issue.record("a silent server was taken for a good one")
-      return
-    }
-    #expect(reason.contains("unresponsive"))
+    try await body(&iterator)
     task.cancel()
     await task.value
+  }
+
+  @Test func aSilentServerIsLeft() async throws {
+    let server = try await ScriptedServer(answering: [])
+    var configuration = RedisConfiguration(endpoint: .unix(path: server.path))
+    configuration.pingInterval = .milliseconds(20)
+    try await withSubscriber(configuration) { events in
+      guard case .disconnected(let reason) = await events.next() else {
+        Issue.record("a silent server was taken for a good one")
+        return
+      }
+      #expect(reason.contains("unresponsive"))
+    }
     try await server.stop()
   }
 }

@@ -133,13 +133,22 @@ final class Events<Event: Sendable>: Sendable {
       while await published.next() != .connected {}
       publisher.publish(channel: "tls", payloads: [[9]])
       #expect(await heard.next() == .message(channel: "tls", payload: [9]))
+      // More than any socket between the two can hold.
+      let large = (0..<24).map { [UInt8](repeating: UInt8($0), count: 1 << 20) }
+      publisher.publish(channel: "tls", payloads: large)
+      for payload in large {
+        // Compared apart: a failure must not print a megabyte.
+        let isEqual = await heard.next() == .message(channel: "tls", payload: payload)
+        #expect(isEqual)
+      }
     }
     let untrusting = RedisConfiguration(endpoint: endpoint, tls: .makeClientConfiguration())
     try await withClients(untrusting, channels: ["tls"]) { _, heard, _ in
-      guard case .disconnected = await heard.next() else {
+      guard case .disconnected(let reason) = await heard.next() else {
         Issue.record("an unknown certificate was accepted")
         return
       }
+      #expect(reason.contains("CERTIFICATE_VERIFY_FAILED"))
     }
   }
 }

@@ -1,6 +1,4 @@
 import Logging
-import NIOCore
-import NIOPosix
 import Redis
 import Synchronization
 
@@ -16,8 +14,9 @@ public final class RedisTransport: ReplicationTransport {
 
   /// Publishes, and serves the few keys that processes share in Redis.
   public let publisher: RedisPublisher
-  /// Runs tasks on the loop that reads from Redis.
-  public let executor: (any TaskExecutor)?
+  /// Runs tasks on the thread that reads from Redis.
+  public var executor: (any TaskExecutor)? { thread }
+  private let thread = FollowingThread()
   private let subscriber: RedisSubscriber
   private let mainChannel: String
   private let userIPChannel: String
@@ -32,13 +31,10 @@ public final class RedisTransport: ReplicationTransport {
   public init(configuration: RedisConfiguration, serverName: String, receivesUserIP: Bool, logger: Logger) {
     mainChannel = serverName
     userIPChannel = "\(serverName)/USER_IP"
-    // One loop for both, so that their events come one after the other.
-    let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
-    executor = EventLoopExecutor(eventLoop)
-    publisher = RedisPublisher(configuration: configuration, eventLoop: eventLoop, logger: logger)
+    publisher = RedisPublisher(configuration: configuration, logger: logger)
     subscriber = RedisSubscriber(
       configuration: configuration, channels: receivesUserIP ? [mainChannel, userIPChannel] : [mainChannel],
-      eventLoop: eventLoop, logger: logger)
+      thread: thread, logger: logger)
   }
 
   /// Says that other processes listen.
@@ -63,9 +59,12 @@ public final class RedisTransport: ReplicationTransport {
     await withTaskGroup(of: Void.self) { group in
       group.addTask {
         await self.publisher.run { event in
-          switch event {
-          case .connected: self.change(receive) { $0.isPublishing = true }
-          case .disconnected(let reason): self.change(receive, reason) { $0.isPublishing = false }
+          // On the thread of the other connection, so that the events of both come one after the other.
+          self.thread.execute {
+            switch event {
+            case .connected: self.change(receive) { $0.isPublishing = true }
+            case .disconnected(let reason): self.change(receive, reason) { $0.isPublishing = false }
+            }
           }
         }
       }

@@ -1,7 +1,6 @@
 import HummingbirdCore
 import Logging
 import NIOCore
-import Replication
 
 /// Handles each connection of a server on the event loop that its socket belongs to.
 ///

@@ -3,17 +3,17 @@ import NIOCore
 /// Runs the work of a task on the thread of an event loop.
 ///
 /// What begins on a loop and goes on where its sockets are read and written hands nothing from thread to thread, which for small
-/// requests, and for single rows of a stream, costs more than the work does. Whatever takes long has to go elsewhere.
-public final class EventLoopExecutor: TaskExecutor {
+/// requests costs more than the work does. Whatever takes long has to go elsewhere.
+final class EventLoopExecutor: TaskExecutor {
   private let loop: any EventLoop
 
   /// Makes an executor of a loop.
-  public init(_ loop: any EventLoop) {
+  init(_ loop: any EventLoop) {
     self.loop = loop
   }
 
   /// Runs a job as soon as the loop comes to it.
-  public func enqueue(_ job: consuming ExecutorJob) {
+  func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }

@@ -2,16 +2,16 @@ import FoundationEssentials
 import Synchronization
 import Testing
 
-@testable import Postgres
+@testable import Threads
 
 struct BlockingThreadTests {
   @Test func threadRunsUnderItsName() async {
     let name = await withCheckedContinuation { continuation in
-      BlockingThread.start("pg-test") {
+      BlockingThread.start("test") {
         continuation.resume(returning: try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8))
       }
     }
-    #expect(name == "pg-test\n")
+    #expect(name == "test\n")
   }
 
   @Test func sleepLastsAtLeastAsLongAsAsked() {
@@ -56,14 +56,14 @@ struct BlockingThreadTests {
       for _ in 0..<8 {
         group.addTask {
           await withCheckedContinuation { continuation in
-            BlockingThread.start("pg-test") {
+            BlockingThread.start("test") {
               door.pass(within: limit)
               continuation.resume()
             }
           }
         }
       }
-      BlockingThread.start("pg-test") { door.open() }
+      BlockingThread.start("test") { door.open() }
     }
   }
 }
