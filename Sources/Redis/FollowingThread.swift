@@ -96,6 +96,7 @@ private final class FollowingLoop: Sendable {
   func run() {
     var followed: Followed?
     var jobs: [Job] = []
+    var hasJustRead = false
     var entries = (
       pollfd(fd: bell, events: Int16(POLLIN), revents: 0), pollfd(fd: -1, events: Int16(POLLIN), revents: 0)
     )
@@ -110,7 +111,7 @@ private final class FollowingLoop: Sendable {
         continue
       }
       entries.1.fd = followed?.subscription.descriptor ?? -1
-      let patience = followed?.subscription.patience() ?? -1
+      let patience = followed?.subscription.patience(hasJustRead: hasJustRead) ?? -1
       let count = withUnsafeMutableBytes(of: &entries) { raw in
         poll(raw.baseAddress?.assumingMemoryBound(to: pollfd.self), 2, patience)
       }
@@ -119,8 +120,8 @@ private final class FollowingLoop: Sendable {
         var rings: eventfd_t = 0
         _ = eventfd_read(bell, &rings)
       }
-      guard let current = followed else { continue }
-      if count > 0, entries.1.revents != 0 { current.subscription.read(current.receive) }
+      hasJustRead = count > 0 && entries.1.revents != 0
+      if let followed, hasJustRead { followed.subscription.read(followed.receive) }
       finish(&followed)
     }
   }

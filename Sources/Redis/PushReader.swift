@@ -1,4 +1,5 @@
 import CHiredis
+import Glibc
 
 /// Takes what a subscribed connection sends apart with hiredis' reader, without making objects of it: of a message only the text is
 /// kept. Answers to logging in are told apart as far as that needs. Used by one thread at a time.
@@ -73,12 +74,19 @@ final class PushReader {
     guard parent.pointee.parent == nil else { return }
     switch task.pointee.idx {
     case 0:
-      kind =
-        bytes.elementsEqual("message".utf8) ? .message : bytes.elementsEqual("subscribe".utf8) ? .subscribe : .other
-    case 1: channel = channels.firstIndex { bytes.elementsEqual($0) }
+      kind = Self.areEqual(bytes, Self.message) ? .message : Self.areEqual(bytes, Self.subscribe) ? .subscribe : .other
+    case 1: channel = channels.firstIndex { Self.areEqual(bytes, $0) }
     case 2 where kind == .message: payload = Array(bytes)
     default: break
     }
+  }
+
+  private static let message = Array("message".utf8)
+  private static let subscribe = Array("subscribe".utf8)
+
+  private static func areEqual(_ bytes: UnsafeRawBufferPointer, _ other: [UInt8]) -> Bool {
+    guard let base = bytes.baseAddress, bytes.count == other.count else { return bytes.count == other.count }
+    return memcmp(base, other, other.count) == 0
   }
 
   // MARK: hiredis

@@ -13,6 +13,8 @@ final class RedisSubscription: @unchecked Sendable {
   private let pingInterval: Int64
   private var missing: Set<Int>
   private var heardAt: Int64
+  /// Whether something was read since `heardAt`. Looking at the clock each time would cost more than the rest of the reading.
+  private var hasHeard = false
   private var hasPinged = false
   /// Why it is of no more use; nil while it is.
   private(set) var failure: RedisError?
@@ -140,7 +142,7 @@ final class RedisSubscription: @unchecked Sendable {
     guard let reader = raw.pointee.reader, reader.pointee.len - reader.pointee.pos <= RedisReplyReader.byteLimit else {
       return fail(RedisError(.protocolViolation, "a reply is too large"))
     }
-    heardAt = Self.now
+    hasHeard = true
     hasPinged = false
     deliver(receive)
   }
@@ -165,10 +167,14 @@ final class RedisSubscription: @unchecked Sendable {
     }
   }
 
-  /// Tells how long the server may go on being silent before this has to be asked again, in milliseconds from 1; sends the PING that is due,
-  /// and gives a server up that has not answered the last one.
-  func patience() -> Int32 {
+  /// Tells how long the server may go on being silent before this has to be asked again, in milliseconds from 1; sends the PING
+  /// that is due, and gives a server up that has not answered the last one.
+  ///
+  /// - Parameter hasJustRead: whether nothing has been waited for since something was read.
+  func patience(hasJustRead: Bool) -> Int32 {
+    if hasJustRead { return Int32(clamping: pingInterval) }
     let now = Self.now
+    if hasHeard { (heardAt, hasHeard) = (now, false) }
     if now >= heardAt + pingInterval {
       if hasPinged {
         fail(RedisError(.unresponsive, "no reply to PING"))

@@ -153,7 +153,7 @@ public final class Storage: Sendable {
   public func registerStreams() {
     hub.register(EventsSource(ids: ids.events, database: database))
     hub.register(BackfillSource(ids: ids.backfill, database: database))
-    for source in TableStreamSource.all(ids: ids, database: database, instanceName: hub.instanceName) {
+    for source in TableStreamSource.all(ids: ids, database: database) {
       hub.register(source)
     }
     CacheFollower.register(self)

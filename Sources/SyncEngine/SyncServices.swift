@@ -93,7 +93,7 @@ public final class SyncServices: Sendable {
   private func keepTime() async {
     var seconds = 0
     while !Task.isCancelled {
-      do { try await Task.sleep(for: .seconds(1)) } catch { return }
+      do { try await Beat.wait(seconds: 1) } catch { return }
       seconds += 1
       typing.expire()
       if seconds % 5 == 0 { await presence.tick() }

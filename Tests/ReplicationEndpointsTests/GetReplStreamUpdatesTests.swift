@@ -7,7 +7,7 @@ import ReplicationEndpoints
 import Testing
 
 /// Holds three rows of the typing stream and cuts a page after the second.
-private struct ThreeRows: StreamSource {
+private final class ThreeRows: StreamSource {
   let stream = StreamName.typing
 
   func currentToken(of instance: String) -> Int64 { 3 }

@@ -89,7 +89,7 @@ public final class ClientActivity: Sendable {
   public func run() async {
     guard writesHere else { return }
     while !Task.isCancelled {
-      try? await Task.sleep(for: .seconds(5))  // cancelled: the loop ends and what waits is written below
+      try? await Beat.wait(seconds: 5)  // cancelled: the loop ends and what waits is written below
       if !Task.isCancelled { await flush() }
     }
     // In a task of its own, since the database refuses work of one that is cancelled.

@@ -90,10 +90,17 @@ struct LineReader {
   /// Returns the bytes up to the next space, or to the end, as text.
   mutating func word() throws(ReplicationError) -> String {
     guard position < line.count else { throw ReplicationError(.malformedCommand, "an argument is missing") }
-    let end = line[position...].firstIndex(of: 0x20) ?? line.count
+    var end = position
+    var isASCII = true
+    while end < line.count, line[end] != 0x20 {
+      isASCII = isASCII && line[end] < 0x80
+      end += 1
+    }
     let bytes = line[position..<end]
     position = end < line.count ? end + 1 : end
-    guard !bytes.isEmpty, let word = String(validating: bytes, as: UTF8.self) else {
+    // Validating takes as long as all the rest, and nearly every word is one that cannot be wrong.
+    let word = isASCII ? String(decoding: bytes, as: UTF8.self) : String(validating: bytes, as: UTF8.self)
+    guard let word, !bytes.isEmpty else {
       throw ReplicationError(.malformedCommand, "an argument is empty or not UTF-8")
     }
     return word

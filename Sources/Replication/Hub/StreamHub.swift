@@ -373,7 +373,7 @@ extension StreamHub {
   /// Announces, each second, positions that moved without rows: ids that were given back unused, and (with several
   /// writers) positions that moved because others wrote.
   private func announceMoves() async {
-    while (try? await Task.sleep(for: .seconds(1))) != nil { tick() }
+    while (try? await Beat.wait(seconds: 1)) != nil { tick() }
   }
 
   func tick() {

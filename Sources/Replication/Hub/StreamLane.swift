@@ -102,18 +102,39 @@ final class StreamLane: Sendable {
   ///
   /// To be called on the thread that rows arrive on.
   func receive(instance: String, token: Int64?, row: [UInt8]) {
-    let isFree = state.withLock { state in
-      guard state.isImmediate, !state.isDraining, !hasWork(state) else { return false }
-      state.isDraining = true
-      return true
+    let arrival: Arrival = state.withLock { state in
+      guard state.isImmediate, !state.isDraining, !hasWork(state) else { return .isQueued }
+      let complete = gather(instance, token, row, &state)
+      // Also without a complete batch: what did not fit must be seen to.
+      state.isDraining = complete != nil || hasWork(state)
+      return complete.map { .isComplete($0, store: state.storeHandlers, after: state.afterHandlers) } ?? .isKept
     }
-    guard isFree else { return enqueue(.rows(instance: instance, token: token, row: row)) }
-    if let (batch, source) = collect(instance, token, row) { deliverImmediately(batch, advancing: source) }
+    switch arrival {
+    case .isQueued: return enqueue(.rows(instance: instance, token: token, row: row))
+    case .isKept: break
+    case .isComplete(let complete, let store, let after):
+      if let batch = batch(complete, instance) { deliverImmediately(batch, complete.source, store, after) }
+    }
     let mustGoOn = state.withLock { state in
+      guard state.isDraining else { return false }
       state.isDraining = hasWork(state)
       return state.isDraining
     }
     if mustGoOn { startDraining() }
+  }
+
+  /// Says what becomes of a row that has arrived.
+  private enum Arrival {
+    case isQueued
+    case isKept
+    case isComplete(CompleteRows, store: [Handler], after: [Handler])
+  }
+
+  /// Holds the rows of a token, all of which have arrived.
+  private struct CompleteRows {
+    let token: Int64
+    let rows: [[UInt8]]
+    let source: any StreamSource
   }
 
   private func hasWork(_ state: State) -> Bool {
@@ -187,7 +208,9 @@ final class StreamLane: Sendable {
   private func handle(_ item: Item) async {
     switch item {
     case .rows(let instance, let token, let row):
-      if let (batch, source) = collect(instance, token, row) { await deliver(batch, advancing: source) }
+      if let complete = state.withLock({ gather(instance, token, row, &$0) }), let batch = batch(complete, instance) {
+        await deliver(batch, advancing: complete.source)
+      }
     case .position(let instance, let previous, let new, let isRetry):
       await handlePosition(instance, previous, new, isRetry)
     case .own(let batch): await deliver(batch, advancing: nil)
@@ -203,22 +226,25 @@ final class StreamLane: Sendable {
 
   /// Keeps a row until the number of its batch comes.
   ///
-  /// - Returns: the batch, when it is complete and has news.
-  private func collect(_ instance: String, _ token: Int64?, _ row: [UInt8]) -> (StreamBatch, any StreamSource)? {
-    let limit = surroundings.queueLimit
-    let (rows, source): ([[UInt8]]?, (any StreamSource)?) = state.withLock { state in
-      // Before the writer's first POSITION nothing is known to be complete; that POSITION triggers a catch-up.
-      guard state.connected.contains(instance) else { return (nil, nil) }
-      if token != nil, state.partial.isEmpty { return ([row], state.source) }
-      guard state.partial[instance, default: []].count < limit else {
-        state.isDroppingRemote = true
-        return (nil, nil)
-      }
-      state.partial[instance, default: []].append(row)
-      return (token == nil ? nil : state.partial.removeValue(forKey: instance), state.source)
+  /// - Returns: the batch's rows, when these are all.
+  private func gather(_ instance: String, _ token: Int64?, _ row: [UInt8], _ state: inout State) -> CompleteRows? {
+    // Before the writer's first POSITION nothing is known to be complete; that POSITION triggers a catch-up.
+    guard let source = state.source, state.connected.contains(instance) else { return nil }
+    if let token, state.partial.isEmpty { return CompleteRows(token: token, rows: [row], source: source) }
+    guard state.partial[instance, default: []].count < surroundings.queueLimit else {
+      state.isDroppingRemote = true
+      return nil
     }
-    guard let rows, let token, let source, token > source.currentToken(of: instance) else { return nil }
-    return (StreamBatch(stream: stream, instanceName: instance, token: token, rows: rows.compactMap(parse)), source)
+    state.partial[instance, default: []].append(row)
+    guard let token, let rows = state.partial.removeValue(forKey: instance) else { return nil }
+    return CompleteRows(token: token, rows: rows, source: source)
+  }
+
+  /// Reads a batch; nil when it is known already.
+  private func batch(_ complete: CompleteRows, _ instance: String) -> StreamBatch? {
+    guard complete.token > complete.source.currentToken(of: instance) else { return nil }
+    return StreamBatch(
+      stream: stream, instanceName: instance, token: complete.token, rows: complete.rows.compactMap(parse))
   }
 
   private func parse(_ row: [UInt8]) -> StreamRow? {
@@ -240,8 +266,9 @@ final class StreamLane: Sendable {
   }
 
   /// Does the same where no handler has to be waited for.
-  private func deliverImmediately(_ batch: StreamBatch, advancing source: (any StreamSource)?) {
-    let (store, after) = state.withLock { ($0.storeHandlers, $0.afterHandlers) }
+  private func deliverImmediately(
+    _ batch: StreamBatch, _ source: any StreamSource, _ store: [Handler], _ after: [Handler]
+  ) {
     for case .immediate(let handler) in store { handler(batch) }
     advance(to: batch, source)
     for case .immediate(let handler) in after { handler(batch) }

@@ -47,7 +47,7 @@ public struct StreamUpdates: Sendable {
 /// Knows the positions of one stream and finds rows that were missed.
 ///
 /// The hub calls it from several tasks at once. Neither `currentToken` nor `advance` may call the hub.
-public protocol StreamSource: Sendable {
+public protocol StreamSource: AnyObject, Sendable {
   /// Names the stream.
   var stream: StreamName { get }
 

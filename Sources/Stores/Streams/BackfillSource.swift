@@ -5,9 +5,14 @@ import Replication
 import StorageEngine
 
 /// Serves the `backfill` stream: history fetched later. Tokens are positive on the wire and negative in the tables.
-struct BackfillSource: StreamSource {
-  let ids: StreamIDGenerator
-  let database: PostgresClient
+final class BackfillSource: StreamSource {
+  private let ids: StreamIDGenerator
+  private let database: PostgresClient
+
+  init(ids: StreamIDGenerator, database: PostgresClient) {
+    self.ids = ids
+    self.database = database
+  }
 
   var stream: StreamName { .backfill }
   var minimalLocalToken: Int64? { abs(ids.minimalLocalToken) }

@@ -5,12 +5,17 @@ import Replication
 import StorageEngine
 
 /// Serves the `events` stream: persisted events, events that stopped being outliers, and changes of current state.
-struct EventsSource: StreamSource {
+final class EventsSource: StreamSource {
   /// A room with this many state changes in one catch-up is announced by one `state-all` row. Synapse's number.
   static let stateAllThreshold = 150
 
-  let ids: StreamIDGenerator
-  let database: PostgresClient
+  private let ids: StreamIDGenerator
+  private let database: PostgresClient
+
+  init(ids: StreamIDGenerator, database: PostgresClient) {
+    self.ids = ids
+    self.database = database
+  }
 
   var stream: StreamName { .events }
   var minimalLocalToken: Int64? { ids.minimalLocalToken }

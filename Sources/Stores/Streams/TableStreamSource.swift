@@ -4,7 +4,7 @@ import Replication
 import StorageEngine
 
 /// Serves a stream whose rows stand in tables: positions from the id generator, missed rows by one query.
-struct TableStreamSource: StreamSource {
+final class TableStreamSource: StreamSource {
   /// Reads at most `limit` rows with `from < token <= to`, ordered by token.
   typealias Fetch =
     @Sendable (
@@ -12,10 +12,16 @@ struct TableStreamSource: StreamSource {
     ) async throws -> [StreamPage.Row]
 
   let stream: StreamName
-  let ids: StreamIDGenerator
-  let database: PostgresClient
-  let instanceName: String
-  let fetch: Fetch
+  private let ids: StreamIDGenerator
+  private let database: PostgresClient
+  private let fetch: Fetch
+
+  init(stream: StreamName, ids: StreamIDGenerator, database: PostgresClient, fetch: @escaping Fetch) {
+    self.stream = stream
+    self.ids = ids
+    self.database = database
+    self.fetch = fetch
+  }
 
   func currentToken(of instance: String) -> Int64 { ids.position(of: instance) }
 
@@ -33,10 +39,9 @@ struct TableStreamSource: StreamSource {
 
 extension TableStreamSource {
   /// Makes the sources of all streams that are served from tables, but for `events` and `backfill`.
-  static func all(ids: StreamIDs, database: PostgresClient, instanceName: String) -> [TableStreamSource] {
+  static func all(ids: StreamIDs, database: PostgresClient) -> [TableStreamSource] {
     func source(_ stream: StreamName, _ generator: StreamIDGenerator, _ fetch: @escaping Fetch) -> TableStreamSource {
-      TableStreamSource(
-        stream: stream, ids: generator, database: database, instanceName: instanceName, fetch: fetch)
+      TableStreamSource(stream: stream, ids: generator, database: database, fetch: fetch)
     }
     return [
       source(.receipts, ids.receipts, TableStreamQueries.receipts),

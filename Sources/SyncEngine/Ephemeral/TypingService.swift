@@ -160,8 +160,10 @@ public final class TypingService: Sendable {
 }
 
 /// Gives the hub the positions of the `typing` stream.
-struct TypingSource: StreamSource {
-  let typing: TypingService
+final class TypingSource: StreamSource {
+  private let typing: TypingService
+
+  init(typing: TypingService) { self.typing = typing }
 
   var stream: StreamName { .typing }
   func currentToken(of instance: String) -> Int64 { typing.currentToken }

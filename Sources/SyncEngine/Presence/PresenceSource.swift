@@ -3,9 +3,14 @@ import StorageEngine
 import Stores
 
 /// Gives the hub the positions and the rows of the `presence` stream.
-struct PresenceSource: StreamSource {
-  let store: PresenceStore
-  let ids: StreamIDGenerator
+final class PresenceSource: StreamSource {
+  private let store: PresenceStore
+  private let ids: StreamIDGenerator
+
+  init(store: PresenceStore, ids: StreamIDGenerator) {
+    self.store = store
+    self.ids = ids
+  }
 
   var stream: StreamName { .presence }
   var minimalLocalToken: Int64? { ids.minimalLocalToken }

@@ -1,5 +1,6 @@
 import CMalloc
 import Glibc
+import MatrixPrimitives
 
 /// Gives memory that requests have let go of back to the system, which the C library alone would keep for the next ones.
 ///
@@ -12,7 +13,7 @@ struct FreedMemory {
   private static let busyAllowance = 16 << 20
   /// What may lie idle otherwise, in bytes.
   private static let quietAllowance = 2 << 20
-  private static let interval = Duration.seconds(5)
+  private static let seconds: Int64 = 5
   /// A process that has worked for less than this in an interval is quiet.
   private static let quietWork = Duration.milliseconds(100)
 
@@ -32,7 +33,7 @@ struct FreedMemory {
   /// Looks after the process's memory until cancelled.
   static func run() async {
     var memory = FreedMemory()
-    while (try? await Task.sleep(for: interval)) != nil { memory.look() }
+    while (try? await Beat.wait(seconds: seconds)) != nil { memory.look() }
   }
 
   private mutating func look() {
