@@ -44,7 +44,7 @@ final class RedisTunnel: Sendable {
       return RedisTunnel(descriptor: near, firstFailure: failure)
     } catch {
       far.close(promise: nil)
-      throw error
+      throw failure.error ?? error
     }
   }
 

@@ -94,17 +94,22 @@ struct ScriptedServer {
   private static let subscribed = "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n"
   private static let message = "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n"
 
+  private final class Silence: Sendable { let hasBegun = Atomic(false) }
+
   @Test func aServerThatFallsSilentIsLeft() async throws {
-    // Answers what comes until the channel is subscribed to, and nothing more on that connection.
+    // Answers until the channel is subscribed to, and nothing more.
+    let silence = Silence()
     let server = try await ScriptedServer { command in
-      if command.contains("SUBSCRIBE") { return Array(Self.subscribed.utf8) }
-      return command.hasPrefix("*1") && !Self.isFollowing.exchange(true, ordering: .relaxed)
-        ? Array("+PONG\r\n".utf8) : []
+      if silence.hasBegun.load(ordering: .relaxed) { return [] }
+      guard command.contains("SUBSCRIBE") else { return Array("+PONG\r\n".utf8) }
+      silence.hasBegun.store(true, ordering: .relaxed)
+      return Array(Self.subscribed.utf8)
     }
     var configuration = RedisConfiguration(endpoint: .unix(path: server.path))
     configuration.pingInterval = .milliseconds(200)
     try await withSubscriber(configuration) { events in
-      #expect(await events.next() == .subscribed)
+      // On a busy machine logging in may take too long at first.
+      while let event = await events.next(), event != .subscribed {}
       guard case .disconnected(let reason) = await events.next() else {
         Issue.record("a silent server was taken for a good one")
         return
@@ -113,8 +118,6 @@ struct ScriptedServer {
     }
     try await server.stop()
   }
-
-  private static let isFollowing = Atomic(false)
 
   @Test func aSubscriberThatLogsInIsStopped() async throws {
     let server = try await ScriptedServer(answering: [])
