@@ -24,9 +24,6 @@ final class PushReader {
     case other
   }
 
-  /// Limits the elements of a list.
-  private static let elementLimit = 4096
-
   private let channels: [[UInt8]]
   private var kind = Kind.other
   private var channel: Int?
@@ -107,7 +104,7 @@ final class PushReader {
           return task.pointee.privdata
         },
         createArray: { task, count in
-          guard let task, (0...PushReader.elementLimit).contains(Int(count)) else { return nil }
+          guard let task, (0...RedisReplyReader.elementLimit).contains(Int(count)) else { return nil }
           return task.pointee.privdata
         },
         createInteger: { task, _ in
