@@ -9,7 +9,8 @@ public enum Beat {
   /// - Throws: `CancellationError` when the task is cancelled.
   public static func wait(seconds: Int64) async throws {
     let period = max(seconds, 1)
-    let (passed, _) = origin.duration(to: .now).components
+    // A timer that fires a little early must not fire again at once.
+    let (passed, _) = origin.duration(to: .now + .milliseconds(10)).components
     try await Task.sleep(until: origin + .seconds((passed / period + 1) * period))
   }
 }

@@ -43,4 +43,9 @@ public struct RedisConfiguration: Sendable {
     self.database = database
     self.tls = tls
   }
+
+  /// Holds the command by which a connection logs in; nil without a password.
+  var logInCommand: [String]? {
+    password.map { ["AUTH"] + (username.map { [$0] } ?? []) + [$0] }
+  }
 }

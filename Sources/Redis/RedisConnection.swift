@@ -62,9 +62,7 @@ struct RedisConnection: Sendable {
   }
 
   private func logIn(_ configuration: RedisConfiguration) async throws {
-    if let password = configuration.password {
-      try await expectOK(["AUTH"] + (configuration.username.map { [$0] } ?? []) + [password])
-    }
+    if let command = configuration.logInCommand { try await expectOK(command) }
     if configuration.database != 0 { try await expectOK(["SELECT", "\(configuration.database)"]) }
     // Proves that commands are accepted: without a password AUTH is not tried, and a loading server refuses it.
     guard case .status = try await command(["PING"]) else {

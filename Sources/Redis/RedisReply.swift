@@ -17,9 +17,4 @@ public enum RedisReply: Sendable, Hashable {
   var elements: [RedisReply]? {
     if case .array(let elements) = self { elements } else { nil }
   }
-
-  /// Holds the bytes of a bulk string.
-  var bytes: [UInt8]? {
-    if case .string(let bytes) = self { bytes } else { nil }
-  }
 }

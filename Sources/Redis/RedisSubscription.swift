@@ -73,10 +73,8 @@ final class RedisSubscription: @unchecked Sendable {
   private func logIn(_ configuration: RedisConfiguration) throws(RedisError) {
     // Fails only for a socket that does not work, as the first command will tell.
     redisSetTimeout(raw, timeval(min(configuration.connectTimeout, configuration.pingInterval)))
-    if let password = configuration.password {
-      if case .error(let message) = try ask(["AUTH"] + (configuration.username.map { [$0] } ?? []) + [password]) {
-        throw RedisError(.serverError, message)
-      }
+    if let command = configuration.logInCommand, case .error(let message) = try ask(command) {
+      throw RedisError(.serverError, message)
     }
     // Proves that commands are accepted: without a password AUTH is not tried, and a loading server refuses it.
     switch try ask(["PING"]) {

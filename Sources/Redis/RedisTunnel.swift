@@ -66,12 +66,17 @@ final class RedisTunnel: Sendable {
     let near = try await ClientBootstrap(group: eventLoop)
       .channelOption(.autoRead, value: false)
       .withConnectedSocket(descriptor).get()
-    try await eventLoop.submit {
-      let end = TunnelEnd(failure)
-      end.partner = far
-      try far.pipeline.syncOperations.handler(type: TunnelEnd.self).partner = near
-      try near.pipeline.syncOperations.addHandler(end)
-    }.get()
+    do {
+      try await eventLoop.submit {
+        let end = TunnelEnd(failure)
+        end.partner = far
+        try far.pipeline.syncOperations.handler(type: TunnelEnd.self).partner = near
+        try near.pipeline.syncOperations.addHandler(end)
+      }.get()
+    } catch {
+      near.close(promise: nil)
+      throw error
+    }
     for channel in [near, far] {
       channel.setOption(.autoRead, value: true).whenFailure { _ in channel.close(promise: nil) }
     }
