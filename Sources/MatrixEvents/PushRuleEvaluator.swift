@@ -8,7 +8,22 @@ public struct PushRuleEvaluator: Sendable {
   private enum Remainder {
     case never
     case always
-    case ifUser([PushCondition])
+    case ifUser([UserTest])
+  }
+
+  /// What remains of a condition that tells users apart.
+  private enum UserTest {
+    case isUser(String)
+    case isAmong(Set<String>)
+    case hasLocalpartInBody
+    case hasNameInBody
+  }
+
+  /// One of the server's rules that may match, for users who never changed any.
+  private struct Step {
+    /// What the user must be, all of it.
+    let tests: [UserTest]
+    let outcome: PushOutcome
   }
 
   /// The rules that clients with intentional mentions make obsolete: they do not count for events that have `m.mentions`.
@@ -24,6 +39,8 @@ public struct PushRuleEvaluator: Sendable {
   private let senderLevel: Int64?
   private let powerLevels: PowerLevels
   private var remainders: [Remainder] = []
+  /// The server's rules in the order in which they are tried, up to the first that matches everybody.
+  private var steps: [Step] = []
 
   /// Prepares an event.
   /// - Parameters:
@@ -41,13 +58,43 @@ public struct PushRuleEvaluator: Sendable {
     remainders = PushRules.defaultRules.map { rule in
       hasMentions && Self.legacyMentionRules.contains(rule.ruleID) ? .never : remainder(of: rule)
     }
+    steps = stepsOfDefaults()
+  }
+
+  private func stepsOfDefaults() -> [Step] {
+    var steps: [Step] = []
+    for case .standard(let index) in PushRules.defaults.active {
+      let outcome = PushRules.defaultRules[index].outcome
+      switch remainders[index] {
+      case .never: continue
+      case .ifUser(let tests): steps.append(Step(tests: tests, outcome: outcome))
+      case .always: return steps + [Step(tests: [], outcome: outcome)]
+      }
+    }
+    return steps
   }
 
   private func remainder(of rule: PushRule) -> Remainder {
     guard rule.conditions.allSatisfy({ $0.dependsOnUser || holds($0, user: nil, displayName: nil) })
     else { return .never }
-    let open = rule.conditions.filter(\.dependsOnUser)
-    return open.isEmpty ? .always : .ifUser(open)
+    var tests: [UserTest] = []
+    for condition in rule.conditions where condition.dependsOnUser {
+      guard let test = userTest(of: condition) else { return .never }
+      tests.append(test)
+    }
+    return tests.isEmpty ? .always : .ifUser(tests)
+  }
+
+  /// Returns what a user must be for a condition to hold; nil if it holds for nobody.
+  private func userTest(of condition: PushCondition) -> UserTest? {
+    switch condition.test {
+    case .isUserID(let path): text(at: path).map { .isUser($0) }
+    case .propertyContainsUserID(let path):
+      path.value(in: event)?.elements.map { .isAmong(Set($0.compactMap(\.string))) }
+    case .bodyHasLocalpart: words == nil ? nil : .hasLocalpartInBody
+    case .containsDisplayName: words == nil ? nil : .hasNameInBody
+    default: nil
+    }
   }
 
   /// Finds what the first matching rule of a user wants.
@@ -56,20 +103,31 @@ public struct PushRuleEvaluator: Sendable {
   /// - Parameters:
   ///   - rules: the user's rules.
   ///   - user: the user.
-  ///   - displayName: the user's display name in the room.
+  ///   - displayName: the user's display name in the room; asked for only if it matters.
   /// - Returns: nil if no rule matches.
-  public func evaluate(_ rules: PushRules, for user: UserID, displayName: String?) -> PushOutcome? {
-    func holdsForUser(_ condition: PushCondition) -> Bool {
-      holds(condition, user: user, displayName: displayName)
+  public func evaluate(
+    _ rules: PushRules, for user: UserID, displayName: @autoclosure () -> String?
+  ) -> PushOutcome? {
+    func passes(_ test: UserTest) -> Bool {
+      switch test {
+      case .isUser(let id): ByteOrder.areEqual(id, user.rawValue)
+      case .isAmong(let ids): ids.contains(user.rawValue)
+      case .hasLocalpartInBody: words?.contains(user.localpart) ?? false
+      case .hasNameInBody: isInBody(displayName())
+      }
     }
+    func holdsForUser(_ condition: PushCondition) -> Bool {
+      holds(condition, user: user, displayName: displayName())
+    }
+    if rules.areDefaults { return steps.first { $0.tests.allSatisfy(passes) }?.outcome }
     for slot in rules.active {
       switch slot {
       case .standard(let index):
         switch remainders[index] {
         case .never: continue
         case .always: return rules.standardRules[index].outcome
-        case .ifUser(let conditions):
-          if conditions.allSatisfy(holdsForUser) { return rules.standardRules[index].outcome }
+        case .ifUser(let tests):
+          if tests.allSatisfy(passes) { return rules.standardRules[index].outcome }
         }
       case .own(let index):
         if rules.ownRules[index].conditions.allSatisfy(holdsForUser) { return rules.ownRules[index].outcome }
@@ -78,7 +136,12 @@ public struct PushRuleEvaluator: Sendable {
     return nil
   }
 
-  private func holds(_ condition: PushCondition, user: UserID?, displayName: String?) -> Bool {
+  private func isInBody(_ name: String?) -> Bool {
+    guard let name, !name.isEmpty else { return false }
+    return words?.contains(name) ?? false
+  }
+
+  private func holds(_ condition: PushCondition, user: UserID?, displayName: @autoclosure () -> String?) -> Bool {
     switch condition.test {
     case .matches(let path, let pattern):
       return text(at: path).map { pattern.matches(FoldedText($0)) } ?? false
@@ -94,9 +157,7 @@ public struct PushRuleEvaluator: Sendable {
       return path.value(in: event)?.elements?.contains { $0.json == wanted } ?? false
     case .propertyContainsUserID(let path):
       return path.value(in: event)?.elements?.contains { $0.isString(user?.rawValue ?? "") } ?? false
-    case .containsDisplayName:
-      guard let displayName, !displayName.isEmpty else { return false }
-      return words?.contains(displayName) ?? false
+    case .containsDisplayName: return isInBody(displayName())
     case .memberCount(let comparison, let count):
       return Self.compare(memberCount, comparison, count)
     case .senderMayNotify(let key):

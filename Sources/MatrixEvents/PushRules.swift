@@ -13,6 +13,8 @@ public struct PushRules: Sendable {
   /// The server's rules with this user's actions; the shared array as long as the user changed none.
   private(set) var standardRules: [PushRule] = PushRules.defaultRules
   private(set) var enabled: [String: Bool] = [:]
+  /// Whether the user never changed any.
+  let areDefaults: Bool
   /// The slots that are switched on, in order.
   private(set) var active: [Slot] = []
 
@@ -31,6 +33,7 @@ public struct PushRules: Sendable {
   ///   - enabled: which rules the user switched on or off, by rule id.
   public init(stored: [PushRule], enabled: [String: Bool]) {
     order = []
+    areDefaults = stored.isEmpty && enabled.isEmpty
     self.enabled = enabled
     for rule in stored {
       if let index = Self.indexByID[rule.ruleID] {

@@ -197,10 +197,12 @@ import Testing
   func pushActionsAreWrittenOnce(members: Int, isRedacted: Bool) async throws {
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom()
-    let actions = (0..<members).map { number in
+    let actions = [false, true].map { isHighlight in
       PushAction(
-        userID: UserID(unchecked: "@u\(number):test.example"), actions: ["notify"], notify: true,
-        highlight: number % 3 == 0, unread: true, threadID: "main")
+        userIDs: (0..<members).filter { ($0 % 3 == 0) == isHighlight }.map {
+          UserID(unchecked: "@u\($0):test.example")
+        },
+        actions: ["notify"], notify: true, highlight: isHighlight, unread: true, threadID: "main")
     }
     let (first, context) = try await room.make(.message("one"))
     let state = try await fixture.state.stateAfter(context)

@@ -1,3 +1,4 @@
+import MatrixPrimitives
 import SeededNumbers
 import Testing
 
@@ -6,7 +7,7 @@ import Testing
 @Suite struct PushActionHalvesTests {
   @Test(arguments: 0..<50) func halvesAreAboutEqualWhoeverIsInTheRooms(seed: UInt64) throws {
     var random = SeededRandom(seed)
-    let everybody = (0..<2_000).map { "@user-\($0):test" }
+    let everybody = (0..<2_000).map { UserID(unchecked: "@user-\($0):test") }
     // From one large room to many small ones. The nearer their members begin to each other, the more they have in common.
     let spread = Int.random(in: 0..<everybody.count, using: &random)
     let rooms = (0..<Int.random(in: 1...30, using: &random)).map { _ in

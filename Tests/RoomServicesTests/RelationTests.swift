@@ -21,7 +21,9 @@ import Testing
     let room = try await fixture.makeRoom(version: version)
     let target = try await room.send(
       .message("secret"),
-      pushActions: [PushAction(userID: Users.bob, actions: ["notify"], notify: true, highlight: false, unread: false)])
+      pushActions: [
+        PushAction(userIDs: [Users.bob], actions: ["notify"], notify: true, highlight: false, unread: false)
+      ])
     let reaction = try await room.send(
       Sending("m.reaction", nil, Users.alice, ["m.relates_to": Self.relation("m.annotation", target.eventID, key: "x")])
     )
@@ -112,7 +114,7 @@ import Testing
     let room = try await fixture.makeRoom()
     let (event, context) = try await room.make(.message("ping"))
     let action = PushAction(
-      userID: Users.bob, actions: ["notify", ["set_tweak": "highlight", "value": false]], notify: true,
+      userIDs: [Users.bob, Users.carol], actions: ["notify", ["set_tweak": "highlight", "value": false]], notify: true,
       highlight: false, unread: false, threadID: "main")
     try await fixture.storage.pushActions.stage(event.eventID, [action], now: 5)
     let stored = try await fixture.persister.persist(
@@ -120,7 +122,8 @@ import Testing
     #expect(try await fixture.lines("SELECT 1 FROM event_push_actions_staging").isEmpty)
     #expect(
       try await fixture.lines(
-        "SELECT user_id, actions, stream_ordering, topological_ordering, notif, unread FROM event_push_actions")
-        == ["@bob:test.example||\(stored.streamOrdering)|\(stored.depth)|1|0"])
+        "SELECT user_id, actions, stream_ordering, topological_ordering, notif, unread FROM event_push_actions ORDER BY user_id"
+      )
+        == ["@bob", "@carol"].map { "\($0):test.example||\(stored.streamOrdering)|\(stored.depth)|1|0" })
   }
 }

@@ -26,7 +26,7 @@ public final class PushActionEvaluator: Sendable {
   /// Evaluates the push rules of every local member but the sender.
   ///
   /// - Parameter before: the state before the event, which need not be written yet.
-  /// - Returns: one entry for each user who is notified, or who counts the event as unread.
+  /// - Returns: the users who are notified, or who count the event as unread, together as far as they want the same.
   public func actions(for event: Event, before: ResolvedState) async throws -> [PushAction] {
     guard config.push.isEnabled, !config.rooms.excludedFromSync.contains(event.roomID) else { return [] }
     let users = try await recipients(of: event)
@@ -37,21 +37,39 @@ public final class PushActionEvaluator: Sendable {
       event: event, roomMemberCount: counts.joined, powerLevels: try await powerLevels(before))
     let rules = try await storage.pushRules.rules(of: users)
     let names = try await names(event, before: before)
-    var threadID: String?
-    var actions: [PushAction] = []
-    for user in users {
-      let own = compiled.rules(of: user, stored: rules[user] ?? StoredPushRules())
-      let name = names[user] ?? Self.ownName(in: event, of: user)
-      let outcome = evaluator.evaluate(own, for: user, displayName: name)
-      let notifies = outcome?.notifies ?? false
-      guard notifies || makesUnread else { continue }
-      if threadID == nil { threadID = try await thread(of: event) }
-      actions.append(
-        PushAction(
-          userID: user, actions: notifies ? outcome?.actions ?? [] : [], notify: notifies,
-          highlight: notifies && outcome?.isHighlight == true, unread: makesUnread, threadID: threadID ?? "main"))
+    var groups: [Group] = []
+    for (user, stored) in zip(users, rules) {
+      let outcome = evaluator.evaluate(
+        compiled.rules(of: user, stored: stored), for: user,
+        displayName: names[user] ?? Self.ownName(in: event, of: user))
+      let wanted = outcome.flatMap { $0.notifies ? $0 : nil }
+      guard wanted != nil || makesUnread else { continue }
+      Self.add(user, wanting: wanted, to: &groups)
     }
-    return actions
+    guard !groups.isEmpty else { return [] }
+    let threadID = try await thread(of: event)
+    return groups.map { group in
+      PushAction(
+        userIDs: group.users, actions: group.outcome?.actions ?? [], notify: group.outcome != nil,
+        highlight: group.outcome?.isHighlight ?? false, unread: makesUnread, threadID: threadID)
+    }
+  }
+
+  /// Holds the users for whom an event has the same outcome; nil if none of them is notified.
+  private struct Group {
+    let outcome: PushOutcome?
+    var users: [UserID]
+  }
+
+  /// Bounds the groups to which an outcome is compared, so that many different ones cost little; more groups do no harm.
+  private static let comparedGroups = 8
+
+  private static func add(_ user: UserID, wanting outcome: PushOutcome?, to groups: inout [Group]) {
+    if let place = groups.prefix(comparedGroups).firstIndex(where: { $0.outcome == outcome }) {
+      groups[place].users.append(user)
+    } else {
+      groups.append(Group(outcome: outcome, users: [user]))
+    }
   }
 
   /// Lists the local users whose rules are looked at. A membership concerns the user whom it is about, nobody else.

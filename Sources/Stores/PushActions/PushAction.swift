@@ -1,9 +1,9 @@
 import MatrixPrimitives
 
-/// Says what one user's push rules want done about one event.
+/// Says what the push rules of some users want done about one event: of most members of a room the same.
 public struct PushAction: Sendable, Hashable {
-  /// Names the user.
-  public let userID: UserID
+  /// Names the users.
+  public var userIDs: [UserID]
   /// Holds the actions as in a push rule, tweaks included.
   public let actions: [JSON]
   /// Tells whether the event counts as a notification.
@@ -17,9 +17,9 @@ public struct PushAction: Sendable, Hashable {
 
   /// Describes what is wanted.
   public init(
-    userID: UserID, actions: [JSON], notify: Bool, highlight: Bool, unread: Bool, threadID: String = "main"
+    userIDs: [UserID], actions: [JSON], notify: Bool, highlight: Bool, unread: Bool, threadID: String = "main"
   ) {
-    self.userID = userID
+    self.userIDs = userIDs
     self.actions = actions
     self.notify = notify
     self.highlight = highlight

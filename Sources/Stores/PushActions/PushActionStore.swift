@@ -19,10 +19,11 @@ public final class PushActionStore: Sendable {
       """
       INSERT INTO event_push_actions_staging
         (event_id, user_id, actions, notif, highlight, unread, thread_id, inserted_ts)
-      SELECT \(eventID.rawValue), u, a, n, h, r, t, \(now)::bigint
-      FROM unnest(\(actions.map(\.userID.rawValue))::text[], \(actions.map(\.stored))::text[],
+      SELECT \(eventID.rawValue), u.user_id, q.actions, q.notif, q.highlight, q.unread, q.thread, \(now)::bigint
+      FROM unnest(\(Self.users(of: actions))::text[], \(actions.map(\.stored))::text[],
         \(Self.flags(actions, \.notify))::smallint[], \(Self.flags(actions, \.highlight))::smallint[],
-        \(Self.flags(actions, \.unread))::smallint[], \(actions.map(\.threadID))::text[]) AS q(u, a, n, h, r, t)
+        \(Self.flags(actions, \.unread))::smallint[], \(actions.map(\.threadID))::text[])
+        AS q(users, actions, notif, highlight, unread, thread), unnest(q.users::text[]) AS u(user_id)
       """)
   }
 
@@ -41,8 +42,6 @@ public final class PushActionStore: Sendable {
 
   /// Writes the actions of events that are being persisted.
   ///
-  /// Most members of a room want the same of an event, so what they have in common is sent once for all of them.
-  ///
   /// - Parameters:
   ///   - actions: the events with what is to be done about each.
   ///   - txn: the transaction that writes the events.
@@ -51,31 +50,43 @@ public final class PushActionStore: Sendable {
   public func enqueue(
     _ actions: [(event: StoredEvent, actions: [PushAction])], in txn: Transaction, mayGoBeside: Bool
   ) {
-    let groups = actions.flatMap { entry in Self.groups(entry.actions).map { (event: entry.event, group: $0) } }
-    guard !groups.isEmpty else { return }
+    let rows = actions.flatMap { entry in entry.actions.map { Rows(event: entry.event, action: $0) } }
+    guard !rows.isEmpty else { return }
     removeEarlier(actions.map(\.event), in: txn)
-    let count = groups.reduce(0) { $0 + $1.group.users.count }
-    guard mayGoBeside, count >= Self.rowsWorthConnection else { return txn.enqueue(Self.insertion(groups)) }
-    guard count >= Self.rowsWorthTwo else { return txn.runBeside(Self.insertion(groups)) }
-    for part in Self.halves(groups) where !part.isEmpty { txn.runBeside(Self.insertion(part)) }
+    let count = rows.reduce(0) { $0 + $1.action.userIDs.count }
+    guard mayGoBeside, count >= Self.rowsWorthConnection else { return txn.enqueue(Self.insertion(rows)) }
+    guard count >= Self.rowsWorthTwo else { return txn.runBeside(Self.insertion(rows)) }
+    for part in Self.halves(rows) where !part.isEmpty { txn.runBeside(Self.insertion(part)) }
+  }
+
+  /// Holds the rows of an event for users who want the same of it.
+  private struct Rows {
+    let event: StoredEvent
+    var action: PushAction
   }
 
   /// Parts rows by their users, so that both halves touch different pages of most indexes.
-  private static func halves(_ groups: [(event: StoredEvent, group: Group)]) -> [[(event: StoredEvent, group: Group)]] {
-    guard let middle = middle(of: groups.map(\.group.users)) else { return [groups] }
-    let halves = groups.map { entry in (entry, parted(entry.group.users, at: middle)) }
-    return [halves.map { ($0, $1.lower) }, halves.map { ($0, $1.upper) }].map { part in
-      part.filter { !$1.isEmpty }.map { entry, users in (entry.event, Group(first: entry.group.first, users: users)) }
+  private static func halves(_ rows: [Rows]) -> [[Rows]] {
+    guard let middle = middle(of: rows.map(\.action.userIDs)) else { return [rows] }
+    var (lower, upper): ([Rows], [Rows]) = ([], [])
+    for var entry in rows {
+      var users = entry.action.userIDs
+      let edge = users.partition { !($0 < middle) }
+      entry.action.userIDs = Array(users[..<edge])
+      if edge > 0 { lower.append(entry) }
+      entry.action.userIDs = Array(users[edge...])
+      if edge < users.count { upper.append(entry) }
     }
+    return [lower, upper]
   }
 
   /// Holds the number of users among whom the middle one is sought.
   private static let middleSamples = 128
 
   /// Finds a user that about half of the rows come before, whoever the users of the single rooms are; nil when there are none.
-  static func middle(of users: [[String]]) -> String? {
+  static func middle(of users: [[UserID]]) -> UserID? {
     let step = max(1, users.reduce(0) { $0 + $1.count } / middleSamples)
-    var samples: [String] = []
+    var samples: [UserID] = []
     var next = 0
     for list in users {
       while next < list.count {
@@ -88,53 +99,26 @@ public final class PushActionStore: Sendable {
     return samples.isEmpty ? nil : samples[samples.count / 2]
   }
 
-  private static func parted(_ users: [String], at middle: String) -> (lower: [String], upper: [String]) {
-    var (lower, upper): ([String], [String]) = ([], [])
-    for user in users { if user < middle { lower.append(user) } else { upper.append(user) } }
-    return (lower, upper)
-  }
-
-  private static func insertion(_ groups: [(event: StoredEvent, group: Group)]) -> SQL {
-    let firsts = groups.map(\.group.first)
+  private static func insertion(_ rows: [Rows]) -> SQL {
+    let actions = rows.map(\.action)
     return """
       INSERT INTO event_push_actions
         (room_id, event_id, user_id, actions, stream_ordering, topological_ordering, notif, highlight, unread, thread_id)
       SELECT q.room_id, q.event_id, u.user_id, q.actions, q.stream, q.depth, q.notif, q.highlight, q.unread, q.thread
-      FROM unnest(\(groups.map(\.event.roomID.rawValue))::text[], \(groups.map(\.event.eventID.rawValue))::text[],
-        \(groups.map { SQLText(arrayOf: $0.group.users) })::text[], \(firsts.map(\.stored))::text[],
-        \(groups.map(\.event.streamOrdering))::bigint[], \(groups.map(\.event.depth))::bigint[],
-        \(flags(firsts, \.notify))::smallint[], \(flags(firsts, \.highlight))::smallint[],
-        \(flags(firsts, \.unread))::smallint[], \(firsts.map(\.threadID))::text[])
+      FROM unnest(\(rows.map(\.event.roomID.rawValue))::text[], \(rows.map(\.event.eventID.rawValue))::text[],
+        \(users(of: actions))::text[], \(actions.map(\.stored))::text[],
+        \(rows.map(\.event.streamOrdering))::bigint[], \(rows.map(\.event.depth))::bigint[],
+        \(flags(actions, \.notify))::smallint[], \(flags(actions, \.highlight))::smallint[],
+        \(flags(actions, \.unread))::smallint[], \(actions.map(\.threadID))::text[])
         AS q(room_id, event_id, users, actions, stream, depth, notif, highlight, unread, thread),
         unnest(q.users::text[]) AS u(user_id)
       \(orderForIndexes)
       """
   }
 
-  /// Holds the users who want the same of an event.
-  private struct Group {
-    let first: PushAction
-    var users: [String]
-
-    func includes(_ action: PushAction) -> Bool {
-      first.actions == action.actions && first.notify == action.notify && first.highlight == action.highlight
-        && first.unread == action.unread && first.threadID == action.threadID
-    }
-  }
-
-  /// Bounds the groups to which an action is compared, so that many different ones cost little; more groups do no harm.
-  private static let comparedGroups = 8
-
-  private static func groups(_ actions: [PushAction]) -> [Group] {
-    var groups: [Group] = []
-    for action in actions {
-      if let index = groups.prefix(comparedGroups).firstIndex(where: { $0.includes(action) }) {
-        groups[index].users.append(action.userID.rawValue)
-      } else {
-        groups.append(Group(first: action, users: [action.userID.rawValue]))
-      }
-    }
-    return groups
+  /// Writes the users of each action as an array within the array of all.
+  private static func users(of actions: [PushAction]) -> [SQLText] {
+    actions.map { SQLText(arrayOf: $0.userIDs.map(\.rawValue)) }
   }
 
   /// Holds the number of events from which on their staged actions, of which it is not known how many there are, are likely

@@ -47,13 +47,15 @@ public final class PushRuleStore: Sendable {
 
   /// Returns what is stored for a user.
   public func rules(of user: UserID) async throws -> StoredPushRules {
-    try await rules(of: [user])[user] ?? StoredPushRules()
+    try await rules(of: [user]).first ?? StoredPushRules()
   }
 
-  /// Returns what is stored for each of several users, with one query for all that are not in memory.
-  public func rules(of users: [UserID]) async throws -> [UserID: StoredPushRules] {
+  /// Returns what is stored for each of several users, in their order, with one query for all that are not in memory.
+  public func rules(of users: [UserID]) async throws -> [StoredPushRules] {
+    if let kept = cache.peek(all: users) { return kept }
     let database = self.database
-    return try await cache.values(users) { try await Self.load($0, database) }
+    let found = try await cache.values(users) { try await Self.load($0, database) }
+    return users.map { found[$0] ?? StoredPushRules() }
   }
 
   /// Tells whether a user's rules changed after a position, asking the database only when memory does not reach back so far.
