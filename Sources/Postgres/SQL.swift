@@ -121,6 +121,23 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
       sql.appendBind(value?.sqlValue ?? .null)
     }
 
+    /// Appends a text as a bind that is unknown to the planner, so that one plan soon serves all values.
+    ///
+    /// A prepared statement is planned for its values each time, as long as such plans look cheaper than one for any values;
+    /// with many joins that takes longer than to run it. What a subquery returns has no value yet when plans are made.
+    public mutating func appendInterpolation(unseen value: String) {
+      sql.appendText("(SELECT ")
+      appendInterpolation(value)
+      sql.appendText("::text)")
+    }
+
+    /// Appends texts as the array of an `= ANY(…)`, unknown to the planner: it reckons with ten.
+    public mutating func appendInterpolation(unseen values: [String]) {
+      sql.appendText("(SELECT ")
+      appendInterpolation(values)
+      sql.appendText("::text[])::text[]")
+    }
+
     /// Appends another piece of SQL together with its binds.
     public mutating func appendInterpolation(_ piece: SQL) {
       sql.append(piece)

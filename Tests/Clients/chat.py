@@ -201,6 +201,14 @@ async def accounts(alice, bob, base_url, suffix, checks):
         checks.answered("she logs out", await again.client.logout())
     finally:
         await again.client.close()
+    shouting = Person(base_url, f"ALICE{suffix}")
+    try:
+        checks.answered("alice logs in whatever the case of her name", await shouting.client.login(PASSWORD))
+        who = await shouting.client.whoami()
+        checks.that("and is the same", who.user_id == alice.client.user_id, repr(who))
+        checks.answered("and logs out", await shouting.client.logout())
+    finally:
+        await shouting.client.close()
     checks.answered("bob logs out", await bob.client.logout(all_devices=True))
     who = await bob.client.whoami()
     checks.that("his token is void", getattr(who, "status_code", None) == "M_UNKNOWN_TOKEN", repr(who))

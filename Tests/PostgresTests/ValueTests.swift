@@ -50,6 +50,26 @@ import Testing
     #expect(try await roundTrip(-7, "bigint") == -7)
   }
 
+  @Test func onePlanServesAllTextsThatAreUnseen() async throws {
+    let client = try await Self.client.value
+    let (found, plans) = try await client.transaction("unseen") { txn in
+      var found: [[String]] = []
+      for number in 0..<8 {
+        let rows = try txn.query(
+          """
+          SELECT relname::text FROM pg_class
+          WHERE relname::text = ANY(\(unseen: ["pg_type", "no \"\(number)\""])) AND relkind::text = \(unseen: "r")
+          """)
+        found.append(try rows.map { try $0.get(0, as: String.self) })
+      }
+      let plans = try txn.query(
+        "SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT relname::text FROM pg_class%'")
+      return (found, try plans[0].get(0, as: Int64.self))
+    }
+    #expect(found == Array(repeating: ["pg_type"], count: 8))
+    #expect(plans > 0)
+  }
+
   @Test func aFlagStoredAsANumberReadsAsBool() async throws {
     let client = try await Self.client.value
     let row = try await client.read("SELECT 1::smallint, 0::integer, 2::integer")[0]

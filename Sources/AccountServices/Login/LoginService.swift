@@ -133,7 +133,8 @@ public final class LoginService: Sendable {
 
   /// Prefers the exact name; otherwise the only one that differs in case alone.
   private func account(_ user: UserID) async throws -> Account? {
-    let matches = try await storage.accounts.accountsIgnoringCase(user)
-    return matches.first { $0.userID == user } ?? (matches.count == 1 ? matches.first : nil)
+    if let exact = try await storage.accounts.account(user) { return exact }
+    let others = try await storage.accounts.accountsIgnoringCase(user)
+    return others.count == 1 ? others.first : nil
   }
 }

@@ -71,7 +71,7 @@ struct KnownEvents: Sendable {
     let rows = try await storage.database.read(
       """
       SELECT event_id, outlier, stream_ordering, COALESCE(instance_name, 'master'), NULL, NULL, NULL, NULL FROM events
-      WHERE event_id = ANY((SELECT \(ids)::text[])::text[])
+      WHERE event_id = ANY(\(unseen: ids))
       UNION ALL
       SELECT t.event_id, false, 0, '', q.room_id, q.user_id, q.device_id, q.txn_id
       FROM unnest((SELECT \(keys.map(\.key.roomID))::text[]), (SELECT \(keys.map(\.key.sender))::text[]),

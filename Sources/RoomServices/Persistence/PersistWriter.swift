@@ -66,7 +66,7 @@ struct PersistWriter {
     txn.enqueue(
       """
       SELECT 1 / (count(*) = \(Int64(ids.count))::bigint)::int FROM (
-        SELECT 1 FROM rooms WHERE room_id = ANY((SELECT \(ids)::text[])::text[]) FOR KEY SHARE) AS room
+        SELECT 1 FROM rooms WHERE room_id = ANY(\(unseen: ids)) FOR KEY SHARE) AS room
       """)
   }
 
@@ -86,7 +86,7 @@ struct PersistWriter {
     txn.enqueue(
       """
       SELECT CASE WHEN count(*) = \(Int64(wanted.count))::bigint THEN 1 ELSE ('only ' || count(*))::int END
-      FROM events WHERE event_id = ANY((SELECT \(wanted)::text[])::text[])
+      FROM events WHERE event_id = ANY(\(unseen: wanted))
       """)
   }
 
@@ -119,7 +119,7 @@ struct PersistWriter {
     txn.enqueue(
       """
       DELETE FROM event_forward_extremities
-      WHERE room_id = ANY((SELECT \(Set(rooms).sorted())::text[])::text[]) AND event_id <> ALL(\(ids)::text[])
+      WHERE room_id = ANY(\(unseen: Set(rooms).sorted())) AND event_id <> ALL(\(ids)::text[])
       """)
     txn.enqueue(
       """

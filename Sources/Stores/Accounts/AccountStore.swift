@@ -74,7 +74,7 @@ public final class AccountStore: Sendable {
     try await database.read(Self.selection + " WHERE name = \(user.rawValue)").first.map(Self.decode)
   }
 
-  /// Reads all accounts whose IDs equal `user` when case is ignored.
+  /// Reads all accounts whose IDs equal `user` when case is ignored. No index does that: it takes the longer the more accounts there are.
   ///
   /// Old servers could register `@Bob:x` beside `@bob:x`; login prefers the exact one and refuses to guess.
   public func accountsIgnoringCase(_ user: UserID) async throws -> [Account] {

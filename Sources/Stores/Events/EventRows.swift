@@ -22,7 +22,7 @@ struct EventRows: Sendable {
 
   /// Reads the events with the given ids.
   static func events(_ ids: [String]) -> SQL {
-    "SELECT \(columns) FROM events AS e \(joins) WHERE e.event_id = ANY(\(ids)::text[])"
+    "SELECT \(columns) FROM events AS e \(joins) WHERE e.event_id = ANY(\(unseen: ids))"
   }
 
   /// Reads the accepted redactions of the given events: the redacted id, then the redaction's own columns.
@@ -32,7 +32,7 @@ struct EventRows: Sendable {
     JOIN events AS e ON e.event_id = d.event_id
     JOIN events AS t ON t.event_id = d.redacts AND t.room_id = e.room_id
     \(joins)
-    WHERE d.redacts = ANY(\(ids)::text[]) AND x.event_id IS NULL
+    WHERE d.redacts = ANY(\(unseen: ids)) AND x.event_id IS NULL
     ORDER BY e.stream_ordering
     """
   }

@@ -107,15 +107,15 @@ public final class NotificationCountStore: Sendable {
           SELECT MAX(COALESCE(r.event_stream_ordering, e.stream_ordering))
           FROM receipts_linearized AS r
           LEFT JOIN events AS e ON r.event_stream_ordering IS NULL AND e.event_id = r.event_id
-          WHERE r.room_id = m.room_id AND r.user_id = \(user) AND r.thread_id IS NULL
+          WHERE r.room_id = m.room_id AND r.user_id = \(unseen: user) AND r.thread_id IS NULL
             AND r.receipt_type IN ('m.read', 'm.read.private')
         ), m.event_stream_ordering, 0) AS pos
       FROM local_current_membership AS m
-      WHERE m.user_id = \(user) AND m.room_id = ANY(\(rooms)::text[])
+      WHERE m.user_id = \(unseen: user) AND m.room_id = ANY(\(unseen: rooms))
     ), thread_read AS (
       SELECT r.room_id, r.thread_id, MAX(r.event_stream_ordering) AS pos
       FROM base JOIN receipts_linearized AS r ON r.room_id = base.room_id
-      WHERE r.user_id = \(user) AND r.thread_id IS NOT NULL AND r.event_stream_ordering > base.pos
+      WHERE r.user_id = \(unseen: user) AND r.thread_id IS NOT NULL AND r.event_stream_ordering > base.pos
         AND r.receipt_type IN ('m.read', 'm.read.private')
       GROUP BY r.room_id, r.thread_id
     )
@@ -142,7 +142,7 @@ public final class NotificationCountStore: Sendable {
       SELECT s.room_id, s.thread_id, s.notif_count, COALESCE(s.unread_count, 0) AS unread_count
       FROM base JOIN event_push_summary AS s ON s.room_id = base.room_id
       LEFT JOIN thread_read AS t ON t.room_id = s.room_id AND t.thread_id = s.thread_id
-      WHERE s.user_id = \(user) AND (s.notif_count <> 0 OR COALESCE(s.unread_count, 0) <> 0) AND \(isValid)
+      WHERE s.user_id = \(unseen: user) AND (s.notif_count <> 0 OR COALESCE(s.unread_count, 0) <> 0) AND \(isValid)
     )
     """
   }
@@ -155,7 +155,7 @@ public final class NotificationCountStore: Sendable {
       SELECT base.room_id, base.pos AS read_to, o.stream_ordering AS rotated_to, CASE WHEN EXISTS (
           SELECT FROM event_push_summary AS s
           LEFT JOIN thread_read AS t ON t.room_id = s.room_id AND t.thread_id = s.thread_id
-          WHERE s.user_id = \(user) AND s.room_id = base.room_id AND NOT \(isValid)
+          WHERE s.user_id = \(unseen: user) AND s.room_id = base.room_id AND NOT \(isValid)
         ) THEN LEAST(base.pos, o.stream_ordering) ELSE o.stream_ordering END AS pos
       FROM base CROSS JOIN event_push_summary_stream_ordering AS o
     ), part AS (
@@ -166,14 +166,14 @@ public final class NotificationCountStore: Sendable {
       FROM floor JOIN event_push_actions AS a ON a.room_id = floor.room_id
       LEFT JOIN thread_read AS t ON t.room_id = a.room_id AND t.thread_id = a.thread_id
       LEFT JOIN summary AS s ON s.room_id = a.room_id AND s.thread_id = a.thread_id
-      WHERE a.user_id = \(user) AND a.stream_ordering > floor.pos AND (a.notif = 1 OR a.unread = 1)
+      WHERE a.user_id = \(unseen: user) AND a.stream_ordering > floor.pos AND (a.notif = 1 OR a.unread = 1)
         AND a.stream_ordering > CASE WHEN s.thread_id IS NULL THEN COALESCE(t.pos, floor.read_to) ELSE floor.rotated_to END
       GROUP BY a.room_id, a.thread_id
       UNION ALL
       SELECT a.room_id, a.thread_id, 0, COUNT(*), 0
       FROM base JOIN event_push_actions AS a ON a.room_id = base.room_id
       LEFT JOIN thread_read AS t ON t.room_id = a.room_id AND t.thread_id = a.thread_id
-      WHERE a.user_id = \(user) AND a.highlight = 1 AND a.stream_ordering > COALESCE(t.pos, base.pos)
+      WHERE a.user_id = \(unseen: user) AND a.highlight = 1 AND a.stream_ordering > COALESCE(t.pos, base.pos)
       GROUP BY a.room_id, a.thread_id
     )
     SELECT room_id, thread_id, SUM(notifications)::bigint, SUM(highlights)::bigint, SUM(unread)::bigint

@@ -109,7 +109,7 @@ public final class MembershipStore: Sendable {
         FROM local_current_membership AS l JOIN events AS e ON e.event_id = l.event_id
         LEFT JOIN rooms AS r ON r.room_id = l.room_id
         LEFT JOIN room_memberships AS m ON m.event_id = l.event_id
-        WHERE l.user_id = \(user.rawValue)
+        WHERE l.user_id = \(unseen: user.rawValue)
         """)
       return try found.compactMap(Self.roomForUser)
     }
