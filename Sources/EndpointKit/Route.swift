@@ -32,11 +32,12 @@ public final class Route: Sendable {
     if case .endpoint(let endpoint, _, _) = outcome { endpoint } else { nil }
   }
 
-  /// Path and query with the value of `access_token` blotted out, for logs.
+  /// Path and query with the value of every name that decodes to `access_token` blotted out, for logs.
   var redactedTarget: String {
     if query.isEmpty { return String(path) }
-    let pairs = query.split(separator: "&", omittingEmptySubsequences: false).map { pair in
-      pair.hasPrefix("access_token=") ? "access_token=<redacted>" : pair
+    let pairs = query.utf8.split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: false).map { pair in
+      let name = Substring(pair.prefix { $0 != UInt8(ascii: "=") })
+      return PercentDecoding.decodeForm(name) == "access_token" ? "access_token=<redacted>" : Substring(pair)
     }
     return path + "?" + pairs.joined(separator: "&")
   }

@@ -2,6 +2,18 @@ import MatrixPrimitives
 
 /// Holds what describes the server as a whole to its clients and to the operating system.
 public struct ServerSettings: Sendable {
+  /// A version of TLS, by its name in the configuration.
+  public enum TLSVersion: String, Sendable, Hashable, CaseIterable {
+    /// TLS 1.0, which is broken.
+    case tls10 = "1"
+    /// TLS 1.1, which is broken.
+    case tls11 = "1.1"
+    /// TLS 1.2.
+    case tls12 = "1.2"
+    /// TLS 1.3.
+    case tls13 = "1.3"
+  }
+
   /// Names the file that receives the process id; nil for none.
   public var pidFile: String?
   /// Asks for a detached process. Accepted for Synapse's sake: the service manager or synctl detaches ours.
@@ -18,6 +30,8 @@ public struct ServerSettings: Sendable {
   public var tlsCertificatePath: String?
   /// Names the private key that belongs to the certificate.
   public var tlsPrivateKeyPath: String?
+  /// The oldest version of TLS that listeners speak. A setting of this server alone; written as `federation_client_minimum_tls_version` is.
+  public var minimumTLSVersion: TLSVersion
   /// Names a contact for errors about resource limits.
   public var adminContact: String?
   /// Refuses all use by clients.
@@ -41,12 +55,23 @@ public struct ServerSettings: Sendable {
     extraClientWellKnown = try Self.extraClientWellKnown(root)
     tlsCertificatePath = try root.string("tls_certificate_path")
     tlsPrivateKeyPath = try root.string("tls_private_key_path")
+    minimumTLSVersion = try Self.minimumTLSVersion(root)
     adminContact = try root.string("admin_contact")
     isDisabled = try root.bool("hs_disabled", false)
     disabledMessage = try root.string("hs_disabled_message") ?? ""
     keepsMetrics = try root.bool("enable_metrics", false)
     root.accept("report_stats", "report_stats_endpoint", "print_pidfile", "user_agent_suffix", "no_redirect_stdio")
     root.accept("gc_thresholds", "gc_min_interval", "use_frozen_dicts", "suppress_key_server_warning")
+  }
+
+  private static func minimumTLSVersion(_ root: SettingsSection) throws(ConfigError) -> TLSVersion {
+    let key = "listener_minimum_tls_version"
+    guard let node = root.node(key) else { return .tls12 }
+    // Unquoted it is a number, and 1.0 the same as 1.
+    guard let text = node.text, let version = TLSVersion(rawValue: text == "1.0" ? "1" : text) else {
+      throw root.fail(key, node, expected: "one of 1, 1.1, 1.2, 1.3")
+    }
+    return version
   }
 
   private static func extraClientWellKnown(_ root: SettingsSection) throws(ConfigError) -> JSON {

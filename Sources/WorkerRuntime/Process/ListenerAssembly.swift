@@ -28,7 +28,9 @@ struct ListenerAssembly {
         compressedResources: RequestAdapter.CompressionRule(prefixes: Self.compressedPrefixes(settings)),
         date: date)
       return HTTPListener(
-        settings, tls: settings.usesTLS ? try tls() : nil, adapter: adapter, readiness: readiness, logger: logger)
+        settings, tls: settings.usesTLS ? try tls() : nil, adapter: adapter,
+        maximumConnections: Self.facesClients(settings) ? FileLimit.clientConnections() : FileLimit.ownConnections(),
+        readiness: readiness, logger: logger)
     }
   }
 
@@ -71,10 +73,18 @@ struct ListenerAssembly {
     do {
       let chain = try NIOSSLCertificate.fromPEMFile(certificatePath).map { NIOSSLCertificateSource.certificate($0) }
       let key = try NIOSSLPrivateKey(file: keyPath, format: .pem)
-      return TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
+      var tls = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
+      tls.minimumTLSVersion = TLSVersion(config.server.minimumTLSVersion)
+      return tls
     } catch {
       throw StartError("cannot read the TLS certificate \(certificatePath) or key \(keyPath): \(error)")
     }
+  }
+
+  /// Whether strangers may open connections to a listener; what processes of the cluster open to each other must not have to wait for those.
+  private static func facesClients(_ listener: ListenerSettings) -> Bool {
+    listener.kind == .http
+      && listener.resources.flatMap(\.names).contains { !["replication", "health", "metrics"].contains($0) }
   }
 
   private static func tag(_ listener: ListenerSettings) -> String {

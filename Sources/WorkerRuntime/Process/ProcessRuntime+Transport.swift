@@ -23,6 +23,7 @@ extension ProcessRuntime {
 
   private static func tls(_ redis: RedisSettings) throws -> TLSConfiguration {
     var tls = TLSConfiguration.makeClientConfiguration()
+    tls.minimumTLSVersion = .tlsv12
     if let authorities = redis.caFile ?? redis.caPath { tls.trustRoots = .file(authorities) }
     guard let certificate = redis.certificateFile, let key = redis.privateKeyFile else { return tls }
     do {
