@@ -19,6 +19,8 @@ public final class IncomingRequest: Sendable {
   public let headers: HTTPFields
   /// The caller's address: of the connection, or of the proxy's `X-Forwarded-For` where the listener trusts it.
   public let clientIP: String
+  /// Identifies the request in the log, where a proxy has given it an identifier; nil for one of the router's.
+  public let id: String?
   /// Tells whether there may be a body to read.
   public let hasBody: Bool
   /// Reads the body; called at most once.
@@ -33,11 +35,12 @@ public final class IncomingRequest: Sendable {
   ///   - target: path and query as on the request line.
   ///   - headers: all fields.
   ///   - clientIP: textual address.
+  ///   - id: identifies the request in the log.
   ///   - hasBody: whether there may be a body to read.
   ///   - body: reads the body, at most once.
   ///   - onDisconnect: sets what happens when the client hangs up.
   public init(
-    method: String, target: String, headers: HTTPFields, clientIP: String, hasBody: Bool = true,
+    method: String, target: String, headers: HTTPFields, clientIP: String, id: String? = nil, hasBody: Bool = true,
     body: @escaping BodyReader = { _ in [] },
     onDisconnect: @escaping DisconnectHook = { _ in }
   ) {
@@ -45,6 +48,7 @@ public final class IncomingRequest: Sendable {
     self.target = target
     self.headers = headers
     self.clientIP = clientIP
+    self.id = id
     self.hasBody = hasBody
     self.body = body
     self.onDisconnect = onDisconnect

@@ -114,7 +114,8 @@ public final class Router: Sendable {
   ///   - route: what `route(_:)` returned for it.
   /// - Returns: nil when the work was cancelled because the client has gone; the connection is then to be closed.
   public func respond(to incoming: IncomingRequest, along route: Route) async -> Response? {
-    let exchange = Exchange(incoming, route, id: counter.next(incoming.method))
+    let exchange = Exchange(
+      incoming, route, id: incoming.id.map { "\(incoming.method)-\($0)" } ?? counter.next(incoming.method))
     return finish(exchange, await answer(exchange))
   }
 

@@ -11,10 +11,11 @@ extension HomeserverConfig {
   ///   top-level key of a
   ///     later file replaces an earlier one whole.
   ///   - role: main process or worker; files meant for the other are refused.
+  ///   - acceptsUnsupported: accepts settings that shut something and have no effect here, which are refused otherwise.
   /// - Returns: the settings, and a line for everything an administrator should know that is not an error.
   /// - Throws: `ConfigError`, whose description is one line with file, line and column.
   public static func load(
-    paths: [String], role: Role
+    paths: [String], role: Role, acceptsUnsupported: Bool = false
   ) throws(ConfigError) -> (HomeserverConfig, warnings: [String]) {
     var warnings: [String] = []
     let files = try ConfigFiles.find(paths, warnings: &warnings)
@@ -23,7 +24,8 @@ extension HomeserverConfig {
     for file in files { documents.append((file, try FileText.read(file, key: ""))) }
     let folder = URL(fileURLWithPath: last).deletingLastPathComponent().path
     let environment = ProcessInfo.processInfo.environment
-    let (config, more) = try parse(documents, role: role, configFolder: folder, environment: environment)
+    let (config, more) = try parse(
+      documents, role: role, acceptsUnsupported: acceptsUnsupported, configFolder: folder, environment: environment)
     return (config, warnings + more)
   }
 
@@ -34,17 +36,19 @@ extension HomeserverConfig {
   /// - Parameters:
   ///   - documents: the texts in the order of merging, with a name each.
   ///   - role: main process or worker.
+  ///   - acceptsUnsupported: accepts settings that shut something and have no effect here, which are refused otherwise.
   ///   - configFolder: where the signing key is looked for when no path is set.
   ///   - environment: variables of the form `SYNAPSE_CACHE_FACTOR…`.
   public static func parse(
-    _ documents: [(file: String, text: [UInt8])], role: Role, configFolder: String = "",
-    environment: [String: String] = [:]
+    _ documents: [(file: String, text: [UInt8])], role: Role, acceptsUnsupported: Bool = false,
+    configFolder: String = "", environment: [String: String] = [:]
   ) throws(ConfigError) -> (HomeserverConfig, warnings: [String]) {
     var warnings: [String] = []
     let mapping = try ConfigFiles.merge(documents, warnings: &warnings)
     let root = SettingsSection(path: "", mapping: mapping, mark: nil)
     let config = try HomeserverConfig(
       root, role: role, configFolder: configFolder, environment: environment, warnings: &warnings)
+    if !acceptsUnsupported { try KnownKeys.refuse(root) }
     return (config, warnings + KnownKeys.warnings(root))
   }
 
@@ -148,7 +152,6 @@ extension HomeserverConfig {
   private static func checkCluster(
     _ root: SettingsSection, role: Role, hasRedis: Bool, instanceMap: [String: InstanceLocation]
   ) throws(ConfigError) {
-    root.accept("worker_main_http_uri")
     if root.has("worker_replication_port") {
       throw root.fail("worker_replication_port", "direct TCP replication is gone, expected redis.enabled: true")
     }

@@ -26,11 +26,15 @@ import Testing
     ]
   }
 
-  private func configuration(workers: [String]) -> NginxConfiguration {
-    NginxConfiguration(
+  private func plan(workers: [String]) -> ProxyPlan {
+    ProxyPlan(
       endpoints: endpoints, main: .init(name: "master", address: "127.0.0.1:8008"),
       workers: workers.map { .init(name: $0, address: "unix:/run/\($0).sock") },
-      writers: { $0 == .typing ? ["worker2"] : ["elsewhere"] }, listen: ["127.0.0.1:8080"])
+      writers: { $0 == .typing ? ["worker2"] : ["elsewhere"] })
+  }
+
+  private func configuration(workers: [String]) -> NginxConfiguration {
+    NginxConfiguration(plan: plan(workers: workers), listen: ["127.0.0.1:8080"])
   }
 
   private func lines(_ text: String) -> [String] {
@@ -70,13 +74,23 @@ import Testing
     #expect(configuration(workers: []).text.contains("location ^~ /_synapse/replication/ { return 404; }"))
   }
 
+  @Test func `routes in HAProxy as in nginx`() {
+    let lines = lines(HAProxyConfiguration(plan: plan(workers: ["worker1", "worker2"]), bind: [":80"]).text)
+    #expect(
+      lines.contains("use_backend myelin_by_user if METH_GET { path_reg '^/_matrix/client(?:/r0|/v3)/sync$' } # Sync"))
+    #expect(lines.contains { $0.hasPrefix("use_backend myelin_by_room if { method PUT } ") && $0.hasSuffix("# Send") })
+    #expect(lines.contains { $0.hasPrefix("use_backend myelin_writer_typing ") && $0.hasSuffix("# Typing") })
+    #expect(!lines.contains { $0.contains("# Whois") || $0.contains("# Positions") })
+    #expect(lines.contains { $0.hasPrefix("server worker2 unix@/run/worker2.sock ") })
+  }
+
   @Test(
     arguments: [
       (["/a/{x}/b"], "/a/[^/?]*/b"), (["/a.b/c"], #"/a\.b/c"#), (["/a/r0/c", "/a/v3/c"], "/a(?:/r0|/v3)/c"),
       (["/a/c", "/a/b/c"], "/a(?:|/b)/c"), (["/a/{rest...}"], "/a/[^?]*"), (["/a", "/a"], "/a"),
     ] as [([String], String)])
   func `joins the paths of an endpoint to one expression`(paths: [String], expected: String) {
-    #expect(NginxConfiguration.expression(paths.map { PathPattern($0) }) == expected)
+    #expect(ProxyPlan.expression(paths.map { PathPattern($0) }) == expected)
   }
 
   @Test func `lists every endpoint once in the table`() {

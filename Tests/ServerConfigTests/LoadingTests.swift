@@ -126,7 +126,7 @@ import Testing
       presence: {enabeld: true}
       trusted_key_servers: []
       rc_login: {adress: {}}
-      hs_disabled: true
+      hs_disabled: false
       """
     )
     #expect(

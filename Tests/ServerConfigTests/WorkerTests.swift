@@ -17,6 +17,7 @@ import Testing
       pid_file: /run/main.pid
       run_background_tasks_on: worker1
       pusher_instances: [worker1]
+      enable_metrics: true
       """.replacing("0o660", with: "0660"), role: .worker)
     #expect(config.instanceName == "worker1" && !config.isMainProcess)
     #expect(config.instanceMap["master"] == .tcp(host: "localhost", port: 9093, usesTLS: false))

@@ -7,7 +7,7 @@ import YAML
 final class SettingsSection {
   /// Names the section with dots, empty for the top level.
   let path: String
-  private let mapping: YAMLMapping
+  let mapping: YAMLMapping
   private let mark: YAMLMark?
   private var asked: Set<String> = []
   private var children: [SettingsSection] = []
@@ -195,11 +195,6 @@ final class SettingsSection {
   func unread() -> [(name: String, mark: YAMLMark)] {
     let own = mapping.filter { !asked.contains($0.key.string ?? "") || $0.key.string == nil }
     return own.map { (name($0.key.text ?? $0.key.summary), $0.key.mark) } + children.flatMap { $0.unread() }
-  }
-
-  /// Lists the keys that are written at this level, whether asked for or not.
-  var written: [(name: String, mark: YAMLMark)] {
-    mapping.map { (name($0.key.text ?? $0.key.summary), $0.key.mark) }
   }
 
   private func open(_ node: YAMLNode, _ key: String) throws(ConfigError) -> SettingsSection {

@@ -51,10 +51,12 @@ public struct ListenerSettings: Sendable, Hashable {
     kind == .http ? resources.contains { $0.names.contains(resource) } : resource == "metrics"
   }
 
-  /// Reads a list of listeners. A debug console (`type: manhole`) is left out with a warning: there is none here.
+  /// Reads a list of listeners. A debug console (`type: manhole`) is left out with a warning: there is none here. So are metrics unless
+  /// `enable_metrics` is true.
   static func read(_ root: SettingsSection, _ key: String, warnings: inout [String]) throws(ConfigError)
     -> [ListenerSettings]
   {
+    let hasMetrics = try root.bool("enable_metrics", false)
     var result: [ListenerSettings] = []
     for section in try root.sections(key) {
       if try section.string("type") == "manhole" {
@@ -63,6 +65,10 @@ public struct ListenerSettings: Sendable, Hashable {
         warnings.append("\(section.path): a manhole is a Python console and is not opened")
       } else {
         result.append(try ListenerSettings(section))
+      }
+      if !hasMetrics, result.last?.serves("metrics") == true {
+        warnings.append("\(section.path): metrics are not served unless enable_metrics is true")
+        if result.last?.kind == .metrics { result.removeLast() }
       }
     }
     return result

@@ -16,6 +16,8 @@ public struct ServerSettings: Sendable {
 
   /// Names the file that receives the process id; nil for none.
   public var pidFile: String?
+  /// Whether the path of that file is printed at the start.
+  public var printsPIDFile: Bool
   /// Asks for a detached process. Accepted for Synapse's sake: the service manager or synctl detaches ours.
   public var daemonizes: Bool
   /// Bounds the open files the process asks for; 0 means as many as the system allows.
@@ -47,6 +49,7 @@ public struct ServerSettings: Sendable {
     let mainPIDFile = try root.string("pid_file")
     let workerPIDFile = try root.string("worker_pid_file")
     pidFile = role == .worker ? workerPIDFile : mainPIDFile
+    printsPIDFile = try root.bool("print_pidfile", false)
     let daemonize = try root.bool("daemonize", false)
     daemonizes = try root.bool("worker_daemonize", false) || daemonize
     softFileLimit = try root.integer("soft_file_limit", 0)
@@ -60,8 +63,8 @@ public struct ServerSettings: Sendable {
     isDisabled = try root.bool("hs_disabled", false)
     disabledMessage = try root.string("hs_disabled_message") ?? ""
     keepsMetrics = try root.bool("enable_metrics", false)
-    root.accept("report_stats", "report_stats_endpoint", "print_pidfile", "user_agent_suffix", "no_redirect_stdio")
-    root.accept("gc_thresholds", "gc_min_interval", "use_frozen_dicts", "suppress_key_server_warning")
+    // Nothing is redirected, nothing warned of, and synctl reads its own.
+    root.accept("no_redirect_stdio", "suppress_key_server_warning", "synctl_cache_factor", "synctl_cache_factors")
   }
 
   private static func minimumTLSVersion(_ root: SettingsSection) throws(ConfigError) -> TLSVersion {

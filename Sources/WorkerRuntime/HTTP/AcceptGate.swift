@@ -3,8 +3,8 @@ import NIOCore
 
 /// Lets a listening socket accept connections only while the process has file descriptors to spare.
 ///
-/// First in the socket's pipeline. A socket whose next connection cannot be accepted stays readable, so that an event loop which goes on reading
-/// does nothing else any more; here reading pauses instead, and clients wait in the socket's queue until connections end.
+/// First in the socket's pipeline. A socket whose next connection cannot be accepted stays readable, so that an event loop which
+/// goes on reading does nothing else any more; here reading pauses instead, and clients wait in the socket's queue until connections end.
 final class AcceptGate: ChannelDuplexHandler {
   typealias InboundIn = Any
   typealias OutboundIn = Any
@@ -57,7 +57,7 @@ final class AcceptGate: ChannelDuplexHandler {
     context.fireChannelInactive()
   }
 
-  /// Pauses reading. Not reading on is not enough: after a failed read the library goes on waiting for the socket to become readable, and it is.
+  /// Pauses reading. Not to read on is not enough: after a failed read the library goes on waiting for a readable socket, and it is one.
   private func close(_ context: ChannelHandlerContext, _ reason: String) {
     guard waiting == nil else { return }
     warn(reason)

@@ -12,17 +12,19 @@ final class RequestAdapter: Sendable {
   let connections: ConnectionRegistry
   let deadlines: DeadlineWatch
   let trustsForwardedFor: Bool
+  let requestIDHeader: HTTPField.Name?
   let compressedResources: CompressionRule
   let date: HTTPDate
 
   init(
     router: Router, connections: ConnectionRegistry, deadlines: DeadlineWatch, trustsForwardedFor: Bool,
-    compressedResources: CompressionRule, date: HTTPDate
+    requestIDHeader: HTTPField.Name? = nil, compressedResources: CompressionRule, date: HTTPDate
   ) {
     self.router = router
     self.connections = connections
     self.deadlines = deadlines
     self.trustsForwardedFor = trustsForwardedFor
+    self.requestIDHeader = requestIDHeader
     self.compressedResources = compressedResources
     self.date = date
   }
@@ -64,7 +66,7 @@ final class RequestAdapter: Sendable {
   ) -> IncomingRequest {
     IncomingRequest(
       method: request.method.rawValue, target: request.head.path ?? "/", headers: request.headers,
-      clientIP: clientIP(request, connection), hasBody: body.isExpected,
+      clientIP: clientIP(request, connection), id: requestID(request), hasBody: body.isExpected,
       body: { limit in try await body.read(limit: limit) },
       onDisconnect: { action in connection.onDisconnect(action) })
   }
@@ -85,6 +87,12 @@ final class RequestAdapter: Sendable {
       return String(first.drop { $0 == " " }.prefix { $0 != " " })
     }
     return connection.remoteAddress
+  }
+
+  /// The proxy's identifier of a request, cut where it is longer than one.
+  private func requestID(_ request: HummingbirdCore.Request) -> String? {
+    guard let requestIDHeader, let field = request.headers[requestIDHeader] else { return nil }
+    return String(decoding: field.utf8.prefix(128), as: UTF8.self)
   }
 
   private static let forwardedFor = HTTPField.Name("X-Forwarded-For")

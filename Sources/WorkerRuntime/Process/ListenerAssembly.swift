@@ -1,4 +1,5 @@
 import EndpointKit
+import HTTPTypes
 import Logging
 import MatrixPrimitives
 import NIOSSL
@@ -25,6 +26,7 @@ struct ListenerAssembly {
       let adapter = RequestAdapter(
         router: try router(settings), connections: connections, deadlines: deadlines,
         trustsForwardedFor: settings.trustsForwardedHeaders,
+        requestIDHeader: settings.requestIDHeader.flatMap { HTTPField.Name($0) },
         compressedResources: RequestAdapter.CompressionRule(prefixes: Self.compressedPrefixes(settings)),
         date: date)
       return HTTPListener(
@@ -61,7 +63,7 @@ struct ListenerAssembly {
     let own = [OwnEndpoints.health, OwnEndpoints.metrics(metricsPage)]
     return (own + role.families).filter { family in
       if family.resource == "health" { return true }
-      if family.resource == "metrics" { return listener.serves("metrics") }
+      if family.resource == "metrics" { return listener.serves("metrics") && config.server.keepsMetrics }
       return listener.serves(family.resource)
     }.flatMap(\.endpoints).filter { config.isMainProcess || $0.role != .main }
   }
@@ -81,7 +83,7 @@ struct ListenerAssembly {
     }
   }
 
-  /// Whether strangers may open connections to a listener; what processes of the cluster open to each other must not have to wait for those.
+  /// Whether strangers may open connections to a listener; those of other processes must not have to wait for theirs.
   private static func facesClients(_ listener: ListenerSettings) -> Bool {
     listener.kind == .http
       && listener.resources.flatMap(\.names).contains { !["replication", "health", "metrics"].contains($0) }

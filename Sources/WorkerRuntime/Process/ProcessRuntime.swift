@@ -31,10 +31,12 @@ public struct ProcessRuntime: Sendable {
   /// - Parameters:
   ///   - role: what the executable is.
   ///   - configPaths: values of `--config-path`, in order.
+  ///   - acceptsUnsupported: accepts settings that shut something and have no effect here.
   /// - Throws: `ConfigError`, whose description is one line.
-  public init(role: Role, configPaths: [String]) throws {
+  public init(role: Role, configPaths: [String], acceptsUnsupported: Bool = false) throws {
     self.role = role
-    (config, warnings) = try HomeserverConfig.load(paths: configPaths, role: role.kind)
+    (config, warnings) = try HomeserverConfig.load(
+      paths: configPaths, role: role.kind, acceptsUnsupported: acceptsUnsupported)
   }
 
   /// Reads the configuration from a text.
