@@ -142,6 +142,14 @@ def absent(proxy, checks):
     checks.that(f"{proxy.name}: and change", "PUT" in fields.get("access-control-allow-methods", ""), fields)
 
 
+def settle(proxy):
+    """Waits until the proxy uses both workers: it was there before them, and leaves alone for a moment what did not answer."""
+    deadline = time.monotonic() + 30
+    while set(proxy.served("/client/versions")[-4:]) != WORKERS and time.monotonic() < deadline:
+        Client(proxy.address).get("/_matrix/client/versions")
+        time.sleep(0.05)
+
+
 def logged(proxy, mark, count):
     deadline = time.monotonic() + 20
     while len(found := proxy.served(mark)) < count and time.monotonic() < deadline:
@@ -201,6 +209,7 @@ def main():
         with haproxy(server, Path(binaries).resolve()) as second:
             proxies = [Nginx(server), second]
             for proxy in proxies:
+                settle(proxy)
                 errors(proxy, checks)
                 routing(server, proxy, checks)
             for name in ("homeserver", "generic_worker1", "generic_worker2"):

@@ -79,12 +79,22 @@ public final class DeviceService: Sendable {
     let rooms = try await storage.memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
     try await storage.devices.recordChange(
       of: deviceIDs, user: user, rooms: rooms, nowMilliseconds: clock.nowMilliseconds
-    ) { [storage, hub] token in
-      storage.sync.noteDeviceList(of: user, isSignature: false, at: token)
-      hub.publish(
-        .deviceLists, token: token,
-        rows: [.deviceLists(DeviceListRow(userID: user, isSignature: false, areHostsCalculated: false))])
+    ) { [self] token in publish(user, isSignature: false, token) }
+    hub.wake(.deviceLists)
+  }
+
+  /// Writes to the stream that a user signed other users' keys, and publishes it. Only on a writer of `device_lists`.
+  public func recordSignatures(by user: UserID, of others: [UserID]) async throws {
+    try await storage.devices.recordSignatures(by: user, of: others) { [self] token in
+      publish(user, isSignature: true, token)
     }
     hub.wake(.deviceLists)
+  }
+
+  private func publish(_ user: UserID, isSignature: Bool, _ token: Int64) {
+    storage.sync.noteDeviceList(of: user, isSignature: isSignature, at: token)
+    hub.publish(
+      .deviceLists, token: token,
+      rows: [.deviceLists(DeviceListRow(userID: user, isSignature: isSignature, areHostsCalculated: false))])
   }
 }

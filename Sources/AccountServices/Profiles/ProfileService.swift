@@ -49,9 +49,11 @@ public final class ProfileService: Sendable {
   ///
   /// - Parameters:
   ///   - isAdministrator: an administrator may set anybody's.
+  ///   - reachesRooms: whether a new name or avatar is written into the user's memberships.
   /// - Throws: `MatrixError` 400 for a value that cannot be and for somebody else's profile (observed), 403 for a disabled field.
   public func set(
-    _ field: String, to value: JSON?, of user: UserID, by requester: Requester, isAdministrator: Bool
+    _ field: String, to value: JSON?, of user: UserID, by requester: Requester, isAdministrator: Bool,
+    reachesRooms: Bool = true
   ) async throws {
     try Self.check(field: field)
     guard user.serverName == config.serverName else {
@@ -71,7 +73,7 @@ public final class ProfileService: Sendable {
       guard let value else { return try await storage.profiles.deleteField(field, of: user) }
       return try await storage.profiles.setField(field, value, of: user)
     }
-    if let profile = try await storage.profiles.profile(of: user) {
+    if reachesRooms, let profile = try await storage.profiles.profile(of: user) {
       await propagate(user, profile, requester)
     }
   }

@@ -26,30 +26,40 @@ public enum Schema {
   /// Held while a database is looked at and created, so that two processes which start together do not both create it.
   private static let advisoryLock: Int64 = 0x4D79_656C_696E
 
-  /// Creates all tables in an empty database and accepts one with version 94; anything else is refused and left untouched.
+  /// Creates all tables in an empty database and accepts one with version 94 and all that belongs to it; anything else is refused and left
+  /// untouched.
   ///
   /// - Parameters:
   ///   - client: Reaches the database; its user has to be allowed to create tables.
   ///   - serverRole: A worker refuses an empty database.
   ///   - allowsUnsafeLocale: Accepts an existing database whose collation is not `C` (Synapse's `allow_unsafe_locale`).
+  ///   - warn: Receives a sentence about what does not keep an accepted database from being used.
   /// - Throws: `SchemaError` with a sentence for the administrator, or `PostgresError`.
   @discardableResult
   public static func prepare(
-    _ client: PostgresClient, serverRole: ServerRole, allowsUnsafeLocale: Bool = false
+    _ client: PostgresClient, serverRole: ServerRole, allowsUnsafeLocale: Bool = false,
+    warn: (String) -> Void = { _ in }
   ) async throws -> Outcome {
-    let statements = try SchemaDescription.version94().statements
+    let description = try SchemaDescription.version94()
+    let statements = description.statements
     // Read committed, so that what another process created while this one waited for the lock is seen.
-    return try await client.transaction("prepare schema", isolation: .readCommitted) { txn in
+    let (outcome, comparison) = try await client.transaction("prepare schema", isolation: .readCommitted) {
+      txn -> (Outcome, SchemaComparison?) in
       try txn.execute("SELECT pg_advisory_xact_lock(\(advisoryLock)::bigint)")
       let found = try DatabaseInspection(txn)
       switch try found.judge(allowsUnsafeLocale: allowsUnsafeLocale) {
-      case .accepted: return .accepted
+      case .accepted:
+        let comparison = try SchemaComparison(description, txn)
+        guard comparison.isUsable else { throw SchemaError.incomplete(found.name, comparison) }
+        return (.accepted, comparison)
       case .created:
         guard serverRole == .main else { throw SchemaError.emptyForWorker(found.name) }
         _ = try txn.pipeline(statements)
-        return .created
+        return (.created, nil)
       }
     }
+    if let warning = comparison?.warning { warn(warning) }
+    return outcome
   }
 }
 

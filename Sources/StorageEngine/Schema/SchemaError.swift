@@ -59,6 +59,21 @@ public struct SchemaError: Error, Sendable, Hashable, CustomStringConvertible {
       """)
   }
 
+  static func incomplete(_ database: String, _ found: SchemaComparison) -> SchemaError {
+    let lacks = found.missingDeltas.map { "migration \($0)" } + found.missing
+    return SchemaError(
+      """
+      The database \(database) says schema version \(Schema.version), but it lacks \(list(lacks)). Start Synapse 1.163.2 or later \
+      once on it\(found.pendingUpdates.isEmpty ? "" : " until its background updates are finished"), and try again.
+      """)
+  }
+
+  /// Joins the first of many things.
+  fileprivate static func list(_ things: [String]) -> String {
+    let first = things.prefix(5).joined(separator: ", ")
+    return things.count > 5 ? "\(first) and \(things.count - 5) more" : first
+  }
+
   static func newer(_ database: String, _ version: Int) -> SchemaError {
     SchemaError(
       """
@@ -70,5 +85,17 @@ public struct SchemaError: Error, Sendable, Hashable, CustomStringConvertible {
   static func emptyForWorker(_ database: String) -> SchemaError {
     SchemaError(
       "The database \(database) is empty. Start the main process first: it creates the tables, a worker never does.")
+  }
+}
+
+extension SchemaComparison {
+  /// A sentence about what makes the server slow, or data that Synapse has still to change; nil when there is nothing.
+  var warning: String? {
+    var parts: [String] = []
+    if !slow.isEmpty { parts.append("the database lacks indexes and will be slow: \(SchemaError.list(slow))") }
+    if !pendingUpdates.isEmpty {
+      parts.append("Synapse has not finished its background updates: \(SchemaError.list(pendingUpdates))")
+    }
+    return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 }

@@ -155,6 +155,28 @@ public final class DeviceStore: Sendable {
     }
   }
 
+  /// Notes on the `device_lists` stream that a user signed other users' keys, which only the user's own devices are told of. Writers of that
+  /// stream only.
+  ///
+  /// - Parameter committed: as in ``recordChange(of:user:rooms:nowMilliseconds:committed:)``.
+  public func recordSignatures(
+    by user: UserID, of others: [UserID], committed: @escaping @Sendable (Int64) -> Void
+  ) async throws {
+    let instance = instanceName
+    let list = JSON.array(others.map { .string($0.rawValue) }).encoded
+    try await deviceListIDs.withIDs(1) { ids in
+      guard let id = ids.first else { return }
+      try await self.database.transaction("add_user_sig_change_to_streams") { txn in
+        txn.afterCommit(orUnknown: true) { committed(id) }
+        txn.enqueue(
+          """
+          INSERT INTO user_signature_stream (stream_id, from_user_id, user_ids, instance_name)
+          VALUES (\(id), \(user.rawValue), \(String(decoding: list, as: UTF8.self)), \(instance))
+          """)
+      }
+    }
+  }
+
   private static func decode(_ row: PostgresRow) throws -> Device {
     let (id, name, seen, ip, agent) = try row.decode(String.self, String?.self, Int64?.self, String?.self, String?.self)
     return Device(

@@ -101,7 +101,8 @@ public struct ProcessRuntime: Sendable {
     do {
       try await Schema.prepare(
         database, serverRole: config.isMainProcess ? .main : .worker,
-        allowsUnsafeLocale: config.database.allowsUnsafeLocale)
+        allowsUnsafeLocale: config.database.allowsUnsafeLocale
+      ) { logger.warning("\($0)") }
       let context = try makeContext(database, logger)
       try await context.storage.load()
       context.storage.registerStreams()

@@ -1,0 +1,118 @@
+import Postgres
+
+/// What a database lacks of the schema that all stores rely on.
+///
+/// The version alone does not tell: Synapse adds migrations to a version that was released before. What a database has besides (columns and
+/// indexes of administrators and of later migrations, stricter or looser constraints) is none of this server's business.
+struct SchemaComparison: Sendable {
+  /// What statements fail without, in the words of a message.
+  private(set) var missing: [String] = []
+  /// Migrations of the newest version that have not been applied.
+  private(set) var missingDeltas: [String] = []
+  /// Indexes without which statements are slow.
+  private(set) var slow: [String] = []
+  /// Changes to the data that Synapse has not finished.
+  private(set) var pendingUpdates: [String] = []
+
+  /// Reads the catalogue: four statements, however many tables there are.
+  init(_ description: SchemaDescription, _ txn: Transaction) throws(PostgresError) {
+    let sequences = try Self.sequences(txn)
+    missing += description.sequences.filter { !sequences.contains($0.name) }.map { "sequence \($0.name)" }
+    let columns = try Self.columns(txn)
+    let indexes = try Self.indexes(txn)
+    for table in description.tables {
+      guard let found = columns[table.name] else {
+        missing.append("table \(table.name)")
+        continue
+      }
+      missing += table.columns.compactMap { Self.complaint($0, found, table.name) }
+      compare(table, indexes[table.name] ?? [])
+    }
+    let deltas = try Self.texts(txn, "SELECT file FROM applied_schema_deltas")
+    missingDeltas = description.deltas.filter { $0.version == Schema.version && !deltas.contains($0.file) }.map(\.file)
+    pendingUpdates = try Self.texts(txn, "SELECT update_name FROM background_updates").sorted()
+  }
+
+  /// Whether statements can rely on the database.
+  var isUsable: Bool { missing.isEmpty && missingDeltas.isEmpty }
+
+  /// A way to find rows: `btree (user_id) WHERE …`.
+  private struct Index: Hashable {
+    let isUnique: Bool
+    let definition: String
+  }
+
+  private mutating func compare(_ table: SchemaDescription.Table, _ found: Set<Index>) {
+    for constraint in table.constraints where constraint.kind == .primary || constraint.kind == .unique {
+      if !found.contains(Index(isUnique: true, definition: "btree \(constraint.definition)")) {
+        missing.append("unique key \(constraint.definition) of \(table.name)")
+      }
+    }
+    for index in table.indexes {
+      let definition = "\(index.method) (\(index.keys))" + (index.condition.map { " WHERE \($0)" } ?? "")
+      if found.contains(Index(isUnique: true, definition: definition)) { continue }
+      if index.isUnique {
+        missing.append("unique index \(index.name) of \(table.name)")
+      } else if !found.contains(Index(isUnique: false, definition: definition)) {
+        slow.append("\(index.name) of \(table.name)")
+      }
+    }
+  }
+
+  private static func complaint(
+    _ column: SchemaDescription.Column, _ found: [String: String], _ table: String
+  ) -> String? {
+    guard let type = found[column.name] else { return "column \(table).\(column.name)" }
+    guard family(type) != family(column.type) else { return nil }
+    return "column \(table).\(column.name) of type \(column.type) (it has \(type))"
+  }
+
+  /// Types that take the same values in statements; databases that began long ago have narrower ones here and there.
+  private static func family(_ type: String) -> String {
+    if type.hasPrefix("character") { return "text" }
+    return ["smallint", "integer"].contains(type) ? "bigint" : type
+  }
+
+  private static func columns(_ txn: Transaction) throws(PostgresError) -> [String: [String: String]] {
+    let rows = try txn.query(
+      """
+      SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL)
+      FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+      WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND pg_table_is_visible(c.oid)
+      AND c.relnamespace = ANY(current_schemas(false)::regnamespace[])
+      """)
+    var result: [String: [String: String]] = [:]
+    for row in rows {
+      let (table, column, type) = try row.decode(String.self, String.self, String.self)
+      result[table, default: [:]][column] = type
+    }
+    return result
+  }
+
+  private static func indexes(_ txn: Transaction) throws(PostgresError) -> [String: Set<Index>] {
+    let rows = try txn.query(
+      """
+      SELECT t.relname::text, i.indisunique, pg_get_indexdef(i.indexrelid)
+      FROM pg_index AS i JOIN pg_class AS t ON t.oid = i.indrelid
+      WHERE i.indisvalid AND pg_table_is_visible(t.oid)
+      AND t.relnamespace = ANY(current_schemas(false)::regnamespace[])
+      """)
+    var result: [String: Set<Index>] = [:]
+    for row in rows {
+      let (table, isUnique, text) = try row.decode(String.self, Bool.self, String.self)
+      guard let range = text.firstRange(of: " USING ") else { continue }
+      result[table, default: []].insert(Index(isUnique: isUnique, definition: String(text[range.upperBound...])))
+    }
+    return result
+  }
+
+  private static func sequences(_ txn: Transaction) throws(PostgresError) -> Set<String> {
+    try texts(txn, "SELECT relname::text FROM pg_class WHERE relkind = 'S' AND pg_table_is_visible(oid)")
+  }
+
+  private static func texts(_ txn: Transaction, _ sql: SQL) throws(PostgresError) -> Set<String> {
+    var result: Set<String> = []
+    for row in try txn.query(sql) { result.insert(try row.get(0, as: String.self)) }
+    return result
+  }
+}
