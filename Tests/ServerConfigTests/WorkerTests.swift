@@ -50,6 +50,29 @@ import Testing
     #expect(line.contains(expected))
   }
 
+  @Test func theMapSaysWhereOthersConnectAndTheListenerWhereItBinds() throws {
+    let (config, _) = try ConfigText.load(
+      """
+      worker_app: synapse.app.generic_worker
+      worker_name: worker1
+      redis: {enabled: true}
+      instance_map: {main: {host: main.internal, port: 9093}, worker1: {host: worker1.internal, port: 19094}}
+      worker_listeners:
+        - {type: http, port: 9094, bind_address: 10.0.0.7, resources: [{names: [replication]}]}
+      """, role: .worker)
+    #expect(config.instanceMap["worker1"] == .tcp(host: "worker1.internal", port: 19094, usesTLS: false))
+    #expect(config.instanceMap["master"] == .tcp(host: "main.internal", port: 9093, usesTLS: false))
+    #expect(config.listeners.map(\.endpoint) == [.tcp(addresses: ["10.0.0.7"], port: 9094)])
+  }
+
+  @Test func aWorkerWithoutANameIsCalledAfterItsApp() throws {
+    let (config, _) = try ConfigText.load(
+      ConfigText.worker.replacing("worker_name: worker1\n", with: ""), role: .worker)
+    #expect(config.instanceName == "synapse.app.generic_worker")
+    #expect(
+      ConfigText.failure(ConfigText.worker.replacing("worker1\nredis", with: "master\nredis"), role: .worker) != nil)
+  }
+
   @Test func oldStyleWorkersTakeTheirDuty() throws {
     let (config, _) = try ConfigText.load(
       ConfigText.worker.replacing("generic_worker", with: "pusher"), "start_pushers: false", role: .worker)

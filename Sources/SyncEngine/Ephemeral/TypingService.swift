@@ -72,7 +72,7 @@ public final class TypingService: Sendable {
   ///   - timeout: for how long, in milliseconds; cut to ``longestTimeout``.
   public func setTyping(_ user: UserID, in room: RoomID, isTyping: Bool, timeout: Int64) {
     let member = Member(room: room, user: user)
-    let until = clock.nowMilliseconds + min(max(0, timeout), Self.longestTimeout)
+    let until = clock.monotonicMilliseconds + min(max(0, timeout), Self.longestTimeout)
     let isChange = state.withLock { state in
       let wasTyping = state.rooms[room]?.users.contains(user) ?? false
       state.until[member] = isTyping ? until : nil
@@ -89,7 +89,7 @@ public final class TypingService: Sendable {
 
   /// Ends everything whose time is up.
   func expire() {
-    let now = clock.nowMilliseconds
+    let now = clock.monotonicMilliseconds
     let expired = state.withLock { state in
       let expired = state.until.filter { $0.value <= now }.map(\.key)
       for member in expired { state.until[member] = nil }

@@ -24,6 +24,8 @@ actor PresenceWriter {
   private var remoteLastSeen: [String: Int64] = [:]
   private var checks: PresenceChecks
   private var unstored: Set<UserID> = []
+  /// When users were looked at last, by the clock that administrators set.
+  private var lastLook = Int64.min
 
   init(store: PresenceStore, rules: PresenceRules, clock: ServerClock) {
     self.store = store
@@ -100,7 +102,7 @@ actor PresenceWriter {
 
   /// Takes note of a USER_SYNC command of another process.
   func syncReported(by process: String, _ user: UserID, device: String?, isSyncing: Bool, at time: Int64) async throws {
-    remoteLastSeen[process] = clock.nowMilliseconds
+    remoteLastSeen[process] = clock.monotonicMilliseconds
     let key = Device(user: user, device: device)
     if isSyncing {
       remoteSyncs[process, default: []].insert(key)
@@ -128,8 +130,11 @@ actor PresenceWriter {
   /// Looks at the users whose time has come.
   func checkTimeouts() async throws {
     let now = clock.nowMilliseconds
+    if now < lastLook { forgetTimes(after: now) }
+    lastLook = now
     var due = checks.takeDue(now: now)
-    for (process, seen) in remoteLastSeen where now - seen > Self.processExpiry {
+    let steady = clock.monotonicMilliseconds
+    for (process, seen) in remoteLastSeen where steady - seen > Self.processExpiry {
       due.formUnion((remoteSyncs.removeValue(forKey: process) ?? []).map(\.user))
       remoteLastSeen[process] = nil
     }
@@ -142,6 +147,21 @@ actor PresenceWriter {
       devices[user] = own.isEmpty ? nil : own
     }
     if !changed.isEmpty { try await update(changed) }
+  }
+
+  /// Takes back what lies in the future since the clock was set back, and what was to be checked then: nobody is to seem active until the clock
+  /// gets there again. The times are those of the database, so that they cannot be counted by another clock.
+  private func forgetTimes(after now: Int64) {
+    checks = PresenceChecks(timers: rules.timers)
+    for (user, var state) in states {
+      state.lastActiveTS = min(state.lastActiveTS, now)
+      state.lastUserSyncTS = min(state.lastUserSyncTS, now)
+      states[user] = state
+      for device in (devices[user] ?? [:]).keys {
+        devices[user]?[device]?.takeBack(to: now)
+      }
+      checks.insert(user, at: now)
+    }
   }
 
   /// Stores the states that changed too little to be published, before the process ends.
