@@ -57,6 +57,7 @@ import Testing
     ("ALTER TABLE devices DROP COLUMN last_seen", "column devices.last_seen"),
     ("ALTER TABLE devices ALTER COLUMN last_seen TYPE text", "column devices.last_seen of type bigint (it has text)"),
     ("ALTER TABLE event_json DROP CONSTRAINT event_json_event_id_key", "unique key (event_id) of event_json"),
+    ("DROP INDEX delayed_events_idx", "unique index delayed_events_idx of delayed_events"),
     ("DROP SEQUENCE profile_updates_sequence", "sequence profile_updates_sequence"),
     ("DELETE FROM applied_schema_deltas WHERE file LIKE '94/07%'", "migration 94/07_profile_updates.sql"),
   ])
@@ -82,13 +83,15 @@ import Testing
       "ALTER TABLE profiles ALTER COLUMN displayname TYPE character varying(300)",
       "ALTER INDEX event_json_event_id_key RENAME TO other", "DELETE FROM applied_schema_deltas WHERE version < 94",
       "INSERT INTO applied_schema_deltas VALUES (94, '94/12_later.sql')",
-      "DROP INDEX receipts_linearized_id",
+      "DROP INDEX receipts_linearized_id", "DROP INDEX delayed_events_idx",
       "INSERT INTO background_updates (update_name, progress_json) VALUES ('later', '{}')",
     ]
     for change in changes { try await database.client.read(SQL(stringLiteral: change)) }
     var said: [String] = []
     #expect(try await Schema.prepare(database.client, serverRole: .main) { said.append($0) } == .accepted)
-    #expect(said.count == 1 && said[0].contains("receipts_linearized_id") && said[0].contains("later"), "\(said)")
+    #expect(
+      said.count == 1 && said[0].contains("receipts_linearized_id") && said[0].contains("delayed_events_idx")
+        && said[0].contains("later"), "\(said)")
   }
 
   @Test func aVersionTableWithoutAVersionIsRefused() async throws {
