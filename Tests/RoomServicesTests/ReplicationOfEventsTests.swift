@@ -26,7 +26,7 @@ import Testing
     guard case .created(let created) = try await creator.create(draft, requester: requester, on: &chain) else {
       throw MatrixError.unknown("a duplicate", status: 500)
     }
-    let context = try await server.rooms.state.store(created.context)
+    let context = try await server.rooms.state.store([created.context])[0]
     return SendEventsRequest.Element(
       persistable: PersistableEvent(event: created.event, context: context, metadata: created.metadata),
       requester: requester, ratelimit: true, extraUsers: [requester.userID])

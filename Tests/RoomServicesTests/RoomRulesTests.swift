@@ -180,7 +180,8 @@ import Testing
     let register = TransactionRegister(capacity: 2)
     func key(_ id: String) -> TransactionRegister.Key {
       TransactionRegister.Key(
-        userID: UserID(unchecked: "@a:test"), session: "d", roomID: RoomID(unchecked: "!r:test"), transactionID: id)
+        userID: UserID(unchecked: "@a:test"), session: "d", roomID: RoomID(unchecked: "!r:test"), transactionID: id,
+        path: .send("m.room.message"))
     }
     await #expect(throws: MatrixError.self) {
       _ = try await register.run(key("1")) { throw MatrixError.forbidden("no") }

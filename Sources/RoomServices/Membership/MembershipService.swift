@@ -53,7 +53,8 @@ public final class MembershipService: Sendable {
     if requester.isGuest { content["kind"] = "guest" }
     let draft = ClientEventDraft(
       roomID: change.roomID, type: "m.room.member", stateKey: change.target.rawValue, content: .object(content),
-      transactionID: change.transactionID, originServerTS: change.originServerTS)
+      transactionID: change.transactionID, originServerTS: change.originServerTS,
+      path: .membership(change.action.rawValue, isOwn: change.target == requester.userID))
     let rules = MembershipRules(storage: storage, state: state, serverName: config.serverName)
     let eventID = try await sender.send(draft, requester: requester, extraUsers: [change.target]) { draft, chain in
       try await rules.prepare(draft, change: change, requester: requester, chain: chain)

@@ -38,7 +38,7 @@ public final class EventSender: Sendable {
 
   /// Sends an event that is no membership, and returns when it can be read everywhere in this process.
   ///
-  /// Repeating a transaction id of the same device returns the event of the first request; state that is as asked already
+  /// Repeating a transaction id of the same device on the same path returns the event of the first request; state that is as asked already
   /// returns the event that made it so.
   ///
   /// - Parameters:
@@ -99,7 +99,7 @@ public final class EventSender: Sendable {
     guard let transactionID = draft.transactionID else { return try await body() }
     let session = requester.deviceID.map { "d" + $0 } ?? requester.accessTokenID.map { "t\($0)" } ?? "-"
     let key = TransactionRegister.Key(
-      userID: requester.userID, session: session, roomID: draft.roomID, transactionID: transactionID)
+      userID: requester.userID, session: session, roomID: draft.roomID, transactionID: transactionID, path: draft.path)
     return try await transactions.run(key, body)
   }
 

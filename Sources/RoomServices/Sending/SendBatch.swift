@@ -15,7 +15,7 @@ enum PreparedDraft: Sendable {
 
 /// Holds one request to send an event, and who waits for its end.
 struct SendJob: Sendable {
-  let draft: ClientEventDraft
+  var draft: ClientEventDraft
   let requester: Requester
   let preparation: SendPreparation?
   let extraUsers: [UserID]
@@ -24,7 +24,8 @@ struct SendJob: Sendable {
   /// Names the transaction of the device, if the request has one.
   var transaction: EventStore.DeviceTransaction? {
     guard let txnID = draft.transactionID, let deviceID = requester.deviceID else { return nil }
-    return EventStore.DeviceTransaction(userID: requester.userID, deviceID: deviceID, txnID: txnID)
+    return EventStore.DeviceTransaction(
+      userID: requester.userID, deviceID: deviceID, txnID: txnID, path: draft.path)
   }
 }
 

@@ -104,10 +104,18 @@ struct SendBatchWorker: RoomBatchWorker {
     do {
       let delivered = try await delivery.deliver(batch.events, room: room, whenVisible: whenVisible)
       let given = batch.events.map(\.created.event.eventID)
+      let mistaken = await mistakenForRepetitions(batch.jobs, given: given, became: delivered.eventIDs)
       let became = Dictionary(zip(given, delivered.eventIDs), uniquingKeysWith: { first, _ in first })
       let answers = delivered.eventIDs + batch.followers.map { became[$0.eventID] ?? $0.eventID }
       delivery.whenReadable(delivered) {
-        for (job, eventID) in zip(jobs, answers) { job.continuation.resume(returning: eventID) }
+        for (index, eventID) in answers.enumerated() where !mistaken.contains(index) {
+          jobs[index].continuation.resume(returning: eventID)
+        }
+      }
+      for index in mistaken.sorted() {
+        var job = jobs[index]
+        job.draft.transactionID = nil
+        await work(room, [job])
       }
       return delivered.eventIDs == given
     } catch let error where batch.jobs.count > 1 && Self.blamesOneEvent(error) {
@@ -117,6 +125,16 @@ struct SendBatchWorker: RoomBatchWorker {
       for job in jobs { job.continuation.resume(throwing: error) }
     }
     return false
+  }
+
+  /// Lists the jobs that got the event of another request: a Synapse that persists takes the id alone for a repetition. Their
+  /// events are sent anew, without the id.
+  private func mistakenForRepetitions(_ jobs: [SendJob], given: [EventID], became: [EventID]) async -> Set<Int> {
+    guard given != became else { return [] }
+    let suspects = jobs.indices.filter { given[$0] != became[$0] && jobs[$0].transaction != nil }
+    // When looking fails the answer stands.
+    let paths = try? await storage.events.transactionPaths(of: suspects.map { became[$0] })
+    return Set(suspects.filter { index in paths?[became[index]].map { $0 != jobs[index].draft.path } ?? false })
   }
 
   /// Tells an error that comes of an event from one that would meet every other as well.
@@ -148,7 +166,6 @@ struct SendBatchWorker: RoomBatchWorker {
   private func earlierEvent(of job: SendJob) async -> EventID? {
     guard let transaction = job.transaction else { return nil }
     // When looking fails the job is just done again: the persister looks, too.
-    return try? await storage.events.eventID(
-      roomID: job.draft.roomID, userID: transaction.userID, deviceID: transaction.deviceID, txnID: transaction.txnID)
+    return try? await storage.events.eventID(roomID: job.draft.roomID, transaction: transaction)
   }
 }

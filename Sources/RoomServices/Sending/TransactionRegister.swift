@@ -1,8 +1,9 @@
 import MatrixEvents
 import MatrixPrimitives
+import Stores
 import Synchronization
 
-/// Makes repeated requests with one transaction id answer with one event: concurrent ones share the work, later ones find the
+/// Makes repeated requests with one transaction id and path answer with one event: concurrent ones share the work, later ones find the
 /// result for as long as it is remembered.
 final class TransactionRegister: Sendable {
   /// Identifies a client's transaction.
@@ -12,6 +13,8 @@ final class TransactionRegister: Sendable {
     let session: String
     let roomID: RoomID
     let transactionID: String
+    /// The operation; the same id on another path is another request.
+    let path: TransactionPath
   }
 
   private struct State {
