@@ -217,11 +217,12 @@ extension Request {
 extension Request {
   /// Parses the body as a JSON object.
   ///
+  /// - Parameter maximumDepth: how many containers may be open at once.
   /// - Throws: 400 `M_NOT_JSON` when it is no JSON (an empty body is none), `M_BAD_JSON` when it is no object.
-  public func jsonObject() throws(MatrixError) -> JSONValue {
+  public func jsonObject(maximumDepth: Int = JSONDocument.receivedDepth) throws(MatrixError) -> JSONValue {
     let value: JSONValue
     do {
-      value = try JSONValue.parse(storage.body)
+      value = try JSONValue.parse(storage.body, maximumDepth: maximumDepth)
     } catch {
       throw .notJSON("Content not JSON.")
     }
@@ -232,8 +233,8 @@ extension Request {
   /// Parses the body as a JSON object; an empty body counts as `{}`.
   ///
   /// - Throws: as `jsonObject()`.
-  public func jsonObjectOrEmpty() throws(MatrixError) -> JSONValue {
-    guard storage.body.isEmpty else { return try jsonObject() }
+  public func jsonObjectOrEmpty(maximumDepth: Int = JSONDocument.receivedDepth) throws(MatrixError) -> JSONValue {
+    guard storage.body.isEmpty else { return try jsonObject(maximumDepth: maximumDepth) }
     do {
       return try JSONValue.parse("{}")
     } catch {

@@ -104,7 +104,7 @@ public final class Event: Sendable {
     let bytes = try Redaction.redact(json, version: version)
     let value: JSONValue
     do {
-      value = try JSONValue.parse(bytes)
+      value = try JSONValue.parse(bytes, maximumDepth: JSONDocument.storedDepth)
     } catch {
       throw EventError(error)
     }

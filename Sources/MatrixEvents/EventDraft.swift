@@ -84,7 +84,9 @@ public struct EventDraft: Sendable {
     }
     let eventID =
       try parts.chosenID ?? ReferenceHash.eventID(signedBytes: signedBytes, version: version)
-    return try Event.parse(try JSONValue.parse(bytes), version: version, eventID: eventID)
+    // What goes along unsigned may be deeper than the event itself was allowed to be.
+    let value = try JSONValue.parse(bytes, maximumDepth: JSONDocument.storedDepth)
+    return try Event.parse(value, version: version, eventID: eventID)
   }
 }
 

@@ -16,8 +16,10 @@ public struct JSONValue: Sendable {
   }()
 
   /// Parses a whole text; see `JSONDocument.parse`.
-  public static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
-    try JSONDocument.parse(bytes).root
+  public static func parse(
+    _ bytes: [UInt8], maximumDepth: Int = JSONDocument.receivedDepth
+  ) throws(JSONError) -> JSONValue {
+    try JSONDocument.parse(bytes, maximumDepth: maximumDepth).root
   }
 
   /// Parses a whole text; see `JSONDocument.parse`.

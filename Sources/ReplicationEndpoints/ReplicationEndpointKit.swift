@@ -43,7 +43,8 @@ public struct ReplicationEndpointKit: Sendable {
       name: "replication_\(name)", method: .post, paths: PathPattern.replication(path), auth: .replication,
       role: .everyProcess, bodyLimit: bodyLimit
     ) { request in
-      let body = try request.jsonObjectOrEmpty()
+      // What one process has accepted, at whatever depth, the others accept with the levels that the call adds.
+      let body = try request.jsonObjectOrEmpty(maximumDepth: JSONDocument.storedDepth)
       try await ReplicationRequestEnvelope.read(body)?.wait(positions)
       let call = ReplicationCall(request: request, body: body)
       let answer: [UInt8]

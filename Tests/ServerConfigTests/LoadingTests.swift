@@ -38,9 +38,9 @@ import Testing
   @Test func laterFilesReplaceTopLevelKeysWhole() throws {
     let (config, _) = try ConfigText.load(
       "rc_joins: {local: {per_second: 5}}\npublic_baseurl: https://a.example.org/base",
-      "rc_joins: {remote: {per_second: 7}}")
+      "rc_joins: {}\nrc_joins_per_room: {per_second: 7}")
     #expect(config.rateLimits.joinsLocal.perSecond == 0.1)
-    #expect(config.rateLimits.joinsRemote == RateLimit(perSecond: 7, burstCount: 10))
+    #expect(config.rateLimits.joinsPerRoom == RateLimit(perSecond: 7, burstCount: 10))
     #expect(config.publicBaseURL == "https://a.example.org/base/")
     #expect(config.server.servesClientWellKnown)
   }

@@ -63,6 +63,15 @@ public final class RateLimiter: Sendable {
     }
   }
 
+  /// Counts an action that has happened, whether or not there was room for it.
+  public func count(_ key: String) {
+    let now = clock.nowMilliseconds
+    state.withLock { state in
+      sweep(&state, now: now)
+      state.buckets[key] = Bucket(level: current(state.buckets[key], now: now) + 1, updatedMilliseconds: now)
+    }
+  }
+
   private func current(_ bucket: Bucket?, now: Int64) -> Double {
     guard let bucket else { return 0 }
     let seconds = Double(max(0, now - bucket.updatedMilliseconds)) / 1000

@@ -93,7 +93,12 @@ public struct RoomMembershipEndpoints: Sendable {
         transactionID: request.optionalParameter("txnID"),
         servers: request.queryValues("via") + request.queryValues("server_name"),
         thirdPartySigned: try body.optionalObject("third_party_signed")?.json)
-      if let reason = try body.optionalString("reason") { change.content["reason"] = .string(reason) }
+      if action == .join {
+        // As on Synapse, whatever a client says on this path stands in the event.
+        change.content = body.json.members ?? [:]
+      } else if let reason = try body.optionalString("reason") {
+        change.content["reason"] = .string(reason)
+      }
       try await rooms.memberships.change(change, requester: requester)
       return .json { $0.object { $0.member("room_id", roomID.rawValue) } }
     }

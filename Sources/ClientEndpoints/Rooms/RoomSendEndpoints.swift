@@ -1,6 +1,7 @@
 import EndpointKit
 import MatrixEvents
 import MatrixPrimitives
+import Replication
 import RoomServices
 import Stores
 
@@ -36,6 +37,7 @@ public struct RoomSendEndpoints: Sendable {
 
   private func answerSend(_ request: Request) async throws -> Response {
     let requester = try request.requester
+    try await refuseDelay(request, requester)
     let content = try request.jsonObject()
     let draft = ClientEventDraft(
       roomID: try request.roomID(), type: try request.parameter("eventType"), content: content.json,
@@ -43,6 +45,14 @@ public struct RoomSendEndpoints: Sendable {
       originServerTS: requester.appserviceID == nil ? nil : try request.queryInteger("ts").map(Int64.init),
       redacts: content["redacts"]?.string.flatMap { EventID($0) })
     return Self.answer(try await rooms.sender.send(draft, requester: requester))
+  }
+
+  /// Refuses what is to be sent later (MSC4140): sent at once it would say the contrary, as a call's end when it begins. Error and
+  /// limit are those of a Synapse whose configuration allows no delay.
+  private func refuseDelay(_ request: Request, _ requester: Requester) async throws {
+    guard try request.queryInteger("org.matrix.msc4140.delay") != nil else { return }
+    try await rooms.sender.checkRate(requester)
+    throw MatrixError.forbidden("Sending delayed events has been disallowed")
   }
 
   private static func answer(_ eventID: EventID) -> Response {
@@ -57,6 +67,7 @@ public struct RoomSendEndpoints: Sendable {
       auth: .guestAllowed, balance: .room
     ) { request in
       let requester = try request.requester
+      try await refuseDelay(request, requester)
       let roomID = try request.roomID()
       let type = try request.parameter("eventType")
       let stateKey = request.optionalParameter("stateKey") ?? ""

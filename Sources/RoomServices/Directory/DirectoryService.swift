@@ -60,7 +60,7 @@ public final class DirectoryService: Sendable {
     guard try await storage.rooms.room(roomID) != nil else {
       throw MatrixError.unknown("Room does not exist", status: 400)
     }
-    try checkForm(alias)
+    try Self.checkForm(alias, serverName: config.serverName)
     if requester.appserviceID == nil {
       if config.rooms.aliasesRequireMembership,
         try await !storage.memberships.isJoined(requester.userID, in: roomID),
@@ -78,14 +78,15 @@ public final class DirectoryService: Sendable {
     try await storage.directory.create(alias, roomID: roomID, servers: known, creator: requester.userID)
   }
 
-  private func checkForm(_ alias: RoomAlias) throws(MatrixError) {
-    if alias.rawValue.utf8.count > Self.longestAlias {
-      throw .invalidParam("Can't create aliases longer than \(Self.longestAlias) characters")
+  /// Refuses aliases that are too long, have white space, or belong to another server.
+  static func checkForm(_ alias: RoomAlias, serverName: String) throws(MatrixError) {
+    if alias.rawValue.utf8.count > longestAlias {
+      throw .invalidParam("Can't create aliases longer than \(longestAlias) characters")
     }
     if alias.localpart.unicodeScalars.contains(where: { $0.properties.isWhitespace }) {
       throw .invalidParam("Invalid characters in room alias")
     }
-    if alias.serverName != config.serverName { throw .invalidParam("Room alias must be local") }
+    if alias.serverName != serverName { throw .invalidParam("Room alias must be local") }
   }
 
   /// Takes an alias away, also from the room's canonical alias if the user may change that.
@@ -114,13 +115,14 @@ public final class DirectoryService: Sendable {
     guard let event = try await storage.currentStateEvent(roomID, key),
       var content = event.content.json.members
     else { return }
-    let before = content
-    if content["alias"]?.string == alias.rawValue { content["alias"] = nil }
-    if let others = content["alt_aliases"]?.elements {
-      let rest = others.filter { $0.string != alias.rawValue }
+    func names(_ value: JSON?) -> Bool { value?.string.map { RoomAlias(unchecked: $0) } == alias }
+    let others = content["alt_aliases"]?.elements ?? []
+    guard names(content["alias"]) || others.contains(where: names) else { return }
+    if names(content["alias"]) { content["alias"] = nil }
+    if !others.isEmpty {
+      let rest = others.filter { !names($0) }
       content["alt_aliases"] = rest.isEmpty ? nil : .array(rest)
     }
-    guard content != before else { return }
     let draft = ClientEventDraft(roomID: roomID, type: key.type, stateKey: "", content: .object(content))
     _ = try await sender.send(draft, requester: requester, ratelimit: false)
   }

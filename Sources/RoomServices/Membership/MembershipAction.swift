@@ -30,7 +30,7 @@ public struct MembershipRequest: Sendable {
   public var servers: [String]
   /// Holds an identity server's statement that the user owns an invited address (`third_party_signed`).
   public var thirdPartySigned: JSON?
-  /// Tells whether `rc_joins` and `rc_invites` apply.
+  /// Whether `rc_joins`, `rc_invites` and `rc_message` apply.
   public var ratelimit: Bool
   /// Holds the time to put into the event instead of now.
   public var originServerTS: Int64?

@@ -39,25 +39,20 @@ public final class MembershipService: Sendable {
   public func change(_ change: MembershipRequest, requester: Requester) async throws -> EventID {
     if change.ratelimit { try await checkRates(change, requester) }
     if change.action == .invite, requester.isShadowBanned { return try await EventSender.pretend() }
-    try await checkAccounts(change, requester)
-    var content = try await self.content(change, requester)
+    let draft = try await draft(change, requester)
     if change.action != .leave, change.action != .kick, change.action != .unban, change.action != .ban,
       try await storage.rooms.isBlocked(change.roomID)
     {
       throw MatrixError.forbidden("This room has been blocked on this server")
     }
-    if change.action == .invite { try await checkInvite(change, requester) }
     try await checkReach(change)
     if let signed = change.thirdPartySigned { try await exchangeThirdPartyInvite(signed, change) }
-    content["membership"] = .string(change.action.membership)
-    if requester.isGuest { content["kind"] = "guest" }
-    let draft = ClientEventDraft(
-      roomID: change.roomID, type: "m.room.member", stateKey: change.target.rawValue, content: .object(content),
-      transactionID: change.transactionID, originServerTS: change.originServerTS,
-      path: .membership(change.action.rawValue, isOwn: change.target == requester.userID))
     let rules = MembershipRules(storage: storage, state: state, serverName: config.serverName)
+    let rateLimiter = rateLimiter
     let eventID = try await sender.send(draft, requester: requester, extraUsers: [change.target]) { draft, chain in
-      try await rules.prepare(draft, change: change, requester: requester, chain: chain)
+      let prepared = try await rules.prepare(draft, change: change, requester: requester, chain: chain)
+      if change.ratelimit, case .send = prepared { try await rateLimiter.check(.message, requester) }
+      return prepared
     }
     if config.rooms.forgetsOnLeave, change.target.serverName == config.serverName,
       draft.content["membership"] == "leave" || draft.content["membership"] == "ban"
@@ -65,6 +60,35 @@ public final class MembershipService: Sendable {
       try await storage.memberships.forget(change.target, change.roomID, invalidator: storage.invalidator)
     }
     return eventID
+  }
+
+  /// Builds the event of a change in a room that is not stored yet, with all checks but those of rates.
+  ///
+  /// - Returns: nil when the room's state says so already.
+  /// - Throws: `MatrixError` as ``change(_:requester:)``.
+  func build(
+    _ change: MembershipRequest, requester: Requester, on chain: inout EventChain
+  ) async throws -> CreatedEvent? {
+    let rules = MembershipRules(storage: storage, state: state, serverName: config.serverName)
+    let draft = try await draft(change, requester)
+    guard
+      case .send(let prepared) = try await rules.prepare(draft, change: change, requester: requester, chain: chain),
+      case .created(let event) = try await sender.creator.create(prepared, requester: requester, on: &chain)
+    else { return nil }
+    return event
+  }
+
+  /// Makes the draft of a change after looking at those concerned, but not at the room.
+  private func draft(_ change: MembershipRequest, _ requester: Requester) async throws -> ClientEventDraft {
+    try await checkAccounts(change, requester)
+    var content = try await self.content(change, requester)
+    if change.action == .invite { try await checkInvite(change, requester) }
+    content["membership"] = .string(change.action.membership)
+    if requester.isGuest { content["kind"] = "guest" }
+    return ClientEventDraft(
+      roomID: change.roomID, type: "m.room.member", stateKey: change.target.rawValue, content: .object(content),
+      transactionID: change.transactionID, originServerTS: change.originServerTS,
+      path: .membership(change.action.rawValue, isOwn: change.target == requester.userID))
   }
 
   // MARK: Before the room is looked at

@@ -46,7 +46,8 @@ struct InitialEvents: Sendable {
     if !request.version.isCreatorImplicit { content["creator"] = .string(creator.rawValue) }
     if creatorsHavePower, request.preset.givesInvitedPower, !invited.isEmpty {
       var others = content["additional_creators"]?.elements?.compactMap(\.string) ?? []
-      for user in invited where !others.contains(user.rawValue) { others.append(user.rawValue) }
+      let named = Set(others.compactMap { UserID($0) })
+      others += invited.filter { !named.contains($0) }.map(\.rawValue)
       content["additional_creators"] = .array(others.map { .string($0) })
     }
     return .object(content)

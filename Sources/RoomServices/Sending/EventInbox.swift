@@ -126,6 +126,7 @@ extension Event {
     var unsigned = members["unsigned"]?.members ?? [:]
     unsigned[key] = value
     members["unsigned"] = .object(unsigned)
-    return try Event.parse(try JSONValue.parse(JSON.object(members).encoded), version: version, eventID: eventID)
+    let value = try JSONValue.parse(JSON.object(members).encoded, maximumDepth: JSONDocument.storedDepth)
+    return try Event.parse(value, version: version, eventID: eventID)
   }
 }

@@ -61,6 +61,11 @@ public final class EventSender: Sendable {
     }
   }
 
+  /// Counts a request that sends nothing as one that does (`rc_message`).
+  ///
+  /// - Throws: `MatrixError` 429.
+  public func checkRate(_ requester: Requester) async throws { try await rateLimiter.check(.message, requester) }
+
   /// Sends an event in its turn, after a last look at the room's state.
   func send(
     _ draft: ClientEventDraft, requester: Requester, extraUsers: [UserID] = [], preparation: @escaping SendPreparation

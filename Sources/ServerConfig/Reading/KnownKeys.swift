@@ -33,7 +33,8 @@ enum KnownKeys {
     no_proxy_hosts no_tls oembed oidc_config oidc_providers old_signing_keys opentracing \
     outbound_federation_restricted_to password_providers perspectives presence.presence_router \
     prevent_media_downloads_from push.redact_content push_rules rc_3pid_validation rc_delayed_event_mgmt \
-    rc_federation rc_key_requests rc_media_create rc_reports rc_user_directory recaptcha_private_key \
+    rc_federation rc_joins.remote rc_key_requests rc_media_create rc_reports rc_third_party_invite rc_user_directory \
+    recaptcha_private_key \
     recaptcha_private_key_path recaptcha_public_key recaptcha_public_key_path recaptcha_siteverify_api \
     redaction_allowed_period redaction_retention_period registrations_require_3pid remote_media_download_burst_count \
     remote_media_download_per_second replication_torture_level request_token_inhibit_3pid_errors retention \

@@ -30,8 +30,6 @@ public struct RateLimitSettings: Sendable, Hashable {
   public var adminRedaction: RateLimit?
   /// Limits joins to rooms in which the server already is.
   public var joinsLocal: RateLimit
-  /// Limits joins to rooms through other servers.
-  public var joinsRemote: RateLimit
   /// Limits joins to a room.
   public var joinsPerRoom: RateLimit
   /// Limits queries and claims of device keys.
@@ -76,7 +74,6 @@ public struct RateLimitSettings: Sendable, Hashable {
     adminRedaction = root.has("rc_admin_redaction") ? try Self.read(root, "rc_admin_redaction", 0.17, 3) : nil
     let joins = try root.section("rc_joins")
     joinsLocal = try Self.read(joins, "local", 0.1, 10)
-    joinsRemote = try Self.read(joins, "remote", 0.01, 10)
     joinsPerRoom = try Self.read(root, "rc_joins_per_room", 1, 10)
     keyRequests = try Self.read(root, "rc_key_requests", 20, 100)
     threepidValidation = try Self.read(root, "rc_3pid_validation", 0.003, 5)

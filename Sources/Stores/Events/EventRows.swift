@@ -49,7 +49,8 @@ struct EventRows: Sendable {
       return nil
     }
     do {
-      let event = try Event.parse(try JSONValue.parse(json.bytes), version: version, eventID: id)
+      let value = try JSONValue.parse(json.bytes, maximumDepth: JSONDocument.storedDepth)
+      let event = try Event.parse(value, version: version, eventID: id)
       return StoredEvent(
         event: event, streamOrdering: try row.get(offset + 1), instanceName: try row.get(offset + 2),
         isOutlier: try row.get(offset + 3), rejectedReason: try row.get(offset + 4),

@@ -84,6 +84,20 @@ public final class RoomStore: Sendable {
     versions.insert(id, version)
   }
 
+  /// Removes the row of a room none of whose events was stored; does nothing when there are any.
+  public func removeWithoutEvents(_ id: RoomID) async throws {
+    try await database.transaction("remove_empty_room", isolation: .readCommitted) { txn in
+      // Whoever stores events keeps the row locked, so that the second statement sees them.
+      txn.enqueue("SELECT 1 FROM rooms WHERE room_id = \(id.rawValue) FOR UPDATE")
+      txn.enqueue(
+        """
+        DELETE FROM rooms WHERE room_id = \(id.rawValue)
+          AND NOT EXISTS (SELECT 1 FROM events WHERE room_id = \(id.rawValue))
+        """)
+    }
+    versions.invalidate(id)
+  }
+
   /// Writes the row of a room that became known by an invite or a knock, unless there is one.
   public func storeOutlierRoom(_ id: RoomID, version: RoomVersion) async throws {
     _ = try await database.read(
