@@ -25,6 +25,7 @@ public final class RoomServices: Sendable {
   public let serializer: ClientEventSerializer
   /// Keeps the table of push actions small.
   public let pushSummaries: PushSummaries
+  private let locks: RoomLocks
   /// Takes over events that other processes have made.
   public let inbox: EventInbox
 
@@ -46,8 +47,10 @@ public final class RoomServices: Sendable {
       storage: storage, state: state, persister: persister,
       pushActions: PushActionEvaluator(storage: storage, state: state, config: config), replication: replication,
       hub: hub, clock: clock, logger: logger)
+    locks = RoomLocks(replication == nil ? nil : storage.locks)
     sender = EventSender(
-      creator: creator, storage: storage, delivery: delivery, users: users, rateLimiter: rateLimiter, logger: logger)
+      creator: creator, storage: storage, delivery: delivery, users: users, rateLimiter: rateLimiter, locks: locks,
+      logger: logger)
     memberships = MembershipService(
       storage: storage, state: state, sender: sender, config: config, users: users, rateLimiter: rateLimiter)
     creation = RoomCreationService(
@@ -60,4 +63,7 @@ public final class RoomServices: Sendable {
     inbox = EventInbox(
       storage: storage, state: state, creator: creator, persister: persister, rateLimiter: rateLimiter)
   }
+
+  /// Gives back the locks of rooms that are no longer used; until cancelled.
+  public func giveBackLocks() async { await locks.run() }
 }

@@ -26,6 +26,8 @@ public final class Storage: Sendable {
   public let caches: CacheRegistry
   /// Tells all processes what a write makes stale.
   public let invalidator: CacheInvalidator
+  /// Takes locks that exclude other processes.
+  public let locks: WorkerLocks
   /// Translates between writers and their numbers in tokens.
   public let instances: InstanceMapStore
 
@@ -99,6 +101,11 @@ public final class Storage: Sendable {
     ids = StreamIDs(database: database, instanceName: hub.instanceName) { Self.writers(of: $0, in: config) }
     caches = CacheRegistry(config.caches)
     invalidator = CacheInvalidator(database: database, ids: ids.caches, registry: caches, hub: hub, clock: clock)
+    locks = WorkerLocks(
+      database: database, instanceName: hub.instanceName, clock: clock, logger: logger
+    ) { [weak hub] instance, name, key in
+      hub?.send(.lockReleased(instance: instance, name: name, key: key))
+    }
     instances = InstanceMapStore(database: database)
     events = EventStore(database: database, ids: ids, caches: caches, logger: logger)
     state = StateStore(database: database, caches: caches)
@@ -155,6 +162,9 @@ public final class Storage: Sendable {
     hub.register(BackfillSource(ids: ids.backfill, database: database))
     for source in TableStreamSource.all(ids: ids, database: database) {
       hub.register(source)
+    }
+    hub.onCommand { [locks] command in
+      if case .lockReleased(_, let name, let key) = command { locks.noteReleased(name, key: key) }
     }
     CacheFollower.register(self)
     UserStreamFollower.register(self)

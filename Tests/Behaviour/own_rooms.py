@@ -42,16 +42,16 @@ def memberships_count(server, checks):
     limited(checks, "who then leaves", user.post(path("rooms", room, "leave")))
 
     user = fresh()
-    answers = [user.post(path(*target)) for target in [("rooms", room, "leave"), ("join", room)] * 3]
-    checks.equal("leaving and joining count", [answer.status for answer in answers], [200] * 4 + [429] * 2)
+    answers = [user.post(path(*target)) for target in [("rooms", room, "leave"), ("join", room)] * 2 + [("rooms", room, "leave")]]
+    checks.equal("leaving and joining count", [answer.status for answer in answers], [200] * 4 + [429])
     found = user.ok("GET", path("rooms", room, "state", "m.room.member", user.user))
     checks.equal("what had to wait was not done", found["membership"], "join")
     checks.equal("what changes nothing is free", user.post(path("join", room)).status, 200)
 
     owner, victim = server.register(), server.register()
     mine = owner.create_room()
-    answers = [owner.post(path("rooms", mine, action), {"user_id": victim.user}) for action in ["ban", "unban"] * 3]
-    checks.equal("banning and taking it back count", [answer.status for answer in answers], [200] * 4 + [429] * 2)
+    answers = [owner.post(path("rooms", mine, action), {"user_id": victim.user}) for action in ["ban", "unban"] * 2 + ["ban"]]
+    checks.equal("banning and taking it back count", [answer.status for answer in answers], [200] * 4 + [429])
 
     host, knocker = server.register(), server.register()
     knocked = host.create_room(room_version="10", initial_state=[

@@ -81,7 +81,7 @@ final class RoomFixture: Sendable {
       hub: hub, clock: .system, logger: logger)
     return EventSender(
       creator: rooms.sender.creator, storage: storage, delivery: delivery, users: users, rateLimiter: .unlimited,
-      logger: logger)
+      locks: RoomLocks(nil), logger: logger)
   }
 
   // MARK: Shorthand

@@ -23,7 +23,7 @@ public final class EventSender: Sendable {
 
   init(
     creator: EventCreator, storage: Storage, delivery: EventDelivery, users: LocalUsers, rateLimiter: RoomRateLimiter,
-    logger: Logger
+    locks: RoomLocks, logger: Logger
   ) {
     self.creator = creator
     self.storage = storage
@@ -33,7 +33,8 @@ public final class EventSender: Sendable {
     self.logger = logger
     relations = RelationValidator(storage: storage)
     queues = RoomSendQueues(
-      worker: SendBatchWorker(creator: creator, storage: storage, delivery: delivery, logger: logger))
+      worker: SendBatchWorker(
+        creator: creator, storage: storage, delivery: delivery, locks: locks, logger: logger))
   }
 
   /// Sends an event that is no membership, and returns when it can be read everywhere in this process.

@@ -31,6 +31,8 @@ struct SendJob: Sendable {
 
 /// Holds events that were built one upon the other and go to the persister together.
 struct SendBatch: Sendable {
+  /// Keeps the room from being deleted until the batch is stored.
+  let hold: RoomLocks.Hold
   /// Holds the events that the first one follows.
   let start: [EventID]
   /// Stands behind the last event.
@@ -41,7 +43,8 @@ struct SendBatch: Sendable {
   /// Holds those who asked for state that another job of the batch, not persisted yet, has just made.
   var followers: [(job: SendJob, eventID: EventID)] = []
 
-  init(at chain: EventChain) {
+  init(at chain: EventChain, holding hold: RoomLocks.Hold) {
+    self.hold = hold
     start = chain.prevEvents
     self.chain = chain
   }

@@ -15,6 +15,7 @@ struct SendBatchWorker: RoomBatchWorker {
   let creator: EventCreator
   let storage: Storage
   let delivery: EventDelivery
+  let locks: RoomLocks
   let logger: Logger
 
   func jobs(of batch: SendBatch) -> [SendJob] { batch.jobs + batch.followers.map(\.job) }
@@ -36,8 +37,8 @@ struct SendBatchWorker: RoomBatchWorker {
     do {
       async let earlier = earlierEvents(of: jobs, room: room)
       var batch =
-        if let batch { batch } else if let underWay { SendBatch(at: underWay.chain) } else {
-          SendBatch(at: try await creator.chain(at: room, for: first.requester.userID))
+        if let batch { batch } else {
+          try await self.batch(in: room, after: underWay, for: first.requester.userID)
         }
       let sent = try await earlier
       for job in jobs {
@@ -52,6 +53,12 @@ struct SendBatchWorker: RoomBatchWorker {
       for job in jobs { job.continuation.resume(throwing: error) }
       return batch
     }
+  }
+
+  private func batch(in room: RoomID, after underWay: SendBatch?, for sender: UserID) async throws -> SendBatch {
+    let hold = try await locks.hold(room)
+    let chain = if let underWay { underWay.chain } else { try await creator.chain(at: room, for: sender) }
+    return SendBatch(at: chain, holding: hold)
   }
 
   /// Finds the events of jobs whose transaction has been carried out already. The persister in this process does so itself,
@@ -101,6 +108,7 @@ struct SendBatchWorker: RoomBatchWorker {
 
   func deliver(_ batch: SendBatch, room: RoomID, whenVisible: @escaping @Sendable () -> Void) async -> Bool {
     let jobs = jobs(of: batch)
+    defer { batch.hold.release() }
     do {
       let delivered = try await delivery.deliver(batch.events, room: room, whenVisible: whenVisible)
       let given = batch.events.map(\.created.event.eventID)

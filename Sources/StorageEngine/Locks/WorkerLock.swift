@@ -36,7 +36,9 @@ public final class WorkerLock: Sendable {
   ///
   /// A failure is only logged: the lock then runs out by itself after two minutes.
   public func release() async {
-    guard !isReleased.exchange(true, ordering: .acquiringAndReleasing) else { return }
-    await locks.release(self)
+    await locks.release([self])
   }
+
+  /// Whether the caller is the first who gives the lock back, and so has to do it.
+  func claimRelease() -> Bool { !isReleased.exchange(true, ordering: .acquiringAndReleasing) }
 }

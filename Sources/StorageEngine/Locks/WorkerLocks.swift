@@ -206,12 +206,15 @@ public final class WorkerLocks: Sendable {
 
   // MARK: - Giving back
 
-  func release(_ lock: WorkerLock) async {
+  /// Gives several locks back in one transaction; those that have been given back are left out.
+  public func release(_ locks: [WorkerLock]) async {
+    let holds = locks.filter { $0.claimRelease() }.flatMap(\.holds)
+    guard !holds.isEmpty else { return }
     // The lock has to be given back although the task that held it is being cancelled, and although the table's triggers let the
     // statement collide with those of others who want the lock: a transaction is run again then.
     let task = Task {
       try await self.database.transaction("give back locks", isolation: .readCommitted) { txn in
-        for hold in lock.holds { txn.enqueue(LockStatements.drop(hold)) }
+        for hold in holds { txn.enqueue(LockStatements.drop(hold)) }
       }
     }
     do {
@@ -219,9 +222,9 @@ public final class WorkerLocks: Sendable {
     } catch {
       logger.warning("cannot give back a lock; it runs out in two minutes", metadata: ["error": "\(error)"])
     }
-    forget(lock.holds)
+    forget(holds)
     // Synapse announces just before it deletes, so that a waiter may look too early; after is better, and just as well heard.
-    for hold in lock.holds {
+    for hold in holds {
       announce(instanceName, hold.name, hold.key)
       noteReleased(hold.name, key: hold.key)
     }
