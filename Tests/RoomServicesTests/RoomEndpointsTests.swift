@@ -18,7 +18,7 @@ import Testing
       let endpoints =
         RoomSendEndpoints(rooms: server.rooms, storage: server.storage).endpoints
         + RoomMembershipEndpoints(rooms: server.rooms, storage: server.storage).endpoints
-        + RoomCreationEndpoints(rooms: server.rooms, config: server.config).endpoints
+        + RoomCreationEndpoints(rooms: server.rooms).endpoints
         + RoomStateEndpoints(rooms: server.rooms, clock: clock).endpoints
         + RoomHistoryEndpoints(rooms: server.rooms, clock: clock).endpoints
         + RoomDirectoryEndpoints(rooms: server.rooms, config: server.config).endpoints

@@ -60,11 +60,13 @@ struct RoomLocksTests {
       isHeld.store(true, ordering: .releasing)
       hold.release()
     }()
-    #expect(!isHeld.load(ordering: .acquiring))
+    let isEarly = isHeld.load(ordering: .acquiring)
+    #expect(!isEarly)
     #expect(try await write(other) == nil)
     await writer.release()
     try await hold
-    #expect(isHeld.load(ordering: .acquiring))
+    let isHeldAtLast = isHeld.load(ordering: .acquiring)
+    #expect(isHeldAtLast)
   }
 
   @Test("An old lock has no further uses: it is given back when the last one ends, and taken anew by those who wait")

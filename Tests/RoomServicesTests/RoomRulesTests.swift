@@ -223,6 +223,8 @@ private struct RecordingWorker: RoomBatchWorker {
     await gate.wait()
     return failing.map { !batch.contains($0) } ?? true
   }
+
+  func abandon(_ batch: [Int]) {}
   func mayGrow(_ batch: [Int]) -> Bool { batch.count < 3 }
   func mayBeFollowed(_ batch: [Int], room: RoomID) async -> Bool { followed.map { batch.contains($0) } ?? false }
   func jobs(of batch: [Int]) -> [Int] { batch }

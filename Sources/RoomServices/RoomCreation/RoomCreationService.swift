@@ -118,7 +118,8 @@ public final class RoomCreationService: Sendable {
 
   private func build(_ events: InitialEvents, requester: Requester, time: Int64) async throws -> NewRoom {
     let version = events.request.version
-    let roomID = version.isRoomIDCreateHash ? nil : RoomID(unchecked: "!\(RandomString.letters(18)):\(config.serverName)")
+    let roomID =
+      version.isRoomIDCreateHash ? nil : RoomID(unchecked: "!\(RandomString.letters(18)):\(config.serverName)")
     var chain = EventChain(
       roomID: roomID, version: version, prevEvents: [], depth: 1,
       state: ResolvedState(group: nil, snapshot: StateSnapshot()))

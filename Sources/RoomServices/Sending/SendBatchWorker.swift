@@ -20,6 +20,8 @@ struct SendBatchWorker: RoomBatchWorker {
 
   func jobs(of batch: SendBatch) -> [SendJob] { batch.jobs + batch.followers.map(\.job) }
 
+  func abandon(_ batch: SendBatch) { batch.hold.release() }
+
   func mayGrow(_ batch: SendBatch) -> Bool { batch.events.count < Self.largestBatch }
 
   /// Lets messages be followed by whatever comes; what changes the state must be stored first, since much is worked out from
@@ -120,6 +122,8 @@ struct SendBatchWorker: RoomBatchWorker {
           jobs[index].continuation.resume(returning: eventID)
         }
       }
+      // What is built anew takes the lock anew, and must not wait for its own end.
+      batch.hold.release()
       for index in mistaken.sorted() {
         var job = jobs[index]
         job.draft.transactionID = nil
@@ -128,6 +132,7 @@ struct SendBatchWorker: RoomBatchWorker {
       return delivered.eventIDs == given
     } catch let error where batch.jobs.count > 1 && Self.blamesOneEvent(error) {
       logger.info("A batch was refused; sending its events anew", metadata: ["room": "\(room.rawValue)"])
+      batch.hold.release()
       await workAgain(room, jobs)
     } catch {
       for job in jobs { job.continuation.resume(throwing: error) }

@@ -198,7 +198,9 @@ struct SyncResponseWriter: Sendable {
     for event in events {
       var whole = JSONWriter(capacity: 1024)
       service.rooms.serializer.write(event, options, to: &whole)
-      if let json = try? JSONValue.parse(whole.bytes, maximumDepth: JSONDocument.storedDepth) { writer.value(fields.select(from: json)) }
+      if let json = try? JSONValue.parse(whole.bytes, maximumDepth: JSONDocument.storedDepth) {
+        writer.value(fields.select(from: json))
+      }
     }
     writer.endArray()
   }
