@@ -81,7 +81,7 @@ let package = Package(
     library("Postgres", ["CLibPQ", "Threads", logging, lifecycle]),
     library("Redis", ["CHiredis", "Threads", logging, nioCore, nioPosix, nioSSL]),
     library("YAML", ["CLibYAML"]),
-    library("MatrixPrimitives", ["CScan"]),
+    library("MatrixPrimitives", ["CScan", "CUnistring"]),
 
     // Layer 2: rules and settings
     library("MatrixEvents", ["MatrixPrimitives", crypto]),

@@ -106,7 +106,7 @@ public final class Storage: Sendable {
     rooms = RoomStore(database: database, caches: caches)
     memberships = MembershipStore(database: database, serverName: config.serverName, caches: caches)
     directory = DirectoryStore(database: database, invalidator: invalidator)
-    publicRooms = PublicRoomStore(database: database)
+    publicRooms = PublicRoomStore(database: database, events: events)
     relations = RelationStore(database: database)
     timeline = TimelineStore(database: database, events: events)
     pushActions = PushActionStore(database: database)

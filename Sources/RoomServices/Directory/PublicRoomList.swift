@@ -32,9 +32,9 @@ extension DirectoryService {
     let position = try since.map(ListPosition.init)
     let forwards = position?.isForward ?? true
     let count = min(max(limit ?? Self.greatestPage, 1), Self.greatestPage)
-    async let total = storage.publicRooms.count(filter: filter)
-    var rooms = try await storage.publicRooms.rooms(
+    let page = try await storage.publicRooms.page(
       filter: filter, limit: count + 1, bound: position?.bound, forwards: forwards)
+    var rooms = page.entries
     let hasMore = rooms.count > count
     if hasMore, forwards { rooms.removeLast() }
     if hasMore, !forwards { rooms.removeFirst() }
@@ -46,7 +46,7 @@ extension DirectoryService {
     } else if !forwards, hasMore, let first = rooms.first {
       previous = ListPosition(first, isForward: false).text
     }
-    return PublicRoomPage(chunk: rooms, nextBatch: next, previousBatch: previous, total: try await total)
+    return PublicRoomPage(chunk: rooms, nextBatch: next, previousBatch: previous, total: page.total)
   }
 }
 

@@ -111,14 +111,17 @@ public final class UserInteractiveAuthStore: Sendable {
         "SELECT session_id FROM ui_auth_sessions WHERE creation_time <= \(milliseconds) LIMIT 1000")
       let ids = try rows.map { try $0.get(0, as: String.self) }
       guard !ids.isEmpty else { return }
+      let results = try txn.query(
+        """
+        SELECT result FROM ui_auth_sessions_credentials
+        WHERE session_id = ANY(\(ids)::text[]) AND stage_type = 'm.login.registration_token'
+        """)
+      // `true`, or what another process wrote in another form, names no token.
+      let tokens = results.compactMap { try? JSONValue.parse($0.get(0, as: String.self)).string }
       txn.enqueue(
         """
         UPDATE registration_tokens SET pending = greatest(pending - reserved.count, 0)
-        FROM (
-          SELECT result::jsonb #>> '{}' AS token, count(*)::integer AS count FROM ui_auth_sessions_credentials
-          WHERE session_id = ANY(\(ids)::text[]) AND stage_type = 'm.login.registration_token' AND result <> 'true'
-          GROUP BY 1
-        ) AS reserved
+        FROM (SELECT token, count(*)::integer AS count FROM unnest(\(tokens)::text[]) AS token GROUP BY token) AS reserved
         WHERE registration_tokens.token = reserved.token
         """)
       txn.enqueue("DELETE FROM ui_auth_sessions_ips WHERE session_id = ANY(\(ids)::text[])")

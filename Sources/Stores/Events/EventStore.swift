@@ -13,6 +13,8 @@ public final class EventStore: Sendable {
   let ids: StreamIDs
   let rows: EventRows
   let cache: Cache<EventID, StoredEvent>
+  /// Remembers the texts by which lists of rooms are filtered.
+  let listed: Cache<EventID, RoomListText>
   /// Remembers which rooms changed lately, to answer "anything new?" without the database.
   let roomChanges: StreamChangeCache
   /// Remembers in which rooms the current state changed lately.
@@ -25,6 +27,7 @@ public final class EventStore: Sendable {
     self.ids = ids
     rows = EventRows(logger: logger)
     cache = caches.cache(CacheRegistry.eventCacheName, byteBudget: CacheRegistry.standardEventBytes) { $1.weight }
+    listed = caches.cache("room_list_texts", byteBudget: 4 << 20) { 128 + $1.weight }
     roomChanges = caches.changeCache("EventsRoomStreamChangeCache")
     stateChanges = caches.changeCache("_curr_state_delta_stream_cache")
   }
@@ -65,7 +68,7 @@ public final class EventStore: Sendable {
     try await database.read(EventRows.events([id.rawValue])).first.flatMap { try rows.stored($0) }
   }
 
-  private func load(_ ids: [EventID]) async throws -> [EventID: StoredEvent] {
+  func load(_ ids: [EventID]) async throws -> [EventID: StoredEvent] {
     let texts = ids.map(\.rawValue)
     async let found = database.read(EventRows.events(texts))
     async let redactions = database.read(EventRows.redactions(of: texts))
@@ -173,12 +176,18 @@ public final class EventStore: Sendable {
   /// - Parameter redacted: events that one of them redacts.
   public func prefill(_ events: [StoredEvent], redacted: [EventID]) {
     for event in events where redacted.contains(event.eventID) == false { cache.insert(event.eventID, event) }
-    for id in redacted { cache.invalidate(id) }
+    for id in redacted { invalidate(id) }
   }
 
   /// Drops an event from the cache.
-  public func invalidate(_ id: EventID) { cache.invalidate(id) }
+  public func invalidate(_ id: EventID) {
+    cache.invalidate(id)
+    listed.invalidate(id)
+  }
 
   /// Drops all events from the cache, as after a purge.
-  public func invalidateAll() { cache.invalidateAll() }
+  public func invalidateAll() {
+    cache.invalidateAll()
+    listed.invalidateAll()
+  }
 }
