@@ -55,9 +55,15 @@ public struct RoomEventFilter: Sendable, Equatable {
     wantsFederationFormat = value["event_format"]?.string == "federation"
   }
 
+  /// How many elements a list may have that is compared with every event.
+  private static let mostElements = 500
+
   private static func strings(_ value: JSONValue, _ key: String) throws(MatrixError) -> [String]? {
     guard let member = value[key], !member.isNull else { return nil }
     guard let elements = member.elements else { throw MatrixError.badJSON("\(key) is not a list") }
+    guard elements.count <= mostElements else {
+      throw MatrixError.badJSON("\(key) has more than \(mostElements) elements")
+    }
     var result: [String] = []
     for element in elements {
       guard let text = element.string else { throw MatrixError.badJSON("\(key) contains something other than strings") }
@@ -84,23 +90,10 @@ public struct RoomEventFilter: Sendable, Equatable {
   }
 
   private static func anyType(_ types: [String]) -> SQL {
-    let exact = types.filter { !$0.contains("*") }
-    let patterns = types.filter { $0.contains("*") }.map(likePattern)
+    let star = UInt8(ascii: "*")
+    let exact = types.filter { !$0.utf8.contains(star) }
+    let patterns = types.filter { $0.utf8.contains(star) }.map { LikePattern(wildcards: $0).text }
     return "e.type = ANY(\(exact)::text[]) OR e.type LIKE ANY(\(patterns)::text[])"
-  }
-
-  private static func likePattern(_ type: String) -> String {
-    var pattern = ""
-    for character in type {
-      switch character {
-      case "*": pattern.append("%")
-      case "%", "_", "\\":
-        pattern.append("\\")
-        pattern.append(character)
-      default: pattern.append(character)
-      }
-    }
-    return pattern
   }
 
   private var relatedCondition: SQL {
@@ -120,14 +113,16 @@ public struct RoomEventFilter: Sendable, Equatable {
     return true
   }
 
-  /// Matches a type against a pattern in which `*` stands for any run of characters.
+  /// Matches a type against a pattern in which `*` stands for any run of characters, byte by byte.
   static func matches(_ type: String, _ pattern: String) -> Bool {
-    guard pattern.contains("*") else { return type == pattern }
-    let parts = pattern.split(separator: "*", omittingEmptySubsequences: false)
-    guard let first = parts.first, let last = parts.last, type.hasPrefix(first),
-      type.utf8.count >= first.utf8.count + last.utf8.count, type.hasSuffix(last)
+    let text = Array(type.utf8)
+    let parts = pattern.utf8.split(separator: UInt8(ascii: "*"), omittingEmptySubsequences: false).map { Array($0) }
+    guard let first = parts.first, let last = parts.last, parts.count > 1 else {
+      return text.elementsEqual(pattern.utf8)
+    }
+    guard text.count >= first.count + last.count, text.starts(with: first), text.suffix(last.count).elementsEqual(last)
     else { return false }
-    var rest = type.utf8.dropFirst(first.utf8.count).dropLast(last.utf8.count)
+    var rest = text[first.count..<(text.count - last.count)]
     for part in parts.dropFirst().dropLast() where !part.isEmpty {
       guard let end = Self.end(of: part, in: rest) else { return false }
       rest = rest[end...]
@@ -135,11 +130,10 @@ public struct RoomEventFilter: Sendable, Equatable {
     return true
   }
 
-  private static func end(of part: Substring, in text: Substring.UTF8View) -> Substring.UTF8View.Index? {
-    var start = text.startIndex
-    while start != text.endIndex {
-      if text[start...].starts(with: part.utf8) { return text.index(start, offsetBy: part.utf8.count) }
-      start = text.index(after: start)
+  private static func end(of part: [UInt8], in text: ArraySlice<UInt8>) -> Int? {
+    guard part.count <= text.count else { return nil }
+    for start in text.startIndex...(text.endIndex - part.count) where text[start...].starts(with: part) {
+      return start + part.count
     }
     return nil
   }

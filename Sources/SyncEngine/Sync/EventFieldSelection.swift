@@ -34,23 +34,23 @@ struct EventFieldSelection: Sendable {
   }
 
   private static func split(_ field: String) -> [String] {
-    var (parts, current, isEscaped) = ([String](), "", false)
-    for character in field {
+    var (parts, current, isEscaped) = ([String](), String.UnicodeScalarView(), false)
+    for scalar in field.unicodeScalars {
       if isEscaped {
-        if character != ".", character != "\\" { current.append("\\") }
-        current.append(character)
+        if scalar != ".", scalar != "\\" { current.append("\\") }
+        current.append(scalar)
         isEscaped = false
-      } else if character == "\\" {
+      } else if scalar == "\\" {
         isEscaped = true
-      } else if character == "." {
-        parts.append(current)
-        current = ""
+      } else if scalar == "." {
+        parts.append(String(current))
+        current = String.UnicodeScalarView()
       } else {
-        current.append(character)
+        current.append(scalar)
       }
     }
     if isEscaped { current.append("\\") }
-    parts.append(current)
+    parts.append(String(current))
     return parts
   }
 }
