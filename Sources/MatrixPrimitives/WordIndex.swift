@@ -38,6 +38,17 @@ public struct WordIndex: Sendable {
     return false
   }
 
+  /// Whether a pattern matches a part of the text that begins and ends where words do, as ``GlobPattern/matchesWords(of:)`` finds.
+  public func contains(_ pattern: GlobPattern) -> Bool {
+    guard !pattern.walksOnce, let first = pattern.pattern.first else { return pattern.matchesWords(of: text) }
+    return mayBegin(first) && pattern.matchesWords(of: text, at: starts)
+  }
+
+  /// How many places are looked at, at most, for ``contains(_:)-(GlobPattern)``.
+  public func work(for pattern: GlobPattern) -> Int {
+    pattern.walksOnce ? pattern.work(length: text.scalars.count) : starts.count
+  }
+
   private func mayBegin(_ scalar: Unicode.Scalar) -> Bool {
     guard scalar.isASCII else { return others.contains(scalar) }
     return ascii[Int(scalar.value >> 6)] & (1 << UInt64(scalar.value & 63)) != 0

@@ -57,6 +57,9 @@ public final class DeviceService: Sendable {
 
   /// Removes devices and ends their sessions. Unknown IDs are passed over.
   public func delete(_ deviceIDs: [String], of user: UserID) async throws {
+    // What others are told of must be bounded by what the user has, not by what the request names.
+    let named = Set(deviceIDs)
+    let deviceIDs = try await storage.devices.devices(of: user).map(\.deviceID).filter(named.contains)
     guard !deviceIDs.isEmpty else { return }
     try await storage.devices.delete(deviceIDs, of: user)
     try await storage.accessTokens.deleteTokens(of: user, devices: deviceIDs)

@@ -9,6 +9,8 @@ final class FilterReader: Sendable {
   private let storage: Storage
   private let timelineLimit: Int
   private let known = Mutex<[String: SyncFilter]>([:])
+  /// The longest text that is remembered, in bytes; longer ones are read anew each time.
+  private static let longestRemembered = 4_096
 
   init(storage: Storage, timelineLimit: Int) {
     self.storage = storage
@@ -26,6 +28,7 @@ final class FilterReader: Sendable {
     do { json = try JSONValue.parse(text) } catch { throw MatrixError.notJSON("Invalid filter JSON") }
     try SyncFilter.validate(json)
     let filter = SyncFilter(json, maximumTimelineLimit: timelineLimit)
+    guard text.utf8.count <= Self.longestRemembered else { return filter }
     known.withLock { known in
       if known.count >= 1000 { known.removeAll(keepingCapacity: true) }
       known[text] = filter

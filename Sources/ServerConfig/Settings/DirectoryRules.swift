@@ -51,11 +51,12 @@ public struct DirectoryRules: Sendable, Hashable {
   }
 }
 
-/// Matches text against patterns with `*` and `?`, ignoring case as Synapse does.
+/// Matches text against patterns with `*` and `?`, ignoring case as Synapse does; unlike in ``GlobPattern`` a line break is a character
+/// as any other, so that no alias evades a rule by one.
 public enum Glob {
   /// Tells whether the whole text matches. Takes time in proportion to the product of the lengths at worst.
   public static func matches(_ text: String, _ pattern: String) -> Bool {
-    let text = Array(text.lowercased()), pattern = Array(pattern.lowercased())
+    let text = FoldedText(text).scalars, pattern = FoldedText(pattern).scalars
     var position = 0, place = 0
     var star: Int?, restart = 0
     while position < text.count {

@@ -43,19 +43,26 @@ public final class DirectoryStore: Sendable {
     return try rows.map { try $0.get(0, as: String.self) }
   }
 
+  /// How many aliases a room may have on this server.
+  private static let mostAliases = 1_000
+
   /// Takes an alias for a room.
   ///
-  /// - Throws: `MatrixError` 409 `M_UNKNOWN`, as Synapse answers, when the alias is taken already.
+  /// - Throws: `MatrixError` 409 `M_UNKNOWN`, as Synapse answers, when the alias is taken already; 400 when the room has too many.
   public func create(_ alias: RoomAlias, roomID: RoomID, servers: [String], creator: UserID) async throws {
     do {
       try await invalidator.withInvalidations(
         "create_room_alias_association", isolation: .readCommitted, [Self.invalidation(roomID.rawValue)]
       ) { txn in
-        txn.enqueue(
+        let stored = try txn.execute(
           """
           INSERT INTO room_aliases (room_alias, room_id, creator)
-          VALUES (\(alias.rawValue), \(roomID.rawValue), \(creator.rawValue))
+          SELECT \(alias.rawValue), \(roomID.rawValue), \(creator.rawValue)
+          WHERE (SELECT count(*) FROM room_aliases WHERE room_id = \(roomID.rawValue)) < \(Self.mostAliases)::bigint
           """)
+        guard stored > 0 else {
+          throw MatrixError.unknown("The room has too many aliases (at most \(Self.mostAliases))", status: 400)
+        }
         txn.enqueue(
           """
           INSERT INTO room_alias_servers (room_alias, server)

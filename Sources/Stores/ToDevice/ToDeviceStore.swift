@@ -99,6 +99,17 @@ public final class ToDeviceStore: Sendable {
     }
   }
 
+  /// Drops what waits for other servers beyond the newest rows.
+  ///
+  /// For the process that is to send it and cannot: nothing else would ever take the rows away.
+  public func trimOutbox(toNewest count: Int) async throws {
+    _ = try await database.read(
+      """
+      DELETE FROM device_federation_outbox
+      WHERE stream_id <= (SELECT stream_id FROM device_federation_outbox ORDER BY stream_id DESC OFFSET \(count) LIMIT 1)
+      """)
+  }
+
   private static func insertLocal(_ local: [UserID: [String: [UInt8]]], _ streamID: Int64, _ instance: String) -> SQL {
     var (users, devices, messages): ([String], [String], [String]) = ([], [], [])
     for (user, byDevice) in local {

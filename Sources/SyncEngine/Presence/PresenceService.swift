@@ -20,6 +20,8 @@ public final class PresenceService: Sendable {
 
   /// Holds how long a device may stay away before the writer hears that it stopped syncing, in milliseconds (as Synapse).
   private static let offlineDelay: Int64 = 10_000
+  /// The longest status message, in bytes: it goes to everybody who shares a room.
+  static let longestStatusMessage = 4_096
 
   private let storage: Storage
   private let hub: StreamHub
@@ -85,6 +87,9 @@ public final class PresenceService: Sendable {
   ) async throws {
     guard let availability = PresenceState.Availability(rawValue: state), availability != .busy else {
       throw MatrixError.unknown("Invalid presence state", status: 400)
+    }
+    guard statusMessage.map({ $0.utf8.count <= Self.longestStatusMessage }) ?? true else {
+      throw MatrixError.tooLarge("status_msg is too long (at most \(Self.longestStatusMessage) bytes)")
     }
     guard isEnabled, tracksActivity else { return }
     if let writer {

@@ -27,6 +27,7 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
 
   private struct Kept: Sendable {
     let body: [UInt8]
+    let weight: Int
     let expires: Int64
   }
 
@@ -42,8 +43,14 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
   private let clock: ServerClock
   private let lifetimeMilliseconds: Int64
   private let byteBudget: Int
+  private let weigh: @Sendable (Key) -> Int
 
-  init(clock: ServerClock, lifetimeMilliseconds: Int64, byteBudget: Int = 32 << 20) {
+  /// - Parameter weigh: what a key takes beside its answer, in bytes; for keys in which clients' texts stand.
+  init(
+    clock: ServerClock, lifetimeMilliseconds: Int64, byteBudget: Int = 32 << 20,
+    weigh: @escaping @Sendable (Key) -> Int = { _ in 0 }
+  ) {
+    self.weigh = weigh
     self.clock = clock
     self.lifetimeMilliseconds = lifetimeMilliseconds
     self.byteBudget = byteBudget
@@ -135,9 +142,10 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
       state.running[key] = nil
       guard case .success(let answer) = outcome, answer.isReusable, lifetimeMilliseconds > 0, state.kept[key] == nil
       else { return waiters }
-      state.kept[key] = Kept(body: answer.body, expires: expires)
+      let weight = answer.body.count + weigh(key)
+      state.kept[key] = Kept(body: answer.body, weight: weight, expires: expires)
       state.order.append((key, expires))
-      state.bytes += answer.body.count
+      state.bytes += weight
       Self.dropExpired(&state, now: expires - lifetimeMilliseconds, budget: byteBudget)
       return waiters
     }
@@ -149,7 +157,7 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
     while dropped < state.order.count {
       let oldest = state.order[dropped]
       guard oldest.expires <= now || state.bytes > budget else { break }
-      if let kept = state.kept.removeValue(forKey: oldest.key) { state.bytes -= kept.body.count }
+      if let kept = state.kept.removeValue(forKey: oldest.key) { state.bytes -= kept.weight }
       dropped += 1
     }
     if dropped > 0 { state.order.removeFirst(dropped) }

@@ -39,7 +39,9 @@ public final class SyncService: Sendable {
     self.clock = clock
     self.logger = logger
     lazyMembers = LazyMemberCaches(clock: clock)
-    answers = SharedAnswers(clock: clock, lifetimeMilliseconds: settings.answerLifetimeMilliseconds)
+    answers = SharedAnswers(clock: clock, lifetimeMilliseconds: settings.answerLifetimeMilliseconds) {
+      ($0.since?.utf8.count ?? 0) + ($0.filter?.utf8.count ?? 0)
+    }
   }
 
   /// Begins to work on the body of the response.
