@@ -27,7 +27,7 @@ public final class EventStore: Sendable {
     self.ids = ids
     rows = EventRows(logger: logger)
     cache = caches.cache(CacheRegistry.eventCacheName, byteBudget: CacheRegistry.standardEventBytes) { $1.weight }
-    listed = caches.cache("room_list_texts", byteBudget: 4 << 20) { 128 + $1.weight }
+    listed = caches.cache("room_list_texts", byteBudget: 8 << 20) { 128 + $1.weight }
     roomChanges = caches.changeCache("EventsRoomStreamChangeCache")
     stateChanges = caches.changeCache("_curr_state_delta_stream_cache")
   }
