@@ -48,6 +48,16 @@ struct RateLimiterTests {
     #expect(throws: MatrixError.self) { try limiter.check("b", count: false) }
   }
 
+  @Test("A bucket leaks on while the wall clock is set back")
+  func clockSetBack() {
+    let limiter = limiter(perSecond: 1, burst: 1)
+    #expect(throws: Never.self) { try limiter.check("a") }
+    time.advance(milliseconds: -86_400_000)
+    #expect(throws: MatrixError.self) { try limiter.check("a") }
+    time.advance(milliseconds: 1000)
+    #expect(throws: Never.self) { try limiter.check("a") }
+  }
+
   @Test("A rate of zero allows the burst alone, a clock that goes back is survived")
   func edges() {
     let limiter = limiter(perSecond: 0, burst: 1)

@@ -4,6 +4,7 @@ import Synchronization
 
 /// Counts actions by key and refuses those that come too fast: a leaky bucket used as a meter.
 ///
+/// Time is counted by a clock that never goes back, so setting the system's clock neither freezes nor empties a bucket.
 /// Each key's bucket holds at most `burst` actions and leaks `perSecond` of them. Only buckets that are not empty take
 /// memory; they are swept as calls come in, so an attacker with many keys cannot grow the table for ever.
 public final class RateLimiter: Sendable {
@@ -48,7 +49,7 @@ public final class RateLimiter: Sendable {
   ///   is not counted.
   public func check(_ key: String, count: Bool = true, times: Int = 1) throws(MatrixError) {
     let actions = Double(max(1, times))
-    let now = clock.nowMilliseconds
+    let now = clock.monotonicMilliseconds
     let wait: Double? = state.withLock { state in
       sweep(&state, now: now)
       let level = current(state.buckets[key], now: now)
