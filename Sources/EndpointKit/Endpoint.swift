@@ -29,7 +29,7 @@ public final class Endpoint: Sendable {
   public let bodyLimit: Int
   /// How long the handler may take before it is cancelled and 504 is answered; nil for handlers that are brief, and for long polls.
   public let deadline: Duration?
-  /// Whether a locked account may call it (logout only, in the specification).
+  /// Whether a locked account, or an access token that has expired, may call it (logout only, in the specification).
   public let allowsLockedUsers: Bool
   /// Whether the handler is cancelled when the client hangs up. By default only for `GET`, since half a write helps nobody.
   public let cancelsOnDisconnect: Bool

@@ -91,6 +91,13 @@ extension MatrixError {
     MatrixError(status: 403, errcode: "M_USER_DEACTIVATED", message: message)
   }
 
+  /// Makes a 403: an administrator has not approved the account yet (MSC3866).
+  public static func awaitingApproval(_ message: String) -> MatrixError {
+    .custom(
+      status: 403, errcode: "ORG.MATRIX.MSC3866_USER_AWAITING_APPROVAL", message: message,
+      extras: ["approval_notice_medium": "org.matrix.msc3866.none"])
+  }
+
   /// Makes a 400: an alias is malformed or points elsewhere.
   public static func badAlias(_ message: String) -> MatrixError {
     MatrixError(status: 400, errcode: "M_BAD_ALIAS", message: message)

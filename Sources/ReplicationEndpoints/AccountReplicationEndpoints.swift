@@ -19,15 +19,15 @@ public struct AccountReplicationEndpoints: Sendable {
 
   /// The endpoints of the family; the main process has all, another only what device writers serve.
   public var endpoints: [Endpoint] {
-    !config.isMainProcess ? [notifyDeviceUpdate] : [openSession, afterRegistration, afterLeaving, notifyDeviceUpdate]
+    !config.isMainProcess
+      ? [notifyDeviceUpdate]
+      : [openSession, afterRegistration, afterDeactivation, afterLeaving, notifyDeviceUpdate]
   }
 
   private var openSession: Endpoint {
     kit.endpoint("device_check_registered", parameters: ["user_id"], isCached: true) { [accounts] call in
       let session = try await accounts.sessions.openHere(
-        user: try call.userID("user_id"), deviceID: try call.body.optionalString("device_id"),
-        displayName: try call.body.optionalString("initial_display_name"),
-        wantsRefreshToken: try call.body.optionalBool("should_issue_refresh_token") ?? false)
+        SessionRequest(userID: try call.userID("user_id"), body: call.body))
       return [
         "device_id": .string(session.deviceID), "access_token": .string(session.accessToken),
         "valid_until_ms": session.validUntilMilliseconds.map(JSON.integer) ?? .null,
@@ -40,6 +40,13 @@ public struct AccountReplicationEndpoints: Sendable {
   /// cannot bring; the call is answered so that a worker of theirs can register users.
   private var afterRegistration: Endpoint {
     kit.endpoint("post_register", parameters: ["user_id"], isCached: true) { _ in [:] }
+  }
+
+  private var afterDeactivation: Endpoint {
+    kit.endpoint("notify_account_deactivated", parameters: ["user_id"], isCached: true) { [accounts] _ in
+      accounts.deactivation.leaveRooms()
+      return [:]
+    }
   }
 
   /// A worker of Synapse tells the main process that a user left a room, and fails the client's request unless it is

@@ -35,13 +35,15 @@ public final class ProcessServices: Sendable {
     let signer = EventSigner(
       serverName: context.config.serverName, keyID: key.keyID,
       privateKey: try Curve25519.Signing.PrivateKey(rawRepresentation: key.seed))
+    let limiter = RoomRateLimiter(context.config.rateLimits, storage: context.storage, clock: context.clock)
     rooms = RoomServices(
       config: context.config, storage: context.storage, hub: context.hub, replication: context.replication,
       signer: signer, clock: context.clock, logger: context.logger, users: LocalUsers(storage: context.storage),
-      rateLimiter: RoomRateLimiter(context.config.rateLimits, storage: context.storage, clock: context.clock))
+      rateLimiter: limiter)
     accounts = AccountServices(
       config: context.config, storage: context.storage, hub: context.hub, replication: context.replication,
-      rooms: AccountServices.RoomHooks(rooms: rooms, storage: context.storage, logger: context.logger),
+      rooms: AccountServices.RoomHooks(
+        rooms: rooms, limiter: limiter, storage: context.storage, logger: context.logger),
       clock: context.clock, logger: context.logger)
     sync = SyncServices(
       config: context.config, storage: context.storage, rooms: rooms, hub: context.hub,

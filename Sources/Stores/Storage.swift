@@ -74,8 +74,12 @@ public final class Storage: Sendable {
   public let toDevice: ToDeviceStore
   /// Reads and writes accounts.
   public let accounts: AccountStore
-  /// Reads and writes access and refresh tokens.
+  /// Reads access tokens.
   public let accessTokens: AccessTokenStore
+  /// Opens, exchanges and ends sessions.
+  public let sessions: SessionStore
+  /// Closes accounts, and remembers which were erased.
+  public let deactivations: DeactivationStore
   /// Writes from where tokens were used.
   public let clientIPs: ClientIPStore
   /// Reads and writes users' devices.
@@ -129,6 +133,9 @@ public final class Storage: Sendable {
     clientIPs = ClientIPStore(database: database)
     devices = DeviceStore(
       database: database, invalidator: invalidator, deviceListIDs: ids.deviceLists, instanceName: hub.instanceName)
+    sessions = SessionStore(database: database, invalidator: invalidator, devices: devices)
+    deactivations = DeactivationStore(
+      database: database, invalidator: invalidator, sessions: sessions, caches: caches)
     profiles = ProfileStore(database: database)
     registrationTokens = RegistrationTokenStore(database: database)
     userInteractiveAuth = UserInteractiveAuthStore(database: database)

@@ -17,6 +17,7 @@ public final class ClientActivity: Sendable {
   }
 
   private struct State {
+    /// When each use was recorded last, by the monotonic clock.
     var seen: [Key: Int64] = [:]
     var waiting: [Key: ClientUse] = [:]
   }
@@ -49,15 +50,15 @@ public final class ClientActivity: Sendable {
 
   /// Notes that a token was used. Costs a dictionary lookup most of the time.
   func record(user: UserID, token: String, deviceID: String?, ip: String, userAgent: String) {
-    let now = clock.nowMilliseconds
+    let now = clock.monotonicMilliseconds
     let key = Key(user: user, token: token, ip: ip)
     let isKnown = state.withLock { state in
       state.seen[key].map { now - $0 < Self.granularityMilliseconds } ?? false
     }
     if isKnown { return }
     let use = ClientUse(
-      user: user, token: token, ip: ip, userAgent: String(userAgent.prefix(500)), deviceID: deviceID,
-      lastSeenMilliseconds: now)
+      user: user, token: token, ip: ip, userAgent: userAgent.utf8Prefix(500), deviceID: deviceID,
+      lastSeenMilliseconds: clock.nowMilliseconds)
     let isNew = state.withLock { state in
       if let last = state.seen[key], now - last < Self.granularityMilliseconds { return false }
       if state.seen.count >= Self.maximumEntries {
@@ -73,7 +74,7 @@ public final class ClientActivity: Sendable {
         .userIP(
           ReplicationCommand.UserIPReport(
             userID: user.rawValue, accessToken: token, ip: ip, userAgent: use.userAgent, deviceID: deviceID,
-            lastSeenMilliseconds: now)))
+            lastSeenMilliseconds: use.lastSeenMilliseconds)))
     }
   }
 

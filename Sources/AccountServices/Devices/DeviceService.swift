@@ -3,7 +3,7 @@ import Replication
 import ServerConfig
 import Stores
 
-/// Adds, renames and removes devices, and has the `device_lists` stream tell of it.
+/// Renames and removes devices, and has the `device_lists` stream tell of it.
 public final class DeviceService: Sendable {
   private let config: HomeserverConfig
   private let storage: Storage
@@ -33,17 +33,6 @@ public final class DeviceService: Sendable {
     }
   }
 
-  /// Makes sure that a device exists, choosing an ID when none is given.
-  func ensure(_ deviceID: String?, of user: UserID, displayName: String?) async throws -> String {
-    let id = deviceID ?? TokenGenerator.deviceID()
-    if try await storage.devices.ensureDevice(id, of: user, displayName: displayName) {
-      try await changed([id], of: user)
-    } else if deviceID == nil {
-      return try await ensure(nil, of: user, displayName: displayName)
-    }
-    return id
-  }
-
   /// Renames a device.
   ///
   /// - Throws: `MatrixError` 404 when the user has no such device.
@@ -58,13 +47,13 @@ public final class DeviceService: Sendable {
   /// Removes devices and ends their sessions. Unknown IDs are passed over.
   public func delete(_ deviceIDs: [String], of user: UserID) async throws {
     guard !deviceIDs.isEmpty else { return }
-    try await storage.devices.delete(deviceIDs, of: user)
-    try await storage.accessTokens.deleteTokens(of: user, devices: deviceIDs)
+    try await storage.sessions.end(deviceIDs, of: user)
     try await changed(deviceIDs, of: user)
   }
 
   /// Tells the cluster that devices of a user changed: here when this process writes the stream, else over HTTP.
   public func changed(_ deviceIDs: [String], of user: UserID) async throws {
+    guard !deviceIDs.isEmpty else { return }
     if writers.contains(config.instanceName) {
       return try await recordChange(deviceIDs, of: user)
     }

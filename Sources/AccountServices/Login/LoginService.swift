@@ -49,11 +49,23 @@ public final class LoginService: Sendable {
       throw MatrixError.invalidParam("Unknown login type \(type)")
     }
     try addressLimiter.check(address)
-    let user = try await checkPassword(body, limited: true)
-    try accountLimiter.check(user.rawValue.lowercased())
+    let account = try await checkedAccount(body, limited: true, isReauthentication: false)
+    let user = account.userID
+    try accountLimiter.check(user.rawValue.asciiLowercased)
+    if config.experimental.requiresApproval, !account.isApproved {
+      throw MatrixError.awaitingApproval("This account is pending approval by a server administrator.")
+    }
+    let device = try body.optionalString("device_id")
     let session = try await sessions.open(
-      user: user, deviceID: try body.optionalString("device_id"),
-      displayName: try body.optionalString("initial_device_display_name"), wantsRefreshToken: wantsRefresh)
+      SessionRequest(
+        userID: user, deviceID: device,
+        displayName: try body.optionalString("initial_device_display_name"), wantsRefreshToken: wantsRefresh))
+    // The password may have been changed, or the account closed, while it was checked.
+    guard let hash = account.passwordHash, try await storage.sessions.hasPassword(hash, user) else {
+      try await storage.accessTokens.delete(session.accessToken)
+      if device == nil { try await sessions.close(device: session.deviceID, of: user) }
+      throw Self.wrong
+    }
     return Result(userID: user, session: session)
   }
 
@@ -63,6 +75,10 @@ public final class LoginService: Sendable {
   public func checkPassword(
     _ body: JSONValue, limited: Bool = false, isReauthentication: Bool = false
   ) async throws -> UserID {
+    try await checkedAccount(body, limited: limited, isReauthentication: isReauthentication).userID
+  }
+
+  private func checkedAccount(_ body: JSONValue, limited: Bool, isReauthentication: Bool) async throws -> Account {
     let isAllowed =
       isReauthentication ? config.passwords.allowsReauthentication : config.passwords.allowsLogin
     guard isAllowed, config.passwords.usesLocalDatabase else {
@@ -70,7 +86,7 @@ public final class LoginService: Sendable {
     }
     let password = try body.requireString("password")
     guard let user = try await identifiedUser(body) else { throw Self.wrong }
-    let key = user.rawValue.lowercased()
+    let key = user.rawValue.asciiLowercased
     if limited { try failureLimiter.check(key, count: false) }
     guard let account = try await account(user), let hash = account.passwordHash else {
       // The time of a hash is spent all the same, so that nobody learns from the clock which names exist.
@@ -88,7 +104,7 @@ public final class LoginService: Sendable {
         status: 401, errcode: "M_USER_LOCKED", message: "User account has been locked",
         extras: ["soft_logout": .bool(true)])
     }
-    return account.userID
+    return account
   }
 
   /// A hash in the right form, and at the configured cost, that no password has.
@@ -121,6 +137,7 @@ public final class LoginService: Sendable {
     }
   }
 
+  /// Folds an address as it was when it was bound to the account, which is by Unicode's rule (Synapse stores it so).
   private static func canonical(_ medium: String, _ address: String) -> String {
     medium == "email" ? address.lowercased() : address
   }

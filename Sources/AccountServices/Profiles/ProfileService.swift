@@ -12,14 +12,19 @@ public final class ProfileService: Sendable {
   private let config: HomeserverConfig
   private let storage: Storage
   private let limiter: RateLimiter
+  private let limitChange: @Sendable (_ requester: Requester) async throws -> Void
   private let propagate: Propagation
   static let maximumDisplayNameLength = 256
   static let maximumAvatarURLLength = 1000
   static let maximumFieldNameLength = 255
 
-  init(config: HomeserverConfig, storage: Storage, clock: ServerClock, propagate: @escaping Propagation) {
+  init(
+    config: HomeserverConfig, storage: Storage, clock: ServerClock,
+    limitChange: @escaping @Sendable (_ requester: Requester) async throws -> Void, propagate: @escaping Propagation
+  ) {
     self.config = config
     self.storage = storage
+    self.limitChange = limitChange
     self.propagate = propagate
     limiter = RateLimiter(config.rateLimits.profile, clock: clock)
   }
@@ -45,15 +50,17 @@ public final class ProfileService: Sendable {
     return profile
   }
 
-  /// Sets one field.
+  /// Sets one field. The rooms of a shadow-banned user learn nothing of it.
   ///
   /// - Parameters:
   ///   - isAdministrator: an administrator may set anybody's.
-  /// - Throws: `MatrixError` 400 for a value that cannot be and for somebody else's profile (observed), 403 for a disabled field.
+  /// - Throws: `MatrixError` 400 for a value that cannot be and for somebody else's profile (observed), 403 for a disabled
+  ///   field, 429.
   public func set(
     _ field: String, to value: JSON?, of user: UserID, by requester: Requester, isAdministrator: Bool
   ) async throws {
     try Self.check(field: field)
+    try limiter.check(requester.userID.rawValue)
     guard user.serverName == config.serverName else {
       throw MatrixError.unknown("User is not hosted on this homeserver", status: 400)
     }
@@ -62,6 +69,7 @@ public final class ProfileService: Sendable {
         status: 400, errcode: "M_FORBIDDEN", message: "Cannot set another user's profile", extras: [:])
     }
     guard try await storage.accounts.account(user) != nil else { throw MatrixError.notFound("User not found") }
+    if field == "displayname" || field == "avatar_url" { try await limitChange(requester) }
     switch field {
     case "displayname":
       try await setDisplayName(value, of: user, isAdministrator: isAdministrator)
@@ -71,7 +79,7 @@ public final class ProfileService: Sendable {
       guard let value else { return try await storage.profiles.deleteField(field, of: user) }
       return try await storage.profiles.setField(field, value, of: user)
     }
-    if let profile = try await storage.profiles.profile(of: user) {
+    if !requester.isShadowBanned, let profile = try await storage.profiles.profile(of: user) {
       await propagate(user, profile, requester)
     }
   }

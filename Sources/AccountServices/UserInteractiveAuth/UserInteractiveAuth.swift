@@ -1,4 +1,5 @@
 import MatrixPrimitives
+import ServerConfig
 import Stores
 
 /// Walks a client through the stages of user-interactive authentication.
@@ -6,8 +7,9 @@ import Stores
 /// Sessions live in the database, so that each stage may be answered by another process. Source: the specification's
 /// "User-Interactive Authentication API"; a first request may already carry `auth` with a type and no session.
 public final class UserInteractiveAuth: Sendable {
-  /// Checks what a client presents for one stage and answers what is remembered of it.
-  public typealias StageCheck = @Sendable (_ stage: String, _ auth: JSONValue) async throws -> JSON
+  /// Checks what a client presents for one stage and answers what is remembered of it; nil when it has been noted already.
+  public typealias StageCheck =
+    @Sendable (_ stage: String, _ auth: JSONValue, _ session: String) async throws -> JSON?
 
   /// The request that is being authorised; it must stay the same through all stages.
   public struct Operation: Sendable {
@@ -49,13 +51,28 @@ public final class UserInteractiveAuth: Sendable {
     public let body: JSON
   }
 
+  /// What is kept of a session that a client names.
+  public struct Kept: Sendable {
+    /// The parameters of the request that began or last went on with the session.
+    public let parameters: JSON
+    /// What the server keeps with the session.
+    public let serverData: JSON
+  }
+
   private let store: UserInteractiveAuthStore
   private let clock: ServerClock
+  /// Bounds the sessions of an address, as they are kept for a while: ten for each registration that it may make.
+  private let sessionLimiter: RateLimiter
   static let sessionLifetimeMilliseconds: Int64 = 15 * 60 * 1000
+  /// The largest size of the parameters that are kept with a session, in bytes of JSON.
+  static let maximumParameterBytes = 16_384
 
-  init(store: UserInteractiveAuthStore, clock: ServerClock) {
+  init(store: UserInteractiveAuthStore, registrationLimit: RateLimit, clock: ServerClock) {
     self.store = store
     self.clock = clock
+    let (burst, isHuge) = registrationLimit.burstCount.multipliedReportingOverflow(by: 10)
+    sessionLimiter = RateLimiter(
+      perSecond: registrationLimit.perSecond * 10, burst: isHuge ? registrationLimit.burstCount : burst, clock: clock)
   }
 
   /// Checks a request.
@@ -64,7 +81,8 @@ public final class UserInteractiveAuth: Sendable {
   ///   - flows: the alternatives, each a list of stages that all must be passed.
   ///   - body: the request's body; `auth` is taken out of it before it is stored.
   ///   - omitting: further keys that must not be stored, such as a password.
-  /// - Throws: `Incomplete` while no flow is complete; `MatrixError` for an unknown session or a changed operation.
+  /// - Throws: `Incomplete` while no flow is complete; `MatrixError` for an unknown session or a changed operation, 413 for
+  ///   parameters that are too large to be kept, 429 for an address that begins too many sessions.
   public func check(
     flows: [[String]], operation: Operation, body: JSONValue, omitting: Set<String> = [], stage check: StageCheck
   ) async throws -> Completed {
@@ -72,7 +90,7 @@ public final class UserInteractiveAuth: Sendable {
     let named = try auth?.optionalString("session")
     let session = try await open(named, operation: operation, parameters: Self.parameters(of: body, omitting: omitting))
     try await store.note(
-      session.id, address: operation.client.ip, userAgent: String(operation.client.userAgent.prefix(500)))
+      session.id, address: operation.client.ip, userAgent: operation.client.userAgent.utf8Prefix(500))
     guard let auth else { throw Incomplete(sessionID: session.id, body: Self.answer(flows, session.id, [], nil)) }
     var failure: MatrixError?
     if let stage = try auth.optionalString("type") {
@@ -80,8 +98,9 @@ public final class UserInteractiveAuth: Sendable {
         throw MatrixError.invalidParam("The stage \(stage) is not part of any flow here")
       }
       do {
-        let result = try await check(stage, auth)
-        try await store.complete(stage: stage, result: result, session: session.id)
+        if let result = try await check(stage, auth, session.id) {
+          try await store.complete(stage: stage, result: result, session: session.id)
+        }
       } catch let error as MatrixError where error.status == 401 || error.status == 403 {
         failure = error
       }
@@ -99,10 +118,17 @@ public final class UserInteractiveAuth: Sendable {
     try await store.setServerData(key, value, session: session)
   }
 
-  /// Reads what the server kept with the session that a body names, if it names one that exists.
-  public func serverData(for body: JSONValue) async throws -> JSON? {
-    guard let id = try body.optionalObject("auth")?.optionalString("session") else { return nil }
-    return try await store.session(id)?.serverData
+  /// Reads what is kept of the session that a body names, if it names one that exists.
+  public func kept(for body: JSONValue) async throws -> Kept? {
+    guard let id = try body.optionalObject("auth")?.optionalString("session"), id.utf8.count <= 255 else { return nil }
+    return try await store.session(id).map { Kept(parameters: $0.clientParameters, serverData: $0.serverData) }
+  }
+
+  /// Uses a completed session up, so that it authorises one request.
+  ///
+  /// - Throws: `MatrixError` 400 when another request has used it.
+  public func consume(_ completed: Completed) async throws {
+    guard try await store.consume(completed.sessionID) else { throw Self.unknownSession }
   }
 
   /// Deletes sessions that are older than a quarter of an hour. Called by the process with the background duty.
@@ -113,7 +139,11 @@ public final class UserInteractiveAuth: Sendable {
   private func open(
     _ id: String?, operation: Operation, parameters: JSON
   ) async throws -> UserInteractiveAuthSession {
+    guard parameters.encoded.count <= Self.maximumParameterBytes else {
+      throw MatrixError.tooLarge("The parameters are too large to be kept")
+    }
     guard let id else {
+      try sessionLimiter.check(operation.client.ip)
       let id = try await store.create(
         clientParameters: parameters, uri: operation.uri, method: operation.method,
         description: operation.description, nowMilliseconds: clock.nowMilliseconds)
@@ -121,7 +151,7 @@ public final class UserInteractiveAuth: Sendable {
         id: id, clientParameters: parameters, uri: operation.uri, method: operation.method, serverData: .object([:]))
     }
     guard id.utf8.count <= 255, let session = try await store.session(id) else {
-      throw MatrixError.unknown("Unknown session ID", status: 400)
+      throw Self.unknownSession
     }
     guard session.uri == operation.uri, session.method == operation.method else {
       throw MatrixError.custom(
@@ -133,6 +163,8 @@ public final class UserInteractiveAuth: Sendable {
     return UserInteractiveAuthSession(
       id: id, clientParameters: parameters, uri: session.uri, method: session.method, serverData: session.serverData)
   }
+
+  private static let unknownSession = MatrixError.unknown("Unknown session ID", status: 400)
 
   private static func parameters(of body: JSONValue, omitting: Set<String>) -> JSON {
     var members = body.json.members ?? [:]

@@ -14,7 +14,7 @@ public final class VisibilityFilter: Sendable {
     public let membership: String
   }
 
-  private let storage: Storage
+  let storage: Storage
   private let state: StateService
 
   init(storage: Storage, state: StateService) {
@@ -55,7 +55,7 @@ public final class VisibilityFilter: Sendable {
         result.append(VisibleEvent(event: event, membership: membership))
       }
     }
-    return result
+    return try await withoutErased(result)
   }
 
   // MARK: Rooms that show their members everything

@@ -39,6 +39,13 @@ public final class MembershipService: Sendable {
   public func change(_ change: MembershipRequest, requester: Requester) async throws -> EventID {
     if change.ratelimit { try await checkRates(change, requester) }
     if change.action == .invite, requester.isShadowBanned { return try await EventSender.pretend() }
+    if requester.isShadowBanned, change.action == .join,
+      let member = try await storage.memberships.membership(of: change.target, in: change.roomID),
+      member.membership == .join
+    {
+      // Joining again would show the room a new profile.
+      return member.eventID
+    }
     try await checkAccounts(change, requester)
     var content = try await self.content(change, requester)
     if change.action != .leave, change.action != .kick, change.action != .unban, change.action != .ban,

@@ -53,11 +53,16 @@ public final class UserInteractiveAuthStore: Sendable {
       id: id, clientParameters: try JSON.parse(client), uri: uri, method: method, serverData: try JSON.parse(server))
   }
 
-  /// Remembers from where and with what a session was used.
+  /// The largest number of addresses and programs that are remembered of a session.
+  static let maximumClients = 16
+
+  /// Remembers from where and with what a session was used, up to ``maximumClients`` of them.
   public func note(_ session: String, address: String, userAgent: String) async throws {
     _ = try await database.read(
       """
-      INSERT INTO ui_auth_sessions_ips (session_id, ip, user_agent) VALUES (\(session), \(address), \(userAgent))
+      INSERT INTO ui_auth_sessions_ips (session_id, ip, user_agent)
+      SELECT \(session)::text, \(address)::text, \(userAgent)::text
+      WHERE (SELECT count(*) FROM ui_auth_sessions_ips WHERE session_id = \(session)) < \(Self.maximumClients)::bigint
       ON CONFLICT DO NOTHING
       """)
   }
@@ -70,23 +75,49 @@ public final class UserInteractiveAuthStore: Sendable {
 
   /// Keeps one value of the server's with the session.
   public func setServerData(_ key: String, _ value: JSON, session: String) async throws {
-    try await database.transaction("set_ui_auth_session_data") { txn in
-      let rows = try txn.query("SELECT serverdict FROM ui_auth_sessions WHERE session_id = \(session) FOR UPDATE")
-      guard let row = rows.first else { return }
-      var members = try JSON.parse(row.get(0, as: String.self)).members ?? [:]
-      members[key] = value
-      txn.enqueue("UPDATE ui_auth_sessions SET serverdict = \(text(.object(members))) WHERE session_id = \(session)")
+    try await database.transaction("set_ui_auth_session_data", isolation: .readCommitted) { txn in
+      try Self.setServerData(key, value, of: session, in: txn)
+    }
+  }
+
+  /// Reads what the server keeps with a session; others who do the same wait until the transaction, a read-committed one, is over.
+  ///
+  /// - Returns: nil when there is no such session.
+  static func serverData(of session: String, in txn: Transaction) throws -> JSON? {
+    try txn.query("SELECT serverdict FROM ui_auth_sessions WHERE session_id = \(session) FOR UPDATE").first.map {
+      try JSON.parse($0.get(0, as: String.self))
+    }
+  }
+
+  /// Keeps one value of the server's with the session.
+  static func setServerData(_ key: String, _ value: JSON, of session: String, in txn: Transaction) throws {
+    guard var members = try serverData(of: session, in: txn)?.members else { return }
+    members[key] = value
+    txn.enqueue("UPDATE ui_auth_sessions SET serverdict = \(text(.object(members))) WHERE session_id = \(session)")
+  }
+
+  /// Takes a completed session away, so that it authorises one request.
+  ///
+  /// - Returns: whether the session was still there.
+  public func consume(_ session: String) async throws -> Bool {
+    try await database.transaction("consume_ui_auth_session", isolation: .readCommitted) { txn in
+      guard try Self.serverData(of: session, in: txn) != nil else { return false }
+      Self.delete([session], in: txn)
+      return true
     }
   }
 
   /// Marks a stage complete with its result.
   public func complete(stage: String, result: JSON, session: String) async throws {
-    _ = try await database.read(
-      """
-      INSERT INTO ui_auth_sessions_credentials (session_id, stage_type, result)
-      VALUES (\(session), \(stage), \(text(result)))
-      ON CONFLICT (session_id, stage_type) DO UPDATE SET result = EXCLUDED.result
-      """)
+    _ = try await database.read(Self.completion(of: stage, result, session))
+  }
+
+  static func completion(of stage: String, _ result: JSON, _ session: String) -> SQL {
+    """
+    INSERT INTO ui_auth_sessions_credentials (session_id, stage_type, result)
+    VALUES (\(session), \(stage), \(text(result)))
+    ON CONFLICT (session_id, stage_type) DO UPDATE SET result = EXCLUDED.result
+    """
   }
 
   /// Lists the completed stages of a session with their results.
@@ -106,11 +137,16 @@ public final class UserInteractiveAuthStore: Sendable {
   /// A registration token that such a session had reserved is given back. A finished registration has replaced the
   /// token in the stage's result by `true`.
   public func deleteSessions(openedBefore milliseconds: Int64) async throws {
+    while try await deleteSome(openedBefore: milliseconds) {}
+  }
+
+  /// Deletes a thousand sessions. Returns whether there may be more.
+  private func deleteSome(openedBefore milliseconds: Int64) async throws -> Bool {
     try await database.transaction("delete_old_ui_auth_sessions") { txn in
       let rows = try txn.query(
         "SELECT session_id FROM ui_auth_sessions WHERE creation_time <= \(milliseconds) LIMIT 1000")
       let ids = try rows.map { try $0.get(0, as: String.self) }
-      guard !ids.isEmpty else { return }
+      guard !ids.isEmpty else { return false }
       txn.enqueue(
         """
         UPDATE registration_tokens SET pending = greatest(pending - reserved.count, 0)
@@ -121,10 +157,15 @@ public final class UserInteractiveAuthStore: Sendable {
         ) AS reserved
         WHERE registration_tokens.token = reserved.token
         """)
-      txn.enqueue("DELETE FROM ui_auth_sessions_ips WHERE session_id = ANY(\(ids)::text[])")
-      txn.enqueue("DELETE FROM ui_auth_sessions_credentials WHERE session_id = ANY(\(ids)::text[])")
-      txn.enqueue("DELETE FROM ui_auth_sessions WHERE session_id = ANY(\(ids)::text[])")
+      Self.delete(ids, in: txn)
+      return ids.count == 1000
     }
+  }
+
+  private static func delete(_ sessions: [String], in txn: Transaction) {
+    txn.enqueue("DELETE FROM ui_auth_sessions_ips WHERE session_id = ANY(\(sessions)::text[])")
+    txn.enqueue("DELETE FROM ui_auth_sessions_credentials WHERE session_id = ANY(\(sessions)::text[])")
+    txn.enqueue("DELETE FROM ui_auth_sessions WHERE session_id = ANY(\(sessions)::text[])")
   }
 }
 

@@ -51,27 +51,46 @@ public final class DeviceStore: Sendable {
     ).first.map(Self.decode)
   }
 
-  /// Makes sure that a device exists.
+  /// Makes sure that a device exists, within the transaction that opens its session.
   ///
   /// - Parameter displayName: the name of a new device; an existing one keeps its own.
-  /// - Returns: true when the device is new.
+  /// - Returns: whether the device is new.
   /// - Throws: `MatrixError` 400 `M_FORBIDDEN` when the ID is reserved, as a cross-signing key's is.
-  public func ensureDevice(_ deviceID: String, of user: UserID, displayName: String?) async throws -> Bool {
-    let isNew = try await database.transaction("store_device") { txn in
-      let inserted = try txn.query(
-        """
-        INSERT INTO devices (user_id, device_id, display_name, hidden)
-        VALUES (\(user.rawValue), \(deviceID), \(displayName), false)
-        ON CONFLICT (user_id, device_id) DO NOTHING RETURNING 1
-        """)
-      if inserted.isEmpty { return false }
-      try self.invalidator.enqueue([CacheInvalidation("get_device", [user.rawValue, deviceID])], in: txn)
+  func add(_ deviceID: String, of user: UserID, displayName: String?, in txn: Transaction) throws -> Bool {
+    let inserted = try txn.query(
+      """
+      INSERT INTO devices (user_id, device_id, display_name, hidden)
+      VALUES (\(user.rawValue), \(deviceID), \(displayName), false)
+      ON CONFLICT (user_id, device_id) DO NOTHING RETURNING 1
+      """)
+    guard inserted.isEmpty else {
+      try invalidator.enqueue([CacheInvalidation("get_device", [user.rawValue, deviceID])], in: txn)
       return true
     }
-    if !isNew, try await device(deviceID, of: user) == nil {
+    let visible = try txn.query(
+      "SELECT 1 FROM devices WHERE user_id = \(user.rawValue) AND device_id = \(deviceID) AND NOT hidden")
+    if visible.isEmpty {
       throw MatrixError.custom(status: 400, errcode: "M_FORBIDDEN", message: "The device ID is in use", extras: [:])
     }
-    return isNew
+    return false
+  }
+
+  /// Notes the provider's session by which a device was logged in, so that the provider can end it.
+  func note(_ provider: AuthProviderSession, _ deviceID: String, of user: UserID, in txn: Transaction) {
+    txn.enqueue(
+      "DELETE FROM device_auth_providers WHERE user_id = \(user.rawValue) AND device_id = \(deviceID)")
+    txn.enqueue(
+      """
+      INSERT INTO device_auth_providers (user_id, device_id, auth_provider_id, auth_provider_session_id)
+      VALUES (\(user.rawValue), \(deviceID), \(provider.providerID), \(provider.sessionID))
+      """)
+  }
+
+  /// Lists the IDs of a user's devices within a transaction; reserved entries are left out.
+  func ids(of user: UserID, in txn: Transaction) throws -> [String] {
+    try txn.query("SELECT device_id FROM devices WHERE user_id = \(user.rawValue) AND NOT hidden").map {
+      try $0.get(0, as: String.self)
+    }
   }
 
   /// Renames a device.
@@ -90,23 +109,21 @@ public final class DeviceStore: Sendable {
     }
   }
 
-  /// Deletes devices with their keys and undelivered messages.
-  public func delete(_ devices: [String], of user: UserID) async throws {
+  /// Deletes devices with their keys and undelivered messages, within the transaction that ends their sessions.
+  func remove(_ devices: [String], of user: UserID, in txn: Transaction) throws {
     guard !devices.isEmpty else { return }
-    try await database.transaction("delete_devices") { txn in
-      let filter: SQL = " WHERE user_id = \(user.rawValue) AND device_id = ANY(\(devices)::text[])"
-      txn.enqueue("DELETE FROM devices" + filter + " AND NOT hidden")
-      txn.enqueue("DELETE FROM device_auth_providers" + filter)
-      txn.enqueue("DELETE FROM e2e_device_keys_json" + filter)
-      txn.enqueue("DELETE FROM e2e_one_time_keys_json" + filter)
-      txn.enqueue("DELETE FROM e2e_fallback_keys_json" + filter)
-      txn.enqueue("DELETE FROM dehydrated_devices" + filter)
-      txn.enqueue("DELETE FROM device_inbox" + filter)
-      try self.invalidator.enqueue(
-        ["get_device", "count_e2e_one_time_keys", "get_e2e_unused_fallback_key_types"].map {
-          CacheInvalidation($0, [user.rawValue])
-        }, in: txn)
-    }
+    let filter: SQL = " WHERE user_id = \(user.rawValue) AND device_id = ANY(\(devices)::text[])"
+    txn.enqueue("DELETE FROM devices" + filter + " AND NOT hidden")
+    txn.enqueue("DELETE FROM device_auth_providers" + filter)
+    txn.enqueue("DELETE FROM e2e_device_keys_json" + filter)
+    txn.enqueue("DELETE FROM e2e_one_time_keys_json" + filter)
+    txn.enqueue("DELETE FROM e2e_fallback_keys_json" + filter)
+    txn.enqueue("DELETE FROM dehydrated_devices" + filter)
+    txn.enqueue("DELETE FROM device_inbox" + filter)
+    try invalidator.enqueue(
+      ["get_device", "count_e2e_one_time_keys", "get_e2e_unused_fallback_key_types"].map {
+        CacheInvalidation($0, [user.rawValue])
+      }, in: txn)
   }
 
   /// Notes on the `device_lists` stream that devices of a user changed. Writers of that stream only.

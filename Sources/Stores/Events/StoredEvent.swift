@@ -78,6 +78,17 @@ public final class StoredEvent: Sendable {
       rejectedReason: rejectedReason, receivedTS: receivedTS, metadata: metadata, redactedBecause: redaction)
   }
 
+  /// Returns this event without what a redaction would take away and without its aggregations, for readers who are not to see them.
+  ///
+  /// - Throws: what ``Event/redacted()`` throws.
+  public func stripped() throws -> StoredEvent {
+    let stripped = StoredEvent(
+      event: try event.redacted(), streamOrdering: streamOrdering, instanceName: instanceName, isOutlier: isOutlier,
+      rejectedReason: rejectedReason, receivedTS: receivedTS, metadata: metadata, redactedBecause: redactedBecause)
+    stripped.noteUnrelated(true)
+    return stripped
+  }
+
   /// Estimates the memory held, in bytes, for cache budgets; the form for clients is made sooner or later.
   var weight: Int { event.json.raw.count * 2 + 1100 + (redactedBecause?.weight ?? 0) }
 }

@@ -87,9 +87,4 @@ public final class ProfileStore: Sendable {
     _ = try await database.read(
       "UPDATE profiles SET fields = fields - \(name)::text WHERE user_id = \(user.localpart)")
   }
-
-  /// Removes the whole profile, for an account that is deactivated.
-  public func deleteProfile(of user: UserID) async throws {
-    _ = try await database.read("DELETE FROM profiles WHERE user_id = \(user.localpart)")
-  }
 }

@@ -88,7 +88,7 @@ extension SyncComputation {
     let open = try await storage.historyOpenness.openSince(
       indices.filter { !drafts[$0].candidates.isEmpty }.map { drafts[$0].id })
     var doubtful: [StoredEvent] = []
-    var shown: [EventID: String] = [:]
+    var shown: [EventID: RoomDraft.Shown] = [:]
     for index in indices {
       let draft = drafts[index]
       let joinedAt = draft.isJoined ? memberships[draft.id].map(\.streamOrdering) : nil
@@ -96,7 +96,9 @@ extension SyncComputation {
         if let joinedAt, let openSince = open[draft.id], event.streamOrdering >= joinedAt,
           event.streamOrdering > openSince, !event.isSoftFailed, event.type != "m.room.history_visibility"
         {
-          if event.event.isState || !changes.ignoredUsers.contains(event.sender) { shown[event.eventID] = "join" }
+          if event.event.isState || !changes.ignoredUsers.contains(event.sender) {
+            shown[event.eventID] = RoomDraft.Shown(event: event, membership: "join")
+          }
         } else {
           doubtful.append(event)
         }
@@ -104,13 +106,12 @@ extension SyncComputation {
     }
     if !doubtful.isEmpty {
       for visible in try await service.rooms.history.visibility.visible(doubtful, to: user) {
-        shown[visible.event.eventID] = visible.membership
+        // The event may come in another form than the stored one, which is not for this reader.
+        shown[visible.event.eventID] = RoomDraft.Shown(event: visible.event, membership: visible.membership)
       }
     }
     for index in indices {
-      let new = drafts[index].candidates.compactMap { event in
-        shown[event.eventID].map { RoomDraft.Shown(event: event, membership: $0) }
-      }
+      let new = drafts[index].candidates.compactMap { shown[$0.eventID] }
       drafts[index].shown.insert(contentsOf: new, at: 0)
     }
   }
