@@ -48,6 +48,26 @@ struct RateLimiterTests {
     #expect(throws: MatrixError.self) { try limiter.check("b", count: false) }
   }
 
+  @Test("An action that is given back leaves room for another")
+  func givingBack() {
+    let limiter = limiter(perSecond: 0, burst: 2)
+    for _ in 0..<2 { #expect(throws: Never.self) { try limiter.check("a") } }
+    limiter.giveBack("a")
+    #expect(throws: Never.self) { try limiter.check("a") }
+    #expect(throws: MatrixError.self) { try limiter.check("a") }
+    limiter.giveBack("b")
+    #expect(limiter.bucketCount == 1)
+  }
+
+  @Test("Many keys are bounded, and empty no full bucket")
+  func manyKeys() {
+    let limiter = limiter(perSecond: 0, burst: 3)
+    for _ in 0..<3 { #expect(throws: Never.self) { try limiter.check("full") } }
+    for number in 0..<(2 * RateLimiter.maximumBuckets) { try? limiter.check("key \(number)") }
+    #expect(limiter.bucketCount <= RateLimiter.maximumBuckets)
+    #expect(throws: MatrixError.self) { try limiter.check("full") }
+  }
+
   @Test("A bucket leaks on while the wall clock is set back")
   func clockSetBack() {
     let limiter = limiter(perSecond: 1, burst: 1)

@@ -30,6 +30,11 @@ experimental_features:
   msc3866: {enabled: true, require_approval_for_new_accounts: true}
 inhibit_user_in_use_error: true
 refreshable_access_token_lifetime: 1s
+rc_message: {per_second: 0.001, burst_count: 5}
+rc_login:
+  address: {per_second: 100000, burst_count: 1000000}
+  account: {per_second: 100000, burst_count: 1000000}
+  failed_attempts: {per_second: 0.001, burst_count: 3}
 """
 
 CLOSED = """
@@ -120,6 +125,10 @@ def guests(server, checks):
     guest.say(room, "hello")
     answer = guest.post(path("rooms", room, "invite"), {"user_id": host.user})
     checks.equal("guests: they do not invite", answer.errcode, "M_GUEST_ACCESS_FORBIDDEN")
+    host.state(room, "m.room.guest_access", {"guest_access": "forbidden"})
+    member = host.ok("GET", path("rooms", room, "state", "m.room.member", guest.user))
+    checks.equal("guests: they leave a room that bars them from now on", member["membership"], "leave")
+    checks.equal("guests: others stay", host.ok("GET", path("rooms", room, "state", "m.room.member", host.user))["membership"], "join")
     checks.equal("guests: they sync", guest.get(f"{V3}/sync?timeout=0").status, 200)
 
 
@@ -226,6 +235,21 @@ def approval(server, checks):
     checks.that("expiry: which ends the session", answer.status in (401, 403), answer)
 
 
+def counted_at_once(server, checks):
+    """Attempts at the same time are counted like attempts one after the other."""
+    name = "victim" + secrets.token_hex(4)
+    server.anonymous().post(REGISTER, {"username": name, "password": PASSWORD, "auth": {"type": "m.login.dummy"}}, token=None)
+    server.sql(f"UPDATE users SET approved = true WHERE name = '@{name}:{server.name}'")
+    login = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": name}}
+    for _ in range(5):
+        session = server.anonymous().ok("POST", path("login"), {**login, "password": PASSWORD}, token=None)
+    user = Client(server.address, session["access_token"], session["user_id"])
+    statuses = [user.put(path("profile", user.user, "displayname"), {"displayname": f"Name {n}"}).status for n in range(7)]
+    checks.equal("at once: a profile that rooms see counts against rc_message", statuses, [200] * 5 + [429] * 2)
+    statuses = at_once(20, lambda n: server.anonymous().post(path("login"), {**login, "password": f"guess {n}"}, token=None).status)
+    checks.equal("at once: no more passwords are tried than allowed", (statuses.count(403), statuses.count(429)), (3, 17))
+
+
 def shared_secret(server, checks):
     """Nonces: a flood of questions takes nobody's away, and each is good for one account."""
     config = "".join(file.read_text() for file in (server.folder / "config").glob("*.yaml"))
@@ -267,7 +291,7 @@ def main():
         for case in (registration_tokens, guests, replicated_session, profile_limit, without_redis, killed_in_the_middle):
             case(server, checks)
     with own_server(folder / "approved", binaries, "monolith", APPROVED) as server:
-        for case in (approval, shared_secret):
+        for case in (approval, counted_at_once, shared_secret):
             case(server, checks)
     with own_server(folder / "closed", binaries, "monolith", CLOSED) as server:
         closed(server, checks)

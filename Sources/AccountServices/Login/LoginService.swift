@@ -87,23 +87,34 @@ public final class LoginService: Sendable {
     let password = try body.requireString("password")
     guard let user = try await identifiedUser(body) else { throw Self.wrong }
     let key = user.rawValue.asciiLowercased
-    if limited { try failureLimiter.check(key, count: false) }
-    guard let account = try await account(user), let hash = account.passwordHash else {
-      // The time of a hash is spent all the same, so that nobody learns from the clock which names exist.
-      _ = try await hasher.verify(password, against: unmatchableHash)
-      if limited { try? failureLimiter.check(key) }  // only counted; the refusal below is the answer
-      throw Self.wrong
+    // Counted before the password is looked at, so that of many attempts at the same time no more are answered than one after the other.
+    if limited { try failureLimiter.check(key) }
+    let account: Account
+    do {
+      account = try await matching(user, password)
+    } catch {
+      let isFailure = (error as? MatrixError)?.errcode == Self.wrong.errcode
+      if limited, !isFailure { failureLimiter.giveBack(key) }
+      throw error
     }
-    guard try await hasher.verify(password, against: hash) else {
-      if limited { try? failureLimiter.check(key) }  // only counted; the refusal below is the answer
-      throw Self.wrong
-    }
+    if limited { failureLimiter.giveBack(key) }
     if account.isDeactivated { throw MatrixError.userDeactivated("This account has been deactivated") }
     if account.isLocked {
       throw MatrixError.custom(
         status: 401, errcode: "M_USER_LOCKED", message: "User account has been locked",
         extras: ["soft_logout": .bool(true)])
     }
+    return account
+  }
+
+  /// Finds the account that a name means and a password belongs to.
+  private func matching(_ user: UserID, _ password: String) async throws -> Account {
+    guard let account = try await account(user), let hash = account.passwordHash else {
+      // The time of a hash is spent all the same, so that nobody learns from the clock which names exist.
+      _ = try await hasher.verify(password, against: unmatchableHash)
+      throw Self.wrong
+    }
+    guard try await hasher.verify(password, against: hash) else { throw Self.wrong }
     return account
   }
 

@@ -6,7 +6,8 @@ import Synchronization
 ///
 /// Time is counted by a clock that never goes back, so setting the system's clock neither freezes nor empties a bucket.
 /// Each key's bucket holds at most `burst` actions and leaks `perSecond` of them. Only buckets that are not empty take
-/// memory; they are swept as calls come in, so an attacker with many keys cannot grow the table for ever.
+/// memory; they are swept as calls come in, and of ``maximumBuckets`` the emptier half goes: who comes with many keys neither grows the
+/// table for ever nor empties a bucket that is full.
 public final class RateLimiter: Sendable {
   private struct Bucket {
     var level: Double
@@ -18,6 +19,8 @@ public final class RateLimiter: Sendable {
     var nextSweepMilliseconds: Int64 = 0
   }
 
+  static let maximumBuckets = 100_000
+
   private let perSecond: Double
   private let burst: Double
   private let clock: ServerClock
@@ -28,15 +31,21 @@ public final class RateLimiter: Sendable {
   /// - Parameters:
   ///   - perSecond: how many actions a second are allowed for long; zero or less allows the burst alone.
   ///   - burst: how many actions may come at once, at least one.
-  public init(perSecond: Double, burst: Int, clock: ServerClock) {
-    self.perSecond = perSecond
-    self.burst = Double(burst)
-    self.clock = clock
+  public convenience init(perSecond: Double, burst: Int, clock: ServerClock) {
+    self.init(perSecond: perSecond, burst: Double(burst), clock: clock)
   }
 
   /// Makes a limiter from a setting `rc_…`.
-  public convenience init(_ limit: RateLimit, clock: ServerClock) {
-    self.init(perSecond: limit.perSecond, burst: limit.burstCount, clock: clock)
+  ///
+  /// - Parameter times: how much more than the setting says is allowed.
+  public convenience init(_ limit: RateLimit, times: Double = 1, clock: ServerClock) {
+    self.init(perSecond: limit.perSecond * times, burst: Double(limit.burstCount) * times, clock: clock)
+  }
+
+  private init(perSecond: Double, burst: Double, clock: ServerClock) {
+    self.perSecond = perSecond
+    self.burst = burst
+    self.clock = clock
   }
 
   /// Counts an action, or refuses it.
@@ -56,12 +65,33 @@ public final class RateLimiter: Sendable {
       if level + actions > burst {
         return perSecond > 0 ? (level + actions - burst) / perSecond * 1000 : 86_400_000
       }
-      if count { state.buckets[key] = Bucket(level: level + actions, updatedMilliseconds: now) }
+      if count {
+        makeRoom(&state, now: now)
+        state.buckets[key] = Bucket(level: level + actions, updatedMilliseconds: now)
+      }
       return nil
     }
     if let wait {
       throw MatrixError.limitExceeded(retryAfterMilliseconds: Int64(min(max(wait.rounded(.up), 1), 86_400_000)))
     }
+  }
+
+  /// Takes back one counted action: of those that count only when they fail, each is counted before it is begun.
+  public func giveBack(_ key: String) {
+    let now = clock.monotonicMilliseconds
+    state.withLock { state in
+      let level = current(state.buckets[key], now: now) - 1
+      state.buckets[key] = level > 0 ? Bucket(level: level, updatedMilliseconds: now) : nil
+    }
+  }
+
+  /// Counts the buckets that are kept.
+  var bucketCount: Int { state.withLock { $0.buckets.count } }
+
+  private func makeRoom(_ state: inout State, now: Int64) {
+    guard state.buckets.count >= Self.maximumBuckets else { return }
+    let byLevel = state.buckets.map { (key: $0.key, level: current($0.value, now: now)) }.sorted { $0.level > $1.level }
+    for (key, _) in byLevel.dropFirst(Self.maximumBuckets / 2) { state.buckets[key] = nil }
   }
 
   private func current(_ bucket: Bucket?, now: Int64) -> Double {

@@ -137,7 +137,7 @@ public final class RegistrationService: Sendable {
   ) async throws -> UserID {
     let localpart: String
     if let chosen = submission.localpart {
-      if session == nil { try await checkAvailable(chosen) }
+      try await checkAvailable(chosen, unlessExact: session != nil)
       localpart = chosen
     } else {
       localpart = try await freeLocalpart()
@@ -152,6 +152,16 @@ public final class RegistrationService: Sendable {
     return try await storage.accounts.register(
       new, completing: session.map { .init(id: $0, tokenStage: Self.tokenStage) },
       nowMilliseconds: clock.nowMilliseconds, admit: admission.ask)
+  }
+
+  /// Checks a chosen name once more. With a session the account may be the one that it has made: whether it is, is for the transaction to say.
+  private func checkAvailable(_ localpart: String, unlessExact: Bool) async throws {
+    try await checkAvailable(localpart, revealUse: !unlessExact)
+    guard unlessExact else { return }
+    let user = UserID(unchecked: "@\(localpart):\(config.serverName)")
+    guard try await storage.accounts.accountsIgnoringCase(user).allSatisfy({ $0.userID == user }) else {
+      throw MatrixError.userInUse("User ID already taken.")
+    }
   }
 
   private func freeLocalpart() async throws -> String {

@@ -70,9 +70,7 @@ public final class UserInteractiveAuth: Sendable {
   init(store: UserInteractiveAuthStore, registrationLimit: RateLimit, clock: ServerClock) {
     self.store = store
     self.clock = clock
-    let (burst, isHuge) = registrationLimit.burstCount.multipliedReportingOverflow(by: 10)
-    sessionLimiter = RateLimiter(
-      perSecond: registrationLimit.perSecond * 10, burst: isHuge ? registrationLimit.burstCount : burst, clock: clock)
+    sessionLimiter = RateLimiter(registrationLimit, times: 10, clock: clock)
   }
 
   /// Checks a request.

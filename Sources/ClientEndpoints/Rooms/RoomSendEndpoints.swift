@@ -68,7 +68,9 @@ public struct RoomSendEndpoints: Sendable {
       }
       let draft = ClientEventDraft(
         roomID: roomID, type: type, stateKey: stateKey, content: content.json, originServerTS: time)
-      return Self.answer(try await rooms.sender.send(draft, requester: requester))
+      let eventID = try await rooms.sender.send(draft, requester: requester)
+      if type == "m.room.guest_access", stateKey.isEmpty { try await rooms.memberships.dismissGuests(from: roomID) }
+      return Self.answer(eventID)
     }
   }
 

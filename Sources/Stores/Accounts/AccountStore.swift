@@ -51,6 +51,14 @@ public final class AccountStore: Sendable {
     try await database.read(Self.selection + " WHERE lower(name) = lower(\(user.rawValue))").map(Self.decode)
   }
 
+  /// Finds the guests among some users.
+  public func guests(among users: [UserID]) async throws -> [UserID] {
+    guard !users.isEmpty else { return [] }
+    return try await database.read(
+      "SELECT name FROM users WHERE name = ANY(\(users.map(\.rawValue))::text[]) AND is_guest = 1"
+    ).map { UserID(unchecked: try $0.get(0, as: String.self)) }
+  }
+
   /// Takes the next number for a user ID that the server chooses.
   public func nextGeneratedLocalpart() async throws -> String {
     let rows = try await database.read("SELECT nextval('user_id_seq')")
