@@ -42,9 +42,19 @@ def password_change(server, checks):
     own = log_in(server, alice.user, refresh_token=True, device_id="OWN").json
     other = log_in(server, alice.user, refresh_token=True, device_id="OTHER").json
     client = Client(server.address, own["access_token"], alice.user, "OWN")
+    # Another session of the same device, as a process of Synapse leaves it behind when the device logs in anew.
+    server.sql(f"""
+        WITH refresh AS (
+          INSERT INTO refresh_tokens (id, user_id, device_id, token)
+          SELECT max(id) + 1000000, '{alice.user}', 'OWN', 'stray-{alice.device}' FROM refresh_tokens RETURNING id)
+        INSERT INTO access_tokens (id, user_id, device_id, token, refresh_token_id, used)
+        SELECT refresh.id, '{alice.user}', 'OWN', 'stray-access-{alice.device}', refresh.id, false FROM refresh""")
     checks.equal("password: the change is accepted", change_password(client, CHANGED).status, 200)
     checks.that("password: another session's token ends", not is_alive(server, other["access_token"]))
     checks.that("password: another session's refresh token ends", refresh(server, other["refresh_token"]).status in (401, 403))
+    stray = refresh(server, f"stray-{alice.device}").status
+    checks.that("password: so does one of another session of the same device", stray in (401, 403), stray)
+    checks.that("password: with its access token", not is_alive(server, f"stray-access-{alice.device}"))
     checks.that("password: the own token stays", is_alive(server, own["access_token"]))
     checks.equal("password: the own refresh token stays", refresh(server, own["refresh_token"]).status, 200)
     client.password = CHANGED
