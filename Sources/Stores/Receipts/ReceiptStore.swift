@@ -152,28 +152,4 @@ public final class ReceiptStore: Sendable {
       : " ON CONFLICT (room_id, receipt_type, user_id, thread_id)"
     return insert + target + " DO UPDATE SET event_ids = EXCLUDED.event_ids, data = EXCLUDED.data"
   }
-
-  /// Returns the thread an event belongs to for the purpose of receipts: the root's id, or `main`.
-  ///
-  /// - Parameter includingRoots: also count a thread's root event, and what relates to it, as part of the thread; false asks only
-  ///   whether the event itself leads up to a thread relation. Relations are followed at most four levels up, as on Synapse.
-  public func thread(of eventID: String, includingRoots: Bool) async throws -> String {
-    let ancestors: SQL = """
-      WITH RECURSIVE chain (event_id, parent, kind, level) AS (
-        SELECT event_id, relates_to_id, relation_type, 0 FROM event_relations WHERE event_id = \(eventID)
-        UNION
-        SELECT r.event_id, r.relates_to_id, r.relation_type, c.level + 1
-        FROM chain AS c JOIN event_relations AS r ON r.event_id = c.parent WHERE c.level <= 3
-      )
-      """
-    let direct = " SELECT parent FROM chain WHERE kind = 'm.thread' ORDER BY level DESC LIMIT 1" as SQL
-    let root: SQL = """
-       SELECT relates_to_id FROM event_relations
-      WHERE relation_type = 'm.thread'
-        AND relates_to_id = COALESCE((SELECT parent FROM chain ORDER BY level DESC LIMIT 1), \(eventID))
-      LIMIT 1
-      """
-    let rows = try await database.read(ancestors + (includingRoots ? root : direct))
-    return try rows.first?.get(0) ?? "main"
-  }
 }

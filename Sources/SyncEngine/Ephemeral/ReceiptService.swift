@@ -38,8 +38,7 @@ public final class ReceiptService: Sendable {
       throw MatrixError.forbidden("User \(requester.userID) not in room \(room)")
     }
     if let threadID {
-      let thread = try await storage.receipts.thread(of: event.rawValue, includingRoots: threadID != "main")
-      guard thread == threadID else {
+      guard try await storage.relations.thread(of: event)?.rawValue ?? "main" == threadID else {
         throw MatrixError.invalidParam("event_id \(event) is not related to thread \(threadID)")
       }
     }
