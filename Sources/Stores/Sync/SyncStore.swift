@@ -46,6 +46,24 @@ public final class SyncStore: Sendable {
     signatureChanges.start(at: position)
   }
 
+  /// Whether a user has sent an event into one of the rooms, or a receipt, after positions of the streams.
+  ///
+  /// Cost: one statement.
+  public func hasWritten(
+    _ user: UserID, eventsIn rooms: [RoomID], after position: Int64, receiptsAfter receiptPosition: Int64
+  ) async throws -> Bool {
+    let rows = try await database.read(
+      """
+      SELECT EXISTS (
+          SELECT 1 FROM events WHERE room_id = ANY(\(rooms.map(\.rawValue))::text[])
+            AND stream_ordering > \(position)::bigint AND sender = \(user.rawValue)
+        ) OR EXISTS (
+          SELECT 1 FROM receipts_linearized
+          WHERE user_id = \(user.rawValue) AND stream_id > \(receiptPosition)::bigint)
+      """)
+    return try rows.first?.get(0) ?? false
+  }
+
   /// Returns the keys left of a device.
   public func keyCounts(of user: UserID, device: String) async throws -> KeyCounts {
     let database = self.database

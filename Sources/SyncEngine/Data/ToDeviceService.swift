@@ -13,7 +13,7 @@ public final class ToDeviceService: Sendable {
 
   private let storage: Storage
   private let serverName: String
-  private let transactions: SharedAnswers<Transaction>
+  private let transactions: SharedAnswers<Transaction, [UInt8]>
 
   /// Tells whether this process may store messages; requests to others are refused, as on Synapse.
   public let isWriter: Bool
@@ -42,7 +42,7 @@ public final class ToDeviceService: Sendable {
     let key = Transaction(user: requester.userID, device: requester.deviceID, type: type, id: transactionID)
     _ = try await transactions.answer(key) { [self] in
       try await store(from: requester.userID, type: type, messages: messages)
-      return SharedAnswers.Answer(body: [1], isReusable: true)
+      return [1]
     }
   }
 

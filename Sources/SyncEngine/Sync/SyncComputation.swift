@@ -38,6 +38,7 @@ final class SyncComputation: Sendable {
     let memberships = try await storage.memberships.allRooms(for: user)
     let now = service.tokens.current()
     var result = SyncResult(nextBatch: now)
+    result.memberships = memberships
     try await addGlobalAccountData(to: &result)
     let changes = try await roomChanges(memberships, now)
     try await addRooms(changes, now, to: &result)
@@ -47,6 +48,34 @@ final class SyncComputation: Sendable {
     try await addToDevice(now, to: &result)
     try await addKeyCounts(to: &result)
     return result
+  }
+
+  /// Brings what counts from now in an earlier result up to date, so that it can be given again.
+  ///
+  /// - Returns: nil when the user has changed something since that the result would hide.
+  func renewed(_ earlier: SyncResult) async throws -> SyncResult? {
+    guard try await !hasUserChangedAnything(since: earlier) else { return nil }
+    var result = earlier
+    let states = try await storage.presence.states(of: earlier.presence.map(\.user))
+    result.presence = earlier.presence.map { states[$0.user] ?? $0 }
+    try await addKeyCounts(to: &result)
+    return result
+  }
+
+  /// Whether the user has come into another relation to a room, forgotten one, changed account data or push rules, or sent an event or a
+  /// receipt.
+  private func hasUserChangedAnything(since earlier: SyncResult) async throws -> Bool {
+    let then = earlier.nextBatch
+    let memberships = try await storage.memberships.allRooms(for: user)
+    // The order is as the database gives them.
+    guard memberships == earlier.memberships || Set(memberships) == Set(earlier.memberships),
+      !storage.accountData.changes.hasChanged(user.rawValue, since: then.accountData),
+      try await !storage.pushRules.haveChanged(user, since: then.pushRules)
+    else { return true }
+    let joined = memberships.lazy.filter { $0.membership == .join }.map(\.roomID)
+    let rooms = storage.events.roomsChanged(joined, since: then.room) ?? Set(joined)
+    return try await storage.sync.hasWritten(
+      user, eventsIn: Array(rooms), after: then.room.stream, receiptsAfter: then.receipt.stream)
   }
 
   // MARK: Account data

@@ -50,6 +50,8 @@ struct SyncResult: Sendable {
   }
 
   var nextBatch: StreamToken
+  /// How the user stood to rooms, before ``nextBatch``.
+  var memberships: [RoomForUser] = []
   var accountData: [Item] = []
   var presence: [PresenceState] = []
   var toDevice: [[UInt8]] = []
