@@ -53,8 +53,11 @@ public final class RoomServices: Sendable {
     creation = RoomCreationService(
       storage: storage, config: config, creator: creator, delivery: delivery, memberships: memberships,
       rateLimiter: rateLimiter, clock: clock)
-    serializer = ClientEventSerializer(storage: storage)
-    history = HistoryService(storage: storage, state: state, serializer: serializer)
+    let access = RoomAccess(storage: storage)
+    let visibility = VisibilityFilter(storage: storage, state: state)
+    serializer = ClientEventSerializer(storage: storage, access: access, visibility: visibility)
+    history = HistoryService(
+      storage: storage, state: state, serializer: serializer, access: access, visibility: visibility)
     directory = DirectoryService(storage: storage, state: state, config: config, sender: sender, users: users)
     pushSummaries = PushSummaries(config: config, storage: storage, clock: clock, logger: logger)
     inbox = EventInbox(

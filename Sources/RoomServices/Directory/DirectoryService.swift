@@ -129,9 +129,7 @@ public final class DirectoryService: Sendable {
   ///
   /// - Throws: `MatrixError` 403 when the user is not in the room, unless anyone may read it.
   public func aliases(of roomID: RoomID, requester: Requester) async throws -> [String] {
-    if case .departed = try await access.right(of: requester.userID, in: roomID) {
-      throw MatrixError.forbidden("User \(requester.userID.rawValue) not in room \(roomID.rawValue)")
-    }
+    _ = try await access.right(of: requester.userID, in: roomID, includesPast: false)
     return try await storage.directory.aliases(of: roomID)
   }
 

@@ -59,7 +59,7 @@ extension HistoryService {
     let hasMore = found.count > limit
     if hasMore { found.removeLast() }
     let events = try await storage.events.orderedEvents(found.map(\.eventID))
-    let visible = try await visibility.visible(events, to: requester.userID, isPeeking: right == .peeking)
+    let visible = try await visibility.visible(events, to: requester.userID, with: right)
     var next: StreamToken?
     if hasMore, let last = found.last {
       let stream = query.direction == .backward ? last.stream - 1 : last.stream

@@ -8,10 +8,9 @@ public final class ClientEventSerializer: Sendable {
   private let storage: Storage
   private let aggregationReader: AggregationReader
 
-  /// Makes the serializer.
-  public init(storage: Storage) {
+  init(storage: Storage, access: RoomAccess, visibility: VisibilityFilter) {
     self.storage = storage
-    aggregationReader = AggregationReader(storage: storage)
+    aggregationReader = AggregationReader(storage: storage, access: access, visibility: visibility)
   }
 
   /// Fetches what has to stand in the unsigned part of events: replaced state and, if wanted, aggregations.

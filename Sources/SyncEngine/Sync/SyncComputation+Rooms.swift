@@ -33,9 +33,11 @@ extension SyncComputation {
     }
     for left in changes.left where filter.passes(room: left.room) {
       var draft = RoomDraft(
-        id: left.room, isFull: isFull || left.isNewlyJoined, isJoined: false,
-        after: left.isNewlyJoined ? nil : since?.room, end: left.end)
-      draft.leaveEventID = left.eventID
+        id: left.room, isFull: isFull || (left.isNewlyJoined && left.departure != nil), isJoined: false,
+        after: left.isNewlyJoined ? nil : since?.room,
+        end: left.departure.map { RoomStreamToken(stream: $0.streamOrdering) } ?? now.room)
+      draft.departure = left.departure?.eventID
+      if draft.departure != left.eventID { draft.farewell = left.eventID }
       drafts.append(draft)
     }
     return drafts

@@ -23,12 +23,14 @@ extension SyncComputation {
       var chosen: [StateKey: EventID]
       var changed: Set<StateKey> = []
       if draft.isFull {
-        let end = draft.isJoined ? current[draft.id] ?? [:] : try await stateAtLeave(draft, wanted)
+        let end = draft.isJoined ? current[draft.id] ?? [:] : try await stateAtLeave(draft, leftFilter(wanted))
         chosen = Self.before(draft, end.filter { Self.isWanted($0.key, wanted, isLazy: filter.lazyLoadMembers) })
-      } else {
+      } else if draft.isJoined || draft.departure != nil {
         chosen = Self.changes(draft, deltas[draft.id] ?? [])
         changed = Set(chosen.keys)
         try await addSenders(wanted, draft, to: &chosen)
+      } else {
+        chosen = [:]
       }
       drafts[index].stateIDs = lazily(draft, chosen, changed, now)
     }
@@ -93,10 +95,13 @@ extension SyncComputation {
     !isLazy || key.type != "m.room.member" || members.contains(key.stateKey)
   }
 
-  private func stateAtLeave(_ draft: RoomDraft, _ members: Set<String>) async throws -> StateMap {
-    guard let leave = draft.leaveEventID, let group = try await storage.state.stateGroup(of: leave) else { return [:] }
-    let filter: StateFilter =
-      filter.lazyLoadMembers ? .lazyMembers(members.map { UserID(unchecked: $0) }) : .all
+  private func leftFilter(_ members: Set<String>) -> StateFilter {
+    filter.lazyLoadMembers ? .lazyMembers(members.map { UserID(unchecked: $0) }) : .all
+  }
+
+  /// Reads the state in which the user left a room; nothing for whoever never was joined.
+  private func stateAtLeave(_ draft: RoomDraft, _ filter: StateFilter) async throws -> StateMap {
+    guard let leave = draft.departure, let group = try await storage.state.stateGroup(of: leave) else { return [:] }
     return try await storage.state.stateMap(group: group, filter: filter)
   }
 
@@ -104,7 +109,10 @@ extension SyncComputation {
   {
     let missing = members.map { StateKey("m.room.member", $0) }.filter { chosen[$0] == nil }
     guard !missing.isEmpty, !draft.shown.isEmpty else { return }
-    let state = try await storage.state.currentState(draft.id, filter: .keys(missing))
+    let state =
+      draft.isJoined
+      ? try await storage.state.currentState(draft.id, filter: .keys(missing))
+      : try await stateAtLeave(draft, .keys(missing))
     for (key, id) in Self.before(draft, state) { chosen[key] = id }
   }
 

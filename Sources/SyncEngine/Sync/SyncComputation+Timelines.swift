@@ -21,7 +21,22 @@ extension SyncComputation {
       for index in refillable { try await refill(&drafts[index]) }
       try await show(&drafts, refillable, changes, memberships)
     }
+    try await addFarewells(&drafts)
     for index in drafts.indices { drafts[index].finishTimeline(limit: filter.timeline.limit) }
+  }
+
+  /// Adds the events that tell users of the end of an invitation or a knock, though they see nothing else of the room at that time.
+  private func addFarewells(_ drafts: inout [RoomDraft]) async throws {
+    let ids = drafts.compactMap(\.farewell)
+    guard !ids.isEmpty else { return }
+    let events = try await storage.events.events(ids)
+    for index in drafts.indices {
+      guard let event = drafts[index].farewell.flatMap({ events[$0] }),
+        filter.timeline.passes(
+          type: event.type, sender: event.sender.rawValue, room: event.roomID.rawValue, content: event.content)
+      else { continue }
+      drafts[index].shown.append(RoomDraft.Shown(event: event, membership: event.event.membership ?? "leave"))
+    }
   }
 
   private func loadCandidates(_ drafts: inout [RoomDraft], _ changes: RoomChanges) async throws {
@@ -29,7 +44,9 @@ extension SyncComputation {
     let condition = filter.timeline.condition
     var groups: [String: [Int]] = [:]
     for (index, draft) in drafts.enumerated() {
-      guard draft.isFull || !draft.isJoined || changes.withEvents.contains(draft.id) else { continue }
+      guard draft.isJoined ? draft.isFull || changes.withEvents.contains(draft.id) : draft.departure != nil else {
+        continue
+      }
       guard filter.timeline.passes(room: draft.id.rawValue) else { continue }
       let key = draft.isJoined ? (draft.after == nil ? "whole" : "news") : draft.id.rawValue
       groups[key, default: []].append(index)
@@ -117,13 +134,16 @@ extension SyncComputation {
 }
 
 extension RoomDraft {
-  /// Cuts the timeline to the limit and notes from where older events are found.
+  /// Cuts the timeline to the limit and notes from where older events are found. Where all of a room is shown, that is its end, as on
+  /// Synapse: clients that page back from there expect to find these events again.
   fileprivate mutating func finishTimeline(limit: Int) {
     if shown.count > limit {
       shown.removeFirst(shown.count - limit)
       isLimited = true
     }
-    if let first = shown.first {
+    if after == nil, !isLimited {
+      previous = end
+    } else if let first = shown.first {
       previous = RoomStreamToken(stream: first.event.streamOrdering - 1)
     } else if isLimited {
       previous = end

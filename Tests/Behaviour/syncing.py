@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""What `/sync` answers: sections, tokens, answers that are given again; and which thread a receipt is for.
+
+usage: syncing.py CLUSTER_FOLDER
+"""
+
+import itertools
+import sys
+import time
+
+from harness import V3, Checks, Server, path
+
+LEAVES = '{"room":{"include_leave":true}}'
+
+
+def sections(answer, room):
+    return sorted(name for name, rooms in answer.get("rooms", {}).items() if room in rooms)
+
+
+def one_section(server, checks):
+    """Whatever happens between two syncs, a room is in the one section of the newest membership."""
+    steps = {
+        "invite": lambda owner, user, room: owner.invite(room, user.user),
+        "join": lambda owner, user, room: user.join(room),
+        "leave": lambda owner, user, room: user.leave(room),
+        "kick": lambda owner, user, room: owner.ok("POST", path("rooms", room, "kick"), {"user_id": user.user}),
+        "ban": lambda owner, user, room: owner.ok("POST", path("rooms", room, "ban"), {"user_id": user.user}),
+        "unban": lambda owner, user, room: owner.ok("POST", path("rooms", room, "unban"), {"user_id": user.user}),
+        "knock": lambda owner, user, room: user.ok("POST", path("knock", room)),
+    }
+    following = {
+        None: ["invite", "knock", "ban"], "invite": ["join", "leave", "kick", "ban"], "join": ["leave", "kick", "ban"],
+        "leave": ["invite", "knock", "ban"], "kick": ["invite", "knock", "ban"], "ban": ["unban"],
+        "unban": ["invite", "knock"], "knock": ["leave", "kick", "invite"],
+    }
+    section = {"invite": "invite", "join": "join", "knock": "knock"}
+    owner = server.register()
+    rule = {"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}}
+
+    def walks(last, length):
+        if length == 0:
+            return [[]]
+        return [[step, *rest] for step in following[last] for rest in walks(step, length - 1)]
+
+    # Before the first sync comes the first part of a walk, after it the second, of at least two steps.
+    whole = [walk for length in (3, 4) for walk in walks(None, length)]
+    chosen = [walk for number, walk in enumerate(whole) if number % 3 == 0 or walk[-2:] == ["kick", "invite"]]
+    for walk in chosen:
+        user = server.register()
+        room = owner.create_room(preset="private_chat", initial_state=[rule])
+        name = " → ".join(walk)
+        for step in walk[:-2]:
+            steps[step](owner, user, room)
+        wanted = section.get(walk[-1], "leave")
+        marked = user.sync_until(
+            lambda a: sections(a, room) == [section.get(walk[-3], "leave")], seconds=5, filter=LEAVES)
+        for step in walk[-2:]:
+            steps[step](owner, user, room)
+        answer = user.sync_until(lambda a: sections(a, room), marked["next_batch"], seconds=5)
+        checks.equal(f"{name}: one section", sections(answer, room), [wanted])
+        first = user.sync(filter='{"room":{"include_leave":true,"timeline":{"limit":1}}}')
+        checks.equal(f"{name}: one section of a first sync", sections(first, room), [wanted])
+
+
+def previous_batch(server, checks):
+    """Where all of a room is shown, the token to page back from is its end, as on Synapse."""
+    alice = server.register()
+    room = alice.create_room()
+    sent = [alice.say(room, f"text {number}") for number in range(3)]
+    answer = alice.sync_until(lambda a: sent[-1] in str(a), filter='{"room":{"timeline":{"limit":50}}}')
+    timeline = answer["rooms"]["join"][room]["timeline"]
+    checks.equal("all is shown", timeline["limited"], False)
+    checks.equal("as far as the first event", timeline["events"][0]["type"], "m.room.create")
+    target = path("rooms", room, "messages") + f"?dir=b&limit=3&from={timeline['prev_batch']}"
+    page = alice.ok("GET", target)
+    checks.equal("the page has what was shown", [e["event_id"] for e in page["chunk"]], sent[::-1])
+    checks.that("and goes on", "end" in page, page)
+    cut = alice.sync(filter='{"room":{"timeline":{"limit":2}}}')["rooms"]["join"][room]["timeline"]
+    page = alice.ok("GET", path("rooms", room, "messages") + f"?dir=b&limit=1&from={cut['prev_batch']}")
+    checks.equal("of a cut timeline, what comes before", [e["event_id"] for e in page["chunk"]], [sent[0]])
+
+
+def kept(server, checks):
+    """An answer that is given again says what is true now, and hides nothing that the user has just done."""
+    alice, bob = server.register(), server.register()
+    room = alice.create_room(invite=[bob.user])
+    bob.join(room)
+    text = alice.say(room, "text")
+    repeated = lambda: bob.sync(filter=LEAVES)
+    first = bob.sync_until(lambda a: text in str(a), filter=LEAVES)
+    token = first["next_batch"]
+    time.sleep(0.4)
+    again = repeated()
+    checks.that("a repeated answer", again["next_batch"] == token or text in str(again))
+    ages = [event["unsigned"]["age"] for answer in (first, again)
+            for event in answer["rooms"]["join"][room]["timeline"]["events"] if event["event_id"] == text]
+    checks.that("is older by the time between", ages[1] - ages[0] >= 350, ages)
+    active = [event["content"]["last_active_ago"] for answer in (first, again)
+              for event in answer.get("presence", {}).get("events", []) if event["sender"] == alice.user]
+    if len(active) == 2:
+        checks.that("so is what was last active", active[1] - active[0] >= 300, active)
+    mine = bob.say(room, "mine")
+    checks.that("shows what was sent", found(repeated, mine))
+    bob.ok("PUT", path("user", bob.user, "account_data", "org.example.one"), {"value": 17})
+    checks.that("shows account data", found(repeated, "org.example.one"))
+    bob.ok("PUT", path("user", bob.user, "rooms", room, "tags", "u.mine"), {})
+    checks.that("shows a tag", found(repeated, "u.mine"))
+    bob.ok("PUT", path("pushrules", "global", "content", "rule-of-bob"), {"pattern": "bob", "actions": []})
+    checks.that("shows a push rule", found(repeated, "rule-of-bob"))
+    bob.ok("POST", path("rooms", room, "receipt", "m.read", text))
+    checks.that("shows a receipt", found(repeated, '"m.read"', '\'m.read\''))
+    checks.that("shows a receipt in counts", until(
+        lambda: repeated()["rooms"]["join"][room]["unread_notifications"]["notification_count"] == 0))
+    bob.leave(room)
+    checks.that("shows a departure", until(lambda: sections(repeated(), room) == ["leave"]))
+    bob.ok("POST", path("rooms", room, "forget"))
+    checks.that("shows that a room was forgotten", until(lambda: sections(repeated(), room) == []))
+    second = bob.create_room()
+    checks.that("shows a new room", until(lambda: sections(repeated(), second) == ["join"]))
+    since = bob.sync()["next_batch"]
+    news = bob.say(second, "news")
+    one = bob.sync_until(lambda a: news in str(a), since)
+    other = bob.say(second, "later")
+    checks.that("a repeated sync from a token shows what was sent", found(lambda: bob.sync(since, timeout=1000), other))
+    del one
+
+
+def found(read, *texts):
+    return until(lambda: any(text in str(read()) for text in texts))
+
+
+def until(condition, seconds=3):
+    """Whether a condition comes true soon: other processes hear of a change a little later."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def threads(server, checks):
+    """A receipt counts for the thread its event is in; the root and what relates to the root otherwise are in none."""
+    alice = server.register()
+    room = alice.create_room()
+
+    def relates(kind, event, **more):
+        return {"msgtype": "m.text", "body": "text", "m.relates_to": {"rel_type": kind, "event_id": event, **more}}
+
+    root = alice.say(room, "root")
+    reply = alice.send(room, relates("m.thread", root))
+    events = {
+        "root": (root, "main"),
+        "reaction to the root": (alice.send(room, relates("m.annotation", root, key="+"), "m.reaction"), "main"),
+        "reference to the root": (alice.send(room, relates("m.reference", root)), "main"),
+        "edit of the root": (
+            alice.send(room, {**relates("m.replace", root), "m.new_content": {"msgtype": "m.text", "body": "new"}}), "main"),
+        "reply in the thread": (reply, root),
+        "reaction in the thread": (alice.send(room, relates("m.annotation", reply, key="+"), "m.reaction"), root),
+        "another message": (alice.say(room, "other"), "main"),
+    }
+    time.sleep(0.3)
+    for (name, (event, thread)), kind in itertools.product(events.items(), ("m.read", "m.read.private")):
+        for asked in (root, "main", event):
+            answer = alice.post(path("rooms", room, "receipt", kind, event), {"thread_id": asked})
+            wanted = 200 if asked == thread else 400
+            checks.equal(f"{kind} of the {name} in {'main' if asked == 'main' else 'a thread'}", answer.status, wanted)
+            if wanted == 400:
+                checks.equal(f"{kind} of the {name}: code", answer.errcode, "M_INVALID_PARAM")
+
+
+def main():
+    server, checks = Server(sys.argv[1]), Checks()
+    for part in (one_section, previous_batch, kept, threads):
+        try:
+            part(server, checks)
+        except Exception as error:  # A part that breaks is a failure; the others are still tried.
+            checks.that(part.__name__, False, repr(error))
+    checks.end()
+
+
+if __name__ == "__main__":
+    main()
