@@ -25,6 +25,8 @@ public final class RoomServices: Sendable {
   public let serializer: ClientEventSerializer
   /// Keeps the table of push actions small.
   public let pushSummaries: PushSummaries
+  /// Takes the content of redacted events out of the database.
+  public let redactionCensor: RedactionCensor
   /// Takes over events that other processes have made.
   public let inbox: EventInbox
 
@@ -60,6 +62,7 @@ public final class RoomServices: Sendable {
       storage: storage, state: state, serializer: serializer, access: access, visibility: visibility)
     directory = DirectoryService(storage: storage, state: state, config: config, sender: sender, users: users)
     pushSummaries = PushSummaries(config: config, storage: storage, clock: clock, logger: logger)
+    redactionCensor = RedactionCensor(config: config, storage: storage, clock: clock, logger: logger)
     inbox = EventInbox(
       storage: storage, state: state, creator: creator, persister: persister, rateLimiter: rateLimiter)
   }

@@ -71,6 +71,7 @@ public final class ProcessServices: Sendable {
         LoopService("accounts") { [accounts] in await accounts.run() },
         LoopService("persister") { [rooms] in await rooms.persister.run() },
         LoopService("push summaries") { [rooms] in await rooms.pushSummaries.run() },
+        LoopService("redactions") { [rooms] in await rooms.redactionCensor.run() },
         LoopService("sync") { [sync] in await sync.run() },
       ],
       start: { [sync] in try await sync.start() },

@@ -45,6 +45,8 @@ public final class Storage: Sendable {
   public let publicRooms: PublicRoomStore
   /// Reads how events relate.
   public let relations: RelationStore
+  /// Takes the content of redacted events out of the database.
+  public let redactions: RedactionStore
   /// Walks the history of rooms.
   public let timeline: TimelineStore
   /// Writes what push rules want done about events.
@@ -108,6 +110,7 @@ public final class Storage: Sendable {
     directory = DirectoryStore(database: database, invalidator: invalidator)
     publicRooms = PublicRoomStore(database: database)
     relations = RelationStore(database: database)
+    redactions = RedactionStore(database: database)
     timeline = TimelineStore(database: database, events: events)
     pushActions = PushActionStore(database: database)
     pushActionOrphans = PushActionOrphanStore(database: database)

@@ -35,7 +35,7 @@ enum KnownKeys {
     prevent_media_downloads_from push.redact_content push_rules rc_3pid_validation rc_delayed_event_mgmt \
     rc_federation rc_key_requests rc_media_create rc_reports rc_user_directory recaptcha_private_key \
     recaptcha_private_key_path recaptcha_public_key recaptcha_public_key_path recaptcha_siteverify_api \
-    redaction_allowed_period redaction_retention_period registrations_require_3pid remote_media_download_burst_count \
+    redaction_allowed_period registrations_require_3pid remote_media_download_burst_count \
     remote_media_download_per_second replication_torture_level request_token_inhibit_3pid_errors retention \
     saml2_config sentry serve_server_wellknown server_context server_notices spam_checker sso stats structured \
     synchronous_backup_media_store templates third_party_event_rules thumbnail_sizes track_appservice_user_ips \

@@ -16,6 +16,8 @@ public struct RoomSettings: Sendable {
   public var blocksNonAdminInvites: Bool
   /// Demands membership of whoever adds an alias to a room.
   public var aliasesRequireMembership: Bool
+  /// How long the content of redacted events stays in the database, in milliseconds; nil for ever (`redaction_retention_period`).
+  public var redactionRetentionMilliseconds: Int64?
   /// Answers searches of the room directory.
   public var allowsListSearch: Bool
   /// Shows the room directory without a login.
@@ -65,6 +67,9 @@ public struct RoomSettings: Sendable {
     allowsPerRoomProfiles = try root.bool("allow_per_room_profiles", true)
     blocksNonAdminInvites = try root.bool("block_non_admin_invites", false)
     aliasesRequireMembership = try root.bool("require_membership_for_aliases", true)
+    redactionRetentionMilliseconds =
+      root.isNull("redaction_retention_period")
+      ? nil : try root.milliseconds("redaction_retention_period", 7 * 86_400_000)
     allowsListSearch = try root.bool("enable_room_list_search", true)
     let restricted = try root.bool("restrict_public_rooms_to_local_users", false)
     let withoutAuth = try root.bool("allow_public_rooms_without_auth", false)

@@ -65,6 +65,11 @@ public final class EventStore: Sendable {
     try await database.read(EventRows.events([id.rawValue])).first.flatMap { try rows.stored($0) }
   }
 
+  /// Reads events as the database has them now, past the memory; rejected ones, too.
+  public func storedEvents(_ ids: [EventID]) async throws -> [EventID: StoredEvent] {
+    ids.isEmpty ? [:] : try await load(ids)
+  }
+
   private func load(_ ids: [EventID]) async throws -> [EventID: StoredEvent] {
     let texts = ids.map(\.rawValue)
     async let found = database.read(EventRows.events(texts))
