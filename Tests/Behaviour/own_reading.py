@@ -19,6 +19,13 @@ def until(condition, seconds=20):
     return True
 
 
+def ageless(value):
+    """A value without what counts from now, at whatever depth."""
+    if isinstance(value, dict):
+        return {key: ageless(member) for key, member in value.items() if key != "age"}
+    return value
+
+
 def censoring(server, checks):
     """The content of redacted events goes after a time, that of others stays, and clients see no difference."""
     alice, bob = server.register(), server.register()
@@ -51,10 +58,7 @@ def censoring(server, checks):
     server.control("up")
     for event, before in shown.items():
         after = alice.ok("GET", path("rooms", room, "event", event))
-        for unsigned in (answer["unsigned"] for answer in (before, after)):
-            for part in (unsigned, unsigned["redacted_because"], unsigned["redacted_because"]["unsigned"]):
-                part.pop("age", None)
-        checks.equal("clients see the same", after, before)
+        checks.equal("clients see the same", ageless(after), ageless(before))
 
 
 def main():
