@@ -45,6 +45,8 @@ public final class Storage: Sendable {
   public let publicRooms: PublicRoomStore
   /// Reads how events relate.
   public let relations: RelationStore
+  /// Lets requests see what was committed before they began.
+  public let barrier: ReadBarrier
   /// Takes the content of redacted events out of the database.
   public let redactions: RedactionStore
   /// Walks the history of rooms.
@@ -99,6 +101,7 @@ public final class Storage: Sendable {
     self.logger = logger
     self.hub = hub
     ids = StreamIDs(database: database, instanceName: hub.instanceName) { Self.writers(of: $0, in: config) }
+    barrier = ReadBarrier(database: database, ids: ids, hub: hub)
     caches = CacheRegistry(config.caches)
     invalidator = CacheInvalidator(database: database, ids: ids.caches, registry: caches, hub: hub, clock: clock)
     instances = InstanceMapStore(database: database)

@@ -158,7 +158,6 @@ def threads(server, checks):
         "reaction in the thread": (alice.send(room, relates("m.annotation", reply, key="+"), "m.reaction"), root),
         "another message": (alice.say(room, "other"), "main"),
     }
-    time.sleep(0.3)
     for (name, (event, thread)), kind in itertools.product(events.items(), ("m.read", "m.read.private")):
         for asked in (root, "main", event):
             answer = alice.post(path("rooms", room, "receipt", kind, event), {"thread_id": asked})

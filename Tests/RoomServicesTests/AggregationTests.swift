@@ -24,7 +24,10 @@ import Testing
     _ event: StoredEvent, _ fixture: PersisterFixture, to reader: UserID = Users.alice
   ) async throws -> BundledAggregations? {
     let current = try #require(try await fixture.storage.events.event(event.eventID))
-    return try await AggregationReader(storage: fixture.storage).read([current], for: reader)[event.eventID]
+    let reading = AggregationReader(
+      storage: fixture.storage, access: RoomAccess(storage: fixture.storage),
+      visibility: VisibilityFilter(storage: fixture.storage, state: fixture.state))
+    return try await reading.read([current], for: reader)[event.eventID]
   }
 
   @Test func onlyEditsThatBreakNoRuleCount() async throws {

@@ -116,7 +116,9 @@ public struct RoomMembershipEndpoints: Sendable {
       name: "JoinedRooms", method: .get, paths: PathPattern.client("joined_rooms", versions: .sinceV1),
       auth: .guestAllowed
     ) { request in
-      let joined = try await storage.memberships.rooms(for: try request.requester.userID, memberships: [.join])
+      let user = try request.requester.userID
+      try await storage.barrier.pass(membershipsOf: user)
+      let joined = try await storage.memberships.rooms(for: user, memberships: [.join])
       return .json { $0.object { $0.member("joined_rooms", strings: joined.map(\.roomID.rawValue)) } }
     }
   }

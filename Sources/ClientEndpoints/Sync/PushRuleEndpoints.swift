@@ -28,6 +28,7 @@ public struct PushRuleEndpoints: Sendable {
     Endpoint(name: "get_push_rules", method: .get, paths: Self.paths, role: .anyWorkerGETOnly) { [services] request in
       let user = try request.requester.userID
       let path = try request.segments("path")
+      try await services.pushRules.catchUp(user)
       if path == [""] { return .encoded(try await services.pushRules.rulesJSON(of: user)) }
       guard path[0] == "global" else { throw MatrixError.unrecognized(status: 400) }
       let rules = try await services.pushRules.rules(of: user)

@@ -289,6 +289,9 @@ extension StreamHub {
     return try await source.updates(of: instanceName, from: from, to: to, limit: limit)
   }
 
+  /// Whether there may be other processes, whose rows come after a while.
+  public var hasPeers: Bool { transport.isRemote }
+
   /// Tells whether the process hears and is heard; always true in a server of one process.
   public var isConnected: Bool { !transport.isRemote || state.withLock(\.isConnected) }
 

@@ -63,7 +63,7 @@ public final class DirectoryService: Sendable {
     try checkForm(alias)
     if requester.appserviceID == nil {
       if config.rooms.aliasesRequireMembership,
-        try await !storage.memberships.isJoined(requester.userID, in: roomID),
+        try await !access.isMember(requester.userID, of: roomID),
         try await !users.isAdmin(requester.userID)
       {
         throw MatrixError.forbidden("You must be in the room to create an alias for it")
@@ -168,7 +168,7 @@ public final class DirectoryService: Sendable {
   /// Tells whether a user may change the canonical alias, and so the list's entry.
   private func mayChangeList(_ roomID: RoomID, _ requester: Requester) async throws -> Bool {
     if try await users.isAdmin(requester.userID) { return true }
-    guard try await storage.memberships.isJoined(requester.userID, in: roomID) else { return false }
+    guard try await access.isMember(requester.userID, of: roomID) else { return false }
     let keys = [StateKey("m.room.create"), StateKey("m.room.power_levels")]
     let map = try await storage.state.currentState(roomID, filter: .keys(keys))
     let events = try await storage.events.events(Array(map.values))

@@ -13,6 +13,7 @@ extension HistoryService {
   ) async throws -> [StoredEvent] {
     let map: StateMap
     if let token {
+      try await storage.barrier.pass(room: room)
       map = try await stateMap(room: room, at: token, filter: filter, user: requester.userID)
     } else {
       switch try await access.right(of: requester.userID, in: room) {

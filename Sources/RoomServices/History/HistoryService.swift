@@ -87,7 +87,8 @@ public final class HistoryService: Sendable {
 
   /// Returns the right by which single events are shown; as on Synapse, having been a member does not count.
   private func rightToEvents(of user: UserID, in room: RoomID) async throws -> RoomAccess.Right {
-    try await storage.memberships.isJoined(user, in: room) ? .member : .peeking
+    try await storage.barrier.pass(room: room)
+    return try await storage.memberships.isJoined(user, in: room) ? .member : .peeking
   }
 
   /// Reads an event with its neighbours and the state at the last of them, which is empty for whoever may see the event and not that state.

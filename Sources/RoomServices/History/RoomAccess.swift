@@ -20,12 +20,13 @@ public struct RoomAccess: Sendable {
     self.storage = storage
   }
 
-  /// Returns the right of a user.
+  /// Returns the right of a user, as of now: what others or the user have stored through other processes is waited for.
   ///
   /// Who was invited or knocked and never joined has the right of a stranger, also when they have declined or been refused since.
   /// - Parameter includesPast: whether having been joined counts; false for what is only told as it is now.
   /// - Throws: `MatrixError` 403 when the user has none: never joined, banned, or forgotten.
   public func right(of user: UserID, in room: RoomID, includesPast: Bool = true) async throws -> Right {
+    try await storage.barrier.pass(room: room)
     if let member = try await storage.memberships.membership(of: user, in: room) {
       if member.membership == .join { return .member }
       if includesPast, member.membership == .leave, try await !storage.memberships.didForget(user, room),
@@ -54,11 +55,18 @@ public struct RoomAccess: Sendable {
     return rights
   }
 
+  /// Whether a user is joined. Only for who seems not to be, what other processes may have stored just now is waited for.
+  public func isMember(_ user: UserID, of room: RoomID) async throws -> Bool {
+    if try await storage.memberships.isJoined(user, in: room) { return true }
+    try await storage.barrier.pass(room: room)
+    return try await storage.memberships.isJoined(user, in: room)
+  }
+
   /// Requires a user to be joined.
   ///
   /// - Throws: `MatrixError` 403 otherwise.
   public func requireMember(_ user: UserID, in room: RoomID) async throws {
-    guard try await storage.memberships.isJoined(user, in: room) else {
+    guard try await isMember(user, of: room) else {
       throw MatrixError.forbidden("User \(user.rawValue) not in room \(room.rawValue)")
     }
   }

@@ -167,6 +167,7 @@ public final class MembershipService: Sendable {
   ///
   /// - Throws: `MatrixError` 400 while the user is joined to or invited into the room.
   public func forget(_ room: RoomID, user: UserID) async throws {
+    try await storage.barrier.pass(room: room)
     guard let member = try await storage.memberships.membership(of: user, in: room) else { return }
     guard member.membership == .leave || member.membership == .ban else {
       throw MatrixError.unknown("User \(user.rawValue) in room \(room.rawValue)", status: 400)
@@ -176,6 +177,7 @@ public final class MembershipService: Sendable {
 
   /// Brings a user's new profile into all the rooms that the user has joined; rooms that refuse it keep the old one.
   public func propagateProfile(of requester: Requester) async throws {
+    try await storage.barrier.pass(membershipsOf: requester.userID)
     let rooms = try await storage.memberships.rooms(for: requester.userID, memberships: [.join])
     for room in rooms {
       do {

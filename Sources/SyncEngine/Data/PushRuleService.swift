@@ -17,6 +17,9 @@ public final class PushRuleService: Sendable {
     self.isWriter = isWriter
   }
 
+  /// Waits until this process has what was stored of a user's rules before the call, by whichever process.
+  public func catchUp(_ user: UserID) async throws { try await storage.barrier.pass(pushRulesOf: user) }
+
   /// Returns a user's rules, stored ones laid over the server's.
   public func rules(of user: UserID) async throws -> PushRules {
     let stored = try await storage.pushRules.rules(of: user)

@@ -34,7 +34,7 @@ public final class ReceiptService: Sendable {
   ) async throws {
     if try await storage.events.position(of: event) != nil {
       _ = try await rooms.history.event(event, room: room, requester: requester)
-    } else if try await !storage.memberships.isJoined(requester.userID, in: room) {
+    } else if try await !rooms.history.access.isMember(requester.userID, of: room) {
       throw MatrixError.forbidden("User \(requester.userID) not in room \(room)")
     }
     if let threadID {

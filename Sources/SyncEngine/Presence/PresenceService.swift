@@ -61,7 +61,8 @@ public final class PresenceService: Sendable {
 
   /// Returns a user's presence.
   public func state(of user: UserID) async throws -> PresenceState {
-    try await storage.presence.states(of: [user])[user] ?? PresenceState(user: user)
+    try await storage.barrier.pass(presenceOf: user)
+    return try await storage.presence.states(of: [user])[user] ?? PresenceState(user: user)
   }
 
   /// Tells whether one user may see another's presence: they share a room.
