@@ -6,9 +6,10 @@ usage: syncing.py CLUSTER_FOLDER
 
 import itertools
 import sys
+import threading
 import time
 
-from harness import V3, Checks, Server, path
+from harness import Checks, Server, at_once, path
 
 LEAVES = '{"room":{"include_leave":true}}'
 
@@ -138,6 +139,35 @@ def until(condition, seconds=3):
     return True
 
 
+def joining(server, checks):
+    """Rooms that are joined while a client syncs come whole, each one."""
+    owner, user = server.register(), server.register()
+    rooms = [owner.create_room(preset="public_chat") for _ in range(100)]
+    whole, is_done = set(), threading.Event()
+
+    def follow(since):
+        quiet = 0
+        while quiet < 2:
+            answer = user.sync(since, timeout=300)
+            since = answer["next_batch"]
+            joined = answer.get("rooms", {}).get("join", {})
+            for room, part in joined.items():
+                if any(event["type"] == "m.room.create" for event in part["state"]["events"] + part["timeline"]["events"]):
+                    whole.add(room)
+            quiet = quiet + 1 if is_done.is_set() and not joined else 0
+
+    def join(number):
+        for room in rooms[number::4]:
+            user.at(server.workers[number % len(server.workers)]).join(room)
+
+    follower = threading.Thread(target=follow, args=[user.sync()["next_batch"]])
+    follower.start()
+    at_once(4, join)
+    is_done.set()
+    follower.join()
+    checks.equal("rooms that did not come whole", sorted(set(rooms) - whole), [])
+
+
 def threads(server, checks):
     """A receipt counts for the thread its event is in; the root and what relates to the root otherwise are in none."""
     alice = server.register()
@@ -169,7 +199,7 @@ def threads(server, checks):
 
 def main():
     server, checks = Server(sys.argv[1]), Checks()
-    for part in (one_section, previous_batch, kept, threads):
+    for part in (one_section, previous_batch, kept, joining, threads):
         try:
             part(server, checks)
         except Exception as error:  # A part that breaks is a failure; the others are still tried.

@@ -22,6 +22,8 @@ final class SyncComputation: Sendable {
   var storage: Storage { service.storage }
   var user: UserID { request.requester.userID }
   var filter: SyncFilter { request.filter }
+  /// The longest wait until the position has reached a membership that the database has already.
+  private static let catchUpTimeout = Duration.seconds(2)
   /// Tells whether everything is sent, not only what changed.
   var isFull: Bool { since == nil || request.wantsFullState }
 
@@ -34,9 +36,7 @@ final class SyncComputation: Sendable {
 
   /// Computes the result up to this moment.
   func result() async throws -> SyncResult {
-    // The rooms are read before the position, so that the position never promises a room that was not looked at.
-    let memberships = try await storage.memberships.allRooms(for: user)
-    let now = service.tokens.current()
+    let (memberships, now) = try await memberships()
     var result = SyncResult(nextBatch: now)
     result.memberships = memberships
     try await addGlobalAccountData(to: &result)
@@ -48,6 +48,25 @@ final class SyncComputation: Sendable {
     try await addToDevice(now, to: &result)
     try await addKeyCounts(to: &result)
     return result
+  }
+
+  /// Reads how the user stands to rooms, and the position up to which that is so: it promises no change that the list lacks, and the list has
+  /// none that lies beyond it, which the next sync would take for known.
+  private func memberships() async throws -> ([RoomForUser], StreamToken) {
+    let deadline = ContinuousClock.now + Self.catchUpTimeout
+    while true {
+      let mark = service.notifier.positionMark()
+      let now = service.tokens.current()
+      // Asked for after the position: what is kept in memory is struck off before the position advances.
+      let memberships = try await storage.memberships.allRooms(for: user)
+      let isCovered = memberships.allSatisfy {
+        now.room.position.covers($0.streamOrdering, instance: $0.instanceName)
+      }
+      if isCovered { return (memberships, now) }
+      guard case .changed = await service.notifier.waitForPosition(after: mark, until: deadline) else {
+        return (memberships, now)
+      }
+    }
   }
 
   /// Brings what counts from now in an earlier result up to date, so that it can be given again.

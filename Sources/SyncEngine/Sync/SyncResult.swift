@@ -50,7 +50,7 @@ struct SyncResult: Sendable {
   }
 
   var nextBatch: StreamToken
-  /// How the user stood to rooms, before ``nextBatch``.
+  /// How the user stood to rooms, at ``nextBatch``.
   var memberships: [RoomForUser] = []
   var accountData: [Item] = []
   var presence: [PresenceState] = []
