@@ -30,6 +30,28 @@ import Testing
     return try await reading.read([current], for: reader)[event.eventID]
   }
 
+  @Test func whoHasLeftSeesWhatCameBefore() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    try await room.send(Sending("m.room.member", Users.bob.rawValue, Users.bob, ["membership": "join"]))
+    let original = try await room.send(.message("old"))
+    let edit = try await room.send(Self.related(EventRelation.Kind.replacement, original.eventID, content: Self.new))
+    let reply = try await room.send(Self.related(EventRelation.Kind.thread, original.eventID))
+    try await room.send(Sending("m.room.member", Users.bob.rawValue, Users.bob, ["membership": "leave"]))
+    for _ in 0...RelationStore.greatestEditCount {
+      try await room.send(Self.related(EventRelation.Kind.replacement, original.eventID, content: Self.new))
+    }
+    let later = try await room.send(Self.related(EventRelation.Kind.thread, original.eventID))
+    let reference = try await room.send(Self.related(EventRelation.Kind.reference, original.eventID))
+    let gone = try #require(try await Self.shown(original, fixture, to: Users.bob))
+    #expect(gone.edit?.eventID == edit.eventID && gone.thread?.latest.eventID == reply.eventID)
+    #expect(gone.thread?.count == 1 && gone.thread?.hasParticipated == false && gone.references.isEmpty)
+    let present = try #require(try await Self.shown(original, fixture))
+    #expect(present.edit?.eventID != edit.eventID && present.thread?.latest.eventID == later.eventID)
+    #expect(present.thread?.count == 2 && present.references == [reference.eventID])
+    #expect(try await Self.shown(original, fixture, to: UserID(unchecked: "@stranger:test.example")) == nil)
+  }
+
   @Test func onlyEditsThatBreakNoRuleCount() async throws {
     let fixture = try await PersisterFixture.make()
     let (room, other) = (try await fixture.makeRoom(), try await fixture.makeRoom())

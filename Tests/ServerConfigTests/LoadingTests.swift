@@ -35,6 +35,14 @@ import Testing
       ])
   }
 
+  @Test(
+    arguments: [("", 604_800_000), ("1h", 3_600_000), ("5000", 5000), ("null", nil), ("~", nil)] as [(String, Int64?)])
+  func redactedContentIsKeptAsLongAsConfigured(text: String, milliseconds: Int64?) throws {
+    let (config, warnings) = try ConfigText.load(text.isEmpty ? "" : "redaction_retention_period: \(text)")
+    #expect(config.rooms.redactionRetentionMilliseconds == milliseconds)
+    #expect(!warnings.contains { $0.contains("redaction_retention_period") })
+  }
+
   @Test func laterFilesReplaceTopLevelKeysWhole() throws {
     let (config, _) = try ConfigText.load(
       "rc_joins: {local: {per_second: 5}}\npublic_baseurl: https://a.example.org/base",

@@ -132,7 +132,7 @@ import Testing
     for _ in 0..<5 {
       let before = server.database.client.statistics.queries
       let again = try await server.sync(since: first.next)
-      #expect(again == one)
+      #expect(again.next == one.next && again.bodies(room) == ["once"])
       queries.append(server.database.client.statistics.queries - before)
     }
     #expect(queries.contains(0))

@@ -29,7 +29,10 @@ final class SettingsSection {
   func has(_ key: String) -> Bool { node(key) != nil }
 
   /// Whether a key is written with the value null, for the few settings that take it as a value of its own.
-  func isNull(_ key: String) -> Bool { mapping[key]?.isNull ?? false }
+  func isNull(_ key: String) -> Bool {
+    asked.insert(key)
+    return mapping[key]?.isNull ?? false
+  }
 
   /// Marks keys as known although nothing here depends on their value.
   func accept(_ keys: String...) { asked.formUnion(keys) }

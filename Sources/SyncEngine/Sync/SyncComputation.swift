@@ -93,6 +93,7 @@ final class SyncComputation: Sendable {
     else { return true }
     let joined = memberships.lazy.filter { $0.membership == .join }.map(\.roomID)
     let rooms = storage.events.roomsChanged(joined, since: then.room) ?? Set(joined)
+    guard !rooms.isEmpty || service.tokens.current().receipt != then.receipt else { return false }
     return try await storage.sync.hasWritten(
       user, eventsIn: Array(rooms), after: then.room.stream, receiptsAfter: then.receipt.stream)
   }
