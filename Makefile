@@ -31,6 +31,7 @@ cluster-down:
 	@for base in var/single var/cluster; do [ ! -f $$base/cluster.json ] || $(CLUSTER) --base $$base down; done
 
 test: deps
+	NEEDS_HAPROXY=1 Deploy/install-dependencies
 	Tests/run
 
 # Beside Synapse where that can be installed, e.g. `make bench SCENARIOS=quick` or `make bench SCENARIOS='send-*' ROUNDS=3 SECONDS=5`.

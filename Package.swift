@@ -76,27 +76,28 @@ let package = Package(
     .systemLibrary(name: "CMalloc"),
     .target(name: "CScan"),
     library("Threads", []),
+    library("ByteText", []),
 
     // Layer 1: kits
-    library("Postgres", ["CLibPQ", "Threads", logging, lifecycle]),
-    library("Redis", ["CHiredis", "Threads", logging, nioCore, nioPosix, nioSSL]),
-    library("YAML", ["CLibYAML"]),
-    library("MatrixPrimitives", ["CScan"]),
+    library("Postgres", ["ByteText", "CLibPQ", "Threads", logging, lifecycle]),
+    library("Redis", ["ByteText", "CHiredis", "Threads", logging, nioCore, nioPosix, nioSSL]),
+    library("YAML", ["ByteText", "CLibYAML"]),
+    library("MatrixPrimitives", ["ByteText", "CScan", "CUnistring"]),
 
     // Layer 2: rules and settings
-    library("MatrixEvents", ["MatrixPrimitives", crypto]),
-    library("ServerConfig", ["YAML", "MatrixPrimitives", crypto, logging]),
+    library("MatrixEvents", ["ByteText", "MatrixPrimitives", crypto]),
+    library("ServerConfig", ["ByteText", "YAML", "MatrixPrimitives", crypto, logging]),
 
     // Layer 3: streams and storage
     library(
-      "Replication", ["MatrixPrimitives", "ServerConfig", "Redis", asyncHTTPClient, nioCore, nioHTTP1, logging, crypto]),
-    library("StorageEngine", ["MatrixPrimitives", "Postgres", collections, logging]),
+      "Replication", ["ByteText", "MatrixPrimitives", "ServerConfig", "Redis", asyncHTTPClient, nioCore, nioHTTP1, logging, crypto]),
+    library("StorageEngine", ["ByteText", "MatrixPrimitives", "Postgres", collections, logging]),
 
     // Layer 4: SQL
     library(
       "Stores",
       [
-        "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Postgres", collections,
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Postgres", collections,
         logging,
         crypto,
       ]),
@@ -105,38 +106,38 @@ let package = Package(
     library(
       "RoomServices",
       [
-        "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
         collections, logging, crypto,
       ]),
     library(
       "AccountServices",
       [
-        "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
         "CCrypt", "CUnistring",
         collections, logging, crypto,
       ]),
     library(
       "SyncEngine",
       [
-        "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
         "RoomServices", collections, logging,
       ]),
 
     // Layer 7: endpoints
-    library("EndpointKit", ["MatrixPrimitives", "ServerConfig", "Replication", httpTypes, logging]),
+    library("EndpointKit", ["ByteText", "MatrixPrimitives", "ServerConfig", "Replication", httpTypes, logging]),
     library(
       "ClientEndpoints",
       [
-        "EndpointKit", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores", "RoomServices",
+        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores", "RoomServices",
         "AccountServices", "SyncEngine", logging,
       ]),
     library(
       "AdminEndpoints",
-      ["EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "Stores", "AccountServices", crypto, logging]),
+      ["ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "Stores", "AccountServices", crypto, logging]),
     library(
       "ReplicationEndpoints",
       [
-        "EndpointKit", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores", "RoomServices",
+        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores", "RoomServices",
         "AccountServices", "SyncEngine", logging,
       ]),
 
@@ -144,7 +145,7 @@ let package = Package(
     library(
       "WorkerRuntime",
       [
-        "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
+        "ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
         "Redis",
         "CMalloc", "CZlib", hummingbirdCore, hummingbirdTLS, nioCore, nioPosix, nioSSL, httpTypes, lifecycle, logging,
       ]),
@@ -153,7 +154,7 @@ let package = Package(
     library(
       "ServerComposition",
       [
-        "WorkerRuntime", "EndpointKit", "ClientEndpoints", "ReplicationEndpoints", "RoomServices", "AccountServices",
+        "ByteText", "WorkerRuntime", "EndpointKit", "ClientEndpoints", "ReplicationEndpoints", "RoomServices", "AccountServices",
         "SyncEngine", "Stores", "StorageEngine", "Replication", "ServerConfig", "MatrixPrimitives", "MatrixEvents",
         crypto, logging,
       ]),
@@ -162,15 +163,15 @@ let package = Package(
     executable(
       "homeserver",
       [
-        "ServerComposition", "WorkerRuntime", "EndpointKit", "AdminEndpoints", "ServerConfig", argumentParser,
+        "ByteText", "ServerComposition", "WorkerRuntime", "EndpointKit", "AdminEndpoints", "ServerConfig", argumentParser,
       ]),
     executable("generic_worker", ["ServerComposition", "ServerConfig", "WorkerRuntime", argumentParser]),
-    executable("generate_config", ["ServerConfig", argumentParser]),
+    executable("generate_config", ["ByteText", "ServerConfig", argumentParser]),
     executable("generate_signing_key", ["ServerConfig", argumentParser]),
-    executable("hash_password", ["AccountServices", "ServerConfig", argumentParser]),
+    executable("hash_password", ["ByteText", "AccountServices", "ServerConfig", argumentParser]),
     executable(
       "register_new_matrix_user",
-      ["ServerConfig", "MatrixPrimitives", crypto, asyncHTTPClient, nioCore, argumentParser]),
+      ["ByteText", "ServerConfig", "MatrixPrimitives", crypto, asyncHTTPClient, nioCore, argumentParser]),
 
     // Measures any homeserver from outside
     executable(
@@ -182,63 +183,63 @@ let package = Package(
     // Measures hot code by itself
     executable(
       "microbench",
-      ["MatrixEvents", "MatrixPrimitives", "Replication", "Stores", crypto, argumentParser]),
+      ["ByteText", "MatrixEvents", "MatrixPrimitives", "Replication", "Stores", crypto, argumentParser]),
 
     // Tests
     .target(
       name: "TestSupport",
       dependencies: [
-        "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Postgres", "StorageEngine", "Replication", "Stores",
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Postgres", "StorageEngine", "Replication", "Stores",
         logging,
       ],
       path: "Tests/TestSupport", swiftSettings: strict),
     .target(name: "SeededNumbers", path: "Tests/SeededNumbers", swiftSettings: strict),
     .executableTarget(
       name: "fuzz",
-      dependencies: ["MatrixEvents", "MatrixPrimitives", "Replication", "Stores", "SeededNumbers", argumentParser],
+      dependencies: ["ByteText", "MatrixEvents", "MatrixPrimitives", "Replication", "Stores", "SeededNumbers", argumentParser],
       path: "Tests/Fuzz", exclude: ["corpus", "run"], swiftSettings: strict),
     .executableTarget(
-      name: "rules_probe", dependencies: ["MatrixEvents", "MatrixPrimitives", crypto], path: "Tests/RulesProbe",
+      name: "rules_probe", dependencies: ["ByteText", "MatrixEvents", "MatrixPrimitives", crypto], path: "Tests/RulesProbe",
       swiftSettings: strict),
-    tests("MatrixPrimitivesTests", ["MatrixPrimitives", "SeededNumbers"]),
-    tests("MatrixEventsTests", ["MatrixEvents", "MatrixPrimitives", "SeededNumbers", crypto]),
+    tests("MatrixPrimitivesTests", ["ByteText", "MatrixPrimitives", "SeededNumbers"]),
+    tests("MatrixEventsTests", ["ByteText", "MatrixEvents", "MatrixPrimitives", "SeededNumbers", crypto]),
     tests("ThreadsTests", ["Threads"]),
-    tests("PostgresTests", ["Postgres", "SeededNumbers", "TestSupport", logging]),
-    tests("RedisTests", ["Redis", "CHiredis", "SeededNumbers", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
-    tests("YAMLTests", ["YAML", "SeededNumbers"]),
-    tests("ServerConfigTests", ["ServerConfig", "MatrixPrimitives"]),
+    tests("PostgresTests", ["ByteText", "Postgres", "SeededNumbers", "TestSupport", logging]),
+    tests("RedisTests", ["ByteText", "Redis", "CHiredis", "SeededNumbers", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
+    tests("YAMLTests", ["ByteText", "YAML", "SeededNumbers"]),
+    tests("ServerConfigTests", ["ByteText", "ServerConfig", "MatrixPrimitives"]),
     tests(
       "ReplicationTests",
       [
-        "Replication", "Redis", "MatrixPrimitives", "SeededNumbers", "TestSupport", nioCore, nioPosix, nioHTTP1,
+        "ByteText", "Replication", "Redis", "MatrixPrimitives", "SeededNumbers", "TestSupport", nioCore, nioPosix, nioHTTP1,
         logging,
       ]),
     tests(
       "StorageEngineTests",
-      ["StorageEngine", "MatrixPrimitives", "Postgres", "SeededNumbers", "TestSupport", logging]),
+      ["ByteText", "StorageEngine", "MatrixPrimitives", "Postgres", "SeededNumbers", "TestSupport", logging]),
     tests(
       "RoomServicesTests",
       [
-        "RoomServices", "ClientEndpoints", "EndpointKit", "Stores", "Replication", "StorageEngine", "Postgres",
+        "ByteText", "RoomServices", "ClientEndpoints", "EndpointKit", "Stores", "Replication", "StorageEngine", "Postgres",
         "ServerConfig", "MatrixEvents", "MatrixPrimitives", "SeededNumbers", "TestSupport", logging, crypto, httpTypes,
       ]),
     tests(
       "AccountServicesTests",
-      ["AccountServices", "Stores", "Replication", "MatrixPrimitives", "TestSupport", logging]),
+      ["ByteText", "AccountServices", "Stores", "Replication", "MatrixPrimitives", "TestSupport", logging]),
     tests(
       "SyncEngineTests",
       [
-        "SyncEngine", "RoomServices", "Stores", "Replication", "ServerConfig", "MatrixEvents", "MatrixPrimitives",
+        "ByteText", "SyncEngine", "RoomServices", "Stores", "Replication", "ServerConfig", "MatrixEvents", "MatrixPrimitives",
         "SeededNumbers", "TestSupport", crypto, logging,
       ]),
     tests(
       "ReplicationEndpointsTests",
-      ["ReplicationEndpoints", "EndpointKit", "Replication", "MatrixPrimitives", httpTypes, logging]),
+      ["ByteText", "ReplicationEndpoints", "EndpointKit", "Replication", "MatrixPrimitives", httpTypes, logging]),
     tests(
       "WorkerRuntimeTests",
       ["WorkerRuntime", "EndpointKit", "ServerConfig", "MatrixPrimitives", "CZlib", lifecycle, logging]),
     tests("benchTests", ["bench", "SeededNumbers", nioCore]),
-    tests("EndpointKitTests", ["EndpointKit", "MatrixPrimitives", "Replication", "SeededNumbers", httpTypes]),
+    tests("EndpointKitTests", ["ByteText", "EndpointKit", "MatrixPrimitives", "Replication", "SeededNumbers", httpTypes]),
   ],
   swiftLanguageModes: [.v6]
 )

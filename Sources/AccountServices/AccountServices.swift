@@ -36,16 +36,22 @@ public final class AccountServices: Sendable {
 
   /// What accounts ask of rooms, given by the role that has both.
   public struct RoomHooks: Sendable {
+    /// Leaves every room of an account that was deactivated; whether nothing is left to do.
+    public typealias Departure = @Sendable (_ user: UserID) async -> Bool
+
+    /// Counts the events that a changed profile sends, which are one for the limit of messages.
+    public let limitProfileChange: @Sendable (_ requester: Requester) async throws -> Void
     /// Writes a changed profile into the user's memberships.
     public let propagateProfile: ProfileService.Propagation
-    /// Leaves every room of an account that is deactivated.
-    public let leaveAllRooms: @Sendable (_ user: UserID, _ requester: Requester) async -> Void
+    /// Leaves the rooms of a deactivated account.
+    public let leaveAllRooms: Departure
 
     /// Collects the hooks.
     public init(
-      propagateProfile: @escaping ProfileService.Propagation,
-      leaveAllRooms: @escaping @Sendable (_ user: UserID, _ requester: Requester) async -> Void
+      limitProfileChange: @escaping @Sendable (_ requester: Requester) async throws -> Void,
+      propagateProfile: @escaping ProfileService.Propagation, leaveAllRooms: @escaping Departure
     ) {
+      self.limitProfileChange = limitProfileChange
       self.propagateProfile = propagateProfile
       self.leaveAllRooms = leaveAllRooms
     }
@@ -69,17 +75,23 @@ public final class AccountServices: Sendable {
     login = LoginService(config: config, storage: storage, sessions: sessions, hasher: hasher, clock: clock)
     passwordPolicy = PasswordPolicy(config.passwords.policy)
     profiles = ProfileService(
-      config: config, storage: storage, clock: clock, propagate: rooms.propagateProfile)
+      config: config, storage: storage, clock: clock, limitChange: rooms.limitProfileChange,
+      propagate: rooms.propagateProfile)
     registration = RegistrationService(config: config, storage: storage, sessions: sessions, clock: clock)
-    deactivation = DeactivationService(storage: storage, sessions: sessions, leaveAllRooms: rooms.leaveAllRooms)
-    userInteractiveAuth = UserInteractiveAuth(store: storage.userInteractiveAuth, clock: clock)
+    deactivation = DeactivationService(
+      config: config, storage: storage, devices: devices, replication: replication, logger: logger,
+      leaveAllRooms: rooms.leaveAllRooms)
+    userInteractiveAuth = UserInteractiveAuth(
+      store: storage.userInteractiveAuth, registrationLimit: config.rateLimits.registration, clock: clock)
   }
 
-  /// Records the use of tokens and tidies up, until cancelled. On the process with the background duty it writes; on
-  /// others it returns when cancelled.
+  /// Confirms and records the use of tokens, leaves the rooms of deactivated users and tidies up, each on the process whose duty it
+  /// is, until cancelled.
   public func run() async {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { [activity] in await activity.run() }
+      group.addTask { [authenticator] in await authenticator.run() }
+      group.addTask { [deactivation] in await deactivation.run() }
       group.addTask { [self] in await tidyUp() }
     }
   }

@@ -15,7 +15,7 @@ public final class PasswordHasher: Sendable {
   /// Bounds how many passwords may wait; beyond that callers get `M_LIMIT_EXCEEDED`.
   public static let maximumWaiting = 512
 
-  private let pepper: String
+  private let pepper: Text
   private let rounds: Int
   // Serial queues, because blocking work on a concurrent queue takes threads away from Swift's tasks.
   private let queues: [DispatchQueue]
@@ -27,7 +27,7 @@ public final class PasswordHasher: Sendable {
   ///   - pepper: `password_config.pepper`.
   ///   - rounds: `bcrypt_rounds`, the logarithm of bcrypt's cost, 4 to 31.
   ///   - threads: how many passwords are hashed at the same time, at least 1.
-  public init(pepper: String, rounds: Int, threads: Int = max(1, min(4, ProcessInfo.processInfo.activeProcessorCount)))
+  public init(pepper: Text, rounds: Int, threads: Int = max(1, min(4, ProcessInfo.processInfo.activeProcessorCount)))
   {
     self.pepper = pepper
     self.rounds = rounds
@@ -40,7 +40,7 @@ public final class PasswordHasher: Sendable {
   ///
   /// - Throws: `MatrixError`: `M_INVALID_PARAM` for a password that contains a NUL, `M_LIMIT_EXCEEDED` when too many
   ///   wait.
-  public func hash(_ password: String) async throws -> String {
+  public func hash(_ password: Text) async throws -> Text {
     let pepper = pepper, rounds = rounds
     return try await run { try Self.hash(password, pepper: pepper, rounds: rounds) }
   }
@@ -48,7 +48,7 @@ public final class PasswordHasher: Sendable {
   /// Tells whether a password belongs to a stored hash (`$2a$`, `$2b$` or `$2y$`); false for any other kind of hash.
   ///
   /// - Throws: `MatrixError` `M_LIMIT_EXCEEDED` when too many wait.
-  public func verify(_ password: String, against stored: String) async throws -> Bool {
+  public func verify(_ password: Text, against stored: Text) async throws -> Bool {
     let pepper = pepper
     return try await run { Self.verify(password, against: stored, pepper: pepper) }
   }
@@ -56,7 +56,7 @@ public final class PasswordHasher: Sendable {
   /// Hashes on the calling thread, for command-line tools.
   ///
   /// - Throws: `MatrixError` `M_INVALID_PARAM` for a password that contains a NUL, `M_UNKNOWN` when libxcrypt refuses.
-  public static func hash(_ password: String, pepper: String, rounds: Int) throws -> String {
+  public static func hash(_ password: Text, pepper: Text, rounds: Int) throws -> Text {
     guard let phrase = phrase(password, pepper: pepper) else {
       throw MatrixError.invalidParam("A password cannot contain a NUL character")
     }
@@ -64,16 +64,16 @@ public final class PasswordHasher: Sendable {
     let random = (0..<16).map { _ in CChar.random(in: .min ... .max, using: &generator) }
     var setting = [CChar](repeating: 0, count: Int(CRYPT_GENSALT_OUTPUT_SIZE))
     let cost = UInt(clamping: rounds)
-    guard crypt_gensalt_rn("$2b$", cost, random, Int32(random.count), &setting, Int32(setting.count)) != nil,
+    guard crypt_gensalt_rn("$2b$" as String, cost, random, Int32(random.count), &setting, Int32(setting.count)) != nil,
       let result = crypt(phrase, setting)
     else { throw MatrixError.unknown("Cannot hash the password", status: 500) }
     return result
   }
 
   /// Checks on the calling thread.
-  public static func verify(_ password: String, against stored: String, pepper: String) -> Bool {
-    guard ["$2a$", "$2b$", "$2y$"].contains(stored.prefix(4)), stored.utf8.count == 60,
-      let phrase = phrase(password, pepper: pepper), let result = crypt(phrase, stored.utf8CString.map { $0 })
+  public static func verify(_ password: Text, against stored: Text, pepper: Text) -> Bool {
+    guard ["$2a$", "$2b$", "$2y$"].contains(stored.utf8Prefix(4)), stored.utf8.count == 60,
+      let phrase = phrase(password, pepper: pepper), let result = crypt(phrase, Array(stored.string.utf8CString))
     else { return false }
     // Every byte is looked at, so that the time tells nothing about where they differ.
     let difference = zip(result.utf8, stored.utf8).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) }
@@ -81,7 +81,7 @@ public final class PasswordHasher: Sendable {
   }
 
   /// Makes the C string that is hashed; nil when a NUL would cut it short.
-  private static func phrase(_ password: String, pepper: String) -> [CChar]? {
+  private static func phrase(_ password: Text, pepper: Text) -> [CChar]? {
     guard let normalized = compatibilityComposed(Array(password.utf8)) else { return nil }
     let bytes = normalized + Array(pepper.utf8)
     guard !bytes.contains(0) else { return nil }
@@ -97,14 +97,14 @@ public final class PasswordHasher: Sendable {
     return Array(UnsafeBufferPointer(start: result, count: count))
   }
 
-  private static func crypt(_ phrase: [CChar], _ setting: [CChar]) -> String? {
+  private static func crypt(_ phrase: [CChar], _ setting: [CChar]) -> Text? {
     let size = MemoryLayout<crypt_data>.size
     let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: MemoryLayout<crypt_data>.alignment)
     memory.initializeMemory(as: UInt8.self, repeating: 0, count: size)
     defer { memory.deallocate() }
     // A failure is a string that begins with an asterisk, never a hash.
     guard let output = crypt_rn(phrase, setting, memory, Int32(size)) else { return nil }
-    let text = String(cString: output)
+    let text = Text(cString: output)
     return text.hasPrefix("*") ? nil : text
   }
 

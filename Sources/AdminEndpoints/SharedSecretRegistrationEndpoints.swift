@@ -13,13 +13,13 @@ import Synchronization
 public struct SharedSecretRegistrationEndpoints: Sendable {
   private let config: HomeserverConfig
   private let accounts: AccountServices
-  private let nonces: NonceStore
+  private let nonces: NonceRegister
 
   /// Makes the family.
   public init(config: HomeserverConfig, accounts: AccountServices) {
     self.config = config
     self.accounts = accounts
-    nonces = NonceStore(clock: accounts.clock)
+    nonces = NonceRegister(clock: accounts.clock)
   }
 
   /// The endpoints of the family.
@@ -31,7 +31,7 @@ public struct SharedSecretRegistrationEndpoints: Sendable {
       },
       Endpoint(
         name: "admin_register", method: .post, paths: [path], auth: .none, role: .main, rateLimited: true,
-        handler: register),
+        bodyLimit: 65_536, handler: register),
     ]
   }
 
@@ -40,35 +40,41 @@ public struct SharedSecretRegistrationEndpoints: Sendable {
       throw MatrixError.unknown("Shared secret registration is not enabled", status: 400)
     }
     let body = try request.jsonObject()
-    guard nonces.take(try body.requireString("nonce")) else {
-      throw MatrixError.unknown("unrecognised nonce", status: 400)
-    }
+    let nonce = try body.requireString("nonce")
+    guard nonces.isGood(nonce) else { throw Self.unrecognisedNonce }
     let submission = try Submission(body)
     guard submission.isProved(by: secret) else { throw MatrixError.forbidden("HMAC incorrect") }
-    let user = try await accounts.registration.register(
-      localpart: submission.username.lowercased(), passwordHash: try await accounts.hasher.hash(submission.password),
-      isAdmin: submission.isAdmin, userType: submission.userType, displayName: submission.displayName, address: nil,
-      byAdministrator: true)
-    var answer: [String: JSON] = ["user_id": .string(user.rawValue), "home_server": .string(config.serverName)]
+    guard nonces.take(nonce) else { throw Self.unrecognisedNonce }
+    var account = RegistrationService.Submission(
+      localpart: submission.username.asciiLowercased,
+      passwordHash: try await accounts.hasher.hash(submission.password))
+    account.isAdmin = submission.isAdmin
+    account.userType = submission.userType
+    account.displayName = submission.displayName
+    let user = try await accounts.registration.registerByAdministrator(account)
+    var answer: [Text: JSON] = ["user_id": .string(user.rawValue), "home_server": .string(config.serverName)]
     if try body.optionalBool("inhibit_login") != true {
-      let session = try await accounts.registration.openSession(
-        for: user, deviceID: try body.optionalString("device_id"),
-        displayName: try body.optionalString("initial_device_display_name"), wantsRefreshToken: false)
+      let session = try await accounts.sessions.open(
+        SessionRequest(
+          userID: user, deviceID: try body.optionalString("device_id"),
+          displayName: try body.optionalString("initial_device_display_name"), wantsRefreshToken: false))
       answer["access_token"] = .string(session.accessToken)
       answer["device_id"] = .string(session.deviceID)
     }
     return .json(.object(answer))
   }
 
+  private static let unrecognisedNonce = MatrixError.unknown("unrecognised nonce", status: 400)
+
   /// The body of a registration, with what its MAC covers.
   private struct Submission {
-    let nonce: String
-    let username: String
-    let password: String
+    let nonce: Text
+    let username: Text
+    let password: Text
     let isAdmin: Bool
-    let userType: String?
-    let displayName: String?
-    let mac: String
+    let userType: Text?
+    let displayName: Text?
+    let mac: Text
 
     init(_ body: JSONValue) throws(MatrixError) {
       nonce = try body.requireString("nonce")
@@ -86,7 +92,7 @@ public struct SharedSecretRegistrationEndpoints: Sendable {
       if let userType, !["support", "bot"].contains(userType) { throw .invalidParam("Invalid user type") }
     }
 
-    func isProved(by secret: String) -> Bool {
+    func isProved(by secret: Text) -> Bool {
       var parts = [nonce, username, password, isAdmin ? "admin" : "notadmin"]
       if let userType { parts.append(userType) }
       var hmac = HMAC<Insecure.SHA1>(key: SymmetricKey(data: Data(secret.utf8)))
@@ -94,47 +100,11 @@ public struct SharedSecretRegistrationEndpoints: Sendable {
         if index > 0 { hmac.update(data: [0]) }
         hmac.update(data: Array(part.utf8))
       }
-      let expected = hmac.finalize().map { byte in
-        String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
-      }.joined()
+      let wanted = Array(Text(hexadecimal: hmac.finalize()).utf8)
       // Compared over all bytes, so that the time taken does not tell how many were right.
       let shown = Array(mac.utf8)
-      let wanted = Array(expected.utf8)
       guard shown.count == wanted.count else { return false }
       return zip(shown, wanted).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
     }
-  }
-}
-
-/// Nonces given out and not yet used, each good for a minute.
-private final class NonceStore: Sendable {
-  private static let lifetimeMilliseconds: Int64 = 60_000
-  private static let maximum = 10_000
-  private let clock: ServerClock
-  private let nonces = Mutex<[String: Int64]>([:])
-
-  init(clock: ServerClock) { self.clock = clock }
-
-  func make() -> String {
-    let nonce = RandomString.letters(64)
-    let now = clock.nowMilliseconds
-    nonces.withLock { nonces in
-      prune(&nonces, now: now)
-      if nonces.count >= Self.maximum { nonces.removeAll() }
-      nonces[nonce] = now
-    }
-    return nonce
-  }
-
-  func take(_ nonce: String) -> Bool {
-    let now = clock.nowMilliseconds
-    return nonces.withLock { nonces in
-      prune(&nonces, now: now)
-      return nonces.removeValue(forKey: nonce) != nil
-    }
-  }
-
-  private func prune(_ nonces: inout [String: Int64], now: Int64) {
-    nonces = nonces.filter { now - $0.value < Self.lifetimeMilliseconds }
   }
 }

@@ -1,3 +1,4 @@
+import ByteText
 import Replication
 
 /// Declares one operation of the HTTP API: where it answers, who may call it, which process serves it, and how.
@@ -12,7 +13,7 @@ public final class Endpoint: Sendable {
   public typealias Deferral = @Sendable (Request, DeferredResponse) async throws -> Void
 
   /// Names the operation in logs, metrics and documentation, such as `RoomSendEvent`.
-  public let name: String
+  public let name: Text
   /// The method; a `GET` endpoint also answers `HEAD`.
   public let method: HTTPMethod
   /// Every path under which the operation answers.
@@ -29,7 +30,7 @@ public final class Endpoint: Sendable {
   public let bodyLimit: Int
   /// How long the handler may take before it is cancelled and 504 is answered; nil for handlers that are brief, and for long polls.
   public let deadline: Duration?
-  /// Whether a locked account may call it (logout only, in the specification).
+  /// Whether a locked account, or an access token that has expired, may call it (logout only, in the specification).
   public let allowsLockedUsers: Bool
   /// Whether the handler is cancelled when the client hangs up. By default only for `GET`, since half a write helps nobody.
   public let cancelsOnDisconnect: Bool
@@ -89,7 +90,7 @@ public final class Endpoint: Sendable {
   ///   - cancelsOnDisconnect: nil means "for `GET` only".
   ///   - handler: answers.
   public convenience init(
-    name: String, method: HTTPMethod, paths: [PathPattern], auth: Authentication = .required,
+    name: Text, method: HTTPMethod, paths: [PathPattern], auth: Authentication = .required,
     role: ServingRole = .anyWorker, balance: Balance = .none, rateLimited: Bool = false,
     bodyLimit: Int = Endpoint.defaultBodyLimit, deadline: Duration? = Endpoint.defaultDeadline,
     allowsLockedUsers: Bool = false, cancelsOnDisconnect: Bool? = nil, handler: @escaping Handler
@@ -113,7 +114,7 @@ public final class Endpoint: Sendable {
   ///   - shortcut: answers requests that ask for next to nothing.
   ///   - deferral: begins to answer.
   public convenience init(
-    name: String, method: HTTPMethod, paths: [PathPattern], auth: Authentication = .required,
+    name: Text, method: HTTPMethod, paths: [PathPattern], auth: Authentication = .required,
     role: ServingRole = .anyWorker, balance: Balance = .none, shortcut: Shortcut? = nil, deferral: @escaping Deferral
   ) {
     self.init(
@@ -123,7 +124,7 @@ public final class Endpoint: Sendable {
   }
 
   private init(
-    name: String, method: HTTPMethod, paths: [PathPattern], auth: Authentication, role: ServingRole, balance: Balance,
+    name: Text, method: HTTPMethod, paths: [PathPattern], auth: Authentication, role: ServingRole, balance: Balance,
     rateLimited: Bool, bodyLimit: Int, deadline: Duration?, allowsLockedUsers: Bool, cancelsOnDisconnect: Bool,
     shortcut: Shortcut?, work: Work
   ) {
@@ -188,9 +189,9 @@ extension Endpoint {
 /// Groups the endpoints that one file declares, under the listener resource that switches them on.
 public struct EndpointFamily: Sendable {
   /// Names the family in logs and documentation.
-  public let name: String
+  public let name: Text
   /// The name in `listeners[].resources[].names` that mounts the family.
-  public let resource: String
+  public let resource: Text
   /// The operations.
   public let endpoints: [Endpoint]
 
@@ -200,7 +201,7 @@ public struct EndpointFamily: Sendable {
   ///   - name: for humans.
   ///   - resource: a resource name of Synapse's listener configuration: `client`, `federation`, `replication`, `media`, `health`, ….
   ///   - endpoints: what the family serves.
-  public init(name: String, resource: String = "client", endpoints: [Endpoint]) {
+  public init(name: Text, resource: Text = "client", endpoints: [Endpoint]) {
     self.name = name
     self.resource = resource
     self.endpoints = endpoints

@@ -1,7 +1,9 @@
+import ByteText
+
 /// Names the request methods that endpoints may be declared for.
 ///
 /// `HEAD` and `OPTIONS` are never declared: the router answers `HEAD` through the `GET` endpoint and `OPTIONS` itself.
-public enum HTTPMethod: String, Sendable, Hashable, CaseIterable {
+public enum HTTPMethod: Text, Sendable, Hashable, CaseIterable {
   /// Reads without side effects.
   case get = "GET"
   /// Reads the headers that `GET` would answer.

@@ -1,3 +1,5 @@
+import ByteText
+
 /// Describes one path that an endpoint answers, such as `/_matrix/client/v3/rooms/{roomID}/leave`.
 ///
 /// A segment in braces captures one segment of the request's path, possibly an empty one (so `/state/m.room.name/`
@@ -7,11 +9,11 @@ public struct PathPattern: Sendable, Hashable, ExpressibleByStringLiteral, Custo
   /// Tells the kinds of segment apart.
   public enum Segment: Sendable, Hashable {
     /// Matches exactly this text, undecoded.
-    case literal(String)
+    case literal(Text)
     /// Captures one segment under this name.
-    case parameter(String)
+    case parameter(Text)
     /// Captures the rest of the path under this name; only at the end.
-    case rest(String)
+    case rest(Text)
   }
 
   /// Lists the segments behind the leading slash.
@@ -20,33 +22,33 @@ public struct PathPattern: Sendable, Hashable, ExpressibleByStringLiteral, Custo
   /// Parses a pattern. The leading slash may be left out.
   ///
   /// - Parameter pattern: literal segments and `{name}` captures, divided by slashes.
-  public init(_ pattern: String) {
-    let text = pattern.hasPrefix("/") ? pattern.dropFirst() : Substring(pattern)
-    segments = text.split(separator: "/", omittingEmptySubsequences: false).map { segment in
-      guard segment.hasPrefix("{"), segment.hasSuffix("}") else { return .literal(String(segment)) }
+  public init(_ pattern: Text) {
+    let text = pattern.dropping(prefix: "/") ?? pattern
+    segments = text.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map { segment in
+      guard segment.hasPrefix("{"), segment.hasSuffix("}") else { return .literal(segment) }
       let name = segment.dropFirst().dropLast()
-      return name.hasSuffix("...") ? .rest(String(name.dropLast(3))) : .parameter(String(name))
+      return name.dropping(suffix: "...").map { .rest($0) } ?? .parameter(name)
     }
   }
 
   /// Parses a pattern written as a literal.
   public init(stringLiteral value: String) {
-    self.init(value)
+    self.init(Text(value))
   }
 
   /// Writes the pattern in the form that `init(_:)` reads.
   public var description: String {
-    segments.map { segment in
+    segments.map { segment -> Text in
       switch segment {
       case .literal(let text): "/" + text
       case .parameter(let name): "/{\(name)}"
       case .rest(let name): "/{\(name)...}"
       }
-    }.joined()
+    }.joined().string
   }
 
   /// Lists the names of the captures, in order.
-  var parameterNames: [String] {
+  var parameterNames: [Text] {
     segments.compactMap { segment in
       switch segment {
       case .literal: nil
@@ -56,13 +58,13 @@ public struct PathPattern: Sendable, Hashable, ExpressibleByStringLiteral, Custo
   }
 
   /// Escapes what has a meaning in regular expressions.
-  static func escape(_ text: String) -> String {
-    var escaped = ""
-    for character in text {
-      if ".+*?()[]{}^$|\\".contains(character) { escaped.append("\\") }
-      escaped.append(character)
+  static func escape(_ text: Text) -> Text {
+    var escaped: [UInt8] = []
+    for byte in text.utf8 {
+      if ".+*?()[]{}^$|\\".contains(byte) { escaped.append(UInt8(ascii: "\\")) }
+      escaped.append(byte)
     }
-    return escaped
+    return Text(decoding: escaped, as: UTF8.self)
   }
 }
 
@@ -70,16 +72,16 @@ extension PathPattern {
   /// Names a version segment of the client-server API.
   public struct ClientVersion: Sendable, Hashable, ExpressibleByStringLiteral {
     /// The segment as it stands in the path; may hold a slash.
-    public let rawValue: String
+    public let rawValue: Text
 
     /// Names a version by its path segment, such as `unstable/org.matrix.msc3575`.
-    public init(_ rawValue: String) {
+    public init(_ rawValue: Text) {
       self.rawValue = rawValue
     }
 
     /// Names a version by a literal path segment.
     public init(stringLiteral value: String) {
-      rawValue = value
+      rawValue = Text(value)
     }
 
     /// `api/v1`, from before releases had names.
@@ -101,17 +103,17 @@ extension PathPattern {
   /// - Parameters:
   ///   - path: what follows the version, such as `rooms/{roomID}/leave`.
   ///   - versions: the version segments under which the endpoint answers.
-  public static func client(_ path: String, versions: [ClientVersion] = [.r0, .v3]) -> [PathPattern] {
+  public static func client(_ path: Text, versions: [ClientVersion] = [.r0, .v3]) -> [PathPattern] {
     versions.map { PathPattern("/_matrix/client/\($0.rawValue)/\(path)") }
   }
 
   /// Makes the path of an endpoint of Synapse's admin API, such as `v2/users/{userID}`.
-  public static func admin(_ path: String) -> [PathPattern] {
+  public static func admin(_ path: Text) -> [PathPattern] {
     [PathPattern("/_synapse/admin/\(path)")]
   }
 
   /// Makes the path of an endpoint that only other processes of the cluster call, such as `send_events/{txnID}`.
-  public static func replication(_ path: String) -> [PathPattern] {
+  public static func replication(_ path: Text) -> [PathPattern] {
     [PathPattern("/_synapse/replication/\(path)")]
   }
 }

@@ -1,11 +1,13 @@
+import ByteText
+
 /// Decodes percent-encoded text of paths and queries.
 enum PercentDecoding {
   /// Decodes a path segment.
   ///
   /// - Returns: nil when a percent sign is not followed by two hexadecimal digits or the bytes are not UTF-8.
-  static func decodePath(_ segment: Substring) -> String? {
+  static func decodePath(_ segment: Substring) -> Text? {
     let utf8 = segment.utf8
-    guard utf8.contains(percent) else { return String(segment) }
+    guard utf8.contains(percent) else { return Text(segment) }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(utf8.count)
     var iterator = utf8.makeIterator()
@@ -19,15 +21,15 @@ enum PercentDecoding {
       }
       bytes.append(high << 4 | low)
     }
-    return String(validating: bytes, as: UTF8.self)
+    return Text(validating: bytes, as: UTF8.self)
   }
 
   /// Decodes a name or value of a query: `+` is a space and a stray percent sign stands for itself (as on Synapse).
   ///
   /// - Returns: nil when the bytes are not UTF-8.
-  static func decodeForm(_ text: Substring) -> String? {
+  static func decodeForm(_ text: Substring) -> Text? {
     let utf8 = text.utf8
-    guard utf8.contains(where: { $0 == percent || $0 == plus }) else { return String(text) }
+    guard utf8.contains(where: { $0 == percent || $0 == plus }) else { return Text(text) }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(utf8.count)
     var index = utf8.startIndex
@@ -41,7 +43,7 @@ enum PercentDecoding {
         bytes.append(byte == plus ? space : byte)
       }
     }
-    return String(validating: bytes, as: UTF8.self)
+    return Text(validating: bytes, as: UTF8.self)
   }
 
   private static let percent = UInt8(ascii: "%")

@@ -1,12 +1,14 @@
+import ByteText
+
 /// Holds the decoded parameters of a request's query, in their order, repeated names included.
 struct QueryParameters: Sendable {
-  let items: [(name: String, value: String)]
+  let items: [(name: Text, value: Text)]
 
   /// Parses a form-encoded query without its question mark. A name without `=` has an empty value.
   ///
   /// - Returns: nil when a name or value is not UTF-8 after decoding.
   init?(_ query: Substring) {
-    var items: [(name: String, value: String)] = []
+    var items: [(name: Text, value: Text)] = []
     // Divided by bytes, since ampersands and equal signs stand for themselves wherever they are.
     for pair in query.utf8.split(separator: UInt8(ascii: "&")) {
       let divider = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
@@ -19,12 +21,12 @@ struct QueryParameters: Sendable {
   }
 
   /// Finds the first value of a name.
-  func first(_ name: String) -> String? {
+  func first(_ name: Text) -> Text? {
     items.first { $0.name == name }?.value
   }
 
   /// Lists all values of a name.
-  func all(_ name: String) -> [String] {
+  func all(_ name: Text) -> [Text] {
     items.lazy.filter { $0.name == name }.map(\.value)
   }
 }

@@ -1,3 +1,4 @@
+import ByteText
 import Synchronization
 
 /// Numbers the requests of a process, so that log lines of one request can be found.
@@ -5,7 +6,7 @@ final class RequestCounter: Sendable {
   private let count = Atomic<UInt64>(0)
 
   /// Makes the next id, such as `GET-17`.
-  func next(_ method: String) -> String {
-    method + "-" + String(count.wrappingAdd(1, ordering: .relaxed).newValue)
+  func next(_ method: Text) -> Text {
+    method + "-" + Text(count.wrappingAdd(1, ordering: .relaxed).newValue)
   }
 }

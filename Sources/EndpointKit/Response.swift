@@ -50,13 +50,13 @@ public struct Response: Sendable {
   ///   - contentType: the media type, with its character set.
   ///   - status: HTTP status.
   public static func text(
-    _ text: String, contentType: String = "text/plain; charset=utf-8", status: Int = 200
+    _ text: Text, contentType: Text = "text/plain; charset=utf-8", status: Int = 200
   ) -> Response {
-    Response(status: status, headers: [.contentType: contentType], body: Array(text.utf8))
+    Response(status: status, headers: [.contentType: contentType.string], body: Array(text.utf8))
   }
 
   /// Answers with a page that no other site may frame.
-  public static func html(_ html: String, status: Int = 200) -> Response {
+  public static func html(_ html: Text, status: Int = 200) -> Response {
     var response = text(html, contentType: "text/html; charset=utf-8", status: status)
     response.setHeader("X-Frame-Options", "DENY")
     response.setHeader("Content-Security-Policy", "frame-ancestors 'none';")
@@ -64,14 +64,14 @@ public struct Response: Sendable {
   }
 
   /// Sends the client elsewhere with 302.
-  public static func redirect(to location: String) -> Response {
-    Response(status: 302, headers: [.location: location])
+  public static func redirect(to location: Text) -> Response {
+    Response(status: 302, headers: [.location: location.string])
   }
 
   /// Sets a header field by name; a name that is not valid in HTTP is ignored.
-  public mutating func setHeader(_ name: String, _ value: String) {
-    guard let name = HTTPField.Name(name) else { return }
-    headers[name] = value
+  public mutating func setHeader(_ name: Text, _ value: Text) {
+    guard let name = HTTPField.Name(name.string) else { return }
+    headers[name] = value.string
   }
 
   private static let jsonHeaders: HTTPFields = [.contentType: "application/json"]

@@ -13,7 +13,7 @@ enum ResponseHeaders {
   }
 
   // Made once: a field's value is checked byte by byte whenever one is made.
-  private static let cors = [
+  static let cors = [
     HTTPField(name: .accessControlAllowOrigin, value: "*"),
     HTTPField(name: .accessControlAllowMethods, value: "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
     HTTPField(

@@ -1,7 +1,9 @@
+import ByteText
+
 /// Tells which endpoint a request is for.
 public final class Route: Sendable {
   enum Outcome: Sendable {
-    case endpoint(Endpoint, names: [String], values: [Substring])
+    case endpoint(Endpoint, names: [Text], values: [Substring])
     case wrongMethod
     case notFound
     case preflight
@@ -32,12 +34,13 @@ public final class Route: Sendable {
     if case .endpoint(let endpoint, _, _) = outcome { endpoint } else { nil }
   }
 
-  /// Path and query with the value of `access_token` blotted out, for logs.
-  var redactedTarget: String {
-    if query.isEmpty { return String(path) }
-    let pairs = query.split(separator: "&", omittingEmptySubsequences: false).map { pair in
-      pair.hasPrefix("access_token=") ? "access_token=<redacted>" : pair
+  /// Path and query with the value of every name that decodes to `access_token` blotted out, for logs.
+  var redactedTarget: Text {
+    if query.isEmpty { return Text(path) }
+    let pairs = query.utf8.split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: false).map { pair in
+      let name = Substring(pair.prefix { $0 != UInt8(ascii: "=") })
+      return PercentDecoding.decodeForm(name) == "access_token" ? "access_token=<redacted>" : Substring(pair)
     }
-    return path + "?" + pairs.joined(separator: "&")
+    return "\(Text(path))?\(pairs.joined(separator: "&"))"
   }
 }

@@ -1,8 +1,10 @@
+import ByteText
+
 /// Finds the endpoint of a path by walking a trie of segments, literals before captures.
 struct RouteTable: Sendable {
   /// Tells what a lookup found.
   enum Result {
-    case found(Endpoint, names: [String], values: [Substring])
+    case found(Endpoint, names: [Text], values: [Substring])
     /// The path exists, with other methods.
     case wrongMethod
     case notFound
@@ -11,7 +13,7 @@ struct RouteTable: Sendable {
   private struct Terminal: Sendable {
     let method: HTTPMethod
     let endpoint: Endpoint
-    let names: [String]
+    let names: [Text]
   }
 
   private struct Literal: Sendable {
@@ -29,7 +31,7 @@ struct RouteTable: Sendable {
 
   private var nodes = [Node()]
   /// Describes declarations that collide: two endpoints for one method and path. Empty in a sound program.
-  private(set) var conflicts: [String] = []
+  private(set) var conflicts: [Text] = []
 
   init(_ endpoints: [Endpoint]) {
     for endpoint in endpoints {

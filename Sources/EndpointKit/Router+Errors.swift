@@ -7,7 +7,7 @@ extension Router {
   ///
   /// - Returns: nil for cancellation: nobody listens any more.
   @inline(never)
-  func respond(toError error: any Error, id: String, route: Route) -> Response? {
+  func respond(toError error: any Error, id: Text, route: Route) -> Response? {
     if let error = error as? MatrixError { return Response(error) }
     if let refusal = settings.refusal(error) { return Response(refusal) }
     if error is CancellationError || Task.isCancelled { return nil }

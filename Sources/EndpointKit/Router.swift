@@ -12,9 +12,9 @@ public final class Router: Sendable {
   /// Finds the callers of access tokens. Both ways throw `MatrixError` for a token that is not valid.
   public struct Authenticator: Sendable {
     /// Finds a caller wherever it takes.
-    public var find: @Sendable (_ accessToken: String, _ request: Request) async throws -> Requester
+    public var find: @Sendable (_ accessToken: Text, _ request: Request) async throws -> Requester
     /// Finds a caller in memory, and is asked first; nil when `find` has to look further.
-    public var findKnown: @Sendable (_ accessToken: String, _ request: Request) throws -> Requester?
+    public var findKnown: @Sendable (_ accessToken: Text, _ request: Request) throws -> Requester?
 
     /// Makes an authenticator.
     ///
@@ -22,8 +22,8 @@ public final class Router: Sendable {
     ///   - findKnown: finds a caller in memory.
     ///   - find: finds a caller wherever it takes.
     public init(
-      findKnown: @escaping @Sendable (_ accessToken: String, _ request: Request) throws -> Requester? = { _, _ in nil },
-      find: @escaping @Sendable (_ accessToken: String, _ request: Request) async throws -> Requester
+      findKnown: @escaping @Sendable (_ accessToken: Text, _ request: Request) throws -> Requester? = { _, _ in nil },
+      find: @escaping @Sendable (_ accessToken: Text, _ request: Request) async throws -> Requester
     ) {
       self.findKnown = findKnown
       self.find = find
@@ -35,7 +35,7 @@ public final class Router: Sendable {
     /// Finds callers.
     public var authenticator: Authenticator
     /// The secret that other processes of the cluster send; nil accepts them without.
-    public var replicationSecret: String?
+    public var replicationSecret: Text?
     /// Enforces deadlines; its `run()` belongs to the process.
     public var deadlines: DeadlineWatch
     /// Recognizes errors that the request is to blame for, which are answered with what it returns instead of 500.
@@ -56,7 +56,7 @@ public final class Router: Sendable {
     ///   - onFinish: for access log and metrics.
     public init(
       authenticator: Authenticator = Authenticator { _, _ in throw MatrixError.unknownToken() },
-      replicationSecret: String? = nil, deadlines: DeadlineWatch = DeadlineWatch(),
+      replicationSecret: Text? = nil, deadlines: DeadlineWatch = DeadlineWatch(),
       refusal: @escaping @Sendable (any Error) -> MatrixError? = { _ in nil },
       logger: Logger = Logger(label: "myelin.http"), onFinish: @escaping @Sendable (RequestRecord) -> Void = { _ in }
     ) {
@@ -84,7 +84,7 @@ public final class Router: Sendable {
   }
 
   /// Lists pairs of endpoints declared for the same method and path, of which only the first is reachable. Empty in a sound program.
-  public var conflicts: [String] { table.conflicts }
+  public var conflicts: [Text] { table.conflicts }
 
   /// Finds which endpoint a request is for, before its body is read.
   public func route(_ incoming: IncomingRequest) -> Route {
@@ -114,7 +114,8 @@ public final class Router: Sendable {
   ///   - route: what `route(_:)` returned for it.
   /// - Returns: nil when the work was cancelled because the client has gone; the connection is then to be closed.
   public func respond(to incoming: IncomingRequest, along route: Route) async -> Response? {
-    let exchange = Exchange(incoming, route, id: counter.next(incoming.method))
+    let exchange = Exchange(
+      incoming, route, id: incoming.id.map { "\(incoming.method)-\($0)" } ?? counter.next(incoming.method))
     return finish(exchange, await answer(exchange))
   }
 
@@ -123,12 +124,12 @@ public final class Router: Sendable {
     let started = ContinuousClock.now
     let incoming: IncomingRequest
     let route: Route
-    let id: String
-    var user: String?
+    let id: Text
+    var user: Text?
     /// The decoded request, until nobody needs it any more.
     var request: Request?
 
-    init(_ incoming: IncomingRequest, _ route: Route, id: String) {
+    init(_ incoming: IncomingRequest, _ route: Route, id: Text) {
       self.incoming = incoming
       self.route = route
       self.id = id
@@ -151,7 +152,7 @@ public final class Router: Sendable {
       RequestRecord(
         id: exchange.id, endpoint: exchange.route.endpoint?.name, method: incoming.method, route: exchange.route,
         status: response?.status, responseBytes: response?.body.count ?? 0, user: exchange.user,
-        clientIP: incoming.clientIP, userAgent: incoming.headers[.userAgent] ?? "-",
+        clientIP: incoming.clientIP, userAgent: incoming.headers[.userAgent].map { Text($0) } ?? "-",
         duration: ContinuousClock.now - exchange.started))
     return response
   }
@@ -224,12 +225,12 @@ public final class Router: Sendable {
       }
       exchange.request = Request(
         Request.Storage(
-          endpoint: endpoint, path: String(route.path), captures: captures, query: query, incoming: incoming,
+          endpoint: endpoint, path: Text(route.path), captures: captures, query: query, incoming: incoming,
           accessToken: endpoint.auth == .none ? nil : try AccessToken.find(incoming.headers, query), id: exchange.id))
     }
   }
 
-  private static func decode(_ names: [String], _ values: [Substring]) throws(MatrixError) -> [Request.Capture] {
+  private static func decode(_ names: [Text], _ values: [Substring]) throws(MatrixError) -> [Request.Capture] {
     var decoded: [Request.Capture] = []
     decoded.reserveCapacity(names.count)
     for (name, value) in zip(names, values) {
@@ -245,7 +246,7 @@ public final class Router: Sendable {
   ///
   /// - Returns: the token of a caller who has still to be found.
   @inline(never)
-  private func admitKnown(_ request: Request) throws -> String? {
+  private func admitKnown(_ request: Request) throws -> Text? {
     guard request.storage.requester == nil, let token = try token(request) else { return nil }
     guard let requester = try settings.authenticator.findKnown(token, request) else { return token }
     try admit(requester, to: request)
@@ -253,7 +254,7 @@ public final class Router: Sendable {
   }
 
   @inline(never)
-  private func search(_ token: String, _ request: Request) -> Task<Void, any Error> {
+  private func search(_ token: Text, _ request: Request) -> Task<Void, any Error> {
     Task { try admit(try await settings.authenticator.find(token, request), to: request) }
   }
 
@@ -265,7 +266,7 @@ public final class Router: Sendable {
 
   /// Gives the token of the user that is to be found; nil when none is needed.
   @inline(never)
-  private func token(_ request: Request) throws(MatrixError) -> String? {
+  private func token(_ request: Request) throws(MatrixError) -> Text? {
     switch request.endpoint.auth {
     case .none: return nil
     case .replication:

@@ -16,12 +16,12 @@ struct AuthContext<State: AuthState> {
 
   private var version: RoomVersion { event.version }
 
-  func membership(of user: UserID) -> String? {
+  func membership(of user: UserID) -> Text? {
     state.event(.member(user))?.membership
   }
 
   /// Without a rule rooms are invite-only; a rule that is no string is one that nobody knows.
-  private var joinRule: String {
+  private var joinRule: Text {
     guard let rule = state.event(.joinRules)?.content["join_rule"] else { return "invite" }
     return rule.string ?? ""
   }
@@ -36,7 +36,7 @@ struct AuthContext<State: AuthState> {
       )
     }
     if let stateKey = event.stateKey, stateKey.utf8.first == UInt8(ascii: "@"),
-      !ByteOrder.areEqual(stateKey, event.sender.rawValue)
+      stateKey != event.sender.rawValue
     {
       throw AuthError("You are not allowed to set the state of another user.")
     }
@@ -61,7 +61,7 @@ struct AuthContext<State: AuthState> {
   private func isCreatorsFirstJoin(_ target: UserID) -> Bool {
     guard event.prevEvents == [create.eventID] else { return false }
     let creator = version.isCreatorImplicit ? create.sender.rawValue : create.content["creator"]?.string
-    return creator.map { ByteOrder.areEqual($0, target.rawValue) } ?? false
+    return creator.map { $0 == target.rawValue } ?? false
   }
 
   private func checkJoin(_ target: UserID) throws(AuthError) {

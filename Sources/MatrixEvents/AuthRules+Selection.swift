@@ -11,7 +11,7 @@ extension AuthRules {
 
   /// Selects the slots an event with these parts must cite; see the form for drafts.
   public static func authEventKeys(
-    type: String, stateKey: String?, sender: UserID, content: JSON, version: RoomVersion
+    type: Text, stateKey: Text?, sender: UserID, content: JSON, version: RoomVersion
   ) -> [StateKey] {
     AuthSelection(
       type: type, stateKey: stateKey, sender: sender, membership: content["membership"]?.string,
@@ -72,7 +72,7 @@ extension AuthRules {
     if version.isRoomIDCreateHash {
       guard event.json["room_id"] == nil else { throw AuthError("The create event must not have a room id.") }
     } else {
-      guard let server = event.roomID.serverName, ByteOrder.areEqual(server, event.sender.serverName) else {
+      guard let server = event.roomID.serverName, server == event.sender.serverName else {
         throw AuthError("The room id's server must be the creator's.")
       }
     }
@@ -94,12 +94,12 @@ extension AuthRules {
 
 /// Holds what the selection of auth events looks at.
 private struct AuthSelection {
-  let type: String
-  let stateKey: String?
+  let type: Text
+  let stateKey: Text?
   let sender: UserID
-  let membership: String?
-  let thirdPartyToken: String?
-  let authorisingUser: String?
+  let membership: Text?
+  let thirdPartyToken: Text?
+  let authorisingUser: Text?
   let version: RoomVersion
 
   func keys(withCreate: Bool) -> [StateKey] {

@@ -42,9 +42,9 @@ public enum AuthRules {
     }
   }
 
-  static func checkFederation(of server: String, create: Event) throws(AuthError) {
+  static func checkFederation(of server: Text, create: Event) throws(AuthError) {
     guard let federate = create.content["m.federate"], federate.bool != true else { return }
-    guard ByteOrder.areEqual(server, create.sender.serverName) else {
+    guard server == create.sender.serverName else {
       throw AuthError("This room is not federated: users of \(server) cannot take part.")
     }
   }
@@ -53,7 +53,7 @@ public enum AuthRules {
     guard let stateKey = event.stateKey, !stateKey.isEmpty else {
       throw AuthError("An aliases event must be state with a server name as state key.")
     }
-    guard ByteOrder.areEqual(stateKey, event.sender.serverName) else {
+    guard stateKey == event.sender.serverName else {
       throw AuthError("You can only change the aliases of your own server.")
     }
   }
@@ -83,8 +83,8 @@ public enum AuthRules {
 
   /// Lists the servers that must have signed an event: the sender's, in versions 1 and 2 the event id's, and the one that authorised
   /// a restricted join. An invite made from a third-party invite needs none of its sender's server.
-  public static func requiredSigners(of event: Event) -> [String] {
-    var servers: [String] = []
+  public static func requiredSigners(of event: Event) -> [Text] {
+    var servers: [Text] = []
     let isThirdPartyInvite = event.membership == "invite" && event.content["third_party_invite"] != nil
     if !isThirdPartyInvite { servers.append(event.sender.serverName) }
     if event.version.eventIDFormat == .chosen, let server = event.eventID.serverName, !servers.contains(server) {

@@ -1,3 +1,5 @@
+import ByteText
+
 /// Names a place in a room's chain cover: a chain and a number in it, from 1.
 public struct ChainPlace: Hashable, Sendable, Comparable {
   /// Gives the chain.

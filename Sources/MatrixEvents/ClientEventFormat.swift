@@ -74,9 +74,9 @@ public struct ClientUnsigned: Sendable {
   /// Gives the present time in milliseconds, from which the age follows for events that note `age_ts`.
   public var nowMilliseconds: Int64?
   /// Gives the transaction id, for the device that sent the event.
-  public var transactionID: String?
+  public var transactionID: Text?
   /// Gives the reader's membership when the event was sent.
-  public var membership: String?
+  public var membership: Text?
   /// Gives the content of the state this event replaced, if it is not stored with the event.
   public var previousContent: JSONValue?
   /// Gives who had sent the state this event replaced.
@@ -92,7 +92,7 @@ public struct ClientUnsigned: Sendable {
 
   /// Collects what is added; everything may be left out.
   public init(
-    nowMilliseconds: Int64? = nil, transactionID: String? = nil, membership: String? = nil,
+    nowMilliseconds: Int64? = nil, transactionID: Text? = nil, membership: Text? = nil,
     previousContent: JSONValue? = nil, previousSender: UserID? = nil, replacesState: EventID? = nil,
     redactedBy: EventID? = nil, redactedBecause: [UInt8]? = nil, relations: [UInt8]? = nil
   ) {

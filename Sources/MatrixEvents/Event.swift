@@ -11,9 +11,9 @@ public final class Event: Sendable {
   /// Gives the room's id; for a create event of version 12 it follows from the event id.
   public let roomID: RoomID
   /// Gives the event type.
-  public let type: String
+  public let type: Text
   /// Gives the state key; nil for events that are no state.
-  public let stateKey: String?
+  public let stateKey: Text?
   /// Gives the user who sent it.
   public let sender: UserID
   /// Gives the content, always an object.
@@ -47,7 +47,7 @@ public final class Event: Sendable {
   }
 
   init(
-    eventID: EventID, roomID: RoomID, type: String, stateKey: String?, sender: UserID, content: JSONValue,
+    eventID: EventID, roomID: RoomID, type: Text, stateKey: Text?, sender: UserID, content: JSONValue,
     originServerTS: Int64, depth: Int64, redacts: EventID?, version: RoomVersion, json: JSONValue
   ) {
     self.eventID = eventID
@@ -80,7 +80,7 @@ public final class Event: Sendable {
   public var key: StateKey? { stateKey.map { StateKey(type, $0) } }
 
   /// Gives `content.membership` of a membership event; nil for every other type and for anything but a string.
-  public var membership: String? {
+  public var membership: Text? {
     type == EventType.member ? content["membership"]?.string : nil
   }
 
@@ -104,7 +104,7 @@ public final class Event: Sendable {
     let bytes = try Redaction.redact(json, version: version)
     let value: JSONValue
     do {
-      value = try JSONValue.parse(bytes)
+      value = try JSONValue.parse(bytes, maximumDepth: JSONDocument.storedDepth)
     } catch {
       throw EventError(error)
     }

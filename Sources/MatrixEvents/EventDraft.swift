@@ -4,9 +4,9 @@ import MatrixPrimitives
 /// Collects what a new event is made from, before it has a hash, a signature and an id.
 public struct EventDraft: Sendable {
   /// Gives the event type.
-  public var type: String
+  public var type: Text
   /// Gives the state key; nil for an event that is no state.
-  public var stateKey: String?
+  public var stateKey: Text?
   /// Gives the user who sends it.
   public var sender: UserID
   /// Gives the room; nil for the create event of a room version whose room ids are hashes.
@@ -28,7 +28,7 @@ public struct EventDraft: Sendable {
 
   /// Collects an event's parts.
   public init(
-    type: String, stateKey: String? = nil, sender: UserID, roomID: RoomID?, content: JSON,
+    type: Text, stateKey: Text? = nil, sender: UserID, roomID: RoomID?, content: JSON,
     prevEvents: [EventID] = [], authEvents: [EventID] = [], depth: Int64 = 1, originServerTS: Int64,
     unsigned: JSON? = nil, redacts: EventID? = nil
   ) {
@@ -51,7 +51,7 @@ public struct EventDraft: Sendable {
   ///   - signer: the key to sign with.
   ///   - serverName: the server that chooses the event id in room versions 1 and 2.
   /// - Throws: `EventError` when the result would not be an acceptable event (`tooLarge`, `notCanonical`, `malformed`).
-  public func seal(version: RoomVersion, signer: EventSigner, serverName: String) throws(EventError) -> Event {
+  public func seal(version: RoomVersion, signer: EventSigner, serverName: Text) throws(EventError) -> Event {
     do {
       return try sealed(version: version, signer: signer, serverName: serverName)
     } catch let error as EventError {
@@ -70,7 +70,7 @@ public struct EventDraft: Sendable {
     return .object(members)
   }
 
-  private func sealed(version: RoomVersion, signer: EventSigner, serverName: String) throws -> Event {
+  private func sealed(version: RoomVersion, signer: EventSigner, serverName: Text) throws -> Event {
     let parts = try EventParts(self, version: version, serverName: serverName)
     let hash = UnpaddedBase64.encode(Array(SHA256.hash(data: parts.encode(hash: nil, signature: nil))))
     let hashed = try JSONValue.parse(parts.encode(hash: hash, signature: nil))
@@ -84,7 +84,9 @@ public struct EventDraft: Sendable {
     }
     let eventID =
       try parts.chosenID ?? ReferenceHash.eventID(signedBytes: signedBytes, version: version)
-    return try Event.parse(try JSONValue.parse(bytes), version: version, eventID: eventID)
+    // What goes along unsigned may be deeper than the event itself was allowed to be.
+    let value = try JSONValue.parse(bytes, maximumDepth: JSONDocument.storedDepth)
+    return try Event.parse(value, version: version, eventID: eventID)
   }
 }
 
@@ -96,7 +98,7 @@ private struct EventParts {
   let chosenID: EventID?
   let authEvents: [EventID]
 
-  init(_ draft: EventDraft, version: RoomVersion, serverName: String) throws {
+  init(_ draft: EventDraft, version: RoomVersion, serverName: Text) throws {
     guard case .object(var members) = draft.content else {
       throw EventError(.malformed, "The content of an event must be a JSON object.")
     }
@@ -114,7 +116,7 @@ private struct EventParts {
   }
 
   func encode(
-    hash: String?, signature: (server: String, keyID: String, text: String)?, unsigned: JSON? = nil
+    hash: Text?, signature: (server: Text, keyID: Text, text: Text)?, unsigned: JSON? = nil
   ) -> [UInt8] {
     var writer = JSONWriter(capacity: content.count + 1024)
     writer.beginObject()
@@ -140,7 +142,7 @@ private struct EventParts {
   }
 
   /// Versions 1 and 2 write each reference as a pair of id and hashes; the hashes may be empty, as Synapse sends them.
-  private func writeReferences(_ key: String, _ ids: [EventID], to writer: inout JSONWriter) {
+  private func writeReferences(_ key: Text, _ ids: [EventID], to writer: inout JSONWriter) {
     writer.key(key)
     writer.beginArray()
     for id in ids {

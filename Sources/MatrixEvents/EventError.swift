@@ -21,10 +21,10 @@ public struct EventError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Tells the kind of failure.
   public let code: Code
   /// Tells what is wrong, for logs and for clients.
-  public let message: String
+  public let message: Text
 
   /// Creates an error.
-  public init(_ code: Code, _ message: String) {
+  public init(_ code: Code, _ message: Text) {
     self.code = code
     self.message = message
   }
@@ -34,7 +34,7 @@ public struct EventError: Error, Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Gives a text for logs.
-  public var description: String { message }
+  public var description: String { message.string }
 
   /// Gives the error a client sees that tried to send such an event.
   public var matrixError: MatrixError {

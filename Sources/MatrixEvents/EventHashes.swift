@@ -4,7 +4,7 @@ import MatrixPrimitives
 /// Computes the hash over an event's full content, which tells whether the event was redacted on its way.
 public enum ContentHash {
   /// Computes the SHA-256 of the canonical event without `hashes`, `signatures` and `unsigned`, in unpadded base64.
-  public static func compute(_ event: JSONValue, version: RoomVersion) throws(EventError) -> String {
+  public static func compute(_ event: JSONValue, version: RoomVersion) throws(EventError) -> Text {
     do {
       let bytes = try CanonicalJSON.encode(
         event, omitting: ["hashes", "signatures", "unsigned"], strict: version.isCanonicalJSONStrict)

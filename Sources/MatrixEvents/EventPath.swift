@@ -2,11 +2,11 @@ import MatrixPrimitives
 
 /// Points at a member of an event by the dotted notation of push conditions: `content.m\.relates_to.rel_type`.
 struct EventPath: Sendable, Hashable {
-  let components: [String]
+  let components: [Text]
 
   /// Splits at dots; a backslash takes a following dot or backslash literally and stands for itself before anything else.
-  init(_ key: String) {
-    var components: [String] = []
+  init(_ key: Text) {
+    var components: [Text] = []
     var current = ""
     var scalars = key.unicodeScalars.makeIterator()
     while let scalar = scalars.next() {
@@ -16,12 +16,12 @@ struct EventPath: Sendable, Hashable {
         current = ""
       case "\\":
         guard let next = scalars.next() else {
-          current.unicodeScalars.append(scalar)
+          current.append(Text(scalar))
           break
         }
-        if next != ".", next != "\\" { current.unicodeScalars.append(scalar) }
-        current.unicodeScalars.append(next)
-      default: current.unicodeScalars.append(scalar)
+        if next != ".", next != "\\" { current.append(Text(scalar)) }
+        current.append(Text(next))
+      default: current.append(Text(scalar))
       }
     }
     components.append(current)

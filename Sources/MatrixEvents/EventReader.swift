@@ -34,22 +34,22 @@ struct EventReader {
       json: value)
   }
 
-  private func malformed(_ message: String) -> EventError { EventError(.malformed, message) }
+  private func malformed(_ message: Text) -> EventError { EventError(.malformed, message) }
 
-  private func string(_ key: String, maximumBytes: Int) throws(EventError) -> String {
+  private func string(_ key: Text, maximumBytes: Int) throws(EventError) -> Text {
     guard let text = value[key]?.string else { throw malformed("'\(key)' must be a string.") }
     try checkLength(text, key, maximumBytes: maximumBytes)
     return text
   }
 
   /// Room versions before 11 limit code points; bytes there are let through up to what 255 code points can have.
-  private func checkLength(_ text: String, _ key: String, maximumBytes: Int) throws(EventError) {
+  private func checkLength(_ text: Text, _ key: Text, maximumBytes: Int) throws(EventError) {
     guard text.utf8.count > maximumBytes else { return }
     if !version.hasStrictByteLimits, text.unicodeScalars.count <= maximumBytes { return }
     throw EventError(.tooLarge, "'\(key)' must be at most \(maximumBytes) bytes long.")
   }
 
-  private func stateKey() throws(EventError) -> String? {
+  private func stateKey() throws(EventError) -> Text? {
     guard value["state_key"] != nil else { return nil }
     return try string("state_key", maximumBytes: 255)
   }
@@ -63,7 +63,7 @@ struct EventReader {
     return UserID(unchecked: text)
   }
 
-  private func object(_ key: String) throws(EventError) -> JSONValue {
+  private func object(_ key: Text) throws(EventError) -> JSONValue {
     guard let member = value[key], member.kind == .object else { throw malformed("'\(key)' must be an object.") }
     return member
   }
@@ -77,7 +77,7 @@ struct EventReader {
     return depth
   }
 
-  private func checkReferences(_ key: String, maximum: Int) throws(EventError) {
+  private func checkReferences(_ key: Text, maximum: Int) throws(EventError) {
     guard let elements = value[key]?.elements else { throw malformed("'\(key)' must be an array.") }
     var count = 0
     for element in elements {
@@ -96,7 +96,7 @@ struct EventReader {
 
   /// Reads the references of an event that has been checked, and puts one more at their end.
   static func references(
-    _ key: String, of event: JSONValue, version: RoomVersion, and last: EventID? = nil
+    _ key: Text, of event: JSONValue, version: RoomVersion, and last: EventID? = nil
   ) -> [EventID] {
     guard let elements = event[key]?.elements else { return [] }
     var ids: [EventID] = []
@@ -143,7 +143,7 @@ struct EventReader {
     return id
   }
 
-  private func roomID(type: String, stateKey: String?, eventID: EventID) throws(EventError) -> RoomID {
+  private func roomID(type: Text, stateKey: Text?, eventID: EventID) throws(EventError) -> RoomID {
     if version.isRoomIDCreateHash, type == EventType.create, stateKey == "" {
       guard value["room_id"] == nil else {
         throw malformed("A create event of room version \(version) must not have a room id.")
@@ -154,7 +154,7 @@ struct EventReader {
   }
 
   /// Reads an id whose length is limited as the room version wants it, which may be more bytes than ids have elsewhere.
-  private func identifier(_ key: String, sigil: Unicode.Scalar) throws(EventError) -> String {
+  private func identifier(_ key: Text, sigil: Unicode.Scalar) throws(EventError) -> Text {
     let text = try string(key, maximumBytes: 255)
     guard text.unicodeScalars.first == sigil, text.utf8.count > 1, !text.utf8.contains(0) else {
       throw malformed("'\(key)' must be an id that begins with '\(sigil)'.")
@@ -162,7 +162,7 @@ struct EventReader {
     return text
   }
 
-  private func redacts(type: String, content: JSONValue) -> EventID? {
+  private func redacts(type: Text, content: JSONValue) -> EventID? {
     guard type == EventType.redaction else { return nil }
     let member = version.hasRedactsInContent ? content["redacts"] : value["redacts"]
     return member?.string.flatMap { EventID($0) }

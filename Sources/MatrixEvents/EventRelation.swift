@@ -20,11 +20,11 @@ public struct EventRelation: Sendable, Hashable {
   public static let longestName = 255
 
   /// Holds `rel_type`.
-  public let type: String
+  public let type: Text
   /// Holds `event_id`. It may be any text, and then no event is found by it.
   public let parentID: EventID
   /// Holds `key` of an annotation; nil where it is missing or no string, and with other kinds.
-  public let key: String?
+  public let key: Text?
   /// Tells whether an event in a thread names an event that it replies to only for clients that know no threads.
   public let isFallingBack: Bool
 
@@ -45,7 +45,7 @@ public struct EventRelation: Sendable, Hashable {
       isFallingBack: relation["is_falling_back"]?.bool)
   }
 
-  private init?(type: String?, parent: String?, key: String?, isFallingBack: Bool?) {
+  private init?(type: Text?, parent: Text?, key: Text?, isFallingBack: Bool?) {
     guard let type, let parent, Self.isName(type), Self.isName(parent) else { return nil }
     self.type = type
     parentID = EventID(unchecked: parent)
@@ -53,7 +53,7 @@ public struct EventRelation: Sendable, Hashable {
     self.isFallingBack = type == Kind.thread && isFallingBack == true
   }
 
-  private static func isName(_ text: String) -> Bool {
+  private static func isName(_ text: Text) -> Bool {
     text.utf8.count <= longestName && !text.utf8.contains(0)
   }
 

@@ -4,9 +4,9 @@ import MatrixPrimitives
 /// Signs JSON and events with one of a server's Ed25519 keys.
 public struct EventSigner: Sendable {
   /// Gives the server the signatures are filed under.
-  public let serverName: String
+  public let serverName: Text
   /// Gives the key's id, such as `ed25519:a_abcd`.
-  public let keyID: String
+  public let keyID: Text
   private let privateKey: Curve25519.Signing.PrivateKey
 
   /// Creates a signer.
@@ -14,17 +14,17 @@ public struct EventSigner: Sendable {
   ///   - serverName: the server the key belongs to.
   ///   - keyID: `ed25519:` and the key's version.
   ///   - privateKey: the key.
-  public init(serverName: String, keyID: String, privateKey: Curve25519.Signing.PrivateKey) {
+  public init(serverName: Text, keyID: Text, privateKey: Curve25519.Signing.PrivateKey) {
     self.serverName = serverName
     self.keyID = keyID
     self.privateKey = privateKey
   }
 
   /// Gives the public key in unpadded base64.
-  public var publicKey: String { UnpaddedBase64.encode(Array(privateKey.publicKey.rawRepresentation)) }
+  public var publicKey: Text { UnpaddedBase64.encode(Array(privateKey.publicKey.rawRepresentation)) }
 
   /// Signs bytes; gives the signature in unpadded base64.
-  public func signature(over bytes: [UInt8]) throws(EventError) -> String {
+  public func signature(over bytes: [UInt8]) throws(EventError) -> Text {
     do {
       return UnpaddedBase64.encode(Array(try privateKey.signature(for: bytes)))
     } catch {
@@ -35,7 +35,7 @@ public struct EventSigner: Sendable {
   /// Signs an existing event, such as an invite another server asks to have signed; the redacted form is covered.
   /// - Returns: the signature in unpadded base64, to be put under the server's name and `keyID`.
   /// - Throws: `EventError` if the event has no canonical form.
-  public func signature(ofEvent event: JSONValue, version: RoomVersion) throws(EventError) -> String {
+  public func signature(ofEvent event: JSONValue, version: RoomVersion) throws(EventError) -> Text {
     try signature(over: try Redaction.signedBytes(of: event, version: version))
   }
 

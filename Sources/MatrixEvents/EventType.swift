@@ -1,3 +1,5 @@
+import ByteText
+
 /// Names the event types that rules or services treat specially.
 public enum EventType {
   /// `m.room.create`

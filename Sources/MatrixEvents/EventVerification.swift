@@ -31,14 +31,14 @@ public enum EventVerification {
 
   /// One good signature is enough; a server in the middle of changing keys may have signed with several.
   private static func isSigned(
-    _ event: Event, by server: String, keys: [VerifyKey], now: Int64
+    _ event: Event, by server: Text, keys: [VerifyKey], now: Int64
   ) throws(EventError) -> Bool {
     let signedWith = Signatures.keyIDs(in: event.json, serverName: server)
     guard !signedWith.isEmpty else { return false }
     let bytes = try Redaction.signedBytes(of: event.json, version: event.version)
     return keys.contains { key in
-      ByteOrder.areEqual(key.serverName, server) && key.isValid(for: event, now: now)
-        && signedWith.contains { ByteOrder.areEqual($0, key.keyID) }
+      key.serverName == server && key.isValid(for: event, now: now)
+        && signedWith.contains { $0 == key.keyID }
         && Signatures.isGood(in: event.json, over: bytes, key: key)
     }
   }

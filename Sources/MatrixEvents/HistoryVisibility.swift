@@ -3,7 +3,7 @@ import MatrixPrimitives
 /// Names who may see a room's history, and decides for one event and one user.
 ///
 /// Source: the client-server API's "Room History Visibility".
-public enum HistoryVisibility: String, Sendable, CaseIterable, Comparable {
+public enum HistoryVisibility: Text, Sendable, CaseIterable, Comparable {
   /// Everybody, without joining.
   case worldReadable = "world_readable"
   /// Members, all of the history.
@@ -69,11 +69,11 @@ public enum HistoryVisibility: String, Sendable, CaseIterable, Comparable {
   ///   - previousMembership: for the user's own membership event, the membership it replaced.
   ///   - isPeeking: whether the user is not in the room now.
   public static func decide(
-    _ event: Event, for user: UserID, visibility: HistoryVisibility, membershipAtEvent: String?,
-    previousMembership: String? = nil, isPeeking: Bool
+    _ event: Event, for user: UserID, visibility: HistoryVisibility, membershipAtEvent: Text?,
+    previousMembership: Text? = nil, isPeeking: Bool
   ) -> Decision {
     var membership = membershipAtEvent
-    if event.type == EventType.member, let stateKey = event.stateKey, ByteOrder.areEqual(stateKey, user.rawValue) {
+    if event.type == EventType.member, let stateKey = event.stateKey, stateKey == user.rawValue {
       let new = rank(event.membership)
       let old = rank(previousMembership)
       // Users must learn that they are out, or the room would stay in their list.
@@ -90,7 +90,7 @@ public enum HistoryVisibility: String, Sendable, CaseIterable, Comparable {
   }
 
   /// Memberships from the one that lets a user see most.
-  private enum MembershipRank: String, Comparable {
+  private enum MembershipRank: Text, Comparable {
     case join, invite, knock, leave, ban
 
     private var order: Int {
@@ -106,7 +106,7 @@ public enum HistoryVisibility: String, Sendable, CaseIterable, Comparable {
     static func < (a: MembershipRank, b: MembershipRank) -> Bool { a.order < b.order }
   }
 
-  private static func rank(_ membership: String?) -> MembershipRank {
+  private static func rank(_ membership: Text?) -> MembershipRank {
     membership.flatMap { MembershipRank(rawValue: $0) } ?? .leave
   }
 }

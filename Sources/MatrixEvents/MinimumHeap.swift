@@ -1,3 +1,5 @@
+import ByteText
+
 /// Gives back the smallest of its elements first.
 struct MinimumHeap<Element: Comparable> {
   private var elements: [Element] = []

@@ -7,7 +7,7 @@ struct PowerLevelChange<State: AuthState> {
   let state: State
   let levels: PowerLevels
 
-  private static var names: [String] {
+  private static var names: [Text] {
     ["users_default", "events_default", "state_default", "ban", "redact", "kick", "invite"]
   }
 
@@ -53,7 +53,7 @@ struct PowerLevelChange<State: AuthState> {
   }
 
   private func checkAlteration(
-    of name: String, from old: JSONValue?, to new: JSONValue?, own: Int64
+    of name: Text, from old: JSONValue?, to new: JSONValue?, own: Int64
   ) throws(AuthError) {
     let before = integer(old)
     let after = integer(new)
@@ -70,15 +70,15 @@ struct PowerLevelChange<State: AuthState> {
     }
   }
 
-  private func keys(_ name: String, _ current: Event) -> Set<String> {
-    var keys: Set<String> = []
+  private func keys(_ name: Text, _ current: Event) -> Set<Text> {
+    var keys: Set<Text> = []
     for content in [current.content, event.content] {
       if let members = content[name]?.members { keys.formUnion(members.map(\.key)) }
     }
     return keys
   }
 
-  private func checkMap(_ name: String, _ current: Event, own: Int64) throws(AuthError) {
+  private func checkMap(_ name: Text, _ current: Event, own: Int64) throws(AuthError) {
     for key in keys(name, current) {
       try checkAlteration(of: key, from: current.content[name]?[key], to: event.content[name]?[key], own: own)
     }
@@ -89,7 +89,7 @@ struct PowerLevelChange<State: AuthState> {
       let old = current.content["users"]?[key]
       let new = event.content["users"]?[key]
       let before = integer(old)
-      if before != integer(new), let before, before == own, !ByteOrder.areEqual(key, event.sender.rawValue) {
+      if before != integer(new), let before, before == own, key != event.sender.rawValue {
         throw AuthError("You don't have permission to change the power level of \(key), which equals yours.")
       }
       try checkAlteration(of: key, from: old, to: new, own: own)

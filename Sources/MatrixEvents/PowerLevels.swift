@@ -6,7 +6,7 @@ public struct PowerLevels: Sendable {
   public static let creatorLevel = Int64.max
 
   private let version: RoomVersion
-  private let creator: String?
+  private let creator: Text?
   private let additionalCreators: JSONElements?
   private let content: JSONValue?
   private let readsLoosely: Bool
@@ -34,7 +34,7 @@ public struct PowerLevels: Sendable {
   /// Tells whether a user is a creator whom no power levels event binds (room version 12 on).
   public func isPrivilegedCreator(_ user: UserID) -> Bool {
     guard version.hasCreatorPower else { return false }
-    if let creator, ByteOrder.areEqual(creator, user.rawValue) { return true }
+    if let creator, creator == user.rawValue { return true }
     return additionalCreators?.contains { $0.isString(user.rawValue) } ?? false
   }
 
@@ -42,13 +42,13 @@ public struct PowerLevels: Sendable {
   public func level(of user: UserID) -> Int64 {
     if isPrivilegedCreator(user) { return Self.creatorLevel }
     guard let content else {
-      return creator.map { ByteOrder.areEqual($0, user.rawValue) } ?? false ? 100 : 0
+      return creator.map { $0 == user.rawValue } ?? false ? 100 : 0
     }
     return integer(content["users"]?[user.rawValue]) ?? usersDefault
   }
 
   /// Gives the power needed to send an event of a type.
-  public func required(forType type: String, isState: Bool) -> Int64 {
+  public func required(forType type: Text, isState: Bool) -> Int64 {
     integer(content?["events"]?[type]) ?? (isState ? stateDefault : eventsDefault)
   }
 
@@ -68,11 +68,11 @@ public struct PowerLevels: Sendable {
   public var invite: Int64 { named("invite", 0) }
 
   /// Gives the power needed for a kind of notification, such as `room`: 50 unless written.
-  public func notification(_ key: String) -> Int64 {
+  public func notification(_ key: Text) -> Int64 {
     integer(content?["notifications"]?[key]) ?? 50
   }
 
-  private func named(_ key: String, _ fallback: Int64) -> Int64 {
+  private func named(_ key: Text, _ fallback: Int64) -> Int64 {
     integer(content?[key]) ?? fallback
   }
 
@@ -92,7 +92,7 @@ public struct PowerLevels: Sendable {
       var text = Array(value.string?.utf8 ?? "".utf8)[...]
       while let first = text.first, spaces.contains(first) { text.removeFirst() }
       while let last = text.last, spaces.contains(last) { text.removeLast() }
-      return Int64(String(decoding: text, as: UTF8.self))
+      return Int64(Text(decoding: text, as: UTF8.self))
     default: return nil
     }
   }

@@ -18,12 +18,12 @@ struct PushCondition: Sendable {
     case propertyContainsUserID(EventPath)
     case containsDisplayName
     case memberCount(Comparison, Int64)
-    case senderMayNotify(String)
+    case senderMayNotify(Text)
     /// A condition that is not understood never holds.
     case never
   }
 
-  enum Comparison: String, Sendable {
+  enum Comparison: Text, Sendable {
     case equal = "=="
     case less = "<"
     case greater = ">"
@@ -88,10 +88,10 @@ struct PushCondition: Sendable {
     return property(json) { .propertyContains($0, $1) }
   }
 
-  private static func memberCount(_ text: String) -> Test {
-    let sign = text.prefix { "=<>".contains($0) }
-    guard let count = Int64(text.dropFirst(sign.count)),
-      let comparison = sign.isEmpty ? .equal : Comparison(rawValue: String(sign))
+  private static func memberCount(_ text: Text) -> Test {
+    let sign = Text(text.utf8.prefix { [UInt8(ascii: "="), UInt8(ascii: "<"), UInt8(ascii: ">")].contains($0) })
+    guard let count = Int64(text.dropFirst(sign.utf8.count)),
+      let comparison = sign.isEmpty ? .equal : Comparison(rawValue: sign)
     else { return .never }
     return .memberCount(comparison, count)
   }

@@ -3,7 +3,7 @@ import MatrixPrimitives
 /// Holds one push rule, prepared for matching.
 public struct PushRule: Sendable {
   /// Names the kinds of rules in the order in which they are tried.
-  public enum Kind: String, Sendable, CaseIterable {
+  public enum Kind: Text, Sendable, CaseIterable {
     case override, content, room, sender, underride
 
     /// Gives the number the database stores for the kind.
@@ -25,7 +25,7 @@ public struct PushRule: Sendable {
   }
 
   /// Gives the id the database stores: `global/<kind>/<id>`.
-  public let ruleID: String
+  public let ruleID: Text
   /// Gives the kind.
   public let kind: Kind
   /// Gives what to do when the rule matches, as clients wrote it.
@@ -43,14 +43,14 @@ public struct PushRule: Sendable {
   ///   - kind: the kind.
   ///   - conditions: the array of conditions; anything else is no condition.
   ///   - actions: the array of actions.
-  public init(ruleID: String, kind: Kind, conditions: JSON, actions: JSON) {
+  public init(ruleID: Text, kind: Kind, conditions: JSON, actions: JSON) {
     self.init(
       ruleID: ruleID, kind: kind, conditions: (conditions.elements ?? []).map(PushCondition.init),
       actions: actions.elements ?? [], isDefault: false)
   }
 
   init(
-    ruleID: String, kind: Kind, conditions: [PushCondition], actions: [JSON], isDefault: Bool,
+    ruleID: Text, kind: Kind, conditions: [PushCondition], actions: [JSON], isDefault: Bool,
     isEnabledByDefault: Bool = true
   ) {
     self.ruleID = ruleID
@@ -63,9 +63,9 @@ public struct PushRule: Sendable {
   }
 
   /// Gives the id without scope and kind, as clients know it.
-  public var clientID: String {
+  public var clientID: Text {
     let prefix = "global/\(kind.rawValue)/"
-    return ruleID.hasPrefix(prefix) ? String(ruleID.dropFirst(prefix.count)) : ruleID
+    return ruleID.dropping(prefix: prefix) ?? ruleID
   }
 
   func withActions(_ actions: [JSON]) -> PushRule {

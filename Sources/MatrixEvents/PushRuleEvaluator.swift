@@ -13,8 +13,8 @@ public struct PushRuleEvaluator: Sendable {
 
   /// What remains of a condition that tells users apart.
   private enum UserTest {
-    case isUser(String)
-    case isAmong(Set<String>)
+    case isUser(Text)
+    case isAmong(Set<Text>)
     case hasLocalpartInBody
     case hasNameInBody
   }
@@ -27,10 +27,14 @@ public struct PushRuleEvaluator: Sendable {
   }
 
   /// The rules that clients with intentional mentions make obsolete: they do not count for events that have `m.mentions`.
-  private static let legacyMentionRules: Set<String> = [
+  private static let legacyMentionRules: Set<Text> = [
     "global/override/.m.rule.contains_display_name", "global/content/.m.rule.contains_user_name",
     "global/override/.m.rule.roomnotif",
   ]
+
+  /// How much of the event the rules that a user made may look at together, in characters. A rule beyond that does not match: ten
+  /// thousand rules, each for some word, are tried on messages of usual length, and on one of 64 KB a few hundred.
+  static let workForOwnRules = 4_000_000
 
   private let event: Event
   private let body: FoldedText?
@@ -106,18 +110,20 @@ public struct PushRuleEvaluator: Sendable {
   ///   - displayName: the user's display name in the room; asked for only if it matters.
   /// - Returns: nil if no rule matches.
   public func evaluate(
-    _ rules: PushRules, for user: UserID, displayName: @autoclosure () -> String?
+    _ rules: PushRules, for user: UserID, displayName: @autoclosure () -> Text?
   ) -> PushOutcome? {
     func passes(_ test: UserTest) -> Bool {
       switch test {
-      case .isUser(let id): ByteOrder.areEqual(id, user.rawValue)
+      case .isUser(let id): id == user.rawValue
       case .isAmong(let ids): ids.contains(user.rawValue)
       case .hasLocalpartInBody: words?.contains(user.localpart) ?? false
       case .hasNameInBody: isInBody(displayName())
       }
     }
+    var remainingWork = Self.workForOwnRules
     func holdsForUser(_ condition: PushCondition) -> Bool {
-      holds(condition, user: user, displayName: displayName())
+      remainingWork -= work(for: condition)
+      return remainingWork >= 0 && holds(condition, user: user, displayName: displayName())
     }
     if rules.areDefaults { return steps.first { $0.tests.allSatisfy(passes) }?.outcome }
     for slot in rules.active {
@@ -136,19 +142,37 @@ public struct PushRuleEvaluator: Sendable {
     return nil
   }
 
-  private func isInBody(_ name: String?) -> Bool {
+  /// Bounds what checking a condition costs, in characters looked at.
+  private func work(for condition: PushCondition) -> Int {
+    switch condition.test {
+    case .bodyMatches(let pattern): words?.work(for: pattern) ?? 1
+    case .matches(let path, let pattern): pattern.work(length: size(at: path))
+    case .isUserID(let path), .propertyIs(let path, _), .propertyContains(let path, _),
+      .propertyContainsUserID(let path):
+      size(at: path)
+    case .bodyHasLocalpart, .containsDisplayName: body?.scalars.count ?? 1
+    case .memberCount, .senderMayNotify, .never: 1
+    }
+  }
+
+  /// Bounds the size of what stands at a path: identifiers are short, and of the content little is known before it is read.
+  private func size(at path: EventPath) -> Int {
+    path.components.first == "content" ? event.content.raw.count : 255
+  }
+
+  private func isInBody(_ name: Text?) -> Bool {
     guard let name, !name.isEmpty else { return false }
     return words?.contains(name) ?? false
   }
 
-  private func holds(_ condition: PushCondition, user: UserID?, displayName: @autoclosure () -> String?) -> Bool {
+  private func holds(_ condition: PushCondition, user: UserID?, displayName: @autoclosure () -> Text?) -> Bool {
     switch condition.test {
     case .matches(let path, let pattern):
       return text(at: path).map { pattern.matches(FoldedText($0)) } ?? false
     case .bodyMatches(let pattern):
-      return body.map { pattern.matchesWords(of: $0) } ?? false
+      return words?.contains(pattern) ?? false
     case .isUserID(let path):
-      return user.flatMap { user in text(at: path).map { ByteOrder.areEqual($0, user.rawValue) } } ?? false
+      return user.flatMap { user in text(at: path).map { $0 == user.rawValue } } ?? false
     case .bodyHasLocalpart:
       return user.flatMap { words?.contains($0.localpart) } ?? false
     case .propertyIs(let path, let wanted):
@@ -166,7 +190,7 @@ public struct PushRuleEvaluator: Sendable {
     }
   }
 
-  private func text(at path: EventPath) -> String? {
+  private func text(at path: EventPath) -> Text? {
     // The create event of a room whose id is its hash does not spell the id out.
     if path.components == ["room_id"] { return event.roomID.rawValue }
     return path.value(in: event)?.string

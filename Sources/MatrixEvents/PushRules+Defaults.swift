@@ -10,12 +10,12 @@ extension PushRules {
   private static let noHighlight: JSON = ["set_tweak": "highlight", "value": false]
   private static let defaultSound: JSON = ["set_tweak": "sound", "value": "default"]
 
-  private static func match(_ key: String, _ pattern: String) -> JSON {
+  private static func match(_ key: Text, _ pattern: Text) -> JSON {
     ["kind": "event_match", "key": .string(key), "pattern": .string(pattern)]
   }
 
   private static func rule(
-    _ kind: PushRule.Kind, _ id: String, _ conditions: [JSON], _ actions: [JSON], isEnabled: Bool = true
+    _ kind: PushRule.Kind, _ id: Text, _ conditions: [JSON], _ actions: [JSON], isEnabled: Bool = true
   ) -> PushRule {
     PushRule(
       ruleID: "global/\(kind.rawValue)/\(id)", kind: kind, conditions: conditions.map(PushCondition.init),

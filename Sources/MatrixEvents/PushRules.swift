@@ -12,7 +12,7 @@ public struct PushRules: Sendable {
   private(set) var ownRules: [PushRule] = []
   /// The server's rules with this user's actions; the shared array as long as the user changed none.
   private(set) var standardRules: [PushRule] = PushRules.defaultRules
-  private(set) var enabled: [String: Bool] = [:]
+  private(set) var enabled: [Text: Bool] = [:]
   /// Whether the user never changed any.
   let areDefaults: Bool
   /// The slots that are switched on, in order.
@@ -22,7 +22,7 @@ public struct PushRules: Sendable {
   public static let defaults = PushRules(stored: [], enabled: [:])
 
   /// Gives the ids (with scope and kind) of the server's own rules.
-  public static let defaultRuleIDs: Set<String> = Set(defaultRules.map(\.ruleID))
+  public static let defaultRuleIDs: Set<Text> = Set(defaultRules.map(\.ruleID))
 
   private static let indexByID = Dictionary(defaultRules.enumerated().map { ($1.ruleID, $0) }) { first, _ in first }
 
@@ -31,7 +31,7 @@ public struct PushRules: Sendable {
   ///   - stored: the user's rules in order of falling priority within each kind. One with the id of a server's rule changes that
   ///     rule's actions.
   ///   - enabled: which rules the user switched on or off, by rule id.
-  public init(stored: [PushRule], enabled: [String: Bool]) {
+  public init(stored: [PushRule], enabled: [Text: Bool]) {
     order = []
     areDefaults = stored.isEmpty && enabled.isEmpty
     self.enabled = enabled
@@ -79,7 +79,7 @@ public struct PushRules: Sendable {
       writer.endArray()
     }
     // Synapse has one more kind for threads, which no rule is in.
-    writer.key("postcontent" as String)
+    writer.key("postcontent" as Text)
     writer.beginArray()
     writer.endArray()
     writer.endObject()
@@ -87,7 +87,7 @@ public struct PushRules: Sendable {
 
   /// Gives one rule as clients see it.
   public func clientForm(of rule: PushRule, for user: UserID) -> JSON {
-    var form: [String: JSON] = [
+    var form: [Text: JSON] = [
       "actions": .array(rule.actions), "default": .bool(rule.isDefault), "enabled": .bool(isEnabled(rule)),
       "rule_id": .string(rule.clientID),
     ]

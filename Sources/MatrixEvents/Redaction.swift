@@ -16,7 +16,7 @@ public enum Redaction {
   }
 
   private static func encode(
-    _ event: JSONValue, version: RoomVersion, omitting: Set<String>, keepsUnsigned: Bool
+    _ event: JSONValue, version: RoomVersion, omitting: Set<Text>, keepsUnsigned: Bool
   ) throws(EventError) -> [UInt8] {
     let strict = version.isCanonicalJSONStrict
     var writer = JSONWriter(capacity: 1024)
@@ -61,7 +61,7 @@ public enum Redaction {
   }
 
   private static func writeContent(
-    _ content: JSONValue, type: String, version: RoomVersion, to writer: inout JSONWriter
+    _ content: JSONValue, type: Text, version: RoomVersion, to writer: inout JSONWriter
   ) throws(JSONError) {
     let strict = version.isCanonicalJSONStrict
     guard content.kind == .object else {
@@ -78,7 +78,7 @@ public enum Redaction {
   }
 
   /// Lists the kept keys of a type's content in canonical order.
-  private static func keptContentKeys(of type: String, version: RoomVersion) -> [String] {
+  private static func keptContentKeys(of type: Text, version: RoomVersion) -> [Text] {
     switch type {
     case EventType.create: ["creator"]
     case EventType.joinRules: version.allowsRestrictedJoins ? ["allow", "join_rule"] : ["join_rule"]
@@ -117,7 +117,7 @@ public enum Redaction {
   }
 
   private static func writeMembers(
-    _ keys: [String], of object: JSONValue, strict: Bool, to writer: inout JSONWriter
+    _ keys: [Text], of object: JSONValue, strict: Bool, to writer: inout JSONWriter
   ) throws(JSONError) {
     writer.beginObject()
     for key in keys {

@@ -5,7 +5,7 @@ public struct RelatedEvent: Sendable {
   /// Names the room.
   public let roomID: RoomID
   /// Names the type.
-  public let type: String
+  public let type: Text
   /// Names the sender.
   public let sender: UserID
   /// Tells whether the event has a state key.
@@ -23,14 +23,14 @@ public struct RelatedEvent: Sendable {
   }
 
   /// Looks at the parts of an event that is being made.
-  public init(roomID: RoomID, type: String, sender: UserID, isState: Bool, content: JSON) {
+  public init(roomID: RoomID, type: Text, sender: UserID, isState: Bool, content: JSON) {
     self.init(
       roomID: roomID, type: type, sender: sender, isState: isState, relation: EventRelation(content),
       hasNewContent: content["m.new_content"]?.members != nil)
   }
 
   private init(
-    roomID: RoomID, type: String, sender: UserID, isState: Bool, relation: EventRelation?, hasNewContent: Bool
+    roomID: RoomID, type: Text, sender: UserID, isState: Bool, relation: EventRelation?, hasNewContent: Bool
   ) {
     self.roomID = roomID
     self.type = type
@@ -44,7 +44,7 @@ public struct RelatedEvent: Sendable {
   ///
   /// Edits and annotations relate to what they change or annotate; nothing relates to them. Threads begin at events that relate to
   /// nothing. State has no edits, and on Synapse's wire nothing else either.
-  public func mayBeParent(of kind: String) -> Bool {
+  public func mayBeParent(of kind: Text) -> Bool {
     guard !isState else { return false }
     switch relation?.type {
     case nil: return true

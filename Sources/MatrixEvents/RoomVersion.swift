@@ -1,3 +1,5 @@
+import ByteText
+
 /// Describes a room version by its rules, so that nothing elsewhere compares version numbers.
 ///
 /// Source: the pages "Room versions 1" to "12" of the specification.
@@ -20,7 +22,7 @@ public struct RoomVersion: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// Gives the version's name, such as `10`.
-  public private(set) var identifier: String
+  public private(set) var identifier: Text
   /// Tells how event ids come about.
   public private(set) var eventIDFormat: EventIDFormat = .urlSafeHash
   /// Tells which algorithm resolves conflicting states.
@@ -63,12 +65,12 @@ public struct RoomVersion: Sendable, Hashable, CustomStringConvertible {
   public func hash(into hasher: inout Hasher) { hasher.combine(identifier) }
 
   /// Gives a text for logs.
-  public var description: String { identifier }
+  public var description: String { identifier.string }
 
-  private init(_ identifier: String) { self.identifier = identifier }
+  private init(_ identifier: Text) { self.identifier = identifier }
 
   /// Derives the version before: the same rules with some taken back.
-  private func predecessor(_ identifier: String, _ takeBack: (inout RoomVersion) -> Void) -> RoomVersion {
+  private func predecessor(_ identifier: Text, _ takeBack: (inout RoomVersion) -> Void) -> RoomVersion {
     var version = self
     version.identifier = identifier
     takeBack(&version)
@@ -124,5 +126,5 @@ extension RoomVersion {
   private static let byIdentifier = Dictionary(all.map { ($0.identifier, $0) }) { first, _ in first }
 
   /// Finds a version by its name; nil if it is not known.
-  public static func named(_ identifier: String) -> RoomVersion? { byIdentifier[identifier] }
+  public static func named(_ identifier: Text) -> RoomVersion? { byIdentifier[identifier] }
 }

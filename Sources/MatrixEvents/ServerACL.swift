@@ -21,7 +21,7 @@ public struct ServerACL: Sendable {
   }
 
   /// Tells whether a server may take part.
-  public func allows(_ serverName: String) -> Bool {
+  public func allows(_ serverName: Text) -> Bool {
     let parsed = ServerName(serverName)
     if !allowsIPLiterals, parsed?.isIPLiteral ?? (serverName.utf8.first == UInt8(ascii: "[")) { return false }
     let forms = [FoldedText(serverName), FoldedText(parsed?.host ?? serverName)]

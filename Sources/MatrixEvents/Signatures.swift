@@ -11,7 +11,7 @@ public enum Signatures {
   ///   - publicKey: the key's 32 bytes.
   /// - Throws: `EventError` with `badSignature` if it is missing or wrong.
   public static func verify(
-    _ value: JSONValue, serverName: String, keyID: String, publicKey: Curve25519.Signing.PublicKey
+    _ value: JSONValue, serverName: Text, keyID: Text, publicKey: Curve25519.Signing.PublicKey
   ) throws(EventError) {
     let signature = try find(in: value, serverName: serverName, keyID: keyID)
     let bytes: [UInt8]
@@ -26,7 +26,7 @@ public enum Signatures {
   /// Checks one signature of an event, which covers the event's redacted form.
   /// - Throws: `EventError` with `badSignature` if it is missing or wrong.
   public static func verify(
-    event: JSONValue, version: RoomVersion, serverName: String, keyID: String,
+    event: JSONValue, version: RoomVersion, serverName: Text, keyID: Text,
     publicKey: Curve25519.Signing.PublicKey
   ) throws(EventError) {
     let signature = try find(in: event, serverName: serverName, keyID: keyID)
@@ -35,13 +35,13 @@ public enum Signatures {
   }
 
   /// Lists the ids of the Ed25519 keys an entity has signed an object with.
-  public static func keyIDs(in value: JSONValue, serverName: String) -> [String] {
+  public static func keyIDs(in value: JSONValue, serverName: Text) -> [Text] {
     guard let members = value["signatures"]?[serverName]?.members else { return [] }
     return members.compactMap { $0.key.utf8.starts(with: "ed25519:".utf8) ? $0.key : nil }
   }
 
   /// Lists the entities that have a signature on an object.
-  public static func signers(of value: JSONValue) -> [String] {
+  public static func signers(of value: JSONValue) -> [Text] {
     value["signatures"]?.members?.map(\.key) ?? []
   }
 
@@ -56,7 +56,7 @@ public enum Signatures {
   }
 
   private static func find(
-    in value: JSONValue, serverName: String, keyID: String
+    in value: JSONValue, serverName: Text, keyID: Text
   ) throws(EventError) -> [UInt8] {
     guard let text = value["signatures"]?[serverName]?[keyID]?.string else {
       throw EventError(.badSignature, "There is no signature of \(serverName) with key \(keyID).")
@@ -68,8 +68,8 @@ public enum Signatures {
   }
 
   private static func check(
-    _ signature: [UInt8], over bytes: [UInt8], publicKey: Curve25519.Signing.PublicKey, serverName: String,
-    keyID: String
+    _ signature: [UInt8], over bytes: [UInt8], publicKey: Curve25519.Signing.PublicKey, serverName: Text,
+    keyID: Text
   ) throws(EventError) {
     guard publicKey.isValidSignature(signature, for: bytes) else {
       throw EventError(.badSignature, "The signature of \(serverName) with key \(keyID) is wrong.")

@@ -3,25 +3,25 @@ import MatrixPrimitives
 /// Names a slot of a room's state: an event type and a state key.
 public struct StateKey: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// Gives the event type, such as `m.room.member`.
-  public let type: String
+  public let type: Text
   /// Gives the state key, often empty.
-  public let stateKey: String
+  public let stateKey: Text
 
   /// Names the slot of a type and state key.
-  public init(_ type: String, _ stateKey: String = "") {
+  public init(_ type: Text, _ stateKey: Text = "") {
     self.type = type
     self.stateKey = stateKey
   }
 
   /// Compares byte by byte.
   public static func == (a: StateKey, b: StateKey) -> Bool {
-    ByteOrder.areEqual(a.type, b.type) && ByteOrder.areEqual(a.stateKey, b.stateKey)
+    a.type == b.type && a.stateKey == b.stateKey
   }
 
   /// Orders byte by byte.
   public static func < (a: StateKey, b: StateKey) -> Bool {
     let order = ByteOrder.compare(a.type, b.type)
-    return order != 0 ? order < 0 : ByteOrder.precedes(a.stateKey, b.stateKey)
+    return order != 0 ? order < 0 : a.stateKey < b.stateKey
   }
 
   /// Feeds the parts that equality compares.

@@ -51,7 +51,7 @@ struct StateResolver {
     case EventType.member:
       let membership = event.membership
       return (membership == "leave" || membership == "ban")
-        && !ByteOrder.areEqual(event.stateKey ?? "", event.sender.rawValue)
+        && (event.stateKey ?? "") != event.sender.rawValue
     default: return false
     }
   }

@@ -7,14 +7,14 @@ enum ThirdPartyInvite {
   static func isValid(_ invite: JSONValue, event: Event, state: some AuthState) -> Bool {
     guard let signed = invite["signed"], signed.kind == .object,
       let user = signed["mxid"]?.string, let token = signed["token"]?.string,
-      let stateKey = event.stateKey, ByteOrder.areEqual(user, stateKey),
+      let stateKey = event.stateKey, user == stateKey,
       let pending = state.event(StateKey(EventType.thirdPartyInvite, token)), pending.sender == event.sender
     else { return false }
     return publicKeys(of: pending).contains { isSigned(signed, with: $0) }
   }
 
   private static func publicKeys(of pending: Event) -> [Curve25519.Signing.PublicKey] {
-    var texts: [String] = []
+    var texts: [Text] = []
     if let key = pending.content["public_key"]?.string { texts.append(key) }
     if let keys = pending.content["public_keys"]?.elements {
       texts += keys.compactMap { $0["public_key"]?.string }

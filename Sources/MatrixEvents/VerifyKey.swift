@@ -6,9 +6,9 @@ import MatrixPrimitives
 /// Source: the server-server API's "Publishing keys" and the section "Signing key validity period" of room version 5.
 public struct VerifyKey: Sendable {
   /// Gives the server the key belongs to.
-  public let serverName: String
+  public let serverName: Text
   /// Gives the key's id, such as `ed25519:a_abcd`.
-  public let keyID: String
+  public let keyID: Text
   /// Gives the key.
   public let publicKey: Curve25519.Signing.PublicKey
   /// Gives until when the key may be trusted, in milliseconds since 1970: `valid_until_ts`, or `expired_ts` of an old key.
@@ -27,7 +27,7 @@ public struct VerifyKey: Sendable {
   ///   - validUntilTS: `valid_until_ts`, or `expired_ts` of an old key; milliseconds since 1970.
   ///   - isExpired: whether it is an old key.
   public init(
-    serverName: String, keyID: String, publicKey: Curve25519.Signing.PublicKey, validUntilTS: Int64,
+    serverName: Text, keyID: Text, publicKey: Curve25519.Signing.PublicKey, validUntilTS: Int64,
     isExpired: Bool = false
   ) {
     self.serverName = serverName

@@ -13,7 +13,7 @@ public enum CanonicalJSON {
   ///     then written as Python prints them.
   /// - Throws: `JSONError` with `duplicateKey`, `notAnInteger` or `numberOutOfRange`.
   public static func encode(
-    _ value: JSONValue, omitting: Set<String> = [], strict: Bool = true
+    _ value: JSONValue, omitting: Set<Text> = [], strict: Bool = true
   ) throws(JSONError) -> [UInt8] {
     var encoder = CanonicalTapeEncoder(document: value.document, strict: strict)
     encoder.output.reserveCapacity(value.raw.count)
@@ -45,7 +45,7 @@ public enum CanonicalJSON {
     case .object(let members):
       output.append(UInt8(ascii: "{"))
       var isFirst = true
-      for (key, member) in members.sorted(by: { ByteOrder.precedes($0.key, $1.key) }) {
+      for (key, member) in members.sorted(by: { $0.key < $1.key }) {
         if !isFirst { output.append(UInt8(ascii: ",")) }
         isFirst = false
         JSONText.appendQuoted(key, to: &output)

@@ -15,7 +15,7 @@ struct CanonicalTapeEncoder {
     self.strict = strict
   }
 
-  mutating func encodeRoot(_ index: Int, omitting: Set<String>) throws(JSONError) {
+  mutating func encodeRoot(_ index: Int, omitting: Set<Text>) throws(JSONError) {
     if nodes[index].kind == .object, !omitting.isEmpty {
       try encodeObject(index) { !omitting.contains($0.string ?? "") }
     } else {
@@ -78,9 +78,9 @@ struct CanonicalTapeEncoder {
       let decoded = keys[first...].map { key in
         (key: key, text: JSONValue(document: document, index: key).string ?? "")
       }
-      let sorted = decoded.sorted { ByteOrder.precedes($0.text, $1.text) }
+      let sorted = decoded.sorted { $0.text < $1.text }
       keys.replaceSubrange(first..., with: sorted.map(\.key))
-      for (left, right) in zip(sorted, sorted.dropFirst()) where ByteOrder.areEqual(left.text, right.text) {
+      for (left, right) in zip(sorted, sorted.dropFirst()) where left.text == right.text {
         throw JSONError(.duplicateKey, offset: nodes[right.key].start)
       }
       return

@@ -1,10 +1,10 @@
 /// Identifies an event: `$opaque:server` in room versions 1 and 2, `$` and a hash from version 3 on.
 public struct EventID: MatrixIdentifier {
   /// Gives the whole identifier, sigil included.
-  public let rawValue: String
+  public let rawValue: Text
 
   /// Accepts an event id: sigil, something behind it, at most 255 bytes, no NUL.
-  public init?(_ string: String) {
+  public init?(_ string: Text) {
     guard IdentifierSyntax.hasShape(string, sigil: UInt8(ascii: "$")), string.utf8.count > 1 else { return nil }
     rawValue = string
   }
@@ -17,11 +17,11 @@ public struct EventID: MatrixIdentifier {
   }
 
   /// Wraps a string that is known to be valid, without checking it.
-  public init(unchecked: String) { rawValue = unchecked }
+  public init(unchecked: Text) { rawValue = unchecked }
 
   /// Gives the part between the sigil and the server name (or the end).
-  public var localpart: String { IdentifierSyntax.localpart(of: rawValue) }
+  public var localpart: Text { IdentifierSyntax.localpart(of: rawValue) }
 
   /// Gives the server that made the id, in room versions 1 and 2.
-  public var serverName: String? { IdentifierSyntax.serverName(of: rawValue).map(String.init) }
+  public var serverName: Text? { IdentifierSyntax.serverName(of: rawValue) }
 }

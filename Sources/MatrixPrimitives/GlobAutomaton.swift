@@ -10,7 +10,7 @@ struct GlobAutomaton: Sendable, Hashable {
     case list(Range<Int>)
   }
 
-  private let symbolCount: Int
+  let symbolCount: Int
   private let wordCount: Int
   /// Marks the symbols that are a star.
   private let stars: [UInt64]

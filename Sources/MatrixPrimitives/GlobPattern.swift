@@ -9,18 +9,18 @@ public struct GlobPattern: Sendable, Hashable {
   /// Holds how long a text may be that is compared character by character at each place where it may begin.
   static let longestCompared = 64
 
-  private let pattern: [Unicode.Scalar]
+  let pattern: [Unicode.Scalar]
   private let isLiteral: Bool
   private let automaton: GlobAutomaton?
 
   /// Prepares a pattern; there is no way to quote the two special characters.
-  public init(_ pattern: String) {
+  public init(_ pattern: Text) {
     let scalars = FoldedText(pattern).scalars
     self.init(scalars, isLiteral: !scalars.contains("*") && !scalars.contains("?"))
   }
 
   /// Prepares a pattern that matches just this text.
-  public init(literal: String) {
+  public init(literal: Text) {
     self.init(FoldedText(literal).scalars, isLiteral: true)
   }
 
@@ -34,6 +34,12 @@ public struct GlobPattern: Sendable, Hashable {
   /// Tells whether finding the pattern in a text walks the text once, instead of comparing a short pattern at each place.
   var walksOnce: Bool { automaton != nil }
 
+  /// How many characters are looked at, at most, to match a text of some length.
+  public func work(length: Int) -> Int {
+    guard let automaton else { return length + 1 }
+    return (length + 1) * (automaton.symbolCount / 64 + 1)
+  }
+
   /// Tells whether the pattern matches the whole text.
   public func matches(_ text: FoldedText) -> Bool {
     if isLiteral { return pattern == text.scalars }
@@ -46,11 +52,17 @@ public struct GlobPattern: Sendable, Hashable {
     if let automaton {
       return automaton.matches(text.scalars, beginning: text.isWordEdge, ending: text.isWordEdge)
     }
+    return matchesWords(of: text, at: (0...text.scalars.count).lazy.filter(text.isWordEdge))
+  }
+
+  /// Compares the pattern at the places of a text where words may begin, given in order.
+  func matchesWords(of text: FoldedText, at starts: some Sequence<Int>) -> Bool {
     let scalars = text.scalars
     guard pattern.count <= min(scalars.count, Self.longestCompared) else { return false }
-    for start in 0...(scalars.count - pattern.count) where text.isWordEdge(start) {
+    for start in starts {
       let end = start + pattern.count
-      if text.isWordEdge(end), scalars[start..<end].elementsEqual(pattern) { return true }
+      guard end <= scalars.count else { return false }
+      if scalars[start..<end].elementsEqual(pattern), text.isWordEdge(end) { return true }
     }
     return false
   }
@@ -58,10 +70,11 @@ public struct GlobPattern: Sendable, Hashable {
 
 /// Holds text prepared for comparing without regard to case, and knows where its words begin and end.
 public struct FoldedText: Sendable, Hashable {
-  let scalars: [Unicode.Scalar]
+  /// The folded characters.
+  public let scalars: [Unicode.Scalar]
 
   /// Folds each character that has a single counterpart in lower case.
-  public init(_ text: String) {
+  public init(_ text: Text) {
     scalars = text.unicodeScalars.map(Self.fold)
   }
 

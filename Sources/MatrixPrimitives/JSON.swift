@@ -1,14 +1,12 @@
 /// Holds a JSON value as a tree, for building and changing; reading is cheaper with `JSONValue`.
-///
-/// Being a Swift dictionary, an object cannot hold two keys that Unicode counts as canonically equivalent; `JSONValue` can.
 public enum JSON: Sendable, Hashable {
   case null
   case bool(Bool)
   case integer(Int64)
   case double(Double)
-  case string(String)
+  case string(Text)
   case array([JSON])
-  case object([String: JSON])
+  case object([Text: JSON])
 
   /// Copies a value out of its document. Of a repeated key the last value stays.
   public init(_ value: JSONValue) {
@@ -20,7 +18,7 @@ public enum JSON: Sendable, Hashable {
     case .string: self = .string(value.string ?? "")
     case .array: self = .array(value.elements?.map { JSON($0) } ?? [])
     case .object:
-      var members: [String: JSON] = [:]
+      var members: [Text: JSON] = [:]
       if let source = value.members {
         for (key, member) in source { members[key] = JSON(member) }
       }
@@ -34,7 +32,7 @@ public enum JSON: Sendable, Hashable {
   }
 
   /// Parses a whole text into a tree; see `JSONDocument.parse`.
-  public static func parse(_ text: String) throws(JSONError) -> JSON {
+  public static func parse(_ text: Text) throws(JSONError) -> JSON {
     JSON(try JSONValue.parse(text))
   }
 
@@ -52,7 +50,7 @@ public enum JSON: Sendable, Hashable {
   }
 
   /// Reads, sets or (with nil) removes a member of an object. Reading from anything else gives nil; writing to it does nothing.
-  public subscript(_ key: String) -> JSON? {
+  public subscript(_ key: Text) -> JSON? {
     get {
       guard case .object(let members) = self else { return nil }
       return members[key]
@@ -72,7 +70,7 @@ public enum JSON: Sendable, Hashable {
   }
 
   /// Gives the text of a string.
-  public var string: String? {
+  public var string: Text? {
     guard case .string(let value) = self else { return nil }
     return value
   }
@@ -108,7 +106,7 @@ public enum JSON: Sendable, Hashable {
   }
 
   /// Gives the members of an object.
-  public var members: [String: JSON]? {
+  public var members: [Text: JSON]? {
     guard case .object(let members) = self else { return nil }
     return members
   }
@@ -119,7 +117,7 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByStringInterpolation, Ex
   ExpressibleByNilLiteral
 {
   /// Makes the value a literal stands for.
-  public init(stringLiteral value: String) { self = .string(value) }
+  public init(stringLiteral value: String) { self = .string(Text(value)) }
   /// Makes the value a literal stands for.
   public init(integerLiteral value: Int64) { self = .integer(value) }
   /// Makes the value a literal stands for.
@@ -129,7 +127,7 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByStringInterpolation, Ex
   /// Makes the value a literal stands for.
   public init(arrayLiteral elements: JSON...) { self = .array(elements) }
   /// Makes the value a literal stands for.
-  public init(dictionaryLiteral elements: (String, JSON)...) {
+  public init(dictionaryLiteral elements: (Text, JSON)...) {
     self = .object(Dictionary(elements) { _, last in last })
   }
   /// Makes the value a literal stands for.

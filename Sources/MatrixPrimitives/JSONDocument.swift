@@ -14,6 +14,15 @@ public final class JSONDocument: Sendable {
   /// Gives the outermost value.
   public var root: JSONValue { JSONValue(document: self, index: 0) }
 
+  /// The greatest depth of what clients send.
+  public static let receivedDepth = 100
+
+  /// The greatest depth of what was stored, or comes from another process of this server.
+  ///
+  /// Synapse accepts events of up to about a thousand levels, and around an event there are a few more: those of a call between
+  /// processes, or of what an invitation shows of the room. Trees are walked by recursion, so the stack bounds it.
+  public static let storedDepth = 1100
+
   /// Parses a whole text strictly by RFC 8259 and validates its UTF-8.
   ///
   /// Of a key that occurs twice, lookups give the last value. Integers that do not fit 64 bits become doubles.
@@ -21,7 +30,9 @@ public final class JSONDocument: Sendable {
   ///   - bytes: the text, at most 2^31 − 1 bytes.
   ///   - maximumDepth: how many containers may be open at once.
   /// - Throws: `JSONError` with the offset of the first offence.
-  public static func parse(_ bytes: [UInt8], maximumDepth: Int = 100) throws(JSONError) -> JSONDocument {
+  public static func parse(
+    _ bytes: [UInt8], maximumDepth: Int = receivedDepth
+  ) throws(JSONError) -> JSONDocument {
     let nodes = try bytes.withUnsafeBufferPointer { (buffer) throws(JSONError) in
       try JSONTapeParser.parse(buffer, maximumDepth: maximumDepth)
     }

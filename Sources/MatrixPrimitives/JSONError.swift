@@ -1,7 +1,7 @@
 /// Describes why bytes are not acceptable JSON, or why a value has no canonical form.
 public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Names the kind of a failure.
-  public enum Code: String, Hashable, Sendable {
+  public enum Code: Text, Hashable, Sendable {
     /// The text breaks the grammar of RFC 8259.
     case notJSON
     /// The bytes are not well-formed UTF-8.

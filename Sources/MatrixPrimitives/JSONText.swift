@@ -45,7 +45,7 @@ enum JSONText {
 
   /// Returns the finite double nearest to a number's text, or nil.
   static func double(_ text: UnsafeBufferPointer<UInt8>) -> Double? {
-    guard let value = Double(String(decoding: text, as: UTF8.self)), value.isFinite else { return nil }
+    guard let value = Double(Text(decoding: text, as: UTF8.self)), value.isFinite else { return nil }
     return value
   }
 
@@ -88,9 +88,8 @@ enum JSONText {
   }
 
   /// Appends a quoted string with the shortest escapes, as canonical JSON wants them.
-  static func appendQuoted(_ string: String, to output: inout [UInt8]) {
-    var string = string
-    string.withUTF8 { appendQuoted($0, to: &output) }
+  static func appendQuoted(_ string: Text, to output: inout [UInt8]) {
+    string.withBytes { appendQuoted($0, to: &output) }
   }
 
   /// Appends well-formed UTF-8 as a quoted string with the shortest escapes.

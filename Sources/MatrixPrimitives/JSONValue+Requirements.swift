@@ -1,7 +1,7 @@
 extension JSONValue {
   /// Looks a member up that may be absent; `null` counts as absent.
   private func optional<T>(
-    _ key: String, _ expected: String, _ convert: (JSONValue) -> T?
+    _ key: Text, _ expected: Text, _ convert: (JSONValue) -> T?
   ) throws(MatrixError) -> T? {
     guard kind == .object else { throw MatrixError.badJSON("Content must be a JSON object.") }
     guard let member = self[key], !member.isNull else { return nil }
@@ -11,7 +11,7 @@ extension JSONValue {
     return converted
   }
 
-  private func require<T>(_ key: String, _ expected: String, _ convert: (JSONValue) -> T?) throws(MatrixError) -> T {
+  private func require<T>(_ key: Text, _ expected: Text, _ convert: (JSONValue) -> T?) throws(MatrixError) -> T {
     guard let member = try optional(key, expected, convert) else {
       if self[key] != nil { throw MatrixError.badJSON("'\(key)' must be \(expected).") }
       throw MatrixError.missingParam("Missing parameter: \(key)")
@@ -21,61 +21,61 @@ extension JSONValue {
 
   /// Reads a string that a request must have.
   /// - Throws: `M_MISSING_PARAM` if there is none, `M_BAD_JSON` if it has another type or this is no object.
-  public func requireString(_ key: String) throws(MatrixError) -> String {
+  public func requireString(_ key: Text) throws(MatrixError) -> Text {
     try require(key, "a string", \.string)
   }
 
   /// Reads a string that a request may have; `null` counts as absent.
   /// - Throws: `M_BAD_JSON` if it has another type or this is no object.
-  public func optionalString(_ key: String) throws(MatrixError) -> String? {
+  public func optionalString(_ key: Text) throws(MatrixError) -> Text? {
     try optional(key, "a string", \.string)
   }
 
   /// Reads an integer that a request must have.
   /// - Throws: `M_MISSING_PARAM` if there is none, `M_BAD_JSON` if it has another type or this is no object.
-  public func requireInteger(_ key: String) throws(MatrixError) -> Int64 {
+  public func requireInteger(_ key: Text) throws(MatrixError) -> Int64 {
     try require(key, "an integer", \.integer)
   }
 
   /// Reads an integer that a request may have; `null` counts as absent.
   /// - Throws: `M_BAD_JSON` if it has another type or this is no object.
-  public func optionalInteger(_ key: String) throws(MatrixError) -> Int64? {
+  public func optionalInteger(_ key: Text) throws(MatrixError) -> Int64? {
     try optional(key, "an integer", \.integer)
   }
 
   /// Reads a boolean that a request must have.
   /// - Throws: `M_MISSING_PARAM` if there is none, `M_BAD_JSON` if it has another type or this is no object.
-  public func requireBool(_ key: String) throws(MatrixError) -> Bool {
+  public func requireBool(_ key: Text) throws(MatrixError) -> Bool {
     try require(key, "a boolean", \.bool)
   }
 
   /// Reads a boolean that a request may have; `null` counts as absent.
   /// - Throws: `M_BAD_JSON` if it has another type or this is no object.
-  public func optionalBool(_ key: String) throws(MatrixError) -> Bool? {
+  public func optionalBool(_ key: Text) throws(MatrixError) -> Bool? {
     try optional(key, "a boolean", \.bool)
   }
 
   /// Reads an object that a request must have.
   /// - Throws: `M_MISSING_PARAM` if there is none, `M_BAD_JSON` if it has another type or this is no object.
-  public func requireObject(_ key: String) throws(MatrixError) -> JSONValue {
+  public func requireObject(_ key: Text) throws(MatrixError) -> JSONValue {
     try require(key, "an object") { $0.kind == .object ? $0 : nil }
   }
 
   /// Reads an object that a request may have; `null` counts as absent.
   /// - Throws: `M_BAD_JSON` if it has another type or this is no object.
-  public func optionalObject(_ key: String) throws(MatrixError) -> JSONValue? {
+  public func optionalObject(_ key: Text) throws(MatrixError) -> JSONValue? {
     try optional(key, "an object") { $0.kind == .object ? $0 : nil }
   }
 
   /// Reads an array that a request must have.
   /// - Throws: `M_MISSING_PARAM` if there is none, `M_BAD_JSON` if it has another type or this is no object.
-  public func requireArray(_ key: String) throws(MatrixError) -> JSONElements {
+  public func requireArray(_ key: Text) throws(MatrixError) -> JSONElements {
     try require(key, "an array", \.elements)
   }
 
   /// Reads an array that a request may have; `null` counts as absent.
   /// - Throws: `M_BAD_JSON` if it has another type or this is no object.
-  public func optionalArray(_ key: String) throws(MatrixError) -> JSONElements? {
+  public func optionalArray(_ key: Text) throws(MatrixError) -> JSONElements? {
     try optional(key, "an array", \.elements)
   }
 }

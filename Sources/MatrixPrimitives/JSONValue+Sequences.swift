@@ -82,7 +82,7 @@ public struct JSONMembers: Sequence, Sendable {
     }
 
     /// Moves to the next one; nil at the end.
-    public mutating func next() -> (key: String, value: JSONValue)? {
+    public mutating func next() -> (key: Text, value: JSONValue)? {
       guard let key = advance() else { return nil }
       return (
         JSONValue(document: document, index: key).string ?? "", JSONValue(document: document, index: key + 1)
@@ -110,7 +110,7 @@ extension JSONValue {
   /// Tells whether a value is or holds, at any depth, a number that is written with a fraction or an exponent or does not fit 64
   /// bits.
   /// - Parameter key: a member of an object that is not looked at; nil to look at all.
-  public func containsNonIntegers(outside key: String? = nil) -> Bool {
+  public func containsNonIntegers(outside key: Text? = nil) -> Bool {
     let end = node.next
     guard node.kind == .object else { return document.nodes.contains(.double, in: index..<end) }
     var child = index + 1

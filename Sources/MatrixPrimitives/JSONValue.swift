@@ -16,12 +16,14 @@ public struct JSONValue: Sendable {
   }()
 
   /// Parses a whole text; see `JSONDocument.parse`.
-  public static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
-    try JSONDocument.parse(bytes).root
+  public static func parse(
+    _ bytes: [UInt8], maximumDepth: Int = JSONDocument.receivedDepth
+  ) throws(JSONError) -> JSONValue {
+    try JSONDocument.parse(bytes, maximumDepth: maximumDepth).root
   }
 
   /// Parses a whole text; see `JSONDocument.parse`.
-  public static func parse(_ text: String) throws(JSONError) -> JSONValue {
+  public static func parse(_ text: Text) throws(JSONError) -> JSONValue {
     try JSONDocument.parse(Array(text.utf8)).root
   }
 
@@ -47,11 +49,10 @@ public struct JSONValue: Sendable {
   }
 
   /// Finds a member of an object; nil if there is none or this is no object. Of a repeated key the last one counts.
-  public subscript(_ key: String) -> JSONValue? {
+  public subscript(_ key: Text) -> JSONValue? {
     let container = node
     guard container.kind == .object, container.next > index + 1 else { return nil }
-    var key = key
-    return key.withUTF8 { find($0, end: container.next) }
+    return key.withBytes { find($0, end: container.next) }
   }
 
   private func find(_ key: UnsafeBufferPointer<UInt8>, end: Int) -> JSONValue? {
@@ -72,16 +73,16 @@ public struct JSONValue: Sendable {
   }
 
   /// Gives the text of a string, decoded; nil for every other type.
-  public var string: String? {
+  public var string: Text? {
     let node = node
     guard node.kind == .string else { return nil }
     return document.bytes.withUnsafeBufferPointer { bytes in
       let text = UnsafeBufferPointer(rebasing: bytes[node.start + 1..<node.end - 1])
-      guard node.hasEscapes else { return String(decoding: text, as: UTF8.self) }
+      guard node.hasEscapes else { return Text(decoding: text, as: UTF8.self) }
       var decoded: [UInt8] = []
       decoded.reserveCapacity(text.count)
       JSONText.unescape(text, into: &decoded)
-      return String(decoding: decoded, as: UTF8.self)
+      return Text(decoding: decoded, as: UTF8.self)
     }
   }
 
@@ -116,12 +117,11 @@ public struct JSONValue: Sendable {
   public var isNull: Bool { node.kind == .null }
 
   /// Tells whether the value is a string of exactly this text, without building a string from it.
-  public func isString(_ text: String) -> Bool {
+  public func isString(_ text: Text) -> Bool {
     let node = node
     guard node.kind == .string else { return false }
-    if node.hasEscapes { return string.map { ByteOrder.areEqual($0, text) } ?? false }
-    var text = text
-    return text.withUTF8 { wanted in
+    if node.hasEscapes { return string == text }
+    return text.withBytes { wanted in
       document.bytes.withUnsafeBufferPointer { bytes in
         ByteOrder.areEqual(UnsafeBufferPointer(rebasing: bytes[node.start + 1..<node.end - 1]), wanted)
       }

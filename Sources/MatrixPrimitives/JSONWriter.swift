@@ -42,7 +42,7 @@ public struct JSONWriter: Sendable {
   }
 
   /// Writes the key of the next value, escaped.
-  public mutating func key(_ key: String) {
+  public mutating func key(_ key: Text) {
     separate()
     JSONText.appendQuoted(key, to: &bytes)
     bytes.append(UInt8(ascii: ":"))
@@ -60,7 +60,7 @@ public struct JSONWriter: Sendable {
   }
 
   /// Writes a string, escaped.
-  public mutating func value(_ value: String) {
+  public mutating func value(_ value: Text) {
     separate()
     JSONText.appendQuoted(value, to: &bytes)
     needsComma = true

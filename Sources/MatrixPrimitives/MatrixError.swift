@@ -5,23 +5,23 @@ public struct MatrixError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Gives the HTTP status.
   public let status: Int
   /// Gives the code, such as `M_FORBIDDEN`.
-  public let errcode: String
+  public let errcode: Text
   /// Gives the text for humans.
-  public let message: String
+  public let message: Text
   /// Gives further members of the body, such as `soft_logout`.
-  public let extras: [String: JSON]
+  public let extras: [Text: JSON]
   /// Gives how long to wait before trying again; also sent as the `Retry-After` header.
   public let retryAfterMilliseconds: Int64?
 
   /// Makes an error for which there is no factory.
   public static func custom(
-    status: Int, errcode: String, message: String, extras: [String: JSON] = [:]
+    status: Int, errcode: Text, message: Text, extras: [Text: JSON] = [:]
   ) -> MatrixError {
     MatrixError(status: status, errcode: errcode, message: message, extras: extras, retryAfterMilliseconds: nil)
   }
 
   init(
-    status: Int, errcode: String, message: String, extras: [String: JSON] = [:], retryAfterMilliseconds: Int64? = nil
+    status: Int, errcode: Text, message: Text, extras: [Text: JSON] = [:], retryAfterMilliseconds: Int64? = nil
   ) {
     self.status = status
     self.errcode = errcode

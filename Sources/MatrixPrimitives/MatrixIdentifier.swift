@@ -9,20 +9,20 @@
 /// Describes what user, room and event identifiers and room aliases have in common: they are strings compared byte by byte.
 public protocol MatrixIdentifier: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// Gives the whole identifier, sigil included.
-  var rawValue: String { get }
+  var rawValue: Text { get }
   /// Wraps a string that is known to be valid, such as one read back from the database.
-  init(unchecked: String)
+  init(unchecked: Text)
 }
 
 extension MatrixIdentifier {
   /// Gives a text for logs.
-  public var description: String { rawValue }
+  public var description: String { rawValue.string }
 
   /// Compares byte by byte.
-  public static func == (a: Self, b: Self) -> Bool { ByteOrder.areEqual(a.rawValue, b.rawValue) }
+  public static func == (a: Self, b: Self) -> Bool { a.rawValue == b.rawValue }
 
   /// Orders byte by byte.
-  public static func < (a: Self, b: Self) -> Bool { ByteOrder.precedes(a.rawValue, b.rawValue) }
+  public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 
   /// Feeds the parts that equality compares.
   public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
@@ -34,20 +34,20 @@ enum IdentifierSyntax {
   static let maximumLength = 255
 
   /// Tells whether a string has the sigil, a permitted length and no NUL.
-  static func hasShape(_ string: String, sigil: UInt8) -> Bool {
+  static func hasShape(_ string: Text, sigil: UInt8) -> Bool {
     let bytes = string.utf8
     return bytes.first == sigil && bytes.count <= maximumLength && offset(of: 0, in: string) == nil
   }
 
   /// Returns what follows the first colon, or nil if there is no colon or nothing behind it.
-  static func serverName(of string: String) -> Substring? {
+  static func serverName(of string: Text) -> Text? {
     guard let colon = offset(of: UInt8(ascii: ":"), in: string) else { return nil }
-    let name = string[string.utf8.index(string.startIndex, offsetBy: colon + 1)...]
-    return name.isEmpty ? nil : name
+    let name = string.utf8.dropFirst(colon + 1)
+    return name.isEmpty ? nil : Text(name)
   }
 
   /// Finds the first occurrence of a byte.
-  private static func offset(of byte: UInt8, in string: String) -> Int? {
+  private static func offset(of byte: UInt8, in string: Text) -> Int? {
     let found = string.utf8.withContiguousStorageIfAvailable { bytes -> Int? in
       guard let base = bytes.baseAddress, let place = memchr(base, Int32(byte), bytes.count) else { return nil }
       return UnsafeRawPointer(base).distance(to: place)
@@ -56,7 +56,7 @@ enum IdentifierSyntax {
   }
 
   /// Returns what stands between the sigil and the first colon (or the end).
-  static func localpart(of string: String) -> String {
-    String(string.utf8.dropFirst().prefix { $0 != UInt8(ascii: ":") }) ?? ""
+  static func localpart(of string: Text) -> Text {
+    Text(string.utf8.dropFirst().prefix { $0 != UInt8(ascii: ":") })
   }
 }

@@ -1,10 +1,10 @@
 /// Names a room for humans: `#localpart:server`.
 public struct RoomAlias: MatrixIdentifier {
   /// Gives the whole identifier, sigil included.
-  public let rawValue: String
+  public let rawValue: Text
 
   /// Accepts an alias: sigil, server name present, at most 255 bytes, no NUL.
-  public init?(_ string: String) {
+  public init?(_ string: Text) {
     guard IdentifierSyntax.hasShape(string, sigil: UInt8(ascii: "#")),
       IdentifierSyntax.serverName(of: string) != nil
     else { return nil }
@@ -12,14 +12,14 @@ public struct RoomAlias: MatrixIdentifier {
   }
 
   /// Wraps a string that is known to be valid, without checking it.
-  public init(unchecked: String) { rawValue = unchecked }
+  public init(unchecked: Text) { rawValue = unchecked }
 
   /// Builds an alias on a server; neither part is checked.
-  public init(localpart: String, serverName: String) { rawValue = "#\(localpart):\(serverName)" }
+  public init(localpart: Text, serverName: Text) { rawValue = "#\(localpart):\(serverName)" }
 
   /// Gives what stands before the server name, without the sigil.
-  public var localpart: String { IdentifierSyntax.localpart(of: rawValue) }
+  public var localpart: Text { IdentifierSyntax.localpart(of: rawValue) }
 
   /// Gives the server that answers for the alias.
-  public var serverName: String { IdentifierSyntax.serverName(of: rawValue).map(String.init) ?? "" }
+  public var serverName: Text { IdentifierSyntax.serverName(of: rawValue) ?? "" }
 }

@@ -11,9 +11,9 @@ import Synchronization
 /// Tells the time, and lets tests decide it; handed through initialisers everywhere a time is needed.
 public struct ServerClock: Sendable {
   private final class ManualTime: Sendable {
-    let milliseconds: Mutex<Int64>
+    let milliseconds: Mutex<(wall: Int64, monotonic: Int64)>
 
-    init(_ start: Int64) { milliseconds = Mutex(start) }
+    init(_ start: Int64) { milliseconds = Mutex((start, 0)) }
   }
 
   private let manual: ManualTime?
@@ -29,17 +29,30 @@ public struct ServerClock: Sendable {
 
   /// Gives the milliseconds since 1970.
   public var nowMilliseconds: Int64 {
-    if let manual { return manual.milliseconds.withLock { $0 } }
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    if let manual { return manual.milliseconds.withLock { $0.wall } }
+    return Self.read(CLOCK_REALTIME)
   }
 
-  /// Moves a test clock forward (or back, if negative); the system's clock is left alone.
+  /// Gives milliseconds since some moment in the past, for measuring how long something took or lasts: it never goes back, whatever
+  /// is done to the wall clock. Two processes have nothing in common by it.
+  public var monotonicMilliseconds: Int64 {
+    if let manual { return manual.milliseconds.withLock { $0.monotonic } }
+    return Self.read(CLOCK_MONOTONIC)
+  }
+
+  /// Moves a test clock forward; a negative time sets its wall clock back, as an administrator may. The system's clock is left alone.
   public func advance(milliseconds: Int64) {
     manual?.milliseconds.withLock { time in
-      let (sum, overflow) = time.addingReportingOverflow(milliseconds)
-      if !overflow { time = sum }
+      let (wall, overflow) = time.wall.addingReportingOverflow(milliseconds)
+      if !overflow { time.wall = wall }
+      let (monotonic, isTooLate) = time.monotonic.addingReportingOverflow(max(0, milliseconds))
+      if !isTooLate { time.monotonic = monotonic }
     }
+  }
+
+  private static func read(_ clock: clockid_t) -> Int64 {
+    var time = timespec()
+    clock_gettime(clock, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
   }
 }

@@ -1,12 +1,12 @@
 /// Checks server names: a DNS name, IPv4 address or bracketed IPv6 address, with an optional port.
 public struct ServerName: Hashable, Sendable {
   /// Gives the host, brackets of an IPv6 address included.
-  public let host: String
+  public let host: Text
   /// Gives the port, 1 to 65535, if one is written.
   public let port: Int?
 
   /// Splits a server name by the grammar of the specification's appendix; nil if it does not follow it.
-  public init?(_ string: String) {
+  public init?(_ string: Text) {
     let bytes = string.utf8
     guard !bytes.isEmpty, bytes.count <= 255 else { return nil }
     let host: Substring.UTF8View
@@ -22,8 +22,7 @@ public struct ServerName: Hashable, Sendable {
       rest = bytes[host.endIndex...]
       guard !host.isEmpty, host.allSatisfy(Self.isHostCharacter) else { return nil }
     }
-    guard let text = String(host) else { return nil }
-    self.host = text
+    self.host = Text(host)
     if rest.isEmpty {
       port = nil
       return
@@ -31,13 +30,13 @@ public struct ServerName: Hashable, Sendable {
     let digits = rest.dropFirst()
     guard rest.first == UInt8(ascii: ":"), (1...5).contains(digits.count),
       digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-      let number = String(digits).flatMap({ Int($0) }), (1...65535).contains(number)
+      let number = Int(Text(digits)), (1...65535).contains(number)
     else { return nil }
     port = number
   }
 
   /// Tells whether a string is a server name.
-  public static func isValid(_ string: String) -> Bool { ServerName(string) != nil }
+  public static func isValid(_ string: Text) -> Bool { ServerName(string) != nil }
 
   /// Tells whether the host is written as an address instead of a name.
   public var isIPLiteral: Bool {
@@ -45,7 +44,7 @@ public struct ServerName: Hashable, Sendable {
     let parts = host.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     return parts.count == 4
       && parts.allSatisfy { part in
-        (1...3).contains(part.count) && (String(part).flatMap { UInt8($0) }) != nil
+        (1...3).contains(part.count) && UInt8(Text(part)) != nil
       }
   }
 

@@ -4,18 +4,18 @@ public enum UnpaddedBase64 {
   private static let urlSafe: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
   /// Encodes with the standard alphabet, without padding.
-  public static func encode(_ bytes: some Collection<UInt8>) -> String {
+  public static func encode(_ bytes: some Collection<UInt8>) -> Text {
     encode(bytes, alphabet: standard)
   }
 
   /// Encodes with the URL-safe alphabet, without padding.
-  public static func encodeURLSafe(_ bytes: some Collection<UInt8>) -> String {
+  public static func encodeURLSafe(_ bytes: some Collection<UInt8>) -> Text {
     encode(bytes, alphabet: urlSafe)
   }
 
-  private static func encode(_ bytes: some Collection<UInt8>, alphabet: StaticString) -> String {
+  private static func encode(_ bytes: some Collection<UInt8>, alphabet: StaticString) -> Text {
     let digits = alphabet.utf8Start
-    return String(unsafeUninitializedCapacity: (bytes.count * 4 + 2) / 3) { output in
+    return Text(unsafeUninitializedCapacity: (bytes.count * 4 + 2) / 3) { output in
       var count = 0
       var bits: UInt32 = 0
       var bitCount = 0
@@ -39,7 +39,7 @@ public enum UnpaddedBase64 {
   /// Decodes either alphabet, with or without padding; nil for anything else.
   ///
   /// Bits that do not fill a byte are dropped whatever they are, as other implementations do.
-  public static func decode(_ text: String) -> [UInt8]? {
+  public static func decode(_ text: Text) -> [UInt8]? {
     var output: [UInt8] = []
     output.reserveCapacity(text.utf8.count * 3 / 4)
     var bits: UInt32 = 0

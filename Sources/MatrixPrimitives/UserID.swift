@@ -1,12 +1,12 @@
 /// Identifies a user: `@localpart:server`.
 public struct UserID: MatrixIdentifier {
   /// Gives the whole identifier, sigil included.
-  public let rawValue: String
+  public let rawValue: Text
 
   /// Accepts a user id: sigil, server name present, at most 255 bytes, no NUL.
   ///
   /// Historical localparts are accepted, as the specification wants for ids of other servers and old accounts.
-  public init?(_ string: String) {
+  public init?(_ string: Text) {
     guard IdentifierSyntax.hasShape(string, sigil: UInt8(ascii: "@")),
       IdentifierSyntax.serverName(of: string) != nil
     else { return nil }
@@ -14,16 +14,16 @@ public struct UserID: MatrixIdentifier {
   }
 
   /// Wraps a string that is known to be valid, without checking it.
-  public init(unchecked: String) { rawValue = unchecked }
+  public init(unchecked: Text) { rawValue = unchecked }
 
   /// Builds the id of a user on a server; neither part is checked.
-  public init(localpart: String, serverName: String) { rawValue = "@\(localpart):\(serverName)" }
+  public init(localpart: Text, serverName: Text) { rawValue = "@\(localpart):\(serverName)" }
 
   /// Gives what stands before the server name, without the sigil.
-  public var localpart: String { IdentifierSyntax.localpart(of: rawValue) }
+  public var localpart: Text { IdentifierSyntax.localpart(of: rawValue) }
 
   /// Gives the server the user belongs to.
-  public var serverName: String { IdentifierSyntax.serverName(of: rawValue).map(String.init) ?? "" }
+  public var serverName: Text { IdentifierSyntax.serverName(of: rawValue) ?? "" }
 
   /// Tells whether the localpart follows the grammar for new users: `a`–`z`, digits and `._=-/+`, not empty.
   public var hasStrictLocalpart: Bool {

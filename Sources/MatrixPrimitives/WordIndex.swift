@@ -22,7 +22,7 @@ public struct WordIndex: Sendable {
 
   /// Tells whether a name stands in the text as words of its own, case aside: as ``GlobPattern/matchesWords(of:)`` does for the
   /// pattern that matches just this name. The empty name stands everywhere.
-  public func contains(_ name: String) -> Bool {
+  public func contains(_ name: Text) -> Bool {
     let scalars = name.unicodeScalars
     guard let first = scalars.first.map(FoldedText.fold) else { return true }
     guard mayBegin(first) else { return false }
@@ -36,6 +36,17 @@ public struct WordIndex: Sendable {
       }
     }
     return false
+  }
+
+  /// Whether a pattern matches a part of the text that begins and ends where words do, as ``GlobPattern/matchesWords(of:)`` finds.
+  public func contains(_ pattern: GlobPattern) -> Bool {
+    guard !pattern.walksOnce, let first = pattern.pattern.first else { return pattern.matchesWords(of: text) }
+    return mayBegin(first) && pattern.matchesWords(of: text, at: starts)
+  }
+
+  /// How many places are looked at, at most, for ``contains(_:)-(GlobPattern)``.
+  public func work(for pattern: GlobPattern) -> Int {
+    pattern.walksOnce ? pattern.work(length: text.scalars.count) : starts.count
   }
 
   private func mayBegin(_ scalar: Unicode.Scalar) -> Bool {

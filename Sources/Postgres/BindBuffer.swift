@@ -1,3 +1,4 @@
+import ByteText
 import Glibc
 
 /// Lays the values of a statement out in one piece of memory, in the form in which libpq takes them.
@@ -42,7 +43,7 @@ struct BindBuffer {
       lengths.append(Int32(clamping: value.count))
       formats.append(1)
     case .integer(let value):
-      bytes.append(contentsOf: String(value).utf8)
+      bytes.append(contentsOf: Text(value).utf8)
       endText()
     case .text(let value):
       bytes.append(contentsOf: value.utf8)

@@ -1,3 +1,4 @@
+import ByteText
 import CLibPQ
 import Glibc
 
@@ -51,8 +52,8 @@ final class Connection: @unchecked Sendable {
     return connection
   }
 
-  private static func connect(_ keywords: [String: String]) -> OpaquePointer? {
-    let pairs = keywords.map { (strdup($0.key), strdup($0.value)) }
+  private static func connect(_ keywords: [Text: Text]) -> OpaquePointer? {
+    let pairs = keywords.map { (strdup($0.key.string), strdup($0.value.string)) }
     defer {
       for (key, value) in pairs {
         free(key)
@@ -70,7 +71,7 @@ final class Connection: @unchecked Sendable {
     if let timeout = configuration.statementTimeout {
       script += "; SET statement_timeout TO \(timeout.wholeMilliseconds)"
     }
-    let result = PQexec(raw, script)
+    let result = PQexec(raw, script.string)
     defer { PQclear(result) }
     guard PQresultStatus(result) == PGRES_COMMAND_OK, PQenterPipelineMode(raw) == 1 else {
       throw PostgresError(code: .connectFailed, message: PostgresError.lastMessage(of: raw))
@@ -107,14 +108,14 @@ final class Connection: @unchecked Sendable {
     if sql.isUncached { return try sendUncached(sql, into: &batch) }
     let (name, isNew) = statements.name(for: sql.text)
     if isNew {
-      guard PQsendPrepare(raw, name, sql.rendered, 0, nil) == 1 else {
+      guard PQsendPrepare(raw, name.string, sql.rendered.string, 0, nil) == 1 else {
         statements.forget(sql.text)
         throw sendingFailed
       }
       batch.append(.prepare(sql.text))
     }
     let isSent = binds.withArguments { count, values, lengths, formats in
-      PQsendQueryPrepared(raw, name, count, values, lengths, formats, 0) == 1
+      PQsendQueryPrepared(raw, name.string, count, values, lengths, formats, 0) == 1
     }
     guard isSent else { throw sendingFailed }
     batch.append(.statement)
@@ -123,7 +124,7 @@ final class Connection: @unchecked Sendable {
   private func sendUncached(_ sql: SQL, into batch: inout PendingBatch) throws(PostgresError) {
     let text = sql.rendered
     let isSent = binds.withArguments { count, values, lengths, formats in
-      PQsendQueryParams(raw, text, count, nil, values, lengths, formats, 0) == 1
+      PQsendQueryParams(raw, text.string, count, nil, values, lengths, formats, 0) == 1
     }
     guard isSent else { throw sendingFailed }
     batch.append(.statement)

@@ -1,14 +1,15 @@
+import ByteText
 import CLibPQ
 
 /// Follows the answers to statements that were sent together, up to one Sync.
 struct PendingBatch {
   enum Step {
     /// A statement is being prepared; its text.
-    case prepare(String)
+    case prepare(Text)
     /// A statement that was asked for.
     case statement
     /// A prepared statement is being dropped; its name.
-    case deallocate(String)
+    case deallocate(Text)
   }
 
   private(set) var steps: [Step] = []

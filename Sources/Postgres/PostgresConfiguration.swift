@@ -1,9 +1,11 @@
+import ByteText
+
 /// Says how to reach a database and how much to ask of it.
 public struct PostgresConfiguration: Sendable {
   /// libpq's connection keywords (`host`, `port`, `dbname`, `user`, `password`, `sslmode`, …), passed on as they are.
   ///
   /// `host` may be the folder of a unix socket. `database` is accepted for `dbname`, as psycopg does.
-  public var conninfo: [String: String]
+  public var conninfo: [Text: Text]
   /// The number of connections for transactions that are kept open even when idle.
   public var minimumConnections: Int
   /// The number of connections for transactions at most, from 1.
@@ -17,7 +19,7 @@ public struct PostgresConfiguration: Sendable {
   /// The longest time that one statement may run on the server; `nil` leaves the server's own setting.
   public var statementTimeout: Duration?
   /// A statement that every connection runs when it is opened; `nil` for none.
-  public var sessionStatement: String?
+  public var sessionStatement: Text?
   /// The time after which an idle connection above the minimum is closed.
   public var idleTimeout: Duration = .seconds(60)
   /// How often a transaction is run at most when others collide with it or its connection breaks.
@@ -33,14 +35,14 @@ public struct PostgresConfiguration: Sendable {
   ///   - conninfo: libpq's connection keywords.
   ///   - minimumConnections: Connections kept open for transactions; not more than `maximumConnections`.
   ///   - maximumConnections: Connections for transactions at most; values below 1 count as 1.
-  public init(conninfo: [String: String], minimumConnections: Int = 1, maximumConnections: Int = 10) {
+  public init(conninfo: [Text: Text], minimumConnections: Int = 1, maximumConnections: Int = 10) {
     self.conninfo = conninfo
     self.maximumConnections = max(1, maximumConnections)
     self.minimumConnections = min(max(0, minimumConnections), self.maximumConnections)
   }
 
   /// Returns the keywords that a connection is made with.
-  var keywords: [String: String] {
+  var keywords: [Text: Text] {
     var keywords = conninfo
     if let name = keywords.removeValue(forKey: "database"), keywords["dbname"] == nil { keywords["dbname"] = name }
     keywords["client_encoding"] = "UTF8"

@@ -1,9 +1,10 @@
+import ByteText
 import CLibPQ
 
 /// Describes a failure of the database, of the connection to it, or of reading what it answered.
 public struct PostgresError: Error, Sendable, CustomStringConvertible {
   /// Names what went wrong, so that callers need not read messages.
-  public enum Code: String, Sendable, Hashable {
+  public enum Code: Text, Sendable, Hashable {
     /// PostgreSQL refused a statement; see ``PostgresError/sqlState``.
     case server
     /// No connection could be made.
@@ -29,20 +30,20 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   /// What went wrong.
   public var code: Code
   /// PostgreSQL's five-character code, for example `23505`; only with ``Code/server`` and some lost connections.
-  public var sqlState: String?
+  public var sqlState: Text?
   /// The message for the log; not for clients.
-  public var message: String
+  public var message: Text
   /// PostgreSQL's further explanation.
-  public var detail: String?
+  public var detail: Text?
   /// The name of the constraint that was violated.
-  public var constraint: String?
+  public var constraint: Text?
   /// The table that the error is about.
-  public var table: String?
+  public var table: Text?
   /// Whether a plan cached by the server no longer fits the tables; preparing anew mends it.
   var isStaleStatement = false
 
   /// Makes an error.
-  public init(code: Code, message: String, sqlState: String? = nil, constraint: String? = nil) {
+  public init(code: Code, message: Text, sqlState: Text? = nil, constraint: Text? = nil) {
     self.code = code
     self.message = message
     self.sqlState = sqlState
@@ -83,16 +84,16 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   }
 
   /// Returns libpq's last message about a connection on one line.
-  static func lastMessage(of raw: OpaquePointer) -> String {
+  static func lastMessage(of raw: OpaquePointer) -> Text {
     guard let message = PQerrorMessage(raw) else { return "no message" }
-    let lines = String(cString: message).split(whereSeparator: \.isNewline)
+    let lines = Text(cString: message).lines
     return lines.isEmpty ? "the connection is closed" : lines.joined(separator: " ")
   }
 
   /// Reads the fields of a failed result.
   init(result: OpaquePointer) {
-    func field(_ code: Int) -> String? {
-      PQresultErrorField(result, Int32(code)).map { String(cString: $0) }
+    func field(_ code: Int) -> Text? {
+      PQresultErrorField(result, Int32(code)).map { Text(cString: $0) }
     }
     let state = field(CLIBPQ_DIAG_SQLSTATE)
     let primary = field(CLIBPQ_DIAG_MESSAGE_PRIMARY)
@@ -103,7 +104,7 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     message =
       primary
       ?? PQresultErrorMessage(result).map {
-        String(cString: $0).split(whereSeparator: \.isNewline).joined(separator: " ")
+        Text(cString: $0).lines.joined(separator: " ")
       } ?? "no message"
     detail = field(CLIBPQ_DIAG_MESSAGE_DETAIL)
     constraint = field(CLIBPQ_DIAG_CONSTRAINT_NAME)

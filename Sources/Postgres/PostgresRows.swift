@@ -1,3 +1,4 @@
+import ByteText
 import CLibPQ
 
 /// Owns a `PGresult`, which libpq never changes once it is complete, so that threads may share it.
@@ -19,15 +20,15 @@ final class ResultHandle: @unchecked Sendable {
 
   var affectedRows: Int {
     guard PQresultStatus(raw) == PGRES_COMMAND_OK else { return rowCount }
-    return PQcmdTuples(raw).flatMap { Int(String(cString: $0)) } ?? 0
+    return PQcmdTuples(raw).flatMap { Int(Text(cString: $0)) } ?? 0
   }
 
-  var commandTag: String {
-    PQcmdStatus(raw).map { String(cString: $0) } ?? ""
+  var commandTag: Text {
+    PQcmdStatus(raw).map { Text(cString: $0) } ?? ""
   }
 
-  func columnName(_ column: Int) -> String? {
-    PQfname(raw, Int32(column)).map { String(cString: $0) }
+  func columnName(_ column: Int) -> Text? {
+    PQfname(raw, Int32(column)).map { Text(cString: $0) }
   }
 
   /// Lends the bytes of a cell. Row and column must have been checked; the handle must be kept alive meanwhile.
@@ -52,7 +53,7 @@ public struct PostgresRows: Sendable, RandomAccessCollection {
   /// The number of rows that were inserted, updated, deleted or returned.
   public var affectedRows: Int { handle.affectedRows }
   /// The names of the columns.
-  public var columnNames: [String] { (0..<handle.columnCount).map { handle.columnName($0) ?? "" } }
+  public var columnNames: [Text] { (0..<handle.columnCount).map { handle.columnName($0) ?? "" } }
   /// The position of the first row.
   public var startIndex: Int { 0 }
   /// The position after the last row.

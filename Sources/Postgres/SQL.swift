@@ -1,3 +1,5 @@
+import ByteText
+
 /// Carries the text of one SQL statement together with the values that travel beside it.
 ///
 /// Written as a string literal, every interpolated value becomes a bind and never part of the text:
@@ -10,10 +12,10 @@
 /// `\(ids)::bigint[]`, `unnest(\(names)::text[], \(levels)::bigint[])`.
 public struct SQL: ExpressibleByStringInterpolation, Sendable {
   /// Stands in ``text`` where a bind goes. PostgreSQL refuses it in a statement, so it cannot mean anything else.
-  static let placeholder: Unicode.Scalar = "\u{0}"
+  static let placeholder: Text = "\u{0}"
 
   /// The statement with a NUL for every bind; the key of the prepared statement cache.
-  private(set) var text: String
+  private(set) var text: Text
   /// The values, in the order of their places in ``text``.
   private(set) var binds: [SQLValue]
   /// Whether the statement is parsed anew every time instead of being kept prepared.
@@ -21,7 +23,7 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
 
   /// Makes a statement without binds.
   public init(stringLiteral value: String) {
-    text = value
+    text = Text(value)
     binds = []
   }
 
@@ -32,7 +34,7 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
 
   /// Makes a statement without binds from text that is known when the program is compiled.
   public init(verbatim: StaticString) {
-    text = verbatim.description
+    text = Text(verbatim.description)
     binds = []
   }
 
@@ -67,28 +69,28 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
   }
 
   /// Returns the text that PostgreSQL is given: `$1`, `$2`, … in the places of the binds.
-  public var rendered: String {
+  public var rendered: Text {
     guard !binds.isEmpty else { return text }
     var result = ""
     result.reserveCapacity(text.utf8.count + binds.count * 3)
     var number = 0
     for scalar in text.unicodeScalars {
-      if scalar == Self.placeholder {
+      if scalar.value == 0 {
         number += 1
         result.append("$\(number)")
       } else {
         result.unicodeScalars.append(scalar)
       }
     }
-    return result
+    return Text(result)
   }
 
-  fileprivate mutating func appendText(_ piece: String) {
+  fileprivate mutating func appendText(_ piece: Text) {
     text.append(piece)
   }
 
   fileprivate mutating func appendBind(_ value: SQLValue) {
-    text.unicodeScalars.append(Self.placeholder)
+    text.append(Self.placeholder)
     binds.append(value)
   }
 
@@ -108,7 +110,7 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
 
     /// Appends a part of the literal as it stands.
     public mutating func appendLiteral(_ literal: String) {
-      sql.appendText(literal)
+      sql.appendText(Text(literal))
     }
 
     /// Appends a value as a bind.
@@ -125,14 +127,14 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
     ///
     /// A prepared statement is planned for its values each time, as long as such plans look cheaper than one for any values;
     /// with many joins that takes longer than to run it. What a subquery returns has no value yet when plans are made.
-    public mutating func appendInterpolation(unseen value: String) {
+    public mutating func appendInterpolation(unseen value: Text) {
       sql.appendText("(SELECT ")
       appendInterpolation(value)
       sql.appendText("::text)")
     }
 
     /// Appends texts as the array of an `= ANY(…)`, unknown to the planner: it reckons with ten.
-    public mutating func appendInterpolation(unseen values: [String]) {
+    public mutating func appendInterpolation(unseen values: [Text]) {
       sql.appendText("(SELECT ")
       appendInterpolation(values)
       sql.appendText("::text[])::text[]")
@@ -145,13 +147,13 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
 
     /// Appends text that is known when the program is compiled, for example one of two operators.
     public mutating func appendInterpolation(verbatim: StaticString) {
-      sql.appendText(verbatim.description)
+      sql.appendText(Text(verbatim.description))
     }
 
     /// Appends the name of a table, column or sequence, quoted so that it cannot be read as anything else.
-    public mutating func appendInterpolation(identifier: String) {
+    public mutating func appendInterpolation(identifier: Text) {
       sql.appendText(
-        "\"" + identifier.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\"")
+        "\"" + identifier.split(separator: UInt8(ascii: "\""), omittingEmptySubsequences: false).joined(separator: "\"\"") + "\"")
     }
   }
 }

@@ -1,3 +1,5 @@
+import ByteText
+
 /// Holds one value in the form in which it is sent to PostgreSQL.
 public enum SQLValue: Sendable, Hashable {
   /// NULL.
@@ -5,7 +7,7 @@ public enum SQLValue: Sendable, Hashable {
   /// A number, sent as decimal text.
   case integer(Int64)
   /// Text. A NUL in it is refused when the statement is sent, because PostgreSQL cannot store one.
-  case text(String)
+  case text(Text)
   /// Text that is already UTF-8 bytes, for example an event's JSON or an array literal.
   case textBytes([UInt8])
   /// A `bytea`, sent in binary form.
@@ -77,7 +79,7 @@ extension SQLValue: SQLBindable {
   public var sqlValue: SQLValue { self }
 }
 
-extension String: SQLBindable, SQLArrayLiteralElement {
+extension Text: SQLBindable, SQLArrayLiteralElement {
   /// Returns the string as text.
   public var sqlValue: SQLValue { .text(self) }
   /// Appends the string in double quotes.
@@ -88,21 +90,21 @@ extension Int64: SQLBindable, SQLArrayLiteralElement {
   /// Returns the number.
   public var sqlValue: SQLValue { .integer(self) }
   /// Appends the number in decimal digits.
-  public func appendArrayElement(to literal: inout [UInt8]) { literal.append(contentsOf: String(self).utf8) }
+  public func appendArrayElement(to literal: inout [UInt8]) { literal.append(contentsOf: Text(self).utf8) }
 }
 
 extension Int: SQLBindable, SQLArrayLiteralElement {
   /// Returns the number.
   public var sqlValue: SQLValue { .integer(Int64(self)) }
   /// Appends the number in decimal digits.
-  public func appendArrayElement(to literal: inout [UInt8]) { literal.append(contentsOf: String(self).utf8) }
+  public func appendArrayElement(to literal: inout [UInt8]) { literal.append(contentsOf: Text(self).utf8) }
 }
 
 extension Int32: SQLBindable, SQLArrayLiteralElement {
   /// Returns the number.
   public var sqlValue: SQLValue { .integer(Int64(self)) }
   /// Appends the number in decimal digits.
-  public func appendArrayElement(to literal: inout [UInt8]) { literal.append(contentsOf: String(self).utf8) }
+  public func appendArrayElement(to literal: inout [UInt8]) { literal.append(contentsOf: Text(self).utf8) }
 }
 
 extension Bool: SQLBindable, SQLArrayLiteralElement {
@@ -118,10 +120,10 @@ extension Double: SQLBindable, SQLArrayLiteralElement {
   /// Appends the number in decimal form.
   public func appendArrayElement(to literal: inout [UInt8]) { literal.append(contentsOf: sqlText.utf8) }
 
-  private var sqlText: String {
+  private var sqlText: Text {
     if isNaN { return "NaN" }
     if isInfinite { return self < 0 ? "-Infinity" : "Infinity" }
-    return description
+    return Text(self)
   }
 }
 

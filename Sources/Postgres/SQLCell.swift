@@ -1,3 +1,5 @@
+import ByteText
+
 /// Lends the text of one cell of a result while it is decoded. Never keep it: the bytes belong to the result.
 public struct SQLCell {
   /// The bytes as PostgreSQL wrote them in text form, or `nil` for NULL.
@@ -24,8 +26,8 @@ public struct SQLCell {
   }
 
   /// Returns the error for a cell whose text is not what the type needs.
-  public func mismatch(_ expected: String) -> PostgresError {
-    let shown = bytes.map { String(decoding: $0.prefix(40), as: UTF8.self) } ?? "NULL"
+  public func mismatch(_ expected: Text) -> PostgresError {
+    let shown = bytes.map { Text(decoding: $0.prefix(40), as: UTF8.self) } ?? "NULL"
     return PostgresError(code: .decoding, message: "column \(column): expected \(expected), found '\(shown)'")
   }
 

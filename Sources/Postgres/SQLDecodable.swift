@@ -1,3 +1,5 @@
+import ByteText
+
 /// Marks a type that can be read from a cell of a result. Every reading is checked; a mismatch throws and never traps.
 public protocol SQLDecodable {
   /// Reads the value.
@@ -22,11 +24,11 @@ extension SQLArrayElementDecodable {
   }
 }
 
-extension String: SQLArrayElementDecodable {
+extension Text: SQLArrayElementDecodable {
   /// Reads text.
   @inlinable
   public init(sqlCell cell: SQLCell) throws(PostgresError) {
-    self = String(decoding: try cell.notNull(), as: UTF8.self)
+    self = Text(decoding: try cell.notNull(), as: UTF8.self)
   }
 }
 
@@ -72,7 +74,7 @@ extension Bool: SQLArrayElementDecodable {
 extension Double: SQLArrayElementDecodable {
   /// Reads a decimal number, `NaN` or `Infinity`.
   public init(sqlCell cell: SQLCell) throws(PostgresError) {
-    guard let value = Double(String(decoding: try cell.notNull(), as: UTF8.self)) else {
+    guard let value = Double(Text(decoding: try cell.notNull(), as: UTF8.self)) else {
       throw cell.mismatch("a floating-point number")
     }
     self = value

@@ -1,3 +1,5 @@
+import ByteText
+
 /// Carries text as its UTF-8 bytes, both ways, without making a `String` of it.
 ///
 /// Meant for large text that is parsed as bytes anyway, above all the JSON of events.
@@ -12,8 +14,8 @@ public struct SQLText: Sendable, Hashable, SQLBindable, SQLDecodable, SQLArrayLi
 
   /// Writes texts as a PostgreSQL array, for a list within a list: an array cannot hold arrays of different lengths, but
   /// texts that are cast to arrays.
-  public init(arrayOf elements: [String]) {
-    if case .textBytes(let literal) = String.sqlValue(of: elements) { bytes = literal } else { bytes = [] }
+  public init(arrayOf elements: [Text]) {
+    if case .textBytes(let literal) = Text.sqlValue(of: elements) { bytes = literal } else { bytes = [] }
   }
 
   /// Copies the bytes of a cell.

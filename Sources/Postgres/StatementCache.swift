@@ -1,22 +1,24 @@
+import ByteText
+
 /// Remembers which statements are prepared on a connection, at most a given number of them.
 struct StatementCache {
   private struct Entry {
-    let name: String
+    let name: Text
     var lastUse: UInt64
   }
 
   private let limit: Int
-  private var entries: [String: Entry] = [:]
+  private var entries: [Text: Entry] = [:]
   private var counter: UInt64 = 0
   /// Statements that are prepared on the server and no longer remembered here.
-  private(set) var superfluous: [String] = []
+  private(set) var superfluous: [Text] = []
 
   init(limit: Int) {
     self.limit = max(1, limit)
   }
 
   /// Returns the name under which a statement is prepared, and whether it has to be prepared first.
-  mutating func name(for text: String) -> (name: String, isNew: Bool) {
+  mutating func name(for text: Text) -> (name: Text, isNew: Bool) {
     counter += 1
     if let index = entries.index(forKey: text) {
       entries.values[index].lastUse = counter
@@ -27,13 +29,13 @@ struct StatementCache {
       entries[oldest.key] = nil
     }
     // Names are never used twice, so that one which failed to be deallocated does no harm.
-    let name = "s\(counter)"
+    let name: Text = "s\(counter)"
     entries[text] = Entry(name: name, lastUse: counter)
     return (name, true)
   }
 
   /// Forgets a statement that could not be prepared.
-  mutating func forget(_ text: String) {
+  mutating func forget(_ text: Text) {
     entries[text] = nil
   }
 
@@ -44,14 +46,14 @@ struct StatementCache {
   }
 
   /// Hands out the statements to deallocate.
-  mutating func takeSuperfluous() -> [String] {
+  mutating func takeSuperfluous() -> [Text] {
     let names = superfluous
     superfluous = []
     return names
   }
 
   /// Takes back a statement whose deallocation did not happen.
-  mutating func putBack(_ name: String) {
+  mutating func putBack(_ name: Text) {
     superfluous.append(name)
   }
 }

@@ -1,3 +1,4 @@
+import ByteText
 import CHiredis
 import Glibc
 
@@ -11,7 +12,7 @@ final class PushReader {
     /// A channel is subscribed to from here on.
     case subscribed(channel: Int)
     case status
-    case error(String)
+    case error(Text)
     /// Another list, such as the answer to PING.
     case list
     /// Anything else: a text, a number or nothing.
@@ -31,7 +32,7 @@ final class PushReader {
   private var single: Item?
 
   /// Makes a reader that knows these channels.
-  init(channels: [String]) {
+  init(channels: [Text]) {
     self.channels = channels.map { Array($0.utf8) }
   }
 
@@ -63,7 +64,7 @@ final class PushReader {
     guard let parent = task.pointee.parent else {
       switch task.pointee.type {
       case REDIS_REPLY_STATUS: single = .status
-      case REDIS_REPLY_ERROR: single = .error(String(decoding: bytes, as: UTF8.self))
+      case REDIS_REPLY_ERROR: single = .error(Text(decoding: bytes, as: UTF8.self))
       default: single = .single
       }
       return

@@ -1,3 +1,4 @@
+import ByteText
 import NIOCore
 import NIOSSL
 
@@ -6,17 +7,17 @@ public struct RedisConfiguration: Sendable {
   /// Says how Redis is reached.
   public enum Endpoint: Sendable, Hashable {
     /// Reached over TCP.
-    case tcp(host: String, port: Int)
+    case tcp(host: Text, port: Int)
     /// Reached over a unix socket.
-    case unix(path: String)
+    case unix(path: Text)
   }
 
   /// Says how Redis is reached.
   public var endpoint: Endpoint
   /// Names the user of Redis' access control lists; needs a password.
-  public var username: String?
+  public var username: Text?
   /// Holds the password.
-  public var password: String?
+  public var password: Text?
   /// Selects the database for commands; publishing and subscribing ignore it.
   public var database: Int
   /// Holds the TLS settings; nil connects in the clear.
@@ -34,7 +35,7 @@ public struct RedisConfiguration: Sendable {
   ///   - database: number of the database, 0 or more.
   ///   - tls: TLS settings; nil connects in the clear.
   public init(
-    endpoint: Endpoint, username: String? = nil, password: String? = nil, database: Int = 0,
+    endpoint: Endpoint, username: Text? = nil, password: Text? = nil, database: Int = 0,
     tls: TLSConfiguration? = nil
   ) {
     self.endpoint = endpoint
@@ -45,7 +46,7 @@ public struct RedisConfiguration: Sendable {
   }
 
   /// Holds the command by which a connection logs in; nil without a password.
-  var logInCommand: [String]? {
+  var logInCommand: [Text]? {
     password.map { ["AUTH"] + (username.map { [$0] } ?? []) + [$0] }
   }
 }

@@ -1,3 +1,4 @@
+import ByteText
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -49,15 +50,15 @@ struct RedisConnection: Sendable {
     let secureAndInitialize: @Sendable (any Channel) -> EventLoopFuture<Output> = { channel in
       channel.eventLoop.makeCompletedFuture {
         guard let tls else { return }
-        let handler = try NIOSSLClientHandler(context: tls, serverHostname: configuration.serverName)
+        let handler = try NIOSSLClientHandler(context: tls, serverHostname: configuration.serverName?.string)
         try channel.pipeline.syncOperations.addHandler(handler)
       }.flatMap { initialize(channel) }
     }
     switch configuration.endpoint {
     case .tcp(let host, let port):
-      return try await bootstrap.connect(host: host, port: port, channelInitializer: secureAndInitialize)
+      return try await bootstrap.connect(host: host.string, port: port, channelInitializer: secureAndInitialize)
     case .unix(let path):
-      return try await bootstrap.connect(unixDomainSocketPath: path, channelInitializer: secureAndInitialize)
+      return try await bootstrap.connect(unixDomainSocketPath: path.string, channelInitializer: secureAndInitialize)
     }
   }
 
@@ -70,12 +71,12 @@ struct RedisConnection: Sendable {
     }
   }
 
-  private func expectOK(_ arguments: [String]) async throws {
+  private func expectOK(_ arguments: [Text]) async throws {
     if case .error(let message) = try await command(arguments) { throw RedisError(.serverError, message) }
   }
 
   /// Sends a command and waits for its reply.
-  func command(_ arguments: [String]) async throws -> RedisReply {
+  func command(_ arguments: [Text]) async throws -> RedisReply {
     let promise = channel.eventLoop.makePromise(of: RedisReply.self)
     channel.eventLoop.execute {
       guard channel.isActive else {
@@ -108,8 +109,8 @@ struct RedisConnection: Sendable {
 
 extension RedisConfiguration {
   /// Names the server for TLS; an address is checked against the certificate without a name.
-  fileprivate var serverName: String? {
-    guard case .tcp(let host, _) = endpoint, (try? SocketAddress(ipAddress: host, port: 0)) == nil else { return nil }
+  fileprivate var serverName: Text? {
+    guard case .tcp(let host, _) = endpoint, (try? SocketAddress(ipAddress: host.string, port: 0)) == nil else { return nil }
     return host
   }
 }

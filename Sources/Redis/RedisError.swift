@@ -1,7 +1,9 @@
+import ByteText
+
 /// Reports what went wrong with a Redis connection.
 public struct RedisError: Error, Sendable, Equatable, CustomStringConvertible {
   /// Names the kinds of failure.
-  public enum Code: String, Sendable {
+  public enum Code: Text, Sendable {
     /// There is no connection, or it was lost before the reply came.
     case notConnected
     /// The server sent what is not RESP2, or more than is accepted.
@@ -17,13 +19,13 @@ public struct RedisError: Error, Sendable, Equatable, CustomStringConvertible {
   /// Tells the kind of failure.
   public let code: Code
   /// Describes the failure for the log.
-  public let message: String
+  public let message: Text
 
   /// Makes an error.
   /// - Parameters:
   ///   - code: kind of failure.
   ///   - message: one line for the log.
-  public init(_ code: Code, _ message: String) {
+  public init(_ code: Code, _ message: Text) {
     self.code = code
     self.message = message
   }

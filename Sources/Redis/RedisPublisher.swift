@@ -1,3 +1,4 @@
+import ByteText
 import Logging
 import NIOCore
 import NIOPosix
@@ -13,7 +14,7 @@ public final class RedisPublisher: Sendable {
     /// Commands are accepted from now on; messages sent before may be lost.
     case connected
     /// The connection is gone.
-    case disconnected(reason: String)
+    case disconnected(reason: Text)
   }
 
   private typealias Awaiter = RedisConnectionHandler.Awaiter
@@ -63,7 +64,7 @@ public final class RedisPublisher: Sendable {
   /// - Parameters:
   ///   - channel: channel to publish to.
   ///   - payloads: the messages; any bytes.
-  public func publish(channel: String, payloads: [[UInt8]]) {
+  public func publish(channel: Text, payloads: [[UInt8]]) {
     let name = Array(channel.utf8)
     let accepted = enqueue(payloads.map { ([Self.publish, name, $0], .acknowledgement) })
     if !accepted { state.withLock { $0.droppedMessages += payloads.count } }
@@ -74,7 +75,7 @@ public final class RedisPublisher: Sendable {
   ///   - key: the key.
   ///   - value: its value.
   ///   - expiryMilliseconds: life of the key, 1 or more.
-  public func set(_ key: String, _ value: [UInt8], expiryMilliseconds: Int64) {
+  public func set(_ key: Text, _ value: [UInt8], expiryMilliseconds: Int64) {
     let expiry = Array("\(max(1, expiryMilliseconds))".utf8)
     _ = enqueue([([Self.set, Array(key.utf8), value, Self.px, expiry], .nobody)])
   }
@@ -83,7 +84,7 @@ public final class RedisPublisher: Sendable {
   /// - Parameter key: the key.
   /// - Returns: its value, or nil when there is none.
   /// - Throws: `RedisError` when there is no connection or the server reports an error.
-  public func get(_ key: String) async throws -> [UInt8]? {
+  public func get(_ key: Text) async throws -> [UInt8]? {
     switch try await ask([Self.get, Array(key.utf8)]) {
     case .string(let bytes): return bytes
     case .null: return nil
@@ -94,7 +95,7 @@ public final class RedisPublisher: Sendable {
   /// Counts the subscribers of a channel.
   /// - Parameter channel: the channel.
   /// - Throws: `RedisError` when there is no connection or the server reports an error.
-  public func subscribers(of channel: String) async throws -> Int {
+  public func subscribers(of channel: Text) async throws -> Int {
     let reply = try await ask([Self.pubsub, Self.numsub, Array(channel.utf8)])
     guard let elements = reply.elements, elements.count == 2, case .integer(let count) = elements[1] else {
       throw RedisError(.protocolViolation, "PUBSUB NUMSUB was answered with something else")
@@ -207,7 +208,7 @@ public final class RedisPublisher: Sendable {
   }
 
   private func detach(_ reason: any Error, _ receive: @escaping @Sendable (Event) -> Void) async {
-    let text = "\(reason)"
+    let text: Text = "\(reason)"
     logger.debug("no connection to Redis", metadata: ["reason": "\(text)"])
     // Fails only when the loop is shut down.
     try? await eventLoop.submit {

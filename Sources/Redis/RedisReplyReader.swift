@@ -1,3 +1,4 @@
+import ByteText
 import CHiredis
 
 /// Takes a byte stream of the server apart into replies with hiredis' reader.
@@ -48,7 +49,7 @@ final class RedisReplyReader {
 
   private var failure: RedisError {
     let text = withUnsafeBytes(of: reader.pointee.errstr) { raw in
-      String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+      Text(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
     }
     return RedisError(.protocolViolation, text)
   }
@@ -99,8 +100,8 @@ private final class ReplyNode {
 
   convenience init(string bytes: UnsafeRawBufferPointer, type: Int32) {
     switch type {
-    case REDIS_REPLY_STATUS: self.init(.status(String(decoding: bytes, as: UTF8.self)))
-    case REDIS_REPLY_ERROR: self.init(.error(String(decoding: bytes, as: UTF8.self)))
+    case REDIS_REPLY_STATUS: self.init(.status(Text(decoding: bytes, as: UTF8.self)))
+    case REDIS_REPLY_ERROR: self.init(.error(Text(decoding: bytes, as: UTF8.self)))
     default: self.init(.string(Array(bytes)))
     }
   }

@@ -1,3 +1,4 @@
+import ByteText
 import Logging
 import NIOCore
 import Synchronization
@@ -11,13 +12,13 @@ public final class RedisSubscriber: Sendable {
     /// connection is lost, so the reader must compare its state with the writers'.
     case subscribed
     /// A message came.
-    case message(channel: String, payload: [UInt8])
+    case message(channel: Text, payload: [UInt8])
     /// The connection is gone.
-    case disconnected(reason: String)
+    case disconnected(reason: Text)
   }
 
   private let configuration: RedisConfiguration
-  private let channels: [String]
+  private let channels: [Text]
   private let thread: FollowingThread
   private let logger: Logger
 
@@ -28,7 +29,7 @@ public final class RedisSubscriber: Sendable {
   ///   - thread: reads from Redis; events are reported on it. It can follow one subscriber at a time.
   ///   - logger: receives failed attempts.
   public init(
-    configuration: RedisConfiguration, channels: [String], thread: FollowingThread = FollowingThread(), logger: Logger
+    configuration: RedisConfiguration, channels: [Text], thread: FollowingThread = FollowingThread(), logger: Logger
   ) {
     self.configuration = configuration
     self.channels = channels
@@ -45,7 +46,7 @@ public final class RedisSubscriber: Sendable {
       let reason = await followOnce(receive)
       if Task.isCancelled { return }
       if started.duration(to: .now) > .seconds(15) { backoff.reset() }
-      let text = "\(reason)"
+      let text: Text = "\(reason)"
       logger.debug("no subscription to Redis", metadata: ["reason": "\(text)"])
       await withCheckedContinuation { continuation in
         thread.execute {

@@ -1,3 +1,4 @@
+import ByteText
 import CHiredis
 import Glibc
 import NIOCore
@@ -9,7 +10,7 @@ import NIOCore
 final class RedisSubscription: @unchecked Sendable {
   private let raw: UnsafeMutablePointer<redisContext>
   private let reader: PushReader
-  private let channels: [String]
+  private let channels: [Text]
   private let pingInterval: Int64
   private var missing: Set<Int>
   private var heardAt: Int64
@@ -19,7 +20,7 @@ final class RedisSubscription: @unchecked Sendable {
   /// Why it is of no more use; nil while it is.
   private(set) var failure: RedisError?
 
-  private init(_ raw: UnsafeMutablePointer<redisContext>, channels: [String], pingInterval: TimeAmount) {
+  private init(_ raw: UnsafeMutablePointer<redisContext>, channels: [Text], pingInterval: TimeAmount) {
     self.raw = raw
     self.channels = channels
     self.pingInterval = max(pingInterval.nanoseconds / 1_000_000, 1)
@@ -39,7 +40,7 @@ final class RedisSubscription: @unchecked Sendable {
   ///   - tunnel: a socket that stands for the server; nil connects to it. It is closed with the subscription.
   ///   - channels: channels to follow, at least one.
   static func open(
-    _ configuration: RedisConfiguration, tunnel: Int32?, channels: [String]
+    _ configuration: RedisConfiguration, tunnel: Int32?, channels: [Text]
   ) throws(RedisError) -> RedisSubscription {
     guard let raw = connect(configuration, tunnel) else {
       if let tunnel { close(tunnel) }
@@ -62,9 +63,9 @@ final class RedisSubscription: @unchecked Sendable {
     if let tunnel { return redisConnectFd(tunnel) }
     let patience = timeval(configuration.connectTimeout)
     switch configuration.endpoint {
-    case .unix(let path): return redisConnectUnixWithTimeout(path, patience)
+    case .unix(let path): return redisConnectUnixWithTimeout(path.string, patience)
     case .tcp(let host, let port):
-      let raw = redisConnectWithTimeout(host, Int32(clamping: port), patience)
+      let raw = redisConnectWithTimeout(host.string, Int32(clamping: port), patience)
       if let raw, raw.pointee.err == 0 { redisEnableKeepAlive(raw) }
       return raw
     }
@@ -84,14 +85,14 @@ final class RedisSubscription: @unchecked Sendable {
     }
   }
 
-  private func ask(_ arguments: [String]) throws(RedisError) -> PushReader.Item {
+  private func ask(_ arguments: [Text]) throws(RedisError) -> PushReader.Item {
     try append(arguments)
     var reply: UnsafeMutableRawPointer?
     guard redisGetReply(raw, &reply) == REDIS_OK, reply != nil else { throw contextError }
     return reader.take()
   }
 
-  private func append(_ arguments: [String]) throws(RedisError) {
+  private func append(_ arguments: [Text]) throws(RedisError) {
     var buffer = ByteBuffer()
     try RedisCommandEncoder.append(arguments.map { Array($0.utf8) }, to: &buffer)
     let status = buffer.withUnsafeReadableBytes { bytes in
@@ -118,7 +119,7 @@ final class RedisSubscription: @unchecked Sendable {
     // hiredis leaves the reason of a failed system call in errno.
     if raw.pointee.err == REDIS_ERR_IO, errno == EAGAIN { return RedisError(.unresponsive, "no reply in time") }
     let text = withUnsafeBytes(of: raw.pointee.errstr) { bytes in
-      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      Text(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }
     return RedisError(raw.pointee.err == REDIS_ERR_PROTOCOL ? .protocolViolation : .notConnected, text)
   }

@@ -1,7 +1,9 @@
+import ByteText
+
 /// Reports why a line, row or call of the replication protocol could not be used.
 public struct ReplicationError: Error, Sendable, Equatable, CustomStringConvertible {
   /// Names the kinds of failure a caller may want to tell apart.
-  public enum Code: String, Sendable {
+  public enum Code: Text, Sendable {
     /// The line is not a well-formed command, or a field of it has the wrong form.
     case malformedCommand
     /// The row does not have the shape its stream prescribes.
@@ -19,13 +21,13 @@ public struct ReplicationError: Error, Sendable, Equatable, CustomStringConverti
   /// Tells the kind of failure.
   public let code: Code
   /// Describes the failure for the log; never contains a whole payload.
-  public let message: String
+  public let message: Text
 
   /// Makes an error.
   /// - Parameters:
   ///   - code: kind of failure.
   ///   - message: one line for the log.
-  public init(_ code: Code, _ message: String) {
+  public init(_ code: Code, _ message: Text) {
     self.code = code
     self.message = message
   }

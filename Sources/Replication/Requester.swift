@@ -7,17 +7,17 @@ public struct Requester: Sendable, Hashable {
   /// Holds `access_tokens.id` of the token used; nil for application services and internal requests.
   public var accessTokenID: Int64?
   /// Identifies the device of the token.
-  public var deviceID: String?
+  public var deviceID: Text?
   /// Tells whether the user is a guest.
   public var isGuest: Bool
   /// Tells that what the user sends must look sent to them and reach nobody.
   public var isShadowBanned: Bool
   /// Identifies the application service that acts.
-  public var appserviceID: String?
+  public var appserviceID: Text?
   /// Identifies the user (or server) who really authenticated; differs when an administrator acts as somebody else.
-  public var authenticatedEntity: String
+  public var authenticatedEntity: Text
   /// Lists OAuth scopes of the token; empty for ordinary tokens.
-  public var scope: [String]
+  public var scope: [Text]
 
   /// Describes a requester.
   /// - Parameters:
@@ -30,9 +30,9 @@ public struct Requester: Sendable, Hashable {
   ///   - authenticatedEntity: who authenticated; the user when nil.
   ///   - scope: OAuth scopes.
   public init(
-    userID: UserID, accessTokenID: Int64? = nil, deviceID: String? = nil, isGuest: Bool = false,
-    isShadowBanned: Bool = false, appserviceID: String? = nil, authenticatedEntity: String? = nil,
-    scope: [String] = []
+    userID: UserID, accessTokenID: Int64? = nil, deviceID: Text? = nil, isGuest: Bool = false,
+    isShadowBanned: Bool = false, appserviceID: Text? = nil, authenticatedEntity: Text? = nil,
+    scope: [Text] = []
   ) {
     self.userID = userID
     self.accessTokenID = accessTokenID

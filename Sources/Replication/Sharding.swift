@@ -1,3 +1,4 @@
+import ByteText
 import Crypto
 
 /// Divides keys among the instances that share a duty, exactly as every other process of the cluster does.
@@ -10,12 +11,12 @@ public enum Sharding {
   ///   - key: room id for event persisters, server name for federation senders, user id for pushers.
   ///   - instances: instances in the order in which the configuration lists them.
   /// - Returns: the instance, or nil when the list is empty.
-  public static func instance(for key: String, in instances: [String]) -> String? {
+  public static func instance(for key: Text, in instances: [Text]) -> Text? {
     guard let index = index(for: key, count: instances.count) else { return nil }
     return instances[index]
   }
 
-  static func index(for key: String, count: Int) -> Int? {
+  static func index(for key: Text, count: Int) -> Int? {
     guard count > 0 else { return nil }
     guard count > 1 else { return 0 }
     let modulus = UInt64(count)

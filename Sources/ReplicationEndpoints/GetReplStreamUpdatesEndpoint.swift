@@ -29,7 +29,7 @@ public struct GetReplStreamUpdatesEndpoint: Sendable {
     }
   }
 
-  private static func token(_ request: Request, _ name: String) throws(MatrixError) -> Int64 {
+  private static func token(_ request: Request, _ name: Text) throws(MatrixError) -> Int64 {
     guard let token = Int64(try request.requireQueryValue(name)) else {
       throw .invalidParam("Query parameter \(name) must be an integer")
     }

@@ -32,7 +32,7 @@ public struct ReplicationEndpointKit: Sendable {
   ///   - bodyLimit: the largest body, in bytes; a batch of events may be large.
   ///   - handler: carries the call out.
   public func endpoint(
-    _ name: String, parameters: [String], isCached: Bool, bodyLimit: Int = 256 << 20, handler: @escaping Handler
+    _ name: Text, parameters: [Text], isCached: Bool, bodyLimit: Int = 256 << 20, handler: @escaping Handler
   ) -> Endpoint {
     let segments = parameters.map { "{\($0)}" } + (isCached ? ["{txn_id}"] : [])
     // Without any argument the path ends in a slash, as on Synapse's wire.
@@ -43,7 +43,8 @@ public struct ReplicationEndpointKit: Sendable {
       name: "replication_\(name)", method: .post, paths: PathPattern.replication(path), auth: .replication,
       role: .everyProcess, bodyLimit: bodyLimit
     ) { request in
-      let body = try request.jsonObjectOrEmpty()
+      // What one process has accepted, at whatever depth, the others accept with the levels that the call adds.
+      let body = try request.jsonObjectOrEmpty(maximumDepth: JSONDocument.storedDepth)
       try await ReplicationRequestEnvelope.read(body)?.wait(positions)
       let call = ReplicationCall(request: request, body: body)
       let answer: [UInt8]
@@ -70,11 +71,11 @@ public struct ReplicationCall: Sendable {
   }
 
   /// Finds a path argument, percent-decoded.
-  public func argument(_ name: String) throws(MatrixError) -> String { try request.parameter(name) }
+  public func argument(_ name: Text) throws(MatrixError) -> Text { try request.parameter(name) }
 
   /// Reads a path argument as a user ID.
-  public func userID(_ name: String) throws(MatrixError) -> UserID { try request.userID(name) }
+  public func userID(_ name: Text) throws(MatrixError) -> UserID { try request.userID(name) }
 
   /// Reads a path argument as a room ID.
-  public func roomID(_ name: String) throws(MatrixError) -> RoomID { try request.roomID(name) }
+  public func roomID(_ name: Text) throws(MatrixError) -> RoomID { try request.roomID(name) }
 }

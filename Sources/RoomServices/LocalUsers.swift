@@ -6,12 +6,12 @@ public struct LocalUsers: Sendable {
   /// Holds a user's global profile.
   public struct Profile: Sendable {
     /// Holds the display name.
-    public var displayName: String?
+    public var displayName: Text?
     /// Holds the address of the avatar.
-    public var avatarURL: String?
+    public var avatarURL: Text?
 
     /// Makes a profile.
-    public init(displayName: String? = nil, avatarURL: String? = nil) {
+    public init(displayName: Text? = nil, avatarURL: Text? = nil) {
       self.displayName = displayName
       self.avatarURL = avatarURL
     }

@@ -13,12 +13,12 @@ public enum RateLimitedAction: Sendable, Hashable {
   case roomCreation
   /// Joining a room that this server is in (`rc_joins.local`).
   case localJoin
-  /// Joining a room through another server (`rc_joins.remote`).
-  case remoteJoin
   /// Joining one room, whoever does it (`rc_joins_per_room`).
   case joinOfRoom(RoomID)
   /// Inviting into one room (`rc_invites.per_room`).
   case inviteToRoom(RoomID)
+  /// Inviting into a room that is being created (`rc_invites.per_room`, by the user).
+  case inviteToNewRoom
   /// Inviting one user (`rc_invites.per_user`).
   case inviteOfUser(UserID)
   /// Inviting, by the inviting user (`rc_invites.per_issuer`).

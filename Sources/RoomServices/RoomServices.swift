@@ -25,6 +25,9 @@ public final class RoomServices: Sendable {
   public let serializer: ClientEventSerializer
   /// Keeps the table of push actions small.
   public let pushSummaries: PushSummaries
+  /// Takes the content of redacted events out of the database.
+  public let redactionCensor: RedactionCensor
+  private let locks: RoomLocks
   /// Takes over events that other processes have made.
   public let inbox: EventInbox
 
@@ -46,18 +49,27 @@ public final class RoomServices: Sendable {
       storage: storage, state: state, persister: persister,
       pushActions: PushActionEvaluator(storage: storage, state: state, config: config), replication: replication,
       hub: hub, clock: clock, logger: logger)
+    locks = RoomLocks(replication == nil ? nil : storage.locks)
     sender = EventSender(
-      creator: creator, storage: storage, delivery: delivery, users: users, rateLimiter: rateLimiter, logger: logger)
+      creator: creator, storage: storage, delivery: delivery, users: users, rateLimiter: rateLimiter, locks: locks,
+      logger: logger)
     memberships = MembershipService(
       storage: storage, state: state, sender: sender, config: config, users: users, rateLimiter: rateLimiter)
     creation = RoomCreationService(
       storage: storage, config: config, creator: creator, delivery: delivery, memberships: memberships,
       rateLimiter: rateLimiter, clock: clock)
-    serializer = ClientEventSerializer(storage: storage)
-    history = HistoryService(storage: storage, state: state, serializer: serializer)
+    let access = RoomAccess(storage: storage)
+    let visibility = VisibilityFilter(storage: storage, state: state)
+    serializer = ClientEventSerializer(storage: storage, access: access, visibility: visibility)
+    history = HistoryService(
+      storage: storage, state: state, serializer: serializer, access: access, visibility: visibility)
     directory = DirectoryService(storage: storage, state: state, config: config, sender: sender, users: users)
     pushSummaries = PushSummaries(config: config, storage: storage, clock: clock, logger: logger)
+    redactionCensor = RedactionCensor(config: config, storage: storage, clock: clock, logger: logger)
     inbox = EventInbox(
       storage: storage, state: state, creator: creator, persister: persister, rateLimiter: rateLimiter)
   }
+
+  /// Gives back the locks of rooms that are no longer used; until cancelled.
+  public func giveBackLocks() async { await locks.run() }
 }

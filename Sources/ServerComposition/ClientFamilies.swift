@@ -22,7 +22,7 @@ extension ProcessServices {
       EndpointFamily(name: "account", endpoints: AccountEndpoints(accounts: accounts, storage: storage).endpoints),
       EndpointFamily(name: "devices", endpoints: DeviceEndpoints(accounts: accounts, storage: storage).endpoints),
       EndpointFamily(name: "profiles", endpoints: ProfileEndpoints(accounts: accounts).endpoints),
-      EndpointFamily(name: "room creation", endpoints: RoomCreationEndpoints(rooms: rooms, config: config).endpoints),
+      EndpointFamily(name: "room creation", endpoints: RoomCreationEndpoints(rooms: rooms).endpoints),
       EndpointFamily(name: "membership", endpoints: RoomMembershipEndpoints(rooms: rooms, storage: storage).endpoints),
       EndpointFamily(name: "sending", endpoints: RoomSendEndpoints(rooms: rooms, storage: storage).endpoints),
       EndpointFamily(name: "room history", endpoints: history),

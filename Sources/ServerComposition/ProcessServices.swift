@@ -7,6 +7,7 @@ import MatrixPrimitives
 import Replication
 import RoomServices
 import ServerConfig
+import StorageEngine
 import SyncEngine
 import WorkerRuntime
 
@@ -25,6 +26,8 @@ public final class ProcessServices: Sendable {
   /// Limits changes of presence, by `rc_presence`.
   public let presenceLimit: RateLimiter
 
+  private let locks: WorkerLocks
+
   /// Composes the services and connects them with the streams.
   ///
   /// - Throws: `MatrixError` when the signing key cannot be used, and what reading the database throws.
@@ -35,13 +38,16 @@ public final class ProcessServices: Sendable {
     let signer = EventSigner(
       serverName: context.config.serverName, keyID: key.keyID,
       privateKey: try Curve25519.Signing.PrivateKey(rawRepresentation: key.seed))
+    locks = context.storage.locks
+    let limiter = RoomRateLimiter(context.config.rateLimits, storage: context.storage, clock: context.clock)
     rooms = RoomServices(
       config: context.config, storage: context.storage, hub: context.hub, replication: context.replication,
       signer: signer, clock: context.clock, logger: context.logger, users: LocalUsers(storage: context.storage),
-      rateLimiter: RoomRateLimiter(context.config.rateLimits, storage: context.storage, clock: context.clock))
+      rateLimiter: limiter)
     accounts = AccountServices(
       config: context.config, storage: context.storage, hub: context.hub, replication: context.replication,
-      rooms: AccountServices.RoomHooks(rooms: rooms, storage: context.storage, logger: context.logger),
+      rooms: AccountServices.RoomHooks(
+        rooms: rooms, limiter: limiter, storage: context.storage, logger: context.logger),
       clock: context.clock, logger: context.logger)
     sync = SyncServices(
       config: context.config, storage: context.storage, rooms: rooms, hub: context.hub,
@@ -68,9 +74,12 @@ public final class ProcessServices: Sendable {
             allowGuest: request.endpoint.auth != .required, allowLocked: request.endpoint.allowsLockedUsers)
         }),
       services: [
+        LoopService("locks") { [locks] in await locks.run() },
+        LoopService("room locks") { [rooms] in await rooms.giveBackLocks() },
         LoopService("accounts") { [accounts] in await accounts.run() },
         LoopService("persister") { [rooms] in await rooms.persister.run() },
         LoopService("push summaries") { [rooms] in await rooms.pushSummaries.run() },
+        LoopService("redactions") { [rooms] in await rooms.redactionCensor.run() },
         LoopService("sync") { [sync] in await sync.run() },
       ],
       start: { [sync] in try await sync.start() },

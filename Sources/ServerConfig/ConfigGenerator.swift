@@ -5,11 +5,11 @@ import MatrixPrimitives
 /// Writes new configurations: what `--generate-config`, `--generate-keys` and `generate_config` do.
 public struct ConfigGenerator: Sendable {
   /// Names the server that the configuration is for.
-  public var serverName: String
+  public var serverName: Text
   /// Names the folder of the keys and the log configuration, as an absolute path.
-  public var configFolder: String
+  public var configFolder: Text
   /// Names the folder of the pid file and other data, as an absolute path.
-  public var dataFolder: String
+  public var dataFolder: Text
   /// Answers `report_stats`; nil leaves the key out.
   public var reportsStats: Bool?
   /// Writes new secrets into the file; without it they are left out.
@@ -20,7 +20,7 @@ public struct ConfigGenerator: Sendable {
   public var enablesMetrics = false
 
   /// Makes a generator; folders are made absolute.
-  public init(serverName: String, configFolder: String, dataFolder: String) {
+  public init(serverName: Text, configFolder: Text, dataFolder: Text) {
     self.serverName = serverName
     self.configFolder = Self.absolute(configFolder)
     self.dataFolder = Self.absolute(dataFolder)
@@ -29,7 +29,7 @@ public struct ConfigGenerator: Sendable {
   /// Renders the main configuration file.
   ///
   /// - Throws: `ConfigError` when the server's name is not valid.
-  public func render() throws(ConfigError) -> String {
+  public func render() throws(ConfigError) -> Text {
     guard let name = ServerName(serverName) else {
       throw ConfigError("--server-name", found: "\"\(serverName)\"", expected: "a host name, with or without a port")
     }
@@ -83,8 +83,8 @@ public struct ConfigGenerator: Sendable {
   /// An existing main file is left as it is; only what it refers to and does not exist is written.
   ///
   /// - Returns: lines for the administrator about what has been written.
-  public func writeAll(to path: String) throws(ConfigError) -> [String] {
-    guard !FileManager.default.fileExists(atPath: path) else {
+  public func writeAll(to path: Text) throws(ConfigError) -> [Text] {
+    guard !FileManager.default.fileExists(atPath: path.string) else {
       return ["The file \(path) exists already and is left as it is."]
         + (try Self.writeMissingFiles(paths: [path], configFolder: configFolder))
     }
@@ -104,17 +104,17 @@ public struct ConfigGenerator: Sendable {
   ///   - paths: values of `--config-path`.
   ///   - configFolder: where the signing key goes when no path is set; nil means the folder of the last file.
   /// - Returns: a line for every file that has been written.
-  public static func writeMissingFiles(paths: [String], configFolder: String? = nil) throws(ConfigError) -> [String] {
-    var warnings: [String] = []
+  public static func writeMissingFiles(paths: [Text], configFolder: Text? = nil) throws(ConfigError) -> [Text] {
+    var warnings: [Text] = []
     let files = try ConfigFiles.find(paths, warnings: &warnings)
     guard let last = files.last else { throw ConfigError("--config-path", "names no file, expected at least one") }
     let root = try ConfigFiles.section(paths: paths)
-    let folder = configFolder ?? URL(fileURLWithPath: last).deletingLastPathComponent().path
+    let folder = configFolder ?? Text(URL(fileURLWithPath: last.string).deletingLastPathComponent().path)
     return try writeSigningKey(root, folder: folder) + writeLogConfig(root) + writeSecrets(root)
   }
 
   /// Renders a log configuration that writes to a file, by way of a buffer.
-  public static func logConfig(file: String) -> String {
+  public static func logConfig(file: Text) -> Text {
     """
     # Log configuration, in the form of Python's logging.config.dictConfig, as Synapse has it.
     version: 1
@@ -148,42 +148,42 @@ public struct ConfigGenerator: Sendable {
     """
   }
 
-  private static func writeSigningKey(_ root: SettingsSection, folder: String) throws(ConfigError) -> [String] {
+  private static func writeSigningKey(_ root: SettingsSection, folder: Text) throws(ConfigError) -> [Text] {
     guard !root.has("signing_key") else { return [] }
-    let path: String
+    let path: Text
     if let named = try root.string("signing_key_path") {
       path = named
     } else {
       guard let serverName = try root.string("server_name") else { throw ConfigError("server_name", "is missing") }
       path = KeySettings.standardSigningKeyPath(serverName: serverName, configFolder: folder)
     }
-    guard !FileManager.default.fileExists(atPath: path) else { return try upgradeSigningKey(path) }
+    guard !FileManager.default.fileExists(atPath: path.string) else { return try upgradeSigningKey(path) }
     try FileText.write(SigningKey.generate().line + "\n", to: path, mode: 0o640)
     return ["Wrote a new signing key to \(path)."]
   }
 
   /// Rewrites a file of the oldest form, a bare seed, as `ed25519 <version> <seed>`.
-  private static func upgradeSigningKey(_ path: String) throws(ConfigError) -> [String] {
-    let text = String(decoding: try FileText.read(path, key: "signing_key_path"), as: UTF8.self)
-    let words = text.prefix { $0 != "\n" }.split(whereSeparator: \.isWhitespace)
-    guard words.count == 1, let seed = UnpaddedBase64.decode(String(words[0])),
+  private static func upgradeSigningKey(_ path: Text) throws(ConfigError) -> [Text] {
+    let text = Text(decoding: try FileText.read(path, key: "signing_key_path"), as: UTF8.self)
+    let words = (text.lines.first ?? "").words
+    guard words.count == 1, let seed = UnpaddedBase64.decode(words[0]),
       let key = SigningKey(version: "a_" + RandomString.letters(4), seed: seed)
     else { return [] }
     try FileText.write(key.line + "\n", to: path, mode: 0o640)
     return ["Gave the signing key in \(path) a version."]
   }
 
-  private static func writeLogConfig(_ root: SettingsSection) throws(ConfigError) -> [String] {
-    guard let path = try root.string("log_config"), !FileManager.default.fileExists(atPath: path) else { return [] }
+  private static func writeLogConfig(_ root: SettingsSection) throws(ConfigError) -> [Text] {
+    guard let path = try root.string("log_config"), !FileManager.default.fileExists(atPath: path.string) else { return [] }
     let file = absolute("homeserver.log")
     try FileText.write(logConfig(file: file), to: path)
     return ["Wrote the log configuration \(path), which logs to \(file)."]
   }
 
-  private static func writeSecrets(_ root: SettingsSection) throws(ConfigError) -> [String] {
-    var lines: [String] = []
+  private static func writeSecrets(_ root: SettingsSection) throws(ConfigError) -> [Text] {
+    var lines: [Text] = []
     for key in ["registration_shared_secret_path", "macaroon_secret_key_path", "form_secret_path"] {
-      guard let path = try root.string(key), !path.isEmpty, !FileManager.default.fileExists(atPath: path) else {
+      guard let path = try root.string(key), !path.isEmpty, !FileManager.default.fileExists(atPath: path.string) else {
         continue
       }
       try FileText.write(RandomString.alphanumeric(50) + "\n", to: path, mode: 0o640)
@@ -192,18 +192,18 @@ public struct ConfigGenerator: Sendable {
     return lines
   }
 
-  private static func makeFolder(_ path: String) throws(ConfigError) {
+  private static func makeFolder(_ path: Text) throws(ConfigError) {
     do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+      try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: true)
     } catch {
       throw ConfigError("", "cannot make the folder \(path): \(FileFailure.reason(of: error))")
     }
   }
 
-  private static func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
+  private static func absolute(_ path: Text) -> Text { Text(URL(fileURLWithPath: path.string).standardizedFileURL.path) }
 
   /// Renders a YAML scalar in double quotes.
-  private static func quoted(_ text: String) -> String {
-    "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+  private static func quoted(_ text: Text) -> Text {
+    "\"" + text.replacing(UInt8(ascii: "\\"), with: "\\\\").replacing(UInt8(ascii: "\""), with: "\\\"") + "\""
   }
 }

@@ -11,19 +11,22 @@ extension HomeserverConfig {
   ///   top-level key of a
   ///     later file replaces an earlier one whole.
   ///   - role: main process or worker; files meant for the other are refused.
+  ///   - acceptsUnsupported: accepts settings that shut something and have no effect here, which are refused otherwise.
   /// - Returns: the settings, and a line for everything an administrator should know that is not an error.
   /// - Throws: `ConfigError`, whose description is one line with file, line and column.
   public static func load(
-    paths: [String], role: Role
-  ) throws(ConfigError) -> (HomeserverConfig, warnings: [String]) {
-    var warnings: [String] = []
+    paths: [Text], role: Role, acceptsUnsupported: Bool = false
+  ) throws(ConfigError) -> (HomeserverConfig, warnings: [Text]) {
+    var warnings: [Text] = []
     let files = try ConfigFiles.find(paths, warnings: &warnings)
     guard let last = files.last else { throw ConfigError("--config-path", "names no file, expected at least one") }
-    var documents: [(file: String, text: [UInt8])] = []
+    var documents: [(file: Text, text: [UInt8])] = []
     for file in files { documents.append((file, try FileText.read(file, key: ""))) }
-    let folder = URL(fileURLWithPath: last).deletingLastPathComponent().path
-    let environment = ProcessInfo.processInfo.environment
-    let (config, more) = try parse(documents, role: role, configFolder: folder, environment: environment)
+    let folder = Text(URL(fileURLWithPath: last.string).deletingLastPathComponent().path)
+    let environment = Dictionary(
+      uniqueKeysWithValues: ProcessInfo.processInfo.environment.map { (Text($0), Text($1)) })
+    let (config, more) = try parse(
+      documents, role: role, acceptsUnsupported: acceptsUnsupported, configFolder: folder, environment: environment)
     return (config, warnings + more)
   }
 
@@ -34,22 +37,24 @@ extension HomeserverConfig {
   /// - Parameters:
   ///   - documents: the texts in the order of merging, with a name each.
   ///   - role: main process or worker.
+  ///   - acceptsUnsupported: accepts settings that shut something and have no effect here, which are refused otherwise.
   ///   - configFolder: where the signing key is looked for when no path is set.
   ///   - environment: variables of the form `SYNAPSE_CACHE_FACTOR…`.
   public static func parse(
-    _ documents: [(file: String, text: [UInt8])], role: Role, configFolder: String = "",
-    environment: [String: String] = [:]
-  ) throws(ConfigError) -> (HomeserverConfig, warnings: [String]) {
-    var warnings: [String] = []
+    _ documents: [(file: Text, text: [UInt8])], role: Role, acceptsUnsupported: Bool = false,
+    configFolder: Text = "", environment: [Text: Text] = [:]
+  ) throws(ConfigError) -> (HomeserverConfig, warnings: [Text]) {
+    var warnings: [Text] = []
     let mapping = try ConfigFiles.merge(documents, warnings: &warnings)
     let root = SettingsSection(path: "", mapping: mapping, mark: nil)
     let config = try HomeserverConfig(
       root, role: role, configFolder: configFolder, environment: environment, warnings: &warnings)
+    if !acceptsUnsupported { try KnownKeys.refuse(root) }
     return (config, warnings + KnownKeys.warnings(root))
   }
 
   private init(
-    _ root: SettingsSection, role: Role, configFolder: String, environment: [String: String], warnings: inout [String]
+    _ root: SettingsSection, role: Role, configFolder: Text, environment: [Text: Text], warnings: inout [Text]
   ) throws(ConfigError) {
     serverName = try Self.serverName(root)
     let process = try Self.process(root, role: role)
@@ -93,7 +98,7 @@ extension HomeserverConfig {
       ?? .standard
   }
 
-  private static func serverName(_ root: SettingsSection) throws(ConfigError) -> String {
+  private static func serverName(_ root: SettingsSection) throws(ConfigError) -> Text {
     guard let name = try root.string("server_name") else {
       throw ConfigError("server_name", "is missing, expected the domain of the server's users")
     }
@@ -130,7 +135,7 @@ extension HomeserverConfig {
   }
 
   private static func listeners(
-    _ root: SettingsSection, role: Role, server: ServerSettings, warnings: inout [String]
+    _ root: SettingsSection, role: Role, server: ServerSettings, warnings: inout [Text]
   ) throws(ConfigError) -> [ListenerSettings] {
     let key = role == .worker ? "worker_listeners" : "listeners"
     root.accept("listeners", "worker_listeners")
@@ -146,9 +151,8 @@ extension HomeserverConfig {
 
   /// Checks what a worker needs to find the rest of the cluster, and refuses what Synapse has removed.
   private static func checkCluster(
-    _ root: SettingsSection, role: Role, hasRedis: Bool, instanceMap: [String: InstanceLocation]
+    _ root: SettingsSection, role: Role, hasRedis: Bool, instanceMap: [Text: InstanceLocation]
   ) throws(ConfigError) {
-    root.accept("worker_main_http_uri")
     if root.has("worker_replication_port") {
       throw root.fail("worker_replication_port", "direct TCP replication is gone, expected redis.enabled: true")
     }

@@ -16,20 +16,20 @@ public struct HomeserverConfig: Sendable {
   public static let mainInstanceName = "master"
 
   /// Lists the values of `worker_app` that make a process a worker.
-  public static let workerApps: Set<String> = Set(
+  public static let workerApps: Set<Text> = Set(
     [
       "appservice", "client_reader", "event_creator", "federation_reader", "federation_sender", "frontend_proxy",
       "generic_worker", "media_repository", "pusher", "synchrotron", "user_dir",
     ].map { "synapse.app.\($0)" })
 
   /// Names the server: the domain of all its users.
-  public var serverName: String
+  public var serverName: Text
   /// Names this process; `master` is the main one.
-  public var instanceName: String
+  public var instanceName: Text
   /// Names the kind of worker; nil in the main process.
-  public var workerApp: String?
+  public var workerApp: Text?
   /// Gives the address under which clients reach the server; ends with a slash.
-  public var publicBaseURL: String
+  public var publicBaseURL: Text
   /// Holds what describes the server as a whole.
   public var server: ServerSettings
   /// Lists the sockets of this process: `listeners` of the main process, `worker_listeners` of a worker.
@@ -39,13 +39,13 @@ public struct HomeserverConfig: Sendable {
   /// Holds how to reach Redis; nil when it is not used, which only a lone main process may do.
   public var redis: RedisSettings?
   /// Says where each instance answers HTTP replication; the main process is `master`.
-  public var instanceMap: [String: InstanceLocation]
+  public var instanceMap: [Text: InstanceLocation]
   /// Says which instances write which stream.
   public var streamWriters: StreamWriters
   /// Says which processes do the work that is not tied to a stream.
   public var duties: WorkerDuties
   /// Authenticates HTTP replication between processes.
-  public var replicationSecret: String?
+  public var replicationSecret: Text?
   /// Holds signing keys and secrets.
   public var keys: KeySettings
   /// Holds who may create an account.
@@ -77,21 +77,21 @@ public struct HomeserverConfig: Sendable {
   /// Describes what is logged and where to.
   public var logging: LoggingSettings
   /// Names the file `logging` was read from, for reading it again on SIGHUP; nil when there is none.
-  public var loggingFile: String?
+  public var loggingFile: Text?
 
   /// Lists the signing keys, never empty; the first one signs.
   public var signingKeys: [SigningKey] { keys.signingKeys }
   /// Keys short-lived tokens.
   public var macaroonSecretKey: [UInt8] { keys.macaroonSecretKey }
   /// Keys forms and session identifiers.
-  public var formSecret: String? { keys.formSecret }
+  public var formSecret: Text? { keys.formSecret }
   /// Gives bcrypt's cost.
   public var bcryptRounds: Int { passwords.bcryptRounds }
   /// Names the instance that runs periodic jobs.
-  public var runBackgroundTasksOn: String { duties.backgroundTasksInstance }
+  public var runBackgroundTasksOn: Text { duties.backgroundTasksInstance }
   /// Says whether this is the main process.
   public var isMainProcess: Bool { instanceName == Self.mainInstanceName }
 
   /// Says whether this process writes a stream.
-  public func writes(_ stream: String) -> Bool { streamWriters[stream].contains(instanceName) }
+  public func writes(_ stream: Text) -> Bool { streamWriters[stream].contains(instanceName) }
 }

@@ -153,21 +153,21 @@ extension Storage {
 
 extension Cache where Key == RoomID {
   /// Drops the entry of the room that is the first of an invalidation's keys; everything when there are none.
-  func invalidate(firstOf keys: [String]?) {
+  func invalidate(firstOf keys: [Text]?) {
     if let room = keys?.first { invalidate(RoomID(unchecked: room)) } else { invalidateAll() }
   }
 }
 
 extension Cache where Key == UserID {
   /// Drops the entry of the user who is the first of an invalidation's keys; everything when there are none.
-  func invalidate(firstOf keys: [String]?) {
+  func invalidate(firstOf keys: [Text]?) {
     if let user = keys?.first { invalidate(UserID(unchecked: user)) } else { invalidateAll() }
   }
 }
 
 extension Cache where Key == EventID {
   /// Drops the entry of the event that is the first of an invalidation's keys; everything when there are none.
-  func invalidate(firstOf keys: [String]?) {
+  func invalidate(firstOf keys: [Text]?) {
     if let event = keys?.first { invalidate(EventID(unchecked: event)) } else { invalidateAll() }
   }
 }

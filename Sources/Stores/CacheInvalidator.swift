@@ -6,12 +6,12 @@ import StorageEngine
 /// Names something that other processes may remember and that a write makes stale.
 public struct CacheInvalidation: Sendable, Hashable {
   /// Names the cached function as Synapse spells it.
-  public let cacheFunction: String
+  public let cacheFunction: Text
   /// Holds the function's arguments; nil clears the whole cache.
-  public let keys: [String]?
+  public let keys: [Text]?
 
   /// Names a cached result.
-  public init(_ cacheFunction: String, _ keys: [String]?) {
+  public init(_ cacheFunction: Text, _ keys: [Text]?) {
     self.cacheFunction = cacheFunction
     self.keys = keys
   }

@@ -26,6 +26,8 @@ public final class Storage: Sendable {
   public let caches: CacheRegistry
   /// Tells all processes what a write makes stale.
   public let invalidator: CacheInvalidator
+  /// Takes locks that exclude other processes.
+  public let locks: WorkerLocks
   /// Translates between writers and their numbers in tokens.
   public let instances: InstanceMapStore
 
@@ -45,6 +47,10 @@ public final class Storage: Sendable {
   public let publicRooms: PublicRoomStore
   /// Reads how events relate.
   public let relations: RelationStore
+  /// Lets requests see what was committed before they began.
+  public let barrier: ReadBarrier
+  /// Takes the content of redacted events out of the database.
+  public let redactions: RedactionStore
   /// Walks the history of rooms.
   public let timeline: TimelineStore
   /// Writes what push rules want done about events.
@@ -74,8 +80,12 @@ public final class Storage: Sendable {
   public let toDevice: ToDeviceStore
   /// Reads and writes accounts.
   public let accounts: AccountStore
-  /// Reads and writes access and refresh tokens.
+  /// Reads access tokens.
   public let accessTokens: AccessTokenStore
+  /// Opens, exchanges and ends sessions.
+  public let sessions: SessionStore
+  /// Closes accounts, and remembers which were erased.
+  public let deactivations: DeactivationStore
   /// Writes from where tokens were used.
   public let clientIPs: ClientIPStore
   /// Reads and writes users' devices.
@@ -97,8 +107,14 @@ public final class Storage: Sendable {
     self.logger = logger
     self.hub = hub
     ids = StreamIDs(database: database, instanceName: hub.instanceName) { Self.writers(of: $0, in: config) }
+    barrier = ReadBarrier(database: database, ids: ids, hub: hub)
     caches = CacheRegistry(config.caches)
     invalidator = CacheInvalidator(database: database, ids: ids.caches, registry: caches, hub: hub, clock: clock)
+    locks = WorkerLocks(
+      database: database, instanceName: hub.instanceName, clock: clock, logger: logger
+    ) { [weak hub] instance, name, key in
+      hub?.send(.lockReleased(instance: instance, name: name, key: key))
+    }
     instances = InstanceMapStore(database: database)
     events = EventStore(database: database, ids: ids, caches: caches, logger: logger)
     state = StateStore(database: database, caches: caches)
@@ -106,8 +122,9 @@ public final class Storage: Sendable {
     rooms = RoomStore(database: database, caches: caches)
     memberships = MembershipStore(database: database, serverName: config.serverName, caches: caches)
     directory = DirectoryStore(database: database, invalidator: invalidator)
-    publicRooms = PublicRoomStore(database: database)
+    publicRooms = PublicRoomStore(database: database, events: events)
     relations = RelationStore(database: database)
+    redactions = RedactionStore(database: database)
     timeline = TimelineStore(database: database, events: events)
     pushActions = PushActionStore(database: database)
     pushActionOrphans = PushActionOrphanStore(database: database)
@@ -129,13 +146,16 @@ public final class Storage: Sendable {
     clientIPs = ClientIPStore(database: database)
     devices = DeviceStore(
       database: database, invalidator: invalidator, deviceListIDs: ids.deviceLists, instanceName: hub.instanceName)
+    sessions = SessionStore(database: database, invalidator: invalidator, devices: devices)
+    deactivations = DeactivationStore(
+      database: database, invalidator: invalidator, sessions: sessions, caches: caches)
     profiles = ProfileStore(database: database)
     registrationTokens = RegistrationTokenStore(database: database)
     userInteractiveAuth = UserInteractiveAuthStore(database: database)
   }
 
   /// Lists the processes that write a stream.
-  public static func writers(of stream: StreamName, in config: HomeserverConfig) -> [String] {
+  public static func writers(of stream: StreamName, in config: HomeserverConfig) -> [Text] {
     stream == .quarantinedMedia
       ? config.streamWriters["quarantined_media_changes"] : config.streamWriters[stream.rawValue]
   }
@@ -155,6 +175,9 @@ public final class Storage: Sendable {
     hub.register(BackfillSource(ids: ids.backfill, database: database))
     for source in TableStreamSource.all(ids: ids, database: database) {
       hub.register(source)
+    }
+    hub.onCommand { [locks] command in
+      if case .lockReleased(_, let name, let key) = command { locks.noteReleased(name, key: key) }
     }
     CacheFollower.register(self)
     UserStreamFollower.register(self)

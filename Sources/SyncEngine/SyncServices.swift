@@ -34,6 +34,8 @@ public final class SyncServices: Sendable {
   private let storage: Storage
   private let hub: StreamHub
   private let notices: StreamNotices
+  private let trimsOutbox: Bool
+  private let logger: Logger
 
   /// Makes the services; nothing is read yet.
   ///
@@ -42,10 +44,12 @@ public final class SyncServices: Sendable {
   ///   - instanceID: identifies this life of the process in USER_SYNC commands.
   public init(
     config: HomeserverConfig, storage: Storage, rooms: RoomServices, hub: StreamHub, replication: ReplicationClient?,
-    instanceID: String = RandomString.letters(5), clock: ServerClock, logger: Logger
+    instanceID: Text = RandomString.letters(5), clock: ServerClock, logger: Logger
   ) {
     self.storage = storage
     self.hub = hub
+    self.logger = logger
+    trimsOutbox = config.duties.federationSenders == [hub.instanceName]
     settings = SyncSettings(config)
     notifier = Notifier()
     typing = TypingService(hub: hub, isWriter: config.writes("typing"), clock: clock)
@@ -90,6 +94,16 @@ public final class SyncServices: Sendable {
     await Task { [presence] in await presence.stop() }.value
   }
 
+  private static let secondsBetweenTrims = 30
+
+  private func trimOutbox() async {
+    do {
+      try await toDevice.trimOutbox()
+    } catch {
+      logger.warning("Could not bound the messages that wait for other servers: \(error)")
+    }
+  }
+
   private func keepTime() async {
     var seconds = 0
     while !Task.isCancelled {
@@ -97,6 +111,7 @@ public final class SyncServices: Sendable {
       seconds += 1
       typing.expire()
       if seconds % 5 == 0 { await presence.tick() }
+      if trimsOutbox, seconds % Self.secondsBetweenTrims == 0 { await trimOutbox() }
       if seconds % 600 == 0 {
         typing.prune()
         sync.lazyMembers.expire()

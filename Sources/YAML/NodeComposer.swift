@@ -1,3 +1,5 @@
+import ByteText
+
 /// Builds the node tree from the parser's events: tags, anchors, merge keys.
 struct NodeComposer {
   private struct Anchored {
@@ -6,12 +8,12 @@ struct NodeComposer {
   }
 
   private let reader: YAMLReader
-  private let file: String
-  private var anchors: [String: Anchored] = [:]
+  private let file: Text
+  private var anchors: [Text: Anchored] = [:]
   /// Counts nodes, every alias with all that it stands for: what a walk over the tree will cost.
   private var nodes = 0
 
-  init(_ bytes: [UInt8], file: String) throws(YAMLError) {
+  init(_ bytes: [UInt8], file: Text) throws(YAMLError) {
     reader = try YAMLReader(bytes, file: file)
     self.file = file
   }
@@ -121,7 +123,7 @@ struct NodeComposer {
   }
 
   private func scalar(
-    _ text: String, isPlain: Bool, _ token: YAMLReader.Token
+    _ text: Text, isPlain: Bool, _ token: YAMLReader.Token
   ) throws(YAMLError) -> YAMLNode.Content {
     let resolved: YAMLNode.Content?
     switch token.tag {
@@ -141,7 +143,7 @@ struct NodeComposer {
     return resolved
   }
 
-  private func check(_ token: YAMLReader.Token, allowed: String) throws(YAMLError) {
+  private func check(_ token: YAMLReader.Token, allowed: Text) throws(YAMLError) {
     guard let tag = token.tag, tag != allowed, tag != "!" else { return }
     throw unknown(token)
   }

@@ -1,20 +1,22 @@
+import ByteText
+
 /// Resolves the text of a plain scalar by the YAML 1.1 rules that PyYAML applies.
 ///
 /// Facts from https://yaml.org/type/ and from PyYAML's behaviour where it is narrower: a float needs a point, an
 /// exponent needs a sign, `0o17` is text, `017` is fifteen, `1:30` is ninety (base 60), `y` and `n` are text.
 enum ScalarResolver {
-  static func resolve(_ text: String) -> YAMLNode.Content {
+  static func resolve(_ text: Text) -> YAMLNode.Content {
     null(text) ?? bool(text) ?? integer(text) ?? double(text) ?? .string(text)
   }
 
-  static func null(_ text: String) -> YAMLNode.Content? {
+  static func null(_ text: Text) -> YAMLNode.Content? {
     switch text {
     case "", "~", "null", "Null", "NULL": .null
     default: nil
     }
   }
 
-  static func bool(_ text: String) -> YAMLNode.Content? {
+  static func bool(_ text: Text) -> YAMLNode.Content? {
     switch text {
     case "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON": .bool(true)
     case "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF": .bool(false)
@@ -22,7 +24,7 @@ enum ScalarResolver {
     }
   }
 
-  static func integer(_ text: String) -> YAMLNode.Content? {
+  static func integer(_ text: Text) -> YAMLNode.Content? {
     let (negative, digits) = splitSign(text)
     guard let first = digits.first, isDigit(first) else { return nil }
     let rest = digits.dropFirst()
@@ -36,9 +38,9 @@ enum ScalarResolver {
     return number(digits, radix: 10, negative: negative)
   }
 
-  static func double(_ text: String) -> YAMLNode.Content? {
+  static func double(_ text: Text) -> YAMLNode.Content? {
     let (negative, digits) = splitSign(text)
-    switch String(decoding: digits, as: UTF8.self) {
+    switch Text(decoding: digits, as: UTF8.self) {
     case ".inf", ".Inf", ".INF": return .double(negative ? -.infinity : .infinity)
     case ".nan", ".NaN", ".NAN": return digits.count == text.utf8.count ? .double(.nan) : nil
     default: break
@@ -65,11 +67,11 @@ enum ScalarResolver {
     if plain.first == UInt8(ascii: ".") { plain.insert(UInt8(ascii: "0"), at: 0) }
     if plain.last == UInt8(ascii: ".") { plain.append(UInt8(ascii: "0")) }
     if !exponent.isEmpty { plain += [UInt8(ascii: "e")] + exponent }
-    guard let value = Double(String(decoding: plain, as: UTF8.self)) else { return nil }
+    guard let value = Double(Text(decoding: plain, as: UTF8.self)) else { return nil }
     return .double(negative ? -value : value)
   }
 
-  private static func splitSign(_ text: String) -> (negative: Bool, digits: ArraySlice<UInt8>) {
+  private static func splitSign(_ text: Text) -> (negative: Bool, digits: ArraySlice<UInt8>) {
     let bytes = Array(text.utf8)
     switch bytes.first {
     case UInt8(ascii: "-"): return (true, bytes.dropFirst())
@@ -94,7 +96,7 @@ enum ScalarResolver {
     // password of twenty digits must not stop the file from loading: its text is kept beside the value.
     if let exact { return .integer(exact) }
     let plain = digits.filter { $0 != UInt8(ascii: "_") }
-    let nearest = radix == 10 ? Double(String(decoding: plain, as: UTF8.self)) ?? approximate : approximate
+    let nearest = radix == 10 ? Double(Text(decoding: plain, as: UTF8.self)) ?? approximate : approximate
     return .double(negative ? -nearest : nearest)
   }
 
@@ -121,7 +123,7 @@ enum ScalarResolver {
     guard let first = whole.first, isDigit(first), case .integer(let seconds)? = base60(whole, negative: false) else {
       return nil
     }
-    let digits = "0." + String(decoding: fraction.filter { $0 != UInt8(ascii: "_") }, as: UTF8.self) + "0"
+    let digits = "0." + Text(decoding: fraction.filter { $0 != UInt8(ascii: "_") }, as: UTF8.self) + "0"
     let value = Double(seconds) + (Double(digits) ?? 0)
     return .double(negative ? -value : value)
   }

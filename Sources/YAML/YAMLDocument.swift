@@ -1,3 +1,5 @@
+import ByteText
+
 /// Reads YAML texts into node trees.
 public enum YAMLDocument {
   /// Bounds the nesting of lists and mappings.
@@ -13,12 +15,12 @@ public enum YAMLDocument {
   /// - Throws: `YAMLError` with line and column, for whatever PyYAML's safe loader refuses as well, and for documents
   ///   that go over
   ///   `maximumDepth` or `maximumNodes`.
-  public static func parse(_ text: String, file: String) throws(YAMLError) -> YAMLNode {
+  public static func parse(_ text: Text, file: Text) throws(YAMLError) -> YAMLNode {
     try parse(Array(text.utf8), file: file)
   }
 
   /// Reads the single document of a text given as bytes (UTF-8, or UTF-16 with a byte order mark).
-  public static func parse(_ bytes: [UInt8], file: String) throws(YAMLError) -> YAMLNode {
+  public static func parse(_ bytes: [UInt8], file: Text) throws(YAMLError) -> YAMLNode {
     var composer = try NodeComposer(bytes, file: file)
     return try composer.compose()
   }

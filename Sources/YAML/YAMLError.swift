@@ -1,3 +1,5 @@
+import ByteText
+
 /// Tells why a text could not be read as YAML, and where.
 public struct YAMLError: Error, Sendable, Hashable, CustomStringConvertible {
   /// Tells apart the reasons for which a document is refused.
@@ -23,7 +25,7 @@ public struct YAMLError: Error, Sendable, Hashable, CustomStringConvertible {
   /// Says which of the reasons applies.
   public let code: Code
   /// Explains the problem in words, without the place.
-  public let message: String
+  public let message: Text
   /// Points at the place of the problem.
   public let mark: YAMLMark
 

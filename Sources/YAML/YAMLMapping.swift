@@ -1,3 +1,5 @@
+import ByteText
+
 /// Keeps the entries of a mapping in the order of writing, with look-up by text key.
 ///
 /// A key that is written twice keeps its first place and its last value, as in a Python dictionary.
@@ -19,12 +21,12 @@ public struct YAMLMapping: Sendable, RandomAccessCollection {
   public subscript(position: Int) -> Element { entries[position] }
 
   /// Looks a text key up; keys of other types (`12:`, `yes:`) are not found by their text.
-  public subscript(_ key: String) -> YAMLNode? {
+  public subscript(_ key: Text) -> YAMLNode? {
     positions[.string(key)].map { entries[$0].value }
   }
 
   /// Returns the node of a text key, for its place.
-  public func key(_ key: String) -> YAMLNode? {
+  public func key(_ key: Text) -> YAMLNode? {
     positions[.string(key)].map { entries[$0].key }
   }
 
@@ -50,7 +52,7 @@ private enum ScalarKey: Hashable, Sendable {
   case bool(Bool)
   case integer(Int64)
   case double(Double)
-  case string(String)
+  case string(Text)
 
   init?(_ node: YAMLNode) {
     switch node.content {

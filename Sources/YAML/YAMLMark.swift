@@ -1,14 +1,16 @@
+import ByteText
+
 /// Points at a place in a YAML text, so that a message about a value can say where the value stands.
 public struct YAMLMark: Sendable, Hashable, CustomStringConvertible {
   /// Names the file as the reader of the message knows it (a path, or any other label).
-  public let file: String
+  public let file: Text
   /// Counts lines from 1.
   public let line: Int
   /// Counts characters within the line from 1.
   public let column: Int
 
   /// Makes a mark from its parts; `line` and `column` count from 1.
-  public init(file: String, line: Int, column: Int) {
+  public init(file: Text, line: Int, column: Int) {
     self.file = file
     self.line = line
     self.column = column

@@ -1,3 +1,5 @@
+import ByteText
+
 /// Holds one value of a YAML document together with the place where it is written.
 ///
 /// Scalars are already resolved to the types that PyYAML's safe loader gives them (YAML 1.1): `yes` is a boolean,
@@ -14,7 +16,7 @@ public struct YAMLNode: Sendable {
     /// A number with a point, or a whole number beyond 64 bits.
     case double(Double)
     /// Anything else that is a scalar, and every quoted scalar.
-    case string(String)
+    case string(Text)
     /// A list.
     case sequence([YAMLNode])
     /// Keys and values.
@@ -26,17 +28,17 @@ public struct YAMLNode: Sendable {
   /// Points at the first character of the value.
   public let mark: YAMLMark
   /// Keeps a scalar's text as written (without quotes); nil for lists and mappings.
-  public let text: String?
+  public let text: Text?
 
   /// Makes a node from its parts, for values that come from somewhere else than a file.
-  public init(content: Content, mark: YAMLMark, text: String? = nil) {
+  public init(content: Content, mark: YAMLMark, text: Text? = nil) {
     self.content = content
     self.mark = mark
     self.text = text
   }
 
   /// Returns the text of a string scalar; nil for any other type, numbers included.
-  public var string: String? {
+  public var string: Text? {
     if case .string(let value) = content { value } else { nil }
   }
 
@@ -75,16 +77,16 @@ public struct YAMLNode: Sendable {
   }
 
   /// Looks a text key up; nil when the node is no mapping or has no such key.
-  public subscript(_ key: String) -> YAMLNode? { mapping?[key] }
+  public subscript(_ key: Text) -> YAMLNode? { mapping?[key] }
 
   /// Describes the value in a few words for a message of the form "found X, expected Y"; long text is cut.
-  public var summary: String {
+  public var summary: Text {
     switch content {
     case .null: "nothing"
     case .bool(let value): "the boolean \(value)"
     case .integer(let value): "the number \(value)"
-    case .double(let value): "the number \(text ?? String(value))"
-    case .string(let value): value.count > 60 ? "\"\(value.prefix(57))...\"" : "\"\(value)\""
+    case .double(let value): "the number \(text ?? Text(value))"
+    case .string(let value): value.utf8.count > 60 ? "\"\(value.utf8Prefix(57))...\"" : "\"\(value)\""
     case .sequence(let value): value.isEmpty ? "an empty list" : "a list"
     case .mapping(let value): value.isEmpty ? "an empty mapping" : "a mapping"
     }

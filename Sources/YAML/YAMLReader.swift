@@ -1,3 +1,4 @@
+import ByteText
 import CLibYAML
 
 /// Wraps libyaml's parser: hands out its events one by one and turns its failures into `YAMLError`.
@@ -8,22 +9,22 @@ final class YAMLReader {
   struct Token {
     enum Kind {
       case documentStart, documentEnd, streamEnd, sequenceEnd, mappingEnd
-      case alias(String)
-      case scalar(text: String, isPlain: Bool)
+      case alias(Text)
+      case scalar(text: Text, isPlain: Bool)
       case sequenceStart, mappingStart
       case other
     }
     let kind: Kind
-    let anchor: String?
-    let tag: String?
+    let anchor: Text?
+    let tag: Text?
     let mark: YAMLMark
   }
 
   private let parser: UnsafeMutablePointer<yaml_parser_t>
   private let input: UnsafeMutableBufferPointer<UInt8>
-  private let file: String
+  private let file: Text
 
-  init(_ bytes: [UInt8], file: String) throws(YAMLError) {
+  init(_ bytes: [UInt8], file: Text) throws(YAMLError) {
     self.file = file
     parser = .allocate(capacity: 1)
     input = .allocate(capacity: max(bytes.count, 1))
@@ -54,7 +55,7 @@ final class YAMLReader {
   private func token(_ event: yaml_event_t) -> Token {
     let mark = place(event.start_mark)
     func make(_ kind: Token.Kind, _ anchor: UnsafePointer<UInt8>? = nil, _ tag: UnsafePointer<UInt8>? = nil) -> Token {
-      Token(kind: kind, anchor: anchor.map { String(cString: $0) }, tag: tag.map { String(cString: $0) }, mark: mark)
+      Token(kind: kind, anchor: anchor.map { Text(cString: UnsafePointer($0)) }, tag: tag.map { Text(cString: UnsafePointer($0)) }, mark: mark)
     }
     switch event.type {
     case YAML_DOCUMENT_START_EVENT: return make(.documentStart)
@@ -63,10 +64,10 @@ final class YAMLReader {
     case YAML_SEQUENCE_END_EVENT: return make(.sequenceEnd)
     case YAML_MAPPING_END_EVENT: return make(.mappingEnd)
     case YAML_ALIAS_EVENT:
-      return make(.alias(event.data.alias.anchor.map { String(cString: $0) } ?? ""))
+      return make(.alias(event.data.alias.anchor.map { Text(cString: UnsafePointer($0)) } ?? ""))
     case YAML_SCALAR_EVENT:
       let scalar = event.data.scalar
-      let text = String(decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
+      let text = Text(decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
       let isPlain = scalar.style == YAML_PLAIN_SCALAR_STYLE
       return make(.scalar(text: text, isPlain: isPlain), scalar.anchor, scalar.tag)
     case YAML_SEQUENCE_START_EVENT:
@@ -79,8 +80,8 @@ final class YAMLReader {
 
   private func failure() -> YAMLError {
     let state = parser.pointee
-    var message = state.problem.map { String(cString: $0) } ?? "not YAML"
-    if let context = state.context { message += " (\(String(cString: context)))" }
+    var message = state.problem.map { Text(cString: UnsafePointer($0)) } ?? "not YAML"
+    if let context = state.context { message += " (\(Text(cString: context)))" }
     switch state.error {
     case YAML_MEMORY_ERROR:
       return YAMLError(code: .outOfMemory, message: "not enough memory to read YAML", mark: place(state.mark))

@@ -41,7 +41,7 @@ struct ClientAPI: Sendable {
     let answer: JSONValue
     if let sharedSecret {
       let path = "/_synapse/admin/v1/register"
-      let nonce = try await call(.GET, path).requireString("nonce")
+      let nonce = try await call(.GET, path).requireString("nonce").string
       let message = [nonce, name, password, "notadmin"].joined(separator: "\0")
       let key = SymmetricKey(data: Array(sharedSecret.utf8))
       let code = HMAC<Insecure.SHA1>.authenticationCode(for: Array(message.utf8), using: key)
@@ -49,23 +49,23 @@ struct ClientAPI: Sendable {
       answer = try await call(
         .POST, path,
         body: [
-          "nonce": .string(nonce), "username": .string(name), "password": .string(password), "mac": .string(hex),
+          "nonce": .string(Text(nonce)), "username": .string(Text(name)), "password": .string(Text(password)), "mac": .string(Text(hex)),
           "admin": false,
         ])
     } else {
       answer = try await call(
         .POST, "/_matrix/client/v3/register",
-        body: ["username": .string(name), "password": .string(password), "auth": ["type": "m.login.dummy"]])
+        body: ["username": .string(Text(name)), "password": .string(Text(password)), "auth": ["type": "m.login.dummy"]])
     }
     return Account(
-      id: try answer.requireString("user_id"), token: try answer.requireString("access_token"), password: password)
+      id: try answer.requireString("user_id").string, token: try answer.requireString("access_token").string, password: password)
   }
 
   /// Creates a public room without a name in the directory.
   func createRoom(_ name: String, by creator: Account) async throws -> String {
-    let body: JSON = ["preset": "public_chat", "name": .string(name), "room_version": "10"]
+    let body: JSON = ["preset": "public_chat", "name": .string(Text(name)), "room_version": "10"]
     return try await call(.POST, "/_matrix/client/v3/createRoom", token: creator.token, body: body)
-      .requireString("room_id")
+      .requireString("room_id").string
   }
 
   func join(_ room: String, _ account: Account) async throws {
@@ -75,13 +75,13 @@ struct ClientAPI: Sendable {
   func send(_ text: String, to room: String, transaction: String, by account: Account) async throws {
     try await call(
       .PUT, Path.send(room, transaction: transaction), token: account.token,
-      body: ["msgtype": "m.text", "body": .string(text)])
+      body: ["msgtype": "m.text", "body": .string(Text(text))])
   }
 
   /// Gives the token behind everything that has happened so far.
   func now(_ account: Account) async throws -> String {
     let filter = Path.filter(timeline: 1, lazy: true)
     let path = "/_matrix/client/v3/sync?timeout=0&set_presence=offline&filter=\(filter)"
-    return try await call(.GET, path, token: account.token).requireString("next_batch")
+    return try await call(.GET, path, token: account.token).requireString("next_batch").string
   }
 }

@@ -28,7 +28,7 @@ extension Scenario {
         guard let event = page["chunk"]?[10]?["event_id"]?.string else {
           throw BenchError("a room has too few messages for /context")
         }
-        paths[room] = Path.rooms(room, "context/\(Path.quoted(event))?limit=10")
+        paths[room] = Path.rooms(room, "context/\(Path.quoted(event.string))?limit=10")
       }
       let found = paths
       return try .cycling(perRoom(measurement) { found[$0] ?? "" })

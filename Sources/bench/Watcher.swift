@@ -31,7 +31,7 @@ struct Watcher: Sendable {
         throw BenchError("/sync was answered \(response.status)")
       }
       let bytes = Array(body.readableBytesView)
-      since = try JSONValue.parse(bytes).requireString("next_batch")
+      since = try JSONValue.parse(bytes).requireString("next_batch").string
       if String(decoding: bytes, as: UTF8.self).contains(text) { return moment }
     }
   }

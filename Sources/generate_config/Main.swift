@@ -1,4 +1,5 @@
 import ArgumentParser
+import ByteText
 import FoundationEssentials
 import Glibc
 import ServerConfig
@@ -35,14 +36,15 @@ struct GenerateConfig: ParsableCommand {
   var headerFile: String?
 
   func run() throws {
-    var generator = ConfigGenerator(serverName: serverName, configFolder: configDir, dataFolder: dataDir)
+    var generator = ConfigGenerator(
+      serverName: Text(serverName), configFolder: Text(configDir), dataFolder: Text(dataDir))
     // These paths are for another place or another time: they stay as given.
-    generator.configFolder = configDir
-    generator.dataFolder = dataDir
+    generator.configFolder = Text(configDir)
+    generator.dataFolder = Text(dataDir)
     generator.makesSecrets = generateSecrets
     generator.reportsStats = reportStats.map { $0 == .yes }
     let header = try headerFile.map { try String(contentsOfFile: $0, encoding: .utf8) } ?? ""
-    let text = try header + generator.render()
+    let text = try header + generator.render().string
     guard outputFile == "-" else {
       try text.write(toFile: outputFile, atomically: false, encoding: .utf8)
       return

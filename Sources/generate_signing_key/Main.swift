@@ -20,7 +20,7 @@ struct GenerateSigningKey: ParsableCommand {
     }
     let attributes: [FileAttributeKey: Any] = [.posixPermissions: 0o640]
     guard
-      FileManager.default.createFile(atPath: outputFile, contents: Data((key.line + "\n").utf8), attributes: attributes)
+      FileManager.default.createFile(atPath: outputFile, contents: Data("\(key.line)\n".utf8), attributes: attributes)
     else { throw ValidationError("cannot write \(outputFile)") }
   }
 }

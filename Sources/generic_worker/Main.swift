@@ -22,14 +22,21 @@ struct GenericWorker: AsyncParsableCommand {
   @Flag(name: [.customShort("n"), .long], help: "Accepted for compatibility: output is never redirected.")
   var noRedirectStdio = false
 
+  @Flag(
+    help:
+      "Start although the configuration has settings that shut something and are not supported. Each is named in the log."
+  )
+  var acceptUnsupported = false
+
   @Flag(help: "Print the path of the pid file.")
   var printPidfile = false
 
   func run() async throws {
     do {
       Daemon.beginSession()
-      let runtime = try ProcessRuntime(role: .genericWorker, configPaths: configPath)
-      if printPidfile, let path = runtime.config.server.pidFile { print(path) }
+      let runtime = try ProcessRuntime(
+        role: .genericWorker, configPaths: configPath, acceptsUnsupported: acceptUnsupported)
+      if printPidfile || runtime.config.server.printsPIDFile, let path = runtime.config.server.pidFile { print(path) }
       if (daemonize || runtime.config.server.daemonizes) && !Daemon.isDetached { throw ExitCode(try Daemon.detach()) }
       try await runtime.run()
     } catch let code as ExitCode {

@@ -1,5 +1,6 @@
 import AccountServices
 import ArgumentParser
+import ByteText
 import Foundation
 import Glibc
 import MatrixPrimitives
@@ -19,16 +20,16 @@ struct HashPassword: ParsableCommand {
   var config: String
 
   func run() throws {
-    let settings = try PasswordSettings.load(path: config)
+    let settings = try PasswordSettings.load(path: Text(config))
     let given = password.flatMap { $0.isEmpty ? nil : $0 }
     guard
       let password = given ?? (isatty(STDIN_FILENO) == 1 ? ask() : readLine()?.trimmingCharacters(in: .whitespaces)),
       !password.isEmpty
     else { throw ValidationError("The password cannot be blank.") }
     do {
-      print(try PasswordHasher.hash(password, pepper: settings.pepper, rounds: settings.bcryptRounds))
+      print(try PasswordHasher.hash(Text(password), pepper: settings.pepper, rounds: settings.bcryptRounds))
     } catch let error as MatrixError {
-      throw ValidationError(error.message)
+      throw ValidationError(error.message.string)
     }
   }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ByteText
 import FoundationEssentials
 import ServerConfig
 
@@ -56,14 +57,16 @@ struct GenerationOptions: ParsableArguments {
       }
       let folder = configDirectory ?? URL(fileURLWithPath: path).deletingLastPathComponent().path
       var generator = ConfigGenerator(
-        serverName: serverName, configFolder: folder,
-        dataFolder: dataDirectory ?? FileManager.default.currentDirectoryPath)
+        serverName: Text(serverName), configFolder: Text(folder),
+        dataFolder: Text(dataDirectory ?? FileManager.default.currentDirectoryPath))
       generator.reportsStats = reportStats == .yes
       generator.opensPrivatePorts = openPrivatePorts
       generator.enablesMetrics = enableMetrics
-      return try generator.writeAll(to: path)
+      return try generator.writeAll(to: Text(path)).map(\.string)
     }
     guard generateMissingConfigs || generateMissingAndRun else { return nil }
-    return try ConfigGenerator.writeMissingFiles(paths: configPaths, configFolder: configDirectory)
+    return try ConfigGenerator.writeMissingFiles(
+      paths: configPaths.map { Text($0) }, configFolder: configDirectory.map { Text($0) }
+    ).map(\.string)
   }
 }

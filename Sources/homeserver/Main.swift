@@ -8,7 +8,8 @@ import WorkerRuntime
 struct Homeserver: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "homeserver", abstract: "A Matrix homeserver: the main process, or the whole server.",
-    subcommands: [RunCommand.self, NginxCommand.self, EndpointsCommand.self], defaultSubcommand: RunCommand.self)
+    subcommands: [RunCommand.self, NginxCommand.self, HAProxyCommand.self, EndpointsCommand.self],
+    defaultSubcommand: RunCommand.self)
 }
 
 /// Runs the process until it is told to stop.
@@ -27,6 +28,12 @@ struct RunCommand: AsyncParsableCommand {
 
   @Flag(name: [.customShort("n"), .long], help: "Accepted for compatibility: output is never redirected.")
   var noRedirectStdio = false
+
+  @Flag(
+    help:
+      "Start although the configuration has settings that shut something and are not supported. Each is named in the log."
+  )
+  var acceptUnsupported = false
 
   @Flag(help: "Print the path of the pid file.")
   var printPidfile = false
@@ -51,8 +58,9 @@ struct RunCommand: AsyncParsableCommand {
 
   private func start() async throws {
     Daemon.beginSession()
-    let runtime = try ProcessRuntime(role: .homeserver, configPaths: configPath)
-    if printPidfile, let path = runtime.config.server.pidFile { print(path) }
+    let runtime = try ProcessRuntime(
+      role: .homeserver, configPaths: configPath, acceptsUnsupported: acceptUnsupported)
+    if printPidfile || runtime.config.server.printsPIDFile, let path = runtime.config.server.pidFile { print(path) }
     if (daemonize || runtime.config.server.daemonizes) && !Daemon.isDetached { throw ExitCode(try Daemon.detach()) }
     try await runtime.run()
   }

@@ -40,7 +40,7 @@ enum CodecBenchmarks {
   }
 
   private struct Instances: InstanceDirectory {
-    func instanceID(forName name: String) async throws -> Int64 { 1 }
-    func instanceName(forID id: Int64) async throws -> String? { "persister" }
+    func instanceID(forName name: Text) async throws -> Int64 { 1 }
+    func instanceName(forID id: Int64) async throws -> Text? { "persister" }
   }
 }

@@ -71,7 +71,7 @@ enum EventBenchmarks {
 
   /// A message as a client of today sends it: formatted, a reply, with mentions.
   private static var draft: EventDraft {
-    let event = { (letter: String) in EventID(unchecked: "$" + String(repeating: letter, count: 43)) }
+    let event = { (letter: String) in EventID(unchecked: "$\(String(repeating: letter, count: 43))") }
     return EventDraft(
       type: EventType.message, sender: UserID(unchecked: "@alice:a.example"),
       roomID: RoomID(unchecked: "!ExampleRoomIdentifier:a.example"),
@@ -82,7 +82,7 @@ enum EventBenchmarks {
         "m.mentions": ["user_ids": ["@bob:b.example"]],
         "m.relates_to": ["m.in_reply_to": ["event_id": .string(event("R").rawValue)]], "msgtype": "m.text",
       ],
-      prevEvents: [event("P")], authEvents: ["C", "L", "M"].map(event), depth: 4711, originServerTS: 1_700_000_000_000)
+      prevEvents: [event("P")], authEvents: [event("C"), event("L"), event("M")], depth: 4711, originServerTS: 1_700_000_000_000)
   }
 
   static func message() throws -> Event {

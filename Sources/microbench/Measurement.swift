@@ -16,9 +16,9 @@ struct Measurement {
 
   var json: JSON {
     [
-      "items_per_call": .integer(Int64(benchmark.items)), "name": .string(benchmark.name),
+      "items_per_call": .integer(Int64(benchmark.items)), "name": .string(Text(benchmark.name)),
       "nanoseconds": .double(nanoseconds), "peak_bytes": peakBytes.map { .integer($0) } ?? nil,
-      "per_second": .double(perSecond), "spread": .double(spread), "unit": .string(benchmark.unit),
+      "per_second": .double(perSecond), "spread": .double(spread), "unit": .string(Text(benchmark.unit)),
     ]
   }
 

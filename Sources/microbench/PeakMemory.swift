@@ -8,7 +8,7 @@ struct PeakMemory {
   /// Notes the present size and sets the kernel's high-water mark back to it.
   static func start() -> PeakMemory? {
     // 5 resets the mark; where that is not allowed nothing is measured.
-    guard (try? "5".write(toFile: "/proc/self/clear_refs", atomically: false, encoding: .utf8)) != nil else {
+    guard (try? ("5" as String).write(toFile: "/proc/self/clear_refs" as String, atomically: false, encoding: .utf8)) != nil else {
       return nil
     }
     return status("VmRSS:").map { PeakMemory(before: $0) }
@@ -19,7 +19,7 @@ struct PeakMemory {
 
   private static func status(_ field: String) -> Int64? {
     guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return nil }
-    let line = text.split(separator: "\n").first { $0.hasPrefix(field) }
+    let line = text.split(separator: "\n" as Character).first { $0.hasPrefix(field) }
     return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int64($0) }.map { $0 * 1024 }
   }
 }

@@ -30,7 +30,7 @@ enum RuleBenchmarks {
     ]
   }
 
-  private static func auth(_ name: String, _ make: @escaping (inout SampleRoom) throws -> Event) -> Benchmark {
+  private static func auth(_ name: Text, _ make: @escaping (inout SampleRoom) throws -> Event) -> Benchmark {
     Benchmark("auth/\(name)", unit: "events", countedCalls: 500) {
       var room = try SampleRoom(.v11, members: 1000)
       let event = try make(&room)

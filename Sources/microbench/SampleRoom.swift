@@ -18,7 +18,7 @@ struct SampleRoom {
     if !version.isCreatorImplicit { create["creator"] = .string(creator.rawValue) }
     try add(EventType.create, "", creator, create)
     try add(EventType.member, creator.rawValue, creator, ["membership": "join"])
-    var users: [String: JSON] = version.hasCreatorPower ? [:] : [creator.rawValue: 100]
+    var users: [Text: JSON] = version.hasCreatorPower ? [:] : [creator.rawValue: 100]
     for index in stride(from: 0, to: min(members, 10_000), by: 100) { users[Self.user(index).rawValue] = 50 }
     try add(EventType.powerLevels, "", creator, ["users": .object(users), "state_default": 0])
     try add(EventType.joinRules, "", creator, ["join_rule": "public"])
@@ -30,7 +30,7 @@ struct SampleRoom {
   /// Makes an event over a state and puts it there.
   @discardableResult
   mutating func add(
-    _ type: String, _ stateKey: String, _ sender: UserID, _ content: JSON, to branch: inout StateMap
+    _ type: Text, _ stateKey: Text, _ sender: UserID, _ content: JSON, to branch: inout StateMap
   ) throws -> Event {
     let event = try make(type, stateKey, sender, content, over: branch)
     branch[StateKey(type, stateKey)] = event.eventID
@@ -38,13 +38,13 @@ struct SampleRoom {
   }
 
   @discardableResult
-  mutating func add(_ type: String, _ stateKey: String, _ sender: UserID, _ content: JSON) throws -> Event {
+  mutating func add(_ type: Text, _ stateKey: Text, _ sender: UserID, _ content: JSON) throws -> Event {
     let event = try make(type, stateKey, sender, content, over: state)
     state[StateKey(type, stateKey)] = event.eventID
     return event
   }
 
-  mutating func setMembership(_ index: Int, _ membership: String) throws {
+  mutating func setMembership(_ index: Int, _ membership: Text) throws {
     let user = Self.user(index)
     try add(
       EventType.member, user.rawValue, user,
@@ -53,7 +53,7 @@ struct SampleRoom {
 
   /// Makes an event over a state.
   mutating func make(
-    _ type: String, _ stateKey: String?, _ sender: UserID, _ content: JSON, over state: StateMap
+    _ type: Text, _ stateKey: Text?, _ sender: UserID, _ content: JSON, over state: StateMap
   ) throws -> Event {
     time += 1
     let isCreate = type == EventType.create

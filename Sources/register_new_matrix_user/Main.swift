@@ -1,5 +1,6 @@
 import ArgumentParser
 import AsyncHTTPClient
+import ByteText
 import Foundation
 import Glibc
 import ServerConfig
@@ -78,11 +79,11 @@ struct RegisterNewMatrixUser: AsyncParsableCommand {
   private func target() throws -> (secret: String, url: String) {
     let standard = "http://localhost:8008"
     guard let sharedSecret else {
-      let settings = try SharedSecretRegistration.load(paths: config)
+      let settings = try SharedSecretRegistration.load(paths: config.map { Text($0) })
       if serverURL == nil && settings.serverURL == nil {
         note("The configuration has no plain HTTP listener for clients. Trying \(standard).")
       }
-      return (settings.secret, serverURL ?? settings.serverURL ?? standard)
+      return (settings.secret.string, serverURL ?? settings.serverURL?.string ?? standard)
     }
     if serverURL == nil { note("Neither an address nor a configuration is given. Trying \(standard).") }
     return (sharedSecret, serverURL ?? standard)

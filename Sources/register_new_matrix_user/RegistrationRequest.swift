@@ -28,7 +28,7 @@ struct RegistrationRequest {
     var request = HTTPClientRequest(url: url)
     request.method = .POST
     request.headers.add(name: "Content-Type", value: "application/json")
-    request.body = .bytes(ByteBuffer(bytes: body(nonce: nonce).encoded))
+    request.body = .bytes(ByteBuffer(bytes: body(nonce: nonce.string).encoded))
     let second = try await exchange(client, request)
     if second.status == 200 { return .registered }
     return second.body?["errcode"]?.string == "M_USER_IN_USE" ? .alreadyExists : .refused(second.problem)
@@ -42,8 +42,9 @@ struct RegistrationRequest {
     let code = HMAC<Insecure.SHA1>.authenticationCode(for: message, using: SymmetricKey(data: Array(secret.utf8)))
     let hex = code.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     return .object([
-      "nonce": .string(nonce), "username": .string(user), "password": .string(password), "mac": .string(hex),
-      "admin": .bool(isAdmin), "user_type": userType.map { .string($0) } ?? .null,
+      "nonce": .string(Text(nonce)), "username": .string(Text(user)), "password": .string(Text(password)),
+      "mac": .string(Text(hex)),
+      "admin": .bool(isAdmin), "user_type": userType.map { .string(Text($0)) } ?? .null,
     ])
   }
 
@@ -54,7 +55,7 @@ struct RegistrationRequest {
 
     var problem: String {
       let detail = (400..<500).contains(status) ? body?["error"]?.string : nil
-      return "The server answered \(status) \(reason)" + (detail.map { ": \($0)" } ?? "")
+      return detail.map { "The server answered \(status) \(reason): \($0)" } ?? "The server answered \(status) \(reason)"
     }
   }
 

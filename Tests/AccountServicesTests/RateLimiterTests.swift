@@ -48,6 +48,36 @@ struct RateLimiterTests {
     #expect(throws: MatrixError.self) { try limiter.check("b", count: false) }
   }
 
+  @Test("An action that is given back leaves room for another")
+  func givingBack() {
+    let limiter = limiter(perSecond: 0, burst: 2)
+    for _ in 0..<2 { #expect(throws: Never.self) { try limiter.check("a") } }
+    limiter.giveBack("a")
+    #expect(throws: Never.self) { try limiter.check("a") }
+    #expect(throws: MatrixError.self) { try limiter.check("a") }
+    limiter.giveBack("b")
+    #expect(limiter.bucketCount == 1)
+  }
+
+  @Test("Many keys are bounded, and empty no full bucket")
+  func manyKeys() {
+    let limiter = limiter(perSecond: 0, burst: 3)
+    for _ in 0..<3 { #expect(throws: Never.self) { try limiter.check("full") } }
+    for number in 0..<(2 * RateLimiter.maximumBuckets) { try? limiter.check("key \(number)") }
+    #expect(limiter.bucketCount <= RateLimiter.maximumBuckets)
+    #expect(throws: MatrixError.self) { try limiter.check("full") }
+  }
+
+  @Test("A bucket leaks on while the wall clock is set back")
+  func clockSetBack() {
+    let limiter = limiter(perSecond: 1, burst: 1)
+    #expect(throws: Never.self) { try limiter.check("a") }
+    time.advance(milliseconds: -86_400_000)
+    #expect(throws: MatrixError.self) { try limiter.check("a") }
+    time.advance(milliseconds: 1000)
+    #expect(throws: Never.self) { try limiter.check("a") }
+  }
+
   @Test("A rate of zero allows the burst alone, a clock that goes back is survived")
   func edges() {
     let limiter = limiter(perSecond: 0, burst: 1)
@@ -62,7 +92,7 @@ struct RateLimiterTests {
 @Suite("Names of new accounts")
 struct UsernameRulesTests {
   @Test("Names within the grammar are taken", arguments: ["alice", "a.b-c_d=e/f+g", "0x1", "a"])
-  func good(name: String) {
+  func good(name: Text) {
     #expect(throws: Never.self) {
       try UsernameRules.check(name, serverName: "example.com", allowUnderscorePrefix: false)
     }
@@ -70,7 +100,7 @@ struct UsernameRulesTests {
 
   @Test(
     "Others are refused as invalid", arguments: ["", "Alice", "_bot", "12345", "ä", "a b", "a:b", "@a", "a\u{0}"])
-  func bad(name: String) {
+  func bad(name: Text) {
     let error = #expect(throws: MatrixError.self) {
       try UsernameRules.check(name, serverName: "example.com", allowUnderscorePrefix: false)
     }
@@ -79,7 +109,7 @@ struct UsernameRulesTests {
 
   @Test("The whole ID has at most 255 bytes")
   func length() {
-    let fits = String(repeating: "a", count: 255 - 13)
+    let fits = Text(repeating: "a", count: 255 - 13)
     #expect(throws: Never.self) {
       try UsernameRules.check(fits, serverName: "example.com", allowUnderscorePrefix: false)
     }

@@ -16,7 +16,7 @@ struct TokenGeneratorTests {
     arguments: [
       (UInt32(0), "000000"), (61, "00000z"), (62, "000010"), (.max, "4gfFC3"),
     ])
-  func base62(number: UInt32, expected: String) {
+  func base62(number: UInt32, expected: Text) {
     #expect(TokenGenerator.base62(number, minimumWidth: 6) == expected)
   }
 
@@ -29,7 +29,7 @@ struct TokenGeneratorTests {
     #expect(parts[1] == "YWxpY2U")
     #expect(parts[2].count == 20)
     let base = parts[0...2].joined(separator: "_")
-    #expect(String(parts[3]) == TokenGenerator.base62(CRC32.checksum(base.utf8), minimumWidth: 6))
+    #expect(Text(parts[3]) == TokenGenerator.base62(CRC32.checksum(base.utf8), minimumWidth: 6))
   }
 
   @Test("Two tokens of a user differ")

@@ -225,8 +225,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def own_server(folder, binaries, mode="monolith", settings="", unlimited=True):
-    """Starts a server with settings (YAML) of its own and stops it afterwards; the folder is emptied first."""
+def own_server(folder, binaries, mode="monolith", settings="", unlimited=True, options=()):
+    """Starts a server with settings (YAML) of its own and stops it afterwards; the folder is emptied first.
+
+    `options` are further ones of Deploy/cluster/cluster, such as `--tls`.
+    """
     folder = Path(folder)
     stop = [CLUSTER, "--base", folder, "down"]
     if (folder / "cluster.json").exists():
@@ -235,7 +238,7 @@ def own_server(folder, binaries, mode="monolith", settings="", unlimited=True):
     folder.mkdir(parents=True)
     extra = folder / "settings.yaml"
     extra.write_text((UNLIMITED.read_text() if unlimited else "") + settings)
-    up = [CLUSTER, "--base", folder, "--mode", mode, "--binaries", binaries, "--extra", extra, "up"]
+    up = [CLUSTER, "--base", folder, "--mode", mode, "--binaries", binaries, "--extra", extra, *options, "up"]
     subprocess.run(up, check=True, stdout=subprocess.DEVNULL)
     try:
         yield Server(folder)

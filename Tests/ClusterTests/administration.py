@@ -46,7 +46,7 @@ class Server:
         """Answers (exit code, output). The folder is a CONFIGFILE: its *.yaml files are merged."""
         environment = {**os.environ, "PATH": f"{self.binaries}:{os.environ['PATH']}"}
         command = [str(SYNCTL), action, str(self.config), *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200)
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
         return done.returncode, done.stdout + done.stderr
 
     def ports(self):
@@ -99,6 +99,20 @@ def restart(server, checks):
     checks.that("a worker that does not start is told of", status == 1 and "nonsense" in output, output)
 
 
+def arguments(server, checks):
+    """A setting that shuts something and is not supported: refused, unless synctl hands on that it is accepted."""
+    worker, shut = server.config / "workers" / "generic_worker1.yaml", server.base / "shut.yaml"
+    server.synctl("stop", "-w", worker)
+    shut.write_text(worker.read_text() + "hs_disabled: true\n")
+    status, output = server.synctl("start", "-w", shut)
+    checks.that("what shuts the server is not passed over", status == 1 and "hs_disabled" in output, output)
+    status, output = server.synctl("start", "-w", shut, "--", "--accept-unsupported")
+    checks.that("unless it is accepted by way of synctl", status == 0 and server.pid("generic_worker1"), output)
+    said = (server.base / "pids" / "generic_worker1.daemon.out").read_text()
+    checks.that("and then it is named", "hs_disabled: this setting" in said, said)
+    server.synctl("restart", "-w", worker)
+
+
 def stop(server, checks):
     status, output = server.synctl("stop", "-a", server.config / "workers")
     left = [name for name in WORKERS if server.pid(name)]
@@ -132,6 +146,7 @@ def main():
         units(server, checks)
         start(server, checks)
         restart(server, checks)
+        arguments(server, checks)
         stop(server, checks)
     finally:
         server.synctl("stop", "-a", server.config / "workers")

@@ -1,3 +1,4 @@
+import ByteText
 import SeededNumbers
 import Testing
 
@@ -8,16 +9,16 @@ import Testing
     arguments: [
       ("plain", "plain"), ("%21a%3Ab", "!a:b"), ("a+b", "a+b"), ("caf%C3%A9", "café"), ("%2F", "/"), ("%2f", "/"),
       ("", ""), ("%", nil), ("%4", nil), ("%zz", nil), ("%C3", nil), ("%FF%FE", nil), ("a%", nil),
-    ] as [(String, String?)])
-  func `decodes a path segment or refuses it`(encoded: String, expected: String?) {
+    ] as [(Text, Text?)])
+  func `decodes a path segment or refuses it`(encoded: Text, expected: Text?) {
     #expect(PercentDecoding.decodePath(Substring(encoded)) == expected)
   }
 
   @Test(
     arguments: [
       ("a+b", "a b"), ("a%2Bb", "a+b"), ("100%", "100%"), ("%zz+", "%zz "), ("%4", "%4"), ("%C3%A9", "é"), ("%C3", nil),
-    ] as [(String, String?)])
-  func `decodes form text, leaving stray percent signs`(encoded: String, expected: String?) {
+    ] as [(Text, Text?)])
+  func `decodes form text, leaving stray percent signs`(encoded: Text, expected: Text?) {
     #expect(PercentDecoding.decodeForm(Substring(encoded)) == expected)
   }
 
@@ -39,7 +40,7 @@ import Testing
     var random = SeededRandom(11)
     let alphabet = Array("%+=&aF09\u{e9}")
     for _ in 0..<2_000 {
-      let text = String(
+      let text = Text(
         (0..<Int.random(in: 0...30, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "%" })
       _ = PercentDecoding.decodePath(Substring(text))
       _ = QueryParameters(Substring(text))

@@ -1,3 +1,4 @@
+import ByteText
 import Replication
 import Testing
 
@@ -5,7 +6,7 @@ import Testing
 
 @Suite struct GenerationTests {
   private func endpoint(
-    _ name: String, _ method: HTTPMethod, _ paths: [PathPattern], _ role: Endpoint.ServingRole,
+    _ name: Text, _ method: HTTPMethod, _ paths: [PathPattern], _ role: Endpoint.ServingRole,
     _ balance: Endpoint.Balance = .none
   ) -> Endpoint {
     Endpoint(name: name, method: method, paths: paths, role: role, balance: balance) { _ in .emptyObject }
@@ -26,15 +27,19 @@ import Testing
     ]
   }
 
-  private func configuration(workers: [String]) -> NginxConfiguration {
-    NginxConfiguration(
+  private func plan(workers: [Text]) -> ProxyPlan {
+    ProxyPlan(
       endpoints: endpoints, main: .init(name: "master", address: "127.0.0.1:8008"),
       workers: workers.map { .init(name: $0, address: "unix:/run/\($0).sock") },
-      writers: { $0 == .typing ? ["worker2"] : ["elsewhere"] }, listen: ["127.0.0.1:8080"])
+      writers: { $0 == .typing ? ["worker2"] : ["elsewhere"] })
   }
 
-  private func lines(_ text: String) -> [String] {
-    text.split(separator: "\n").map { String($0.drop { $0 == " " }) }
+  private func configuration(workers: [Text]) -> NginxConfiguration {
+    NginxConfiguration(plan: plan(workers: workers), listen: ["127.0.0.1:8080"])
+  }
+
+  private func lines(_ text: Text) -> [Text] {
+    text.split(separator: "\n").map { Text($0.drop { $0 == " " }) }
   }
 
   @Test func `routes each endpoint by its metadata`() {
@@ -70,13 +75,23 @@ import Testing
     #expect(configuration(workers: []).text.contains("location ^~ /_synapse/replication/ { return 404; }"))
   }
 
+  @Test func `routes in HAProxy as in nginx`() {
+    let lines = lines(HAProxyConfiguration(plan: plan(workers: ["worker1", "worker2"]), bind: [":80"]).text)
+    #expect(
+      lines.contains("use_backend myelin_by_user if METH_GET { path_reg '^/_matrix/client(?:/r0|/v3)/sync$' } # Sync"))
+    #expect(lines.contains { $0.hasPrefix("use_backend myelin_by_room if { method PUT } ") && $0.hasSuffix("# Send") })
+    #expect(lines.contains { $0.hasPrefix("use_backend myelin_writer_typing ") && $0.hasSuffix("# Typing") })
+    #expect(!lines.contains { $0.contains("# Whois") || $0.contains("# Positions") })
+    #expect(lines.contains { $0.hasPrefix("server worker2 unix@/run/worker2.sock ") })
+  }
+
   @Test(
     arguments: [
       (["/a/{x}/b"], "/a/[^/?]*/b"), (["/a.b/c"], #"/a\.b/c"#), (["/a/r0/c", "/a/v3/c"], "/a(?:/r0|/v3)/c"),
       (["/a/c", "/a/b/c"], "/a(?:|/b)/c"), (["/a/{rest...}"], "/a/[^?]*"), (["/a", "/a"], "/a"),
-    ] as [([String], String)])
-  func `joins the paths of an endpoint to one expression`(paths: [String], expected: String) {
-    #expect(NginxConfiguration.expression(paths.map { PathPattern($0) }) == expected)
+    ] as [([Text], Text)])
+  func `joins the paths of an endpoint to one expression`(paths: [Text], expected: Text) {
+    #expect(ProxyPlan.expression(paths.map { PathPattern($0) }) == expected)
   }
 
   @Test func `lists every endpoint once in the table`() {

@@ -1,14 +1,15 @@
+import ByteText
 import SeededNumbers
 import Testing
 
 @testable import EndpointKit
 
 @Suite struct RouteTableTests {
-  private func endpoint(_ name: String, _ method: HTTPMethod, _ paths: PathPattern...) -> Endpoint {
+  private func endpoint(_ name: Text, _ method: HTTPMethod, _ paths: PathPattern...) -> Endpoint {
     Endpoint(name: name, method: method, paths: paths, auth: .none) { _ in .emptyObject }
   }
 
-  private func describe(_ result: RouteTable.Result) -> String {
+  private func describe(_ result: RouteTable.Result) -> Text {
     switch result {
     case .found(let endpoint, let names, let values):
       ([endpoint.name] + zip(names, values).map { "\($0)=\($1)" }).joined(separator: " ")
@@ -50,7 +51,7 @@ import Testing
       ("GET", "rules/global/all", "404"),
       ("GET", "//rooms/x/state", "404"),
     ])
-  func `finds the endpoint and its captures`(method: String, path: String, expected: String) throws {
+  func `finds the endpoint and its captures`(method: Text, path: Text, expected: Text) throws {
     let method = try #require(HTTPMethod(rawValue: method))
     #expect(describe(table.find(method, Substring(path))) == expected)
   }
@@ -64,7 +65,7 @@ import Testing
     var random = SeededRandom(7)
     let alphabet = Array("/%!:.a{}\u{e9}\0")
     for _ in 0..<2_000 {
-      let path = String(
+      let path = Text(
         (0..<Int.random(in: 0...40, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "/" })
       _ = describe(table.find(.get, Substring(path)))
     }

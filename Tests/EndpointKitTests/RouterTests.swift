@@ -9,7 +9,7 @@ import Testing
   private struct Failure: Error {}
 
   private func call(
-    _ endpoints: [Endpoint], _ method: String, _ target: String, headers: HTTPFields = [:], body: [UInt8] = [],
+    _ endpoints: [Endpoint], _ method: Text, _ target: Text, headers: HTTPFields = [:], body: [UInt8] = [],
     settings: Router.Settings = .init()
   ) async throws -> Response {
     let incoming = IncomingRequest(method: method, target: target, headers: headers, clientIP: "192.0.2.1") { limit in
@@ -19,7 +19,7 @@ import Testing
     return try #require(await Router(endpoints, settings: settings).respond(to: incoming))
   }
 
-  private func errcode(_ response: Response) throws -> String? {
+  private func errcode(_ response: Response) throws -> Text? {
     try JSONValue.parse(response.body)["errcode"]?.string
   }
 
@@ -29,8 +29,8 @@ import Testing
     }
   }
 
-  private func text(_ response: Response) -> String {
-    String(decoding: response.body, as: UTF8.self)
+  private func text(_ response: Response) -> Text {
+    Text(decoding: response.body, as: UTF8.self)
   }
 
   @Test func `divides the rest of a path before it is decoded`() async throws {
@@ -92,8 +92,8 @@ import Testing
     arguments: [
       ("", 400, "M_NOT_JSON"), ("{", 400, "M_NOT_JSON"), ("[]", 400, "M_BAD_JSON"), ("3", 400, "M_BAD_JSON"),
       (#"{"a":1}"#, 200, nil),
-    ] as [(String, Int, String?)])
-  func `tells bad JSON from no JSON`(body: String, status: Int, code: String?) async throws {
+    ] as [(Text, Int, Text?)])
+  func `tells bad JSON from no JSON`(body: Text, status: Int, code: Text?) async throws {
     let endpoint = Endpoint(name: "Object", method: .post, paths: ["/object"], auth: .none) { request in
       .json(try request.jsonObject().json)
     }
@@ -114,8 +114,8 @@ import Testing
       (nil, "", "M_MISSING_TOKEN"), ("Basic abc", "", "M_MISSING_TOKEN"), ("Bearer a b", "", "M_MISSING_TOKEN"),
       ("Bearer abc", "?access_token=abc", "M_MISSING_TOKEN"), ("Bearer abc", "", "M_UNKNOWN_TOKEN"),
       (nil, "?access_token=abc", "M_UNKNOWN_TOKEN"),
-    ] as [(String?, String, String)])
-  func `demands one access token`(header: String?, query: String, code: String) async throws {
+    ] as [(Text?, Text, Text)])
+  func `demands one access token`(header: Text?, query: Text, code: Text) async throws {
     var headers: HTTPFields = [:]
     headers[.authorization] = header
     let response = try await call([echo(auth: .required)], "GET", "/echo/a" + query, headers: headers)

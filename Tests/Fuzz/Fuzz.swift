@@ -1,8 +1,10 @@
 #if LIBFUZZER
+  import ByteText
   import Foundation
 
   /// The target libFuzzer drives, named in the environment because the command line is libFuzzer's.
-  private let chosenTarget = FuzzTarget(rawValue: ProcessInfo.processInfo.environment["FUZZ_TARGET"] ?? "")
+  private let chosenTarget = FuzzTarget(
+    rawValue: Text(ProcessInfo.processInfo.environment["FUZZ_TARGET"] ?? ""))
 
   /// Takes one input from libFuzzer.
   @_cdecl("LLVMFuzzerTestOneInput")
@@ -17,6 +19,7 @@
   }
 #else
   import ArgumentParser
+  import ByteText
   import Foundation
 
   /// Feeds targets with mutated inputs. The same seed and number of executions give the same run.
@@ -26,7 +29,7 @@
       abstract: "Feeds parsers and rules with broken input; ends with 1 when a property does not hold.")
 
     @Option(help: "The folder with a folder of good inputs for each target.")
-    var corpus = "Tests/Fuzz/corpus"
+    var corpus: String = "Tests/Fuzz/corpus"
     @Option(help: "The seed; the same seed makes the same inputs.")
     var seed: UInt64 = 1
     @Option(help: "How many inputs to try on each target.")
@@ -38,7 +41,7 @@
 
     func run() throws {
       let chosen = try targets.map { name in
-        guard let target = FuzzTarget(rawValue: name) else { throw ValidationError("There is no target '\(name)'.") }
+        guard let target = FuzzTarget(rawValue: Text(name)) else { throw ValidationError("There is no target '\(name)'.") }
         return target
       }
       for target in chosen.isEmpty ? FuzzTarget.allCases : chosen { try run(target) }
@@ -65,7 +68,7 @@
 
     /// Sorted by name, so that the same files give the same run.
     private func goodInputs(of target: FuzzTarget) throws -> [[UInt8]] {
-      let folder = URL(fileURLWithPath: corpus).appendingPathComponent(target.rawValue)
+      let folder = URL(fileURLWithPath: corpus).appendingPathComponent(target.rawValue.string)
       let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
       return try files.sorted { $0.path < $1.path }.map { [UInt8](try Data(contentsOf: $0)) }
     }

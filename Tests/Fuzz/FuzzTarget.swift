@@ -1,5 +1,7 @@
+import ByteText
+
 /// Names what can be fuzzed. A target takes any bytes; it must not trap, and what it checks must hold.
-enum FuzzTarget: String, CaseIterable {
+enum FuzzTarget: Text, CaseIterable {
   case json, canonical, event, identifiers, replication, tokens
 
   /// Feeds one input.
@@ -20,7 +22,7 @@ enum FuzzTarget: String, CaseIterable {
 struct BrokenProperty: Error, CustomStringConvertible {
   let description: String
 
-  static func require(_ holds: Bool, _ property: String) throws(BrokenProperty) {
-    if !holds { throw BrokenProperty(description: property) }
+  static func require(_ holds: Bool, _ property: Text) throws(BrokenProperty) {
+    if !holds { throw BrokenProperty(description: property.string) }
   }
 }

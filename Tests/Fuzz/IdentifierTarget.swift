@@ -4,7 +4,7 @@ import MatrixPrimitives
 /// Reads text as every kind of identifier, and as the small languages that stand in events: base64, globs, sizes of rooms.
 enum IdentifierTarget {
   static func run(_ bytes: [UInt8]) throws {
-    let text = String(decoding: bytes, as: UTF8.self)
+    let text = Text(decoding: bytes, as: UTF8.self)
     if let user = UserID(text) {
       try check(user, localpart: user.localpart, server: user.serverName)
       _ = user.hasStrictLocalpart
@@ -22,7 +22,7 @@ enum IdentifierTarget {
   }
 
   /// Globs take as long as pattern times text, and the instrumented code for each step many times as long as usual; hence short ones.
-  private static func checkGlobs(_ text: String) throws {
+  private static func checkGlobs(_ text: Text) throws {
     let scalars = Array(text.unicodeScalars.prefix(512))
     let half = min(scalars.count / 2, 192)
     let (pattern, rest) = (Self.text(scalars[..<half]), Self.text(scalars[half...]))
@@ -36,11 +36,11 @@ enum IdentifierTarget {
       GlobPattern(literal: Self.text(scalars[...])).matchesWords(of: folded), "a short text is found in itself")
   }
 
-  private static func text(_ scalars: ArraySlice<Unicode.Scalar>) -> String {
-    String(String.UnicodeScalarView(scalars))
+  private static func text(_ scalars: ArraySlice<Unicode.Scalar>) -> Text {
+    Text(String(String.UnicodeScalarView(scalars)))
   }
 
-  private static func check(_ id: some MatrixIdentifier, localpart: String, server: String?) throws {
+  private static func check(_ id: some MatrixIdentifier, localpart: Text, server: Text?) throws {
     try BrokenProperty.require(id.rawValue.utf8.count <= 255, "an identifier is at most 255 bytes long")
     // Bytes, as the sigil and what follows may be one character to Swift.
     let rest = Array(localpart.utf8) + Array((server.map { ":\($0)" } ?? "").utf8)
@@ -49,7 +49,7 @@ enum IdentifierTarget {
       "an identifier is the sum of its parts")
   }
 
-  private static func checkBase64(_ bytes: [UInt8], _ text: String) throws {
+  private static func checkBase64(_ bytes: [UInt8], _ text: Text) throws {
     try BrokenProperty.require(
       UnpaddedBase64.decode(UnpaddedBase64.encode(bytes)) == bytes
         && UnpaddedBase64.decode(UnpaddedBase64.encodeURLSafe(bytes)) == bytes, "base64 gives back what it was given")

@@ -1,3 +1,4 @@
+import ByteText
 import Dispatch
 import Stores
 import Synchronization
@@ -5,7 +6,7 @@ import Synchronization
 /// Reads text as clients' sync tokens, one or two with a space between, and writes and compares them.
 enum TokenTarget {
   static func run(_ bytes: [UInt8]) throws {
-    let text = String(decoding: bytes, as: UTF8.self)
+    let text = Text(decoding: bytes, as: UTF8.self)
     let done = DispatchSemaphore(value: 0)
     let failure = Mutex<(any Error)?>(nil)
     // Reading a token is written as async because names of writers may come from the database; here nothing waits.
@@ -21,11 +22,11 @@ enum TokenTarget {
     if let error = failure.withLock({ $0 }) { throw error }
   }
 
-  private static func check(_ text: String) async throws {
-    let parts = text.split(separator: " ", maxSplits: 1)
+  private static func check(_ text: Text) async throws {
+    let parts = text.split(separator: UInt8(ascii: " "), maxSplits: 1)
     var tokens: [StreamToken] = []
     for part in parts {
-      guard let token = try await StreamToken.parse(String(part), directory: Writers()) else { continue }
+      guard let token = try await StreamToken.parse(part, directory: Writers()) else { continue }
       tokens.append(token)
       let written = try await token.text(directory: Writers())
       try BrokenProperty.require(
@@ -47,7 +48,7 @@ enum TokenTarget {
   }
 
   private struct Writers: InstanceDirectory {
-    func instanceID(forName name: String) async throws -> Int64 { name == "one" ? 1 : 2 }
-    func instanceName(forID id: Int64) async throws -> String? { [1: "one", 2: "two"][id] }
+    func instanceID(forName name: Text) async throws -> Int64 { name == "one" ? 1 : 2 }
+    func instanceName(forID id: Int64) async throws -> Text? { [1: "one", 2: "two"][id] }
   }
 }

@@ -10,7 +10,7 @@ private struct CreateSetting {
 
   init(_ version: RoomVersion) { namesRoom = !version.isRoomIDCreateHash }
 
-  func refusal(_ version: RoomVersion) throws -> String? {
+  func refusal(_ version: RoomVersion) throws -> Text? {
     var draft = EventDraft(
       type: EventType.create, stateKey: "", sender: TestRoom.alice, roomID: room, content: content,
       prevEvents: prevEvents, originServerTS: 1)
@@ -22,7 +22,7 @@ private struct CreateSetting {
 
 extension TestRoom {
   /// Tells why an event is not allowed by what it cites; nil if it is.
-  fileprivate static func refusal(_ event: Event, citing events: [Event], rejected: EventID? = nil) -> String? {
+  fileprivate static func refusal(_ event: Event, citing events: [Event], rejected: EventID? = nil) -> Text? {
     do {
       try AuthRules.checkStateIndependent(event, authEvents: events) { $0 == rejected }
       return nil
@@ -40,7 +40,7 @@ extension TestRoom {
 
 extension AuthRuleCase {
   private static func create(
-    _ numbers: [Int: String], _ what: String, _ isAllowed: Bool,
+    _ numbers: [Int: Text], _ what: Text, _ isAllowed: Bool,
     _ change: @escaping @Sendable (inout CreateSetting) -> Void
   ) -> AuthRuleCase {
     AuthRuleCase(numbers, what, isAllowed) { room in
@@ -54,7 +54,7 @@ extension AuthRuleCase {
     .merging(only(12...12, "1.5")) { $1 }
 
   /// Rules on what an event cites; version 12 put one before, and took the one on the create event away.
-  private static func authEvents(_ number: Int) -> [Int: String] {
+  private static func authEvents(_ number: Int) -> [Int: Text] {
     only(1...11, "2.\(number)").merging(only(12...12, "3.\(number == 5 ? 4 : number)")) { $1 }
   }
 
@@ -137,7 +137,7 @@ extension AuthRuleCase {
 
 extension CreateSetting {
   /// Gives the event with a room id in it, which drafts of version 12 leave out.
-  func document(_ version: RoomVersion, naming room: String) throws -> JSONValue {
+  func document(_ version: RoomVersion, naming room: Text) throws -> JSONValue {
     let draft = EventDraft(
       type: EventType.create, stateKey: "", sender: TestRoom.alice, roomID: nil, content: content, originServerTS: 1)
     var json = try draft.seal(version: version, signer: TestRoom.signer, serverName: "a.example").json.json

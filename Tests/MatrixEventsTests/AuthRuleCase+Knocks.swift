@@ -100,13 +100,13 @@ extension AuthRuleCase {
   /// Joins by the rule `knock` stand with those by `invite`.
   private static let joinKnock = joinOtherwise.filter { $0.key < 7 }.merging(join(4).filter { $0.key >= 7 }) { $1 }
 
-  private static func authorisedJoin(_ room: inout TestRoom, _ joinRule: JSON) throws -> String? {
+  private static func authorisedJoin(_ room: inout TestRoom, _ joinRule: JSON) throws -> Text? {
     try rule(&room, joinRule)
     return try room.refusal(of: bob, "join", adding: ["join_authorised_via_users_server": .string(alice.rawValue)])
   }
 
   /// Signs Bob's join, which Alice's server authorised, and checks what signatures it has to have.
-  private static func refusalOfSignatures(_ room: inout TestRoom, signedBy servers: [String]) throws -> String? {
+  private static func refusalOfSignatures(_ room: inout TestRoom, signedBy servers: [Text]) throws -> Text? {
     let content: JSON = ["membership": "join", "join_authorised_via_users_server": .string(alice.rawValue)]
     var json = try room.make(EventType.member, bob.rawValue, bob, content).json.json
     let signature = try TestRoom.signer.signature(ofEvent: try json.document(), version: room.version)

@@ -8,14 +8,14 @@ extension AuthRuleCase {
 
   /// Gives users as power levels may name them: creators of version 12 may not be named.
   static func users(_ room: TestRoom, _ others: [UserID: Int64]) -> JSON {
-    var users: [String: JSON] = room.version.hasCreatorPower ? [:] : [alice.rawValue: 100]
+    var users: [Text: JSON] = room.version.hasCreatorPower ? [:] : [alice.rawValue: 100]
     for (user, level) in others { users[user.rawValue] = .integer(level) }
     return .object(users)
   }
 
   /// Lets Bob and Carol in and sets levels.
   static func fill(
-    _ room: inout TestRoom, _ others: [UserID: Int64] = [bob: 50, carol: 50], _ more: [String: JSON] = [:]
+    _ room: inout TestRoom, _ others: [UserID: Int64] = [bob: 50, carol: 50], _ more: [Text: JSON] = [:]
   ) throws {
     for user in [bob, carol] { try room.setMembership(user, "join") }
     let content = more.merging(["users": users(room, others)]) { $1 }

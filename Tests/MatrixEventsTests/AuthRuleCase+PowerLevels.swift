@@ -109,7 +109,7 @@ extension AuthRuleCase {
       },
     ]
 
-  private static func setTexts(_ room: inout TestRoom, bob level: JSON, _ more: [String: JSON]) throws {
+  private static func setTexts(_ room: inout TestRoom, bob level: JSON, _ more: [Text: JSON]) throws {
     for user in [bob, carol] { try room.setMembership(user, "join") }
     var content = more
     content["users"] = [alice.rawValue: 100, bob.rawValue: level]

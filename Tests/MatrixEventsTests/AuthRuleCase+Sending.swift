@@ -54,7 +54,7 @@ extension AuthRuleCase {
   }
 
   /// Gives the same case with other numbers from a version on.
-  private func from(_ version: Int, _ others: [Int: String]) -> AuthRuleCase {
+  private func from(_ version: Int, _ others: [Int: Text]) -> AuthRuleCase {
     AuthRuleCase(numbers.merging(others.filter { $0.key >= version }) { $1 }, what, isAllowed, refusal)
   }
 }
@@ -62,7 +62,7 @@ extension AuthRuleCase {
 extension TestRoom {
   fileprivate mutating func refusal(
     redacting target: EventID, by user: UserID, in letIn: (inout TestRoom) throws -> Void
-  ) throws -> String? {
+  ) throws -> Text? {
     try letIn(&self)
     let event = try make(EventType.redaction, nil, user, ["reason": "x"], redacts: target)
     do {

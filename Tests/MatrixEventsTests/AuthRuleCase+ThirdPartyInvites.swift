@@ -21,7 +21,7 @@ private struct ThirdPartyInviteSetting {
   }
 
   /// Lets Alice invite an address and gives the reason why the invite that comes of it is refused.
-  func refusal(in room: inout TestRoom) throws -> String? {
+  func refusal(in room: inout TestRoom) throws -> Text? {
     try room.add(EventType.thirdPartyInvite, "token", TestRoom.alice, keys)
     return try room.refusal(of: target, "invite", by: sender, adding: ["third_party_invite": content()])
   }
@@ -32,7 +32,7 @@ private struct ThirdPartyInviteSetting {
 extension AuthRuleCase {
   /// Makes a case of the rules on `third_party_invite`, which are the first of those on invites.
   private static func thirdParty(
-    _ rest: Int, _ what: String, _ isAllowed: Bool,
+    _ rest: Int, _ what: Text, _ isAllowed: Bool,
     _ change: @escaping @Sendable (inout ThirdPartyInviteSetting) -> Void
   ) -> AuthRuleCase {
     AuthRuleCase(invite("1.\(rest)"), what, isAllowed) { room in

@@ -41,7 +41,7 @@ import Testing
   }
 
   /// Names the creator in a users map as far as the version allows.
-  private func creators(_ version: RoomVersion, _ level: Int64, adding extra: [String: JSON] = [:]) -> JSON {
+  private func creators(_ version: RoomVersion, _ level: Int64, adding extra: [Text: JSON] = [:]) -> JSON {
     var users = extra
     if !version.hasCreatorPower { users[alice.rawValue] = .integer(level) }
     return .object(users)
@@ -97,7 +97,7 @@ import Testing
   func asksRestrictedJoinsForAnAuthorisingUser(_ version: RoomVersion) throws {
     var room = try TestRoom(version)
     try room.add(EventType.joinRules, "", alice, ["join_rule": "restricted", "allow": []])
-    let authorised: [String: JSON] = ["join_authorised_via_users_server": .string(alice.rawValue)]
+    let authorised: [Text: JSON] = ["join_authorised_via_users_server": .string(alice.rawValue)]
     #expect((try room.refusal(of: bob, "join", adding: authorised) == nil) == version.allowsRestrictedJoins)
     guard version.allowsRestrictedJoins else { return }
     #expect(try room.refusal(of: bob, "join") != nil)
@@ -152,17 +152,17 @@ import Testing
   func guardsChangesOfPowerLevels(_ version: RoomVersion) throws {
     var room = try TestRoom(version)
     for user in [bob, carol] { try room.setMembership(user, "join") }
-    let base: [String: JSON] = [
+    let base: [Text: JSON] = [
       "users": creators(version, 100, adding: [bob.rawValue: 50, carol.rawValue: 50]), "ban": 60,
       "events": ["a": 70, "b": 20], "notifications": ["room": 70], "state_default": 50,
     ]
     try room.add(EventType.powerLevels, "", alice, .object(base))
-    func change(_ key: String, _ value: JSON?) -> JSON {
+    func change(_ key: Text, _ value: JSON?) -> JSON {
       var content = base
       content[key] = value
       return .object(content)
     }
-    func refused(_ key: String, _ value: JSON?) throws -> Bool {
+    func refused(_ key: Text, _ value: JSON?) throws -> Bool {
       try room.refusal(EventType.powerLevels, "", bob, change(key, value)) != nil
     }
     #expect(try !refused("unrelated", 1))
@@ -234,7 +234,7 @@ import Testing
   }
 
   @Test func checksCreateEvents() throws {
-    func refusal(_ version: RoomVersion, _ content: JSON, prev: [EventID] = [], room: String = "!r:a.example") throws
+    func refusal(_ version: RoomVersion, _ content: JSON, prev: [EventID] = [], room: Text = "!r:a.example") throws
       -> Bool
     {
       var draft = EventDraft(
@@ -268,7 +268,7 @@ import Testing
     try room.setMembership(bob, "join")
     let rules = try room.add(EventType.joinRules, "", alice, ["join_rule": "public"])
     let event = try room.make(EventType.message, nil, bob, [:])
-    func refusal(_ event: Event, _ cited: [Event], rejected: Set<EventID> = []) -> String? {
+    func refusal(_ event: Event, _ cited: [Event], rejected: Set<EventID> = []) -> Text? {
       do {
         try AuthRules.checkStateIndependent(event, authEvents: cited) { rejected.contains($0) }
         return nil

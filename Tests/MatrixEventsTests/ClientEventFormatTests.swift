@@ -28,7 +28,7 @@ import Testing
   /// Compared with what Synapse's serializer makes of the same event.
   @Test func writesWhatClientsMaySee() throws {
     let unsigned = ClientUnsigned(nowMilliseconds: 100, membership: "join")
-    let common: [String: JSON] = [
+    let common: [Text: JSON] = [
       "content": ["body": "hi"], "custom": 1, "event_id": "$id", "origin_server_ts": 5, "sender": "@a:x",
       "type": "m.room.message",
       "unsigned": [

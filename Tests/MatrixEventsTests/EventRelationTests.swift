@@ -4,8 +4,8 @@ import Testing
 
 /// Describes one pair of events and the rule of the client-server API that their relation keeps or breaks.
 struct RelationCase: Sendable, CustomStringConvertible {
-  let rule: String
-  let what: String
+  let rule: Text
+  let what: Text
   let fault: RelationFault?
   var kind = EventRelation.Kind.replacement
   /// Changes a message and its edit, or what else relates to it.
@@ -26,7 +26,7 @@ struct RelationCase: Sendable, CustomStringConvertible {
 
   var description: String { "\(rule): \(what)" }
 
-  static func relation(_ kind: String, _ extra: [String: JSON] = [:]) -> JSON {
+  static func relation(_ kind: Text, _ extra: [Text: JSON] = [:]) -> JSON {
     .object(extra.merging(["event_id": "$parent", "rel_type": .string(kind)]) { first, _ in first })
   }
 
@@ -172,7 +172,7 @@ struct RelationCase: Sendable, CustomStringConvertible {
 
   @Test(arguments: [(255, true), (256, false)])
   func boundsNames(_ length: Int, _ isRelation: Bool) {
-    let long = String(repeating: "x", count: length)
+    let long = Text(repeating: "x", count: length)
     for (type, parent) in [(long, "$e"), ("m.x", long)] {
       let content: JSON = ["m.relates_to": ["rel_type": .string(type), "event_id": .string(parent)]]
       #expect((EventRelation(content) != nil) == isRelation)
@@ -180,7 +180,7 @@ struct RelationCase: Sendable, CustomStringConvertible {
   }
 
   @Test func readsWhatBelongsToAKindWithThatKindOnly() {
-    func read(_ kind: String) -> EventRelation? {
+    func read(_ kind: Text) -> EventRelation? {
       EventRelation(["m.relates_to": RelationCase.relation(kind, ["key": "k", "is_falling_back": true])] as JSON)
     }
     #expect(read("m.annotation")?.key == "k" && read("m.thread")?.key == nil)
@@ -206,7 +206,7 @@ struct RelationCase: Sendable, CustomStringConvertible {
   /// Which relations an event may have to itself.
   @Test func knowsWhoMayBeAParent() {
     let kinds = ["m.annotation", "m.reference", "m.replace", "m.thread", "org.example.x"]
-    func children(of change: (inout RelationCase.Side) -> Void) -> [String] {
+    func children(of change: (inout RelationCase.Side) -> Void) -> [Text] {
       var side = RelationCase.Side()
       change(&side)
       return kinds.filter { side.event.mayBeParent(of: $0) }

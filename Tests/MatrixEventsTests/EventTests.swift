@@ -32,7 +32,7 @@ import Testing
 
   @Test(
     arguments: [
-      ("type", 1), ("type", nil), ("type", .string(String(repeating: "x", count: 256))), ("sender", 1),
+      ("type", 1), ("type", nil), ("type", .string(Text(repeating: "x", count: 256))), ("sender", 1),
       ("sender", "a:x"),
       ("sender", "@a"), ("sender", "@a:"), ("room_id", "r"), ("room_id", 1), ("content", "x"), ("content", []),
       ("origin_server_ts", "5"), ("origin_server_ts", 5.5), ("depth", -1), ("depth", "3"),
@@ -42,24 +42,24 @@ import Testing
       ("auth_events", .array([JSON](repeating: "$p", count: 11))),
       ("auth_events", [:]), ("hashes", "x"), ("signatures", []), ("unsigned", 1), ("state_key", 1), ("state_key", nil),
       ("content", ["f": 1.5]), ("content", ["n": 9_007_199_254_740_992]),
-      ("content", ["body": .string(String(repeating: "x", count: 65_536))]),
-    ] as [(String, JSON)])
-  func refusesFieldsOfTheWrongShape(_ key: String, _ value: JSON) throws {
+      ("content", ["body": .string(Text(repeating: "x", count: 65_536))]),
+    ] as [(Text, JSON)])
+  func refusesFieldsOfTheWrongShape(_ key: Text, _ value: JSON) throws {
     var json = base
     json[key] = value
     #expect(throws: EventError.self) { try parse(json) }
   }
 
   @Test(arguments: ["type", "sender", "room_id", "content", "origin_server_ts", "depth", "prev_events", "auth_events"])
-  func refusesEventsWithoutARequiredField(_ key: String) throws {
+  func refusesEventsWithoutARequiredField(_ key: Text) throws {
     var json = base
     json[key] = nil
     #expect(throws: EventError.self) { try parse(json) }
   }
 
   @Test func refusesRepeatedKeys() throws {
-    let text = String(decoding: base.encoded, as: UTF8.self).dropLast() + #","type":"x"}"#
-    #expect(throws: EventError.self) { try Event.parse(try JSONValue.parse(String(text)), version: .v10) }
+    let text = Text(decoding: base.encoded, as: UTF8.self).dropLast() + #","type":"x"}"#
+    #expect(throws: EventError.self) { try Event.parse(try JSONValue.parse(Text(text)), version: .v10) }
   }
 
   @Test func allowsTheLimitsThemselves() throws {
@@ -67,13 +67,13 @@ import Testing
     json["prev_events"] = .array((0..<20).map { "$p\($0)" })
     json["auth_events"] = .array((0..<10).map { "$p\($0)" })
     json["depth"] = 9_007_199_254_740_991
-    json["type"] = .string(String(repeating: "x", count: 255))
+    json["type"] = .string(Text(repeating: "x", count: 255))
     #expect(try parse(json).prevEvents.count == 20)
   }
 
   @Test func countsCodePointsBeforeVersion11AndBytesAfter() throws {
     var json = base
-    json["state_key"] = .string(String(repeating: "é", count: 255))
+    json["state_key"] = .string(Text(repeating: "é", count: 255))
     #expect(try parse(json, .v10).stateKey?.unicodeScalars.count == 255)
     #expect { try parse(json, .v11) } throws: { ($0 as? EventError)?.code == .tooLarge }
   }
@@ -86,8 +86,8 @@ import Testing
   }
 
   @Test(arguments: ["1.0", "1e3", "-0.0", "9223372036854775808"])
-  func letsNewRoomsHaveNoNumbersThatAreNotWrittenAsIntegers(_ number: String) throws {
-    let text = String(decoding: base.encoded, as: UTF8.self)
+  func letsNewRoomsHaveNoNumbersThatAreNotWrittenAsIntegers(_ number: Text) throws {
+    let text = Text(decoding: base.encoded, as: UTF8.self)
     let inContent = try JSONValue.parse(text.replacing(#""body":"hi""#, with: #""body":"hi","n":\#(number)"#))
     #expect(inContent["content"]?["n"] != nil)
     _ = try Event.parse(inContent, version: .v5)
@@ -101,7 +101,7 @@ import Testing
     var json = base
     let size = try CanonicalJSON.encode(json).count
     for (room, expected) in [(0, true), (1, false)] {
-      json["unsigned"] = ["age_ts": 5, "x": .string(String(repeating: "x", count: 65_536 - size - 7 + room))]
+      json["unsigned"] = ["age_ts": 5, "x": .string(Text(repeating: "x", count: 65_536 - size - 7 + room))]
       #expect(((try? parse(json)) != nil) == expected)
     }
   }
@@ -153,7 +153,7 @@ import Testing
 
   @Test func refusesDraftsThatAreTooLargeOrNoObjects() throws {
     var room = try TestRoom(.v11)
-    let large = JSON.object(["body": .string(String(repeating: "x", count: 65_500))])
+    let large = JSON.object(["body": .string(Text(repeating: "x", count: 65_500))])
     #expect { try room.make("t", nil, TestRoom.alice, large) } throws: { ($0 as? EventError)?.code == .tooLarge }
     #expect(throws: EventError.self) { try room.make("t", nil, TestRoom.alice, [1]) }
     #expect(throws: EventError.self) { try room.make("t", nil, TestRoom.alice, ["x": 1.5]) }

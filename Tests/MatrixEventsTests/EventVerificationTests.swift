@@ -7,7 +7,7 @@ import Testing
   private let now: Int64 = 1_700_000_000_000
   private let day: Int64 = 24 * 3600 * 1000
 
-  private func key(_ server: String, until: Int64, isExpired: Bool = false) throws -> VerifyKey {
+  private func key(_ server: Text, until: Int64, isExpired: Bool = false) throws -> VerifyKey {
     let bytes = try #require(UnpaddedBase64.decode(TestRoom.signer.publicKey))
     return VerifyKey(
       serverName: server, keyID: "ed25519:1", publicKey: try .init(rawRepresentation: bytes), validUntilTS: until,
@@ -16,7 +16,7 @@ import Testing
 
   /// Makes an event that the servers named have signed, all with the same key.
   private func event(
-    _ version: RoomVersion, signedBy servers: [String], at time: Int64? = nil,
+    _ version: RoomVersion, signedBy servers: [Text], at time: Int64? = nil,
     changing change: (inout JSON) -> Void = { _ in }
   ) throws -> Event {
     var room = try TestRoom(version)
@@ -27,7 +27,7 @@ import Testing
     let hash = try ContentHash.compute(try json.document(), version: version)
     json["hashes"] = ["sha256": .string(hash)]
     let signature = try TestRoom.signer.signature(ofEvent: try json.document(), version: version)
-    var signatures: [String: JSON] = [:]
+    var signatures: [Text: JSON] = [:]
     for server in servers { signatures[server] = ["ed25519:1": .string(signature)] }
     json["signatures"] = .object(signatures)
     return try Event.parse(try json.document(), version: version)
@@ -62,7 +62,7 @@ import Testing
   @Test(arguments: RoomVersion.all)
   func wantsTheServerThatAuthorisedARestrictedJoin(_ version: RoomVersion) throws {
     let keys = try ["a.example", "b.example"].map { try key($0, until: now + day) }
-    func join(_ servers: [String]) throws -> Event {
+    func join(_ servers: [Text]) throws -> Event {
       try event(version, signedBy: servers) { json in
         json["type"] = .string(EventType.member)
         json["state_key"] = .string(TestRoom.bob.rawValue)

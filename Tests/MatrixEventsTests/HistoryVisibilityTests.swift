@@ -13,9 +13,9 @@ import Testing
       (.invited, "leave", false, false, false),
       (.joined, "invite", false, false, false), (.joined, "join", false, true, true),
       (.joined, "knock", false, false, false),
-    ] as [(HistoryVisibility, String?, Bool, Bool, Bool)])
+    ] as [(HistoryVisibility, Text?, Bool, Bool, Bool)])
   func decidesByVisibilityAndMembership(
-    _ visibility: HistoryVisibility, _ membership: String?, _ isPeeking: Bool, _ isAllowed: Bool, _ wasJoined: Bool
+    _ visibility: HistoryVisibility, _ membership: Text?, _ isPeeking: Bool, _ isAllowed: Bool, _ wasJoined: Bool
   ) throws {
     var room = try TestRoom(.v10)
     let event = try room.make(EventType.message, nil, TestRoom.alice, [:])
@@ -30,9 +30,9 @@ import Testing
       ("join", nil, true), ("leave", "join", true), ("leave", "invite", true), ("leave", "ban", false),
       ("ban", "join", true),
       ("ban", nil, false), ("invite", nil, false), ("invite", "join", true),
-    ] as [(String, String?, Bool)])
+    ] as [(Text, Text?, Bool)])
   func showsUsersTheirOwnMembershipsByTheBetterOfOldAndNew(
-    _ membership: String, _ previous: String?, _ isAllowed: Bool
+    _ membership: Text, _ previous: Text?, _ isAllowed: Bool
   ) throws {
     var room = try TestRoom(.v10)
     let event = try room.make(EventType.member, user.rawValue, TestRoom.alice, ["membership": .string(membership)])
@@ -72,7 +72,7 @@ import Testing
     (#"{"allow":["*",5],"deny":"x"}"#, "a", true), (#"{"allow":"*"}"#, "a", false),
     (#"{"allow":["*"],"deny":["[a]"]}"#, "a", true),
   ])
-  func decidesByTheLists(_ content: String, _ server: String, _ isAllowed: Bool) throws {
+  func decidesByTheLists(_ content: Text, _ server: Text, _ isAllowed: Bool) throws {
     #expect(ServerACL(content: try JSONValue.parse(content)).allows(server) == isAllowed)
   }
 }

@@ -34,9 +34,9 @@ extension NaiveResolution {
   }
 
   private func byDepth(_ ids: Set<EventID>) -> [Event] {
-    func hash(_ event: Event) -> String {
+    func hash(_ event: Event) -> Text {
       Insecure.SHA1.hash(data: Array(event.eventID.rawValue.utf8)).map { byte in
-        let text = String(byte, radix: 16)
+        let text = Text(byte, radix: 16)
         return text.count == 1 ? "0" + text : text
       }.joined()
     }

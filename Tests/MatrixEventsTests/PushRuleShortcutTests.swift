@@ -8,10 +8,10 @@ import Testing
 @Suite struct PushRuleShortcutTests {
   private static let users = ["@alice:test", "@al:test", "@bob:test", "@b.o-b:test", "@é:test"].map(
     UserID.init(unchecked:))
-  private static let names: [String?] = ["Alice", "al", "Bob W", "", nil]
+  private static let names: [Text?] = ["Alice", "al", "Bob W", "", nil]
 
   private static func event(_ random: inout SeededRandom) throws -> Event {
-    var content: [String: JSON] = [:]
+    var content: [Text: JSON] = [:]
     let words = ["alice", "AL", "bob", "w", "@room", "b.o-b", "é", "hello", ""]
     if Bool.random(using: &random) {
       let body = (0..<Int.random(in: 0...4, using: &random)).map { _ in words.randomElement(using: &random) ?? "" }

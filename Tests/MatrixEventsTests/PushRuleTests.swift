@@ -10,7 +10,7 @@ import Testing
     try event(EventType.message, content)
   }
 
-  private func event(_ type: String, _ content: JSON, stateKey: String? = nil) throws -> Event {
+  private func event(_ type: Text, _ content: JSON, stateKey: Text? = nil) throws -> Event {
     var json: JSON = [
       "type": .string(type), "sender": .string(sender.rawValue), "room_id": "!r:test", "content": content,
       "origin_server_ts": 1, "depth": 1, "prev_events": [], "auth_events": [],
@@ -19,13 +19,13 @@ import Testing
     return try Event.parse(try json.document(), version: .v10)
   }
 
-  private func levels(sender level: Int64, _ extra: [String: JSON] = [:]) throws -> PowerLevels {
+  private func levels(sender level: Int64, _ extra: [Text: JSON] = [:]) throws -> PowerLevels {
     let content = JSON.object(extra.merging(["users": [sender.rawValue: .integer(level)]]) { first, _ in first })
     return PowerLevels(create: nil, powerLevels: try event(EventType.powerLevels, content, stateKey: ""))
   }
 
   private func outcome(
-    _ event: Event, rules: PushRules = .defaults, members: Int = 5, level: Int64 = 0, displayName: String? = "Alice W"
+    _ event: Event, rules: PushRules = .defaults, members: Int = 5, level: Int64 = 0, displayName: Text? = "Alice W"
   ) throws -> PushOutcome? {
     PushRuleEvaluator(event: event, roomMemberCount: members, powerLevels: try levels(sender: level))
       .evaluate(rules, for: user, displayName: displayName)
@@ -74,7 +74,7 @@ import Testing
     #expect(try outcome(event(EventType.member, ["membership": "join"], stateKey: "@alice:test"))?.notifies == false)
   }
 
-  private func rule(_ kind: PushRule.Kind, _ id: String, _ conditions: JSON = [], _ actions: JSON = ["notify"])
+  private func rule(_ kind: PushRule.Kind, _ id: Text, _ conditions: JSON = [], _ actions: JSON = ["notify"])
     -> PushRule
   {
     PushRule(ruleID: "global/\(kind.rawValue)/\(id)", kind: kind, conditions: conditions, actions: actions)
@@ -145,7 +145,7 @@ import Testing
     (#"{"kind":"sender_notification_permission"}"#, false), (#"{"kind":"device"}"#, false), (#"{}"#, false),
     (#"5"#, false),
   ])
-  func understandsConditions(_ condition: String, _ expected: Bool) throws {
+  func understandsConditions(_ condition: Text, _ expected: Bool) throws {
     let message = try event(
       [
         "body": "hey Dis Play: yo", "n": 5, "b": true, "z": nil, "l": ["a", 1, true], "s": "x", "o": ["a.b\\c": "deep"],
@@ -157,7 +157,7 @@ import Testing
   }
 
   @Test func neverMatchesEmptyDisplayNames() throws {
-    for name in [nil, ""] as [String?] {
+    for name in [nil, ""] as [Text?] {
       #expect(try outcome(event(["body": "x"]), displayName: name)?.actions == plain)
     }
     #expect(try outcome(event(["body": "x"]), displayName: "*")?.actions == plain)

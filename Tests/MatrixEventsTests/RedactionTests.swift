@@ -3,13 +3,13 @@ import MatrixPrimitives
 import Testing
 
 @Suite struct RedactionTests {
-  private func redactedContent(_ type: String, _ content: JSON, _ version: RoomVersion) throws -> JSON? {
+  private func redactedContent(_ type: Text, _ content: JSON, _ version: RoomVersion) throws -> JSON? {
     let event: JSON = ["type": .string(type), "content": content]
     return try JSON.parse(Redaction.redact(event.document(), version: version))["content"]
   }
 
   @Test func keepsTheTopLevelKeysOfTheVersion() throws {
-    var event: [String: JSON] = [
+    var event: [Text: JSON] = [
       "content": ["x": 1], "unsigned": ["age_ts": 1, "replaces_state": "$r", "other": 2], "custom": 1,
     ]
     let always = [

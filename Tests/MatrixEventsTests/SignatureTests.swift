@@ -18,7 +18,7 @@ import Testing
       "KqmLSbO39/Bzb0QIYE82zqLwsA+PDzYIpIRA2sRQ4sL53+sN6/fpNSoqE7BP7vBZhG6kYdD13EIMJpvhJI+6Bw"
     ),
   ])
-  func verifiesTheObjectsOfTheAppendix(_ text: String, _ signature: String) throws {
+  func verifiesTheObjectsOfTheAppendix(_ text: Text, _ signature: Text) throws {
     var object = try JSON.parse(text)
     object["signatures"] = ["domain": ["ed25519:1": .string(signature)]]
     let value = try object.document()
@@ -44,7 +44,7 @@ import Testing
       "Wm+VzmOUOz08Ds+0NTWb1d4CZrVsJSikkeRxh6aCcUwu6pNC78FunoD7KNWzqFn241eYHYMGCA5McEiVPdhzBA"
     ),
   ])
-  func hashesAndVerifiesTheEventsOfTheAppendix(_ text: String, _ hash: String, _ signature: String) throws {
+  func hashesAndVerifiesTheEventsOfTheAppendix(_ text: Text, _ hash: Text, _ signature: Text) throws {
     var event = try JSON.parse(text)
     #expect(try ContentHash.compute(event.document(), version: .v1) == hash)
     event["hashes"] = ["sha256": .string(hash)]

@@ -24,15 +24,15 @@ import Testing
   }
 
   /// A public room of Alice's with the power levels given.
-  private func makeRoom(_ version: RoomVersion, _ others: [String: JSON] = [:]) throws -> TestRoom {
+  private func makeRoom(_ version: RoomVersion, _ others: [Text: JSON] = [:]) throws -> TestRoom {
     var room = try TestRoom(version)
     try room.add(EventType.powerLevels, "", Self.alice, levels(room, others))
     try room.add(EventType.joinRules, "", Self.alice, ["join_rule": "public"])
     return room
   }
 
-  private func levels(_ room: TestRoom, _ others: [String: JSON]) -> JSON {
-    let own: [String: JSON] = room.version.hasCreatorPower ? [:] : [Self.alice.rawValue: 100]
+  private func levels(_ room: TestRoom, _ others: [Text: JSON]) -> JSON {
+    let own: [Text: JSON] = room.version.hasCreatorPower ? [:] : [Self.alice.rawValue: 100]
     return ["users": .object(own.merging(others) { $1 })]
   }
 
@@ -72,7 +72,7 @@ import Testing
     room.depth = 2
     let first = try room.add(EventType.powerLevels, "", Self.alice, levels(room, [Self.bob.rawValue: 60]))
     let afterFirst = room.state
-    let both: [String: JSON] = [Self.bob.rawValue: 60, Self.carol.rawValue: 60]
+    let both: [Text: JSON] = [Self.bob.rawValue: 60, Self.carol.rawValue: 60]
     room.depth = 3
     try room.add(EventType.powerLevels, "", Self.bob, levels(room, both))
     room.depth = 4

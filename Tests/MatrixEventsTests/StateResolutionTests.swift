@@ -63,8 +63,8 @@ import Testing
   @Test(arguments: versions)
   func letsTheMorePowerfulChangeOfPowerLevelsComeFirst(_ version: RoomVersion) throws {
     var room = try makeRoom(version)
-    let own: [String: JSON] = version.hasCreatorPower ? [:] : [TestRoom.alice.rawValue: 100]
-    func levels(_ users: [String: JSON]) -> JSON {
+    let own: [Text: JSON] = version.hasCreatorPower ? [:] : [TestRoom.alice.rawValue: 100]
+    func levels(_ users: [Text: JSON]) -> JSON {
       ["users": .object(own.merging(users) { first, _ in first })]
     }
     let byBob = try room.make(
@@ -110,7 +110,7 @@ import Testing
 
   /// Splits a room into branches with random changes, most of them allowed, merges some, and compares with the naive algorithm.
   @Test(arguments: Array(allVersions.flatMap { version in (0..<12).map { (version.identifier, UInt64($0)) } }))
-  func agreesWithTheNaiveAlgorithmOnRandomRooms(_ identifier: String, seed: UInt64) throws {
+  func agreesWithTheNaiveAlgorithmOnRandomRooms(_ identifier: Text, seed: UInt64) throws {
     let version = try #require(RoomVersion.named(identifier))
     var random = SeededRandom(seed)
     var room = try makeRoom(version)
@@ -147,7 +147,7 @@ import Testing
     let sender = user()
     switch Int.random(in: 0..<8, using: &random) {
     case 0:
-      var levels: [String: JSON] = [:]
+      var levels: [Text: JSON] = [:]
       for user in users where !room.version.hasCreatorPower || user != TestRoom.alice {
         if Bool.random(using: &random) { levels[user.rawValue] = [0, 50, 100].randomElement(using: &random) }
       }

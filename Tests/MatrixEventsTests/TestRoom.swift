@@ -24,7 +24,7 @@ struct TestRoom {
   }()
 
   /// Starts a room whose creator is joined; `content` goes into the create event. The name counts where rooms are not named by hash.
-  init(_ version: RoomVersion, content: JSON = [:], named name: String = "!room:a.example") throws {
+  init(_ version: RoomVersion, content: JSON = [:], named name: Text = "!room:a.example") throws {
     self.version = version
     roomID = RoomID(unchecked: name)
     var create = content
@@ -37,7 +37,7 @@ struct TestRoom {
 
   /// Builds an event upon a state without checking whether it is allowed.
   mutating func make(
-    _ type: String, _ stateKey: String?, _ sender: UserID, _ content: JSON, over state: StateMap? = nil,
+    _ type: Text, _ stateKey: Text?, _ sender: UserID, _ content: JSON, over state: StateMap? = nil,
     prevEvents: [EventID]? = nil, redacts: EventID? = nil
   ) throws -> Event {
     let state = state ?? self.state
@@ -56,7 +56,7 @@ struct TestRoom {
   /// Builds an event and puts it into the state without checking whether it is allowed.
   @discardableResult
   mutating func add(
-    _ type: String, _ stateKey: String?, _ sender: UserID, _ content: JSON, prevEvents: [EventID]? = nil
+    _ type: Text, _ stateKey: Text?, _ sender: UserID, _ content: JSON, prevEvents: [EventID]? = nil
   ) throws -> Event {
     let event = try make(type, stateKey, sender, content, prevEvents: prevEvents)
     if let key = event.key { state[key] = event.eventID }
@@ -65,7 +65,7 @@ struct TestRoom {
 
   /// Puts a membership into the state.
   @discardableResult
-  mutating func setMembership(_ user: UserID, _ membership: String, by sender: UserID? = nil) throws -> Event {
+  mutating func setMembership(_ user: UserID, _ membership: Text, by sender: UserID? = nil) throws -> Event {
     try add(EventType.member, user.rawValue, sender ?? user, ["membership": .string(membership)])
   }
 
@@ -76,8 +76,8 @@ struct TestRoom {
 
   /// Builds an event and tells why it is not allowed; nil if it is.
   mutating func refusal(
-    _ type: String, _ stateKey: String?, _ sender: UserID, _ content: JSON, prevEvents: [EventID]? = nil
-  ) throws -> String? {
+    _ type: Text, _ stateKey: Text?, _ sender: UserID, _ content: JSON, prevEvents: [EventID]? = nil
+  ) throws -> Text? {
     let event = try make(type, stateKey, sender, content, prevEvents: prevEvents)
     do {
       try AuthRules.check(event, state: authState())
@@ -89,8 +89,8 @@ struct TestRoom {
 
   /// Builds a membership event and tells why it is not allowed; nil if it is.
   mutating func refusal(
-    of user: UserID, _ membership: String, by sender: UserID? = nil, adding extra: [String: JSON] = [:]
-  ) throws -> String? {
+    of user: UserID, _ membership: Text, by sender: UserID? = nil, adding extra: [Text: JSON] = [:]
+  ) throws -> Text? {
     try refusal(
       EventType.member, user.rawValue, sender ?? user,
       .object(extra.merging(["membership": .string(membership)]) { first, _ in first }))

@@ -3,8 +3,8 @@ import SeededNumbers
 import Testing
 
 @Suite struct CanonicalJSONTests {
-  private func canonical(_ text: String, strict: Bool = true) throws -> String {
-    String(decoding: try CanonicalJSON.encode(try JSONValue.parse(text), strict: strict), as: UTF8.self)
+  private func canonical(_ text: Text, strict: Bool = true) throws -> Text {
+    Text(decoding: try CanonicalJSON.encode(try JSONValue.parse(text), strict: strict), as: UTF8.self)
   }
 
   /// The examples of the specification's appendix.
@@ -27,10 +27,10 @@ import Testing
     (#"{"a": null}"#, #"{"a":null}"#),
     (#"{"a": -0, "b": 1e10}"#, #"{"a":0,"b":10000000000}"#),
   ])
-  func encodesTheExamplesOfTheAppendix(_ source: String, _ expected: String) throws {
+  func encodesTheExamplesOfTheAppendix(_ source: Text, _ expected: Text) throws {
     #expect(try canonical(source) == expected)
     let tree = try JSON.parse(source)
-    #expect(String(decoding: try CanonicalJSON.encode(tree), as: UTF8.self) == expected)
+    #expect(Text(decoding: try CanonicalJSON.encode(tree), as: UTF8.self) == expected)
   }
 
   @Test func usesTheShortestEscapes() throws {
@@ -50,11 +50,11 @@ import Testing
   @Test func leavesOutTopLevelKeysOnly() throws {
     let value = try JSONValue.parse(#"{"unsigned":1,"a":{"unsigned":2},"signatures":{}}"#)
     let bytes = try CanonicalJSON.encode(value, omitting: ["unsigned", "signatures"])
-    #expect(String(decoding: bytes, as: UTF8.self) == #"{"a":{"unsigned":2}}"#)
+    #expect(Text(decoding: bytes, as: UTF8.self) == #"{"a":{"unsigned":2}}"#)
   }
 
   @Test(arguments: [#"{"a":1,"a":2}"#, #"{"a":1,"\u0061":2}"#, #"[{"b":0,"a":1,"b":2}]"#])
-  func refusesRepeatedKeys(_ text: String) {
+  func refusesRepeatedKeys(_ text: Text) {
     #expect { try canonical(text) } throws: { ($0 as? JSONError)?.code == .duplicateKey }
   }
 
@@ -79,7 +79,7 @@ import Testing
     ("9007199254740993", "9007199254740993"), ("5.114698E4", "51146.98"), ("1e22", "1e+22"),
     ("-12000000000000000.0", "-1.2e+16"),
   ])
-  func printsNumbersOfOldRoomsAsPythonDoes(_ source: String, _ expected: String) throws {
+  func printsNumbersOfOldRoomsAsPythonDoes(_ source: Text, _ expected: Text) throws {
     #expect(try canonical("[\(source)]", strict: false) == "[\(expected)]")
   }
 

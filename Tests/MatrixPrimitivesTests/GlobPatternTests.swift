@@ -15,7 +15,7 @@ import Testing
     ("foo", "fo*o?", false), ("alice alice2", "alice?", true), ("1alice", "alice", false), ("xalicey", "*alice*", true),
     ("", "?", false),
   ])
-  func findsWords(_ text: String, _ pattern: String, _ expected: Bool) {
+  func findsWords(_ text: Text, _ pattern: Text, _ expected: Bool) {
     #expect(GlobPattern(pattern).matchesWords(of: FoldedText(text)) == expected)
   }
 
@@ -24,7 +24,7 @@ import Testing
     ("M.ROOM.message", "m.room.message", true), ("a\nb", "a*b", false), ("", "", true), ("x", "", false),
     ("abc", "a?c", true), ("", "*", true), ("abcabc", "*c", true), ("ΣΑΣ", "σας", true),
   ])
-  func matchesWholeTexts(_ text: String, _ pattern: String, _ expected: Bool) {
+  func matchesWholeTexts(_ text: Text, _ pattern: Text, _ expected: Bool) {
     #expect(GlobPattern(pattern).matches(FoldedText(text)) == expected)
   }
 
@@ -38,14 +38,14 @@ import Testing
     let texts = [
       "", "a", "é alice", "x@room", "line1\nalice", "ALİCE", "ΣΑΣ σας", "d*d [a]", "_b_ 1c", "日本 語", "\u{10FFFF}?",
       "a a-a aa",
-      String(repeating: "ab ", count: 40),
+      Text(repeating: "ab ", count: 40),
     ]
     let names =
       texts + [
         "Alice", "alice", "@room", "ROOM", "[", "σ", "Σ", "語", "本", "İ", "1", "c", "_b_", "*", "d", "\n", "a-A", "ab",
         "AB AB", "b",
-        String(repeating: "ab ", count: 21) + "a", String(repeating: "ab ", count: 21) + "ab",
-        String(repeating: "x", count: 100),
+        Text(repeating: "ab ", count: 21) + "a", Text(repeating: "ab ", count: 21) + "ab",
+        Text(repeating: "x", count: 100),
       ]
     var found = 0
     for text in texts.map({ FoldedText($0) }) {
@@ -60,28 +60,28 @@ import Testing
   }
 
   @Test func staysQuickOnHostilePatterns() {
-    let pattern = GlobPattern(String(repeating: "*a", count: 500) + "b")
-    #expect(!pattern.matches(FoldedText(String(repeating: "a", count: 20_000))))
-    #expect(!pattern.matchesWords(of: FoldedText(String(repeating: "a ", count: 10_000))))
+    let pattern = GlobPattern(Text(repeating: "*a", count: 500) + "b")
+    #expect(!pattern.matches(FoldedText(Text(repeating: "a", count: 20_000))))
+    #expect(!pattern.matchesWords(of: FoldedText(Text(repeating: "a ", count: 10_000))))
   }
 
   /// What users may store as a pattern, with as many different characters, wildcards and repetitions as fit in.
-  private static let hostilePatterns: [String] = {
+  private static let hostilePatterns: [Text] = {
     let letters = (0..<GlobPattern.longest).compactMap { Unicode.Scalar(UInt32(0x4E00 + $0)).map(Character.init) }
     let half = letters.prefix(letters.count / 2)
     return [
-      String(letters.dropLast()) + "?", half.map { "?\($0)" }.joined(), half.map { "*\($0)" }.joined(),
-      String(half) + String(repeating: "?", count: letters.count / 2),
-      String(repeating: "*a", count: letters.count / 2),
-      String(repeating: "a", count: letters.count - 1) + "*", String(repeating: "?", count: letters.count),
+      Text(letters.dropLast()) + "?", half.map { "?\($0)" }.joined(), half.map { "*\($0)" }.joined(),
+      Text(half) + Text(repeating: "?", count: letters.count / 2),
+      Text(repeating: "*a", count: letters.count / 2),
+      Text(repeating: "a", count: letters.count - 1) + "*", Text(repeating: "?", count: letters.count),
       // As many characters as can have a row of bits each, and as many as just cannot.
-      (0..<65).map { String(repeating: letters[$0], count: 63) }.joined() + "*",
-      (0..<62).map { String(repeating: letters[$0], count: 66) }.joined() + "*",
+      (0..<65).map { Text(repeating: letters[$0], count: 63) }.joined() + "*",
+      (0..<62).map { Text(repeating: letters[$0], count: 66) }.joined() + "*",
     ]
   }()
 
   @Test(arguments: hostilePatterns)
-  func isNoLargerAndNoSlowerThanItsLength(_ text: String) {
+  func isNoLargerAndNoSlowerThanItsLength(_ text: Text) {
     let pattern = FoldedText(text).scalars
     let automaton = GlobAutomaton(pattern)
     #expect(automaton.size <= 3 * pattern.count + 512)
@@ -102,7 +102,7 @@ import Testing
 
   @Test func walksLongLiteralsOnce() {
     for count in [1, 64, 65, 1_000, GlobPattern.longest] {
-      let text = String(repeating: "a ", count: count / 2) + String(repeating: "b", count: count % 2)
+      let text = Text(repeating: "a ", count: count / 2) + Text(repeating: "b", count: count % 2)
       let (plain, quoted) = (GlobPattern(text), GlobPattern(literal: text))
       #expect(plain.walksOnce == (count > 64) && quoted.walksOnce == (count > 64))
       for pattern in [plain, quoted] {
@@ -110,23 +110,23 @@ import Testing
         #expect(!pattern.matchesWords(of: FoldedText("x" + text.dropLast() + "y")))
       }
     }
-    let quoted = GlobPattern(literal: String(repeating: "*?", count: 50))
-    #expect(quoted.walksOnce && !quoted.matchesWords(of: FoldedText(String(repeating: "ab", count: 50))))
-    #expect(quoted.matchesWords(of: FoldedText("x " + String(repeating: "*?", count: 50))))
+    let quoted = GlobPattern(literal: Text(repeating: "*?", count: 50))
+    #expect(quoted.walksOnce && !quoted.matchesWords(of: FoldedText(Text(repeating: "ab", count: 50))))
+    #expect(quoted.matchesWords(of: FoldedText("x " + Text(repeating: "*?", count: 50))))
   }
 
   @Test func foldsAllCharactersAsTheirMappingsSay() {
     for value in UInt32(0x80)..<0x1_F000 {
       guard let scalar = Unicode.Scalar(value) else { continue }
       let expected = FoldedText.foldByMappings(scalar)
-      if FoldedText.foldByProperties(scalar) != expected || FoldedText(String(scalar)).scalars != [expected] {
-        Issue.record("U+\(String(value, radix: 16))")
+      if FoldedText.foldByProperties(scalar) != expected || FoldedText(Text(scalar)).scalars != [expected] {
+        Issue.record("U+\(Text(value, radix: 16))")
       }
     }
   }
 
   @Test func matchesNothingWithPatternsThatAreTooLong() {
-    let long = String(repeating: "a", count: GlobPattern.longest - 1)
+    let long = Text(repeating: "a", count: GlobPattern.longest - 1)
     #expect(GlobPattern(long + "*").matchesWords(of: FoldedText("b " + long + " b")))
     #expect(!GlobPattern(long + "**").matchesWords(of: FoldedText("b " + long + " b")))
   }
@@ -135,9 +135,9 @@ import Testing
     var random = Lottery(state: 7)
     for _ in 0..<2_000 {
       // Lengths around 64 cross from one word of bits to the next.
-      let prefix = String(repeating: "z", count: random.below(2) == 0 ? 0 : 58 + random.below(8))
-      let pattern = prefix + String((0..<random.below(8)).map { _ in Array("a?*b \n")[random.below(6)] })
-      let text = prefix + String((0..<random.below(10)).map { _ in Array("ab \n")[random.below(4)] })
+      let prefix = Text(repeating: "z", count: random.below(2) == 0 ? 0 : 58 + random.below(8))
+      let pattern = prefix + Text((0..<random.below(8)).map { _ in Array("a?*b \n")[random.below(6)] })
+      let text = prefix + Text((0..<random.below(10)).map { _ in Array("ab \n")[random.below(4)] })
       let (symbols, characters) = (Array(pattern), Array(text))
       let folded = FoldedText(text)
       #expect(GlobPattern(pattern).matches(folded) == Self.matches(symbols[...], characters[...]), "\(pattern) \(text)")

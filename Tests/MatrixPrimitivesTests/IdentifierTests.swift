@@ -4,12 +4,12 @@ import Testing
 
 @Suite struct IdentifierTests {
   @Test(arguments: ["@a:b", "@:b", "@Älice:example.org:8448", "@a:[::1]:80", "@a b:c"])
-  func acceptsUserIDs(_ text: String) {
+  func acceptsUserIDs(_ text: Text) {
     #expect(UserID(text)?.rawValue == text)
   }
 
-  @Test(arguments: ["", "@", "a:b", "@a", "@a:", "!a:b", "@a\u{0}:b", "@" + String(repeating: "x", count: 253) + ":b"])
-  func refusesWhatIsNoUserID(_ text: String) {
+  @Test(arguments: ["", "@", "a:b", "@a", "@a:", "!a:b", "@a\u{0}:b", "@" + Text(repeating: "x", count: 253) + ":b"])
+  func refusesWhatIsNoUserID(_ text: Text) {
     #expect(UserID(text) == nil)
   }
 
@@ -50,16 +50,16 @@ import Testing
   @Test(arguments: [
     "a", "example.org", "example.org:8448", "1.2.3.4", "1.2.3.4:1", "[::1]", "[2001:db8::1.2.3.4]:65535", "A-b",
   ])
-  func acceptsServerNames(_ text: String) {
+  func acceptsServerNames(_ text: Text) {
     #expect(ServerName.isValid(text))
   }
 
   @Test(arguments: [
     "", ":", ":80", "a:", "a:0", "a:65536", "a:123456", "a:1x", "a b", "a_b", "ä", "[::1", "[]", "[zz]", "[::1]x",
     "a:+1", "a:80:80",
-    String(repeating: "a", count: 256),
+    Text(repeating: "a", count: 256),
   ])
-  func refusesWhatIsNoServerName(_ text: String) {
+  func refusesWhatIsNoServerName(_ text: Text) {
     #expect(!ServerName.isValid(text))
   }
 

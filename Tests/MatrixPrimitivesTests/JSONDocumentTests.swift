@@ -9,7 +9,7 @@ import Testing
     "[1,2]", "{\"a\":1}", "{\"a\":{\"b\":[{}]}}", "\"\\u0000\"", "\"\\ud83d\\ude00\"", "\"\\/\"", "\"é\"",
     "9223372036854775807", "-9223372036854775808", "123456789012345678901234567890", "\"\u{7F}\"",
   ])
-  func acceptsWhatTheGrammarAllows(_ text: String) throws {
+  func acceptsWhatTheGrammarAllows(_ text: Text) throws {
     let document = try JSONDocument.parse(Array(text.utf8))
     #expect(document.bytes == Array(text.utf8))
     let trimmed = text.unicodeScalars.drop { " \t\n\r".unicodeScalars.contains($0) }
@@ -25,7 +25,7 @@ import Testing
     "{\"a\":1]",
     "\u{FEFF}{}", "{\"a\":1 \"b\":2}", "[1 2]", "\u{A0}1", "//\n1", "-a", "--1", "1-", "\u{0}", "[\u{0}]",
   ])
-  func refusesWhatTheGrammarDoesNotAllow(_ text: String) {
+  func refusesWhatTheGrammarDoesNotAllow(_ text: Text) {
     #expect { try JSONValue.parse(text) } throws: { ($0 as? JSONError)?.code == .notJSON }
   }
 
@@ -33,7 +33,7 @@ import Testing
     "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800a\"", "\"\\ud800\\n\"", "\"\\ud800\\ud800\"", "\"\\udc00\\ud800\"",
     "{\"\\udfff\":1}",
   ])
-  func refusesHalfSurrogatePairs(_ text: String) {
+  func refusesHalfSurrogatePairs(_ text: Text) {
     #expect { try JSONValue.parse(text) } throws: { ($0 as? JSONError)?.code == .loneSurrogate }
   }
 
@@ -57,7 +57,7 @@ import Testing
   }
 
   @Test func boundsTheDepth() throws {
-    let deep = String(repeating: "[", count: 100) + String(repeating: "]", count: 100)
+    let deep = Text(repeating: "[", count: 100) + Text(repeating: "]", count: 100)
     #expect(try JSONValue.parse(deep).kind == .array)
     #expect { try JSONValue.parse("[" + deep + "]") } throws: { ($0 as? JSONError)?.code == .tooDeep }
     let unclosed = [UInt8](repeating: UInt8(ascii: "["), count: 1_000_000)
@@ -177,7 +177,7 @@ import Testing
   @Test func stopsAtEverySpecialByteOfLongStrings() throws {
     for length in 0...70 {
       for special in ["\\n", "\\\"", "\\\\"] {
-        let text = String(repeating: "x", count: length) + special + String(repeating: "y", count: 70 - length)
+        let text = Text(repeating: "x", count: length) + special + Text(repeating: "y", count: 70 - length)
         let value = try JSONValue.parse("[\"\(text)\"]")[0]
         #expect(value?.string?.utf8.count == 71)
       }
@@ -195,7 +195,7 @@ import Testing
     ("{\"a\": [1], \"b\": {\"c\": 2}}", false), ("{\"a\": [1.5]}", true), ("{\"unsigned\": {\"age\": 1.5}}", false),
     ("{\"unsigned\": 1.5, \"z\": 9223372036854775808}", true),
   ])
-  func findsNumbersThatAreNoIntegers(_ text: String, _ expected: Bool) throws {
+  func findsNumbersThatAreNoIntegers(_ text: Text, _ expected: Bool) throws {
     #expect(try JSONValue.parse(text).containsNonIntegers(outside: "unsigned") == expected)
   }
 }

@@ -7,7 +7,7 @@ import Testing
     writer.beginObject()
     writer.member("a", 1)
     writer.member("b", "x\"y")
-    writer.memberIfPresent("absent", nil as String?)
+    writer.memberIfPresent("absent", nil as Text?)
     writer.key("c")
     writer.beginArray()
     writer.value(true)
@@ -26,7 +26,7 @@ import Testing
     writer.value(["k": 1] as JSON)
     writer.endObject()
     #expect(
-      String(decoding: writer.bytes, as: UTF8.self)
+      Text(decoding: writer.bytes, as: UTF8.self)
         == #"{"a":1,"b":"x\"y","c":[true,null,-12,{},[ 1 ]],"d":4,"e":5,"f":1.5,"id":"@a:b","s":["x","y"],"static":{"k":1}}"#
     )
   }
@@ -35,7 +35,7 @@ import Testing
     for value in [0, 9, 10, -1, 99, 100, Int64.max, Int64.min, 1_234_567_890] as [Int64] {
       var writer = JSONWriter()
       writer.value(value)
-      #expect(String(decoding: writer.bytes, as: UTF8.self) == String(value))
+      #expect(Text(decoding: writer.bytes, as: UTF8.self) == Text(value))
     }
   }
 
@@ -45,7 +45,7 @@ import Testing
 
   @Test func copiesMembersAsSlices() throws {
     let value = try JSONValue.parse(#"{"a" : [1, 2],"b":"c"}"#)
-    let slices = try #require(value.members).slices.map { String(decoding: $0.raw, as: UTF8.self) }
+    let slices = try #require(value.members).slices.map { Text(decoding: $0.raw, as: UTF8.self) }
     #expect(slices == [#""a" : [1, 2]"#, #""b":"c""#])
   }
 

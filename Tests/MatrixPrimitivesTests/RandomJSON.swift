@@ -12,7 +12,7 @@ enum RandomJSON {
     case 4: return .string(string(&random))
     case 5: return .array((0..<Int.random(in: 0...4, using: &random)).map { _ in value(&random, depth: depth - 1) })
     default:
-      var members: [String: JSON] = [:]
+      var members: [Text: JSON] = [:]
       for _ in 0..<Int.random(in: 0...5, using: &random) {
         members[string(&random)] = value(&random, depth: depth - 1)
       }
@@ -21,7 +21,7 @@ enum RandomJSON {
   }
 
   /// Mixes plain letters with everything that needs care: quotes, backslashes, control characters, long and astral characters.
-  static func string(_ random: inout SeededRandom) -> String {
+  static func string(_ random: inout SeededRandom) -> Text {
     let special: [Unicode.Scalar] = [
       "\"", "\\", "/", "\u{0}", "\u{8}", "\u{9}", "\u{A}", "\u{C}", "\u{D}", "\u{1F}", "\u{7F}", "é", "日", "😀",
       "\u{FFFF}",

@@ -36,7 +36,7 @@ import Testing
     var writer = JSONWriter()
     MatrixError.limitExceeded(retryAfterMilliseconds: 50).write(to: &writer)
     #expect(
-      String(decoding: writer.bytes, as: UTF8.self)
+      Text(decoding: writer.bytes, as: UTF8.self)
         == #"{"errcode":"M_LIMIT_EXCEEDED","error":"Too Many Requests","retry_after_ms":50}"#)
     let error = MatrixError.unknownToken(softLogout: true)
     #expect(error.status == 401)

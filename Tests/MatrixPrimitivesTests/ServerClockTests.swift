@@ -12,6 +12,18 @@ import Testing
     #expect(clock.nowMilliseconds == 1250)
   }
 
+  @Test func setBackItStillMeasuresTime() {
+    let clock = ServerClock.test(startingAt: 5000)
+    let start = clock.monotonicMilliseconds
+    clock.advance(milliseconds: -3000)
+    #expect(clock.nowMilliseconds == 2000)
+    #expect(clock.monotonicMilliseconds == start)
+    clock.advance(milliseconds: 10)
+    #expect(clock.monotonicMilliseconds == start + 10)
+    let before = ServerClock.system.monotonicMilliseconds
+    #expect(ServerClock.system.monotonicMilliseconds >= before)
+  }
+
   @Test func tellsTheSystemsTime() {
     #expect(ServerClock.system.nowMilliseconds > 1_600_000_000_000)
   }

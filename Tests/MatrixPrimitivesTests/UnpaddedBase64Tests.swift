@@ -8,10 +8,10 @@ import Testing
     ("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("fooba", "Zm9vYmE"),
     ("foobar", "Zm9vYmFy"),
   ])
-  func encodesAndDecodesTheExamplesOfTheAppendix(_ text: String, _ encoded: String) {
+  func encodesAndDecodesTheExamplesOfTheAppendix(_ text: Text, _ encoded: Text) {
     #expect(UnpaddedBase64.encode(Array(text.utf8)) == encoded)
     #expect(UnpaddedBase64.decode(encoded) == Array(text.utf8))
-    let padded = encoded + String(repeating: "=", count: (4 - encoded.utf8.count % 4) % 4)
+    let padded = encoded + Text(repeating: "=", count: (4 - encoded.utf8.count % 4) % 4)
     #expect(UnpaddedBase64.decode(padded) == Array(text.utf8))
   }
 
@@ -24,7 +24,7 @@ import Testing
   }
 
   @Test(arguments: ["A", "AAAAA", "A=", "AA=", "AA===", "=", "AA=A", "A A", "AA\n", "é", "AAA==", "*"])
-  func refusesWhatIsNoBase64(_ text: String) {
+  func refusesWhatIsNoBase64(_ text: Text) {
     #expect(UnpaddedBase64.decode(text) == nil)
   }
 

@@ -1,3 +1,4 @@
+import ByteText
 import Foundation
 import Logging
 import Postgres
@@ -36,7 +37,7 @@ import Testing
       "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON log DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()"
     )
     let attempts = Mutex(0)
-    let hooks = Mutex<[String]>([])
+    let hooks = Mutex<[Text]>([])
     let error = await #expect(throws: PostgresError.self) {
       try await client.transaction("dies") { txn in
         attempts.withLock { $0 += 1 }

@@ -1,3 +1,4 @@
+import ByteText
 import Foundation
 import Logging
 import Postgres
@@ -19,7 +20,7 @@ import Testing
     }
     #expect(affected == 2)
     let rows = try await client.read("SELECT k, v FROM kv ORDER BY k")
-    #expect(try rows.map { try $0.decode(String.self, Int64.self).0 } == ["a", "b"])
+    #expect(try rows.map { try $0.decode(Text.self, Int64.self).0 } == ["a", "b"])
   }
 
   @Test func aTransactionThatOnlyEnqueuesCostsOneRoundTrip() async throws {
@@ -155,10 +156,10 @@ import Testing
     (IsolationLevel.readCommitted, "read committed"), (.repeatableRead, "repeatable read"),
     (.serializable, "serializable"),
   ])
-  func theIsolationLevelIsTheOneAskedFor(level: IsolationLevel, name: String) async throws {
+  func theIsolationLevelIsTheOneAskedFor(level: IsolationLevel, name: Text) async throws {
     let client = try await database()
     let shown = try await client.transaction("level", isolation: level) { txn in
-      try txn.query("SHOW transaction_isolation")[0].get(0, as: String.self)
+      try txn.query("SHOW transaction_isolation")[0].get(0, as: Text.self)
     }
     #expect(shown == name)
   }
@@ -213,7 +214,7 @@ import Testing
   @Test func othersSeeATransactionBeforeItReturnsFromTheDisk() async throws {
     let client = try await TestDatabase.scratch().client
     try await client.read("CREATE TABLE log (n bigint)")
-    let calls = Mutex<[String]>([])
+    let calls = Mutex<[Text]>([])
     let (seen, continuation) = AsyncStream<Void>.makeStream()
     try await client.transaction(
       "visible",
@@ -268,13 +269,13 @@ import Testing
 private final class Barrier: @unchecked Sendable {
   private let condition = NSCondition()
   private let parties: Int
-  private var arrived: Set<String> = []
+  private var arrived: Set<Text> = []
 
   init(parties: Int) {
     self.parties = parties
   }
 
-  func arriveOnce(_ name: String) {
+  func arriveOnce(_ name: Text) {
     condition.lock()
     defer { condition.unlock() }
     arrived.insert(name)

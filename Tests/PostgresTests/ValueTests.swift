@@ -1,3 +1,4 @@
+import ByteText
 import Postgres
 import SeededNumbers
 import TestSupport
@@ -13,7 +14,7 @@ import Testing
   private static let client = Task { try await TestDatabase.scratch().client }
 
   @Test(arguments: ["", "plain", "quote ' \" \\ {},NULL", "žluťoučký 🐎", "\u{1}\u{7f}\n\t"])
-  func textReturnsAsItWas(text: String) async throws {
+  func textReturnsAsItWas(text: Text) async throws {
     #expect(try await roundTrip(text, "text") == text)
     #expect(try await roundTrip([text, "x", text], "text[]") == [text, "x", text])
     #expect(try await roundTrip([text, nil], "text[]") == [text, nil])
@@ -42,10 +43,10 @@ import Testing
   @Test func booleansAndNullsReturnAsTheyWere() async throws {
     #expect(try await roundTrip(true, "boolean") == true)
     #expect(try await roundTrip([true, false], "boolean[]") == [true, false])
-    #expect(try await roundTrip(nil as String?, "text") == nil)
+    #expect(try await roundTrip(nil as Text?, "text") == nil)
     #expect(try await roundTrip(nil as Int64?, "bigint") == nil)
     #expect(try await roundTrip(nil as [UInt8]?, "bytea") == nil)
-    #expect(try await roundTrip([String](), "text[]") == [])
+    #expect(try await roundTrip([Text](), "text[]") == [])
     #expect(try await roundTrip(Int32.min, "integer") == .min)
     #expect(try await roundTrip(-7, "bigint") == -7)
   }
@@ -58,14 +59,14 @@ import Testing
         "CREATE TEMPORARY TABLE named ON COMMIT DROP AS SELECT n::text AS name FROM generate_series(1, 20000) AS n")
       txn.enqueue("CREATE UNIQUE INDEX ON named (name)")
       txn.enqueue("ANALYZE named")
-      var found: [[String]] = []
+      var found: [[Text]] = []
       for number in 1...8 {
         let names = ["\(number)"]
         let rows = try txn.query(
           isUnseen
             ? "SELECT name FROM named WHERE name = ANY(\(unseen: names))"
             : "SELECT name FROM named WHERE name = ANY(\(names)::text[])")
-        found.append(try rows.map { try $0.get(0, as: String.self) })
+        found.append(try rows.map { try $0.get(0, as: Text.self) })
       }
       let plans = try txn.query(
         """
@@ -92,12 +93,12 @@ import Testing
       "SELECT NULL::text, 'abc', '99999999999999999999', '', '-', '{1,{2}}', '[0:1]={1,2}', '3000000000', '9223372036854775808'"
     )[0]
     let attempts: [(Int, (PostgresRow, Int) throws(PostgresError) -> Void)] = [
-      (0, { row, at throws(PostgresError) in _ = try row.get(at, as: String.self) }),
+      (0, { row, at throws(PostgresError) in _ = try row.get(at, as: Text.self) }),
       (0, { row, at throws(PostgresError) in _ = try row.get(at, as: [Int64].self) }),
       (1, { row, at throws(PostgresError) in _ = try row.get(at, as: Int64.self) }),
       (1, { row, at throws(PostgresError) in _ = try row.get(at, as: Double.self) }),
       (1, { row, at throws(PostgresError) in _ = try row.get(at, as: [UInt8].self) }),
-      (1, { row, at throws(PostgresError) in _ = try row.get(at, as: [String].self) }),
+      (1, { row, at throws(PostgresError) in _ = try row.get(at, as: [Text].self) }),
       (2, { row, at throws(PostgresError) in _ = try row.get(at, as: Int.self) }),
       (3, { row, at throws(PostgresError) in _ = try row.get(at, as: Int64.self) }),
       (3, { row, at throws(PostgresError) in _ = try row.get(at, as: Bool.self) }),
@@ -106,15 +107,15 @@ import Testing
       (6, { row, at throws(PostgresError) in _ = try row.get(at, as: [Int64].self) }),
       (7, { row, at throws(PostgresError) in _ = try row.get(at, as: Int32.self) }),
       (8, { row, at throws(PostgresError) in _ = try row.get(at, as: Int64.self) }),
-      (9, { row, at throws(PostgresError) in _ = try row.get(at, as: String.self) }),
-      (-1, { row, at throws(PostgresError) in _ = try row.get(at, as: String.self) }),
+      (9, { row, at throws(PostgresError) in _ = try row.get(at, as: Text.self) }),
+      (-1, { row, at throws(PostgresError) in _ = try row.get(at, as: Text.self) }),
     ]
     for (column, attempt) in attempts {
       let error = #expect(throws: PostgresError.self) { try attempt(row, column) }
       #expect(error?.code == .decoding)
     }
     #expect(throws: PostgresError.self) {
-      try client.configuration.maximumConnections > 0 ? row.decode(String?.self, Int.self) : (nil, 0)
+      try client.configuration.maximumConnections > 0 ? row.decode(Text?.self, Int.self) : (nil, 0)
     }
   }
 
@@ -124,13 +125,13 @@ import Testing
     let alphabet = Array("{}\",\\aN U1é")
     let texts = (0..<400).map { _ in
       "{"
-        + String(
+        + Text(
           (0..<Int.random(in: 0...12, using: &generator)).compactMap { _ in alphabet.randomElement(using: &generator) })
         + "}"
     }
     let rows = try await client.read("SELECT unnest(\(texts)::text[])")
     for row in rows {
-      if let elements = try? row.get(0, as: [String?].self) {
+      if let elements = try? row.get(0, as: [Text?].self) {
         #expect(try await roundTrip(elements, "text[]") == elements)
       }
       _ = try? row.get(0, as: [Int64].self)
@@ -155,7 +156,7 @@ import Testing
     let middle: SQL = "\(2)::bigint, \("two")::text"
     let sql: SQL = "SELECT \(1)::bigint, \(middle), \(3)::bigint" + ", \("four")::text"
     #expect(sql.rendered == "SELECT $1::bigint, $2::bigint, $3::text, $4::bigint, $5::text")
-    let row = try await client.read(sql)[0].decode(Int.self, Int.self, String.self, Int.self, String.self)
+    let row = try await client.read(sql)[0].decode(Int.self, Int.self, Text.self, Int.self, Text.self)
     #expect(row == (1, 2, "two", 3, "four"))
     let list = [1, 2, 3].map { "\($0)::bigint" as SQL }.joined(separator: " + ")
     #expect(try await client.read("SELECT \(list)")[0].get(0, as: Int.self) == 6)

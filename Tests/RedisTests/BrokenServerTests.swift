@@ -1,3 +1,4 @@
+import ByteText
 import Foundation
 import Logging
 import NIOCore
@@ -17,7 +18,7 @@ struct ScriptedServer {
     try await self.init { _ in bytes }
   }
 
-  init(_ answer: @escaping @Sendable (String) -> [UInt8]) async throws {
+  init(_ answer: @escaping @Sendable (Text) -> [UInt8]) async throws {
     channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .childChannelInitializer { child in
         child.eventLoop.makeCompletedFuture {
@@ -31,10 +32,10 @@ struct ScriptedServer {
 
   private final class Answer: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
-    let answer: @Sendable (String) -> [UInt8]
-    init(_ answer: @escaping @Sendable (String) -> [UInt8]) { self.answer = answer }
+    let answer: @Sendable (Text) -> [UInt8]
+    init(_ answer: @escaping @Sendable (Text) -> [UInt8]) { self.answer = answer }
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-      let bytes = answer(String(buffer: unwrapInboundIn(data)))
+      let bytes = answer(Text(buffer: unwrapInboundIn(data)))
       context.writeAndFlush(NIOAny(ByteBuffer(bytes: bytes)), promise: nil)
     }
   }
@@ -43,10 +44,10 @@ struct ScriptedServer {
 @Suite(.timeLimit(.minutes(1))) struct BrokenServerTests {
   static let answers = [
     "garbage\r\n", "*2147483647\r\n", "+OK\r\n+OK\r\n+OK\r\n", "-ERR no\r\n", ":1\r\n", "*3\r\n:1\r\n:2\r\n:3\r\n",
-    "$99999999999999999999\r\n", String(repeating: "*7\r\n", count: 20),
+    "$99999999999999999999\r\n", Text(repeating: "*7\r\n", count: 20),
   ]
 
-  @Test(arguments: answers) func nonsenseEndsTheConnectionOnly(_ answer: String) async throws {
+  @Test(arguments: answers) func nonsenseEndsTheConnectionOnly(_ answer: Text) async throws {
     let server = try await ScriptedServer(answering: Array(answer.utf8))
     let configuration = RedisConfiguration(endpoint: .unix(path: server.path), password: "x", database: 1)
     let publisher = RedisPublisher(configuration: configuration, logger: Logger(label: "test"))
@@ -60,7 +61,7 @@ struct ScriptedServer {
     try await server.stop()
   }
 
-  @Test(arguments: answers) func nonsenseEndsASubscriptionOnly(_ answer: String) async throws {
+  @Test(arguments: answers) func nonsenseEndsASubscriptionOnly(_ answer: Text) async throws {
     let server = try await ScriptedServer(answering: Array(answer.utf8))
     try await withSubscriber(RedisConfiguration(endpoint: .unix(path: server.path), password: "x")) { events in
       for _ in 0..<2 {
@@ -74,7 +75,7 @@ struct ScriptedServer {
   }
 
   @Test(arguments: answers + ["*1\r\n*1\r\n*1\r\n$1\r\na\r\n", "*3\r\n$7\r\nmessage\r\n:1\r\n$-1\r\n"])
-  func nonsenseAfterSubscribingIsPassedOverOrEndsIt(_ answer: String) async throws {
+  func nonsenseAfterSubscribingIsPassedOverOrEndsIt(_ answer: Text) async throws {
     let server = try await ScriptedServer { command in
       command.contains("SUBSCRIBE") ? Array((Self.subscribed + answer + Self.message).utf8) : Array("+PONG\r\n".utf8)
     }

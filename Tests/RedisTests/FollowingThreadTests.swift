@@ -1,3 +1,4 @@
+import ByteText
 import FoundationEssentials
 import Synchronization
 import Testing
@@ -5,13 +6,13 @@ import Testing
 @testable import Redis
 
 @Suite(.timeLimit(.minutes(1))) struct FollowingThreadTests {
-  private static var threadName: String? {
+  private static var threadName: Text? {
     try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)
   }
 
   @Test func whatIsGivenRunsInItsOrderOnTheThread() async {
     let thread = FollowingThread()
-    let (seen, continuation) = AsyncStream.makeStream(of: (Int, String?).self)
+    let (seen, continuation) = AsyncStream.makeStream(of: (Int, Text?).self)
     for number in 0..<1000 { thread.execute { continuation.yield((number, Self.threadName)) } }
     thread.execute { continuation.finish() }
     var expected = 0

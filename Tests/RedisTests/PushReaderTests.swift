@@ -1,10 +1,11 @@
+import ByteText
 import CHiredis
 import Testing
 
 @testable import Redis
 
 @Suite struct PushReaderTests {
-  static let table: [(wire: String, items: [PushReader.Item])] = [
+  static let table: [(wire: Text, items: [PushReader.Item])] = [
     ("+PONG\r\n", [.status]),
     ("-NOAUTH Authentication required.\r\n", [.error("NOAUTH Authentication required.")]),
     ("*3\r\n$9\r\nsubscribe\r\n$2\r\nhs\r\n:1\r\n", [.subscribed(channel: 0)]),
@@ -49,8 +50,8 @@ import Testing
     for cut in 0...bytes.count { #expect(try read([bytes[..<cut], bytes[cut...]]) == expected) }
   }
 
-  @Test(arguments: ["hello\r\n", "*2147483647\r\n", "*-5\r\n", "*100000\r\n", String(repeating: "*1\r\n", count: 12)])
-  func refusesWhatIsBrokenOrExcessive(_ wire: String) {
+  @Test(arguments: ["hello\r\n", "*2147483647\r\n", "*-5\r\n", "*100000\r\n", Text(repeating: "*1\r\n", count: 12)])
+  func refusesWhatIsBrokenOrExcessive(_ wire: Text) {
     #expect(throws: RedisError.self) { try read([Array(wire.utf8)[...]]) }
   }
 }

@@ -1,3 +1,4 @@
+import ByteText
 import NIOCore
 import SeededNumbers
 import Testing
@@ -5,7 +6,7 @@ import Testing
 @testable import Redis
 
 @Suite struct RedisReplyReaderTests {
-  static let table: [(wire: String, replies: [RedisReply])] = [
+  static let table: [(wire: Text, replies: [RedisReply])] = [
     ("+PONG\r\n", [.status("PONG")]),
     ("-NOAUTH Authentication required.\r\n", [.error("NOAUTH Authentication required.")]),
     (":1234567890123\r\n:-7\r\n", [.integer(1_234_567_890_123), .integer(-7)]),
@@ -45,9 +46,9 @@ import Testing
   }
 
   @Test(arguments: [
-    "hello\r\n", "*2147483647\r\n", "*-5\r\n", "*100000\r\n", String(repeating: "*1\r\n", count: 12),
+    "hello\r\n", "*2147483647\r\n", "*-5\r\n", "*100000\r\n", Text(repeating: "*1\r\n", count: 12),
     "*4294967296\r\n:1\r\n:2\r\n",
-  ]) func refusesWhatIsBrokenOrExcessive(_ wire: String) throws {
+  ]) func refusesWhatIsBrokenOrExcessive(_ wire: Text) throws {
     let reader = try RedisReplyReader()
     try reader.feed(Array(wire.utf8))
     #expect(throws: RedisError.self) { () throws in

@@ -1,3 +1,4 @@
+import ByteText
 import Logging
 import NIOCore
 import NIOSSL
@@ -25,7 +26,7 @@ final class Events<Event: Sendable>: Sendable {
 
   /// Runs a subscriber and a publisher, and ends them with the body.
   private func withClients(
-    _ configuration: RedisConfiguration, channels: [String],
+    _ configuration: RedisConfiguration, channels: [Text],
     _ body: (
       RedisPublisher, inout AsyncStream<RedisSubscriber.Event>.Iterator,
       inout AsyncStream<RedisPublisher.Event>.Iterator

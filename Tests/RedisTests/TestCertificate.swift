@@ -1,11 +1,12 @@
+import ByteText
 import Foundation
 import NIOCore
 import NIOPosix
 
 /// Makes a self-signed certificate for `localhost` with the `openssl` command.
 struct TestCertificate {
-  let certificatePath: String
-  let keyPath: String
+  let certificatePath: Text
+  let keyPath: Text
   let freePort: Int
 
   init() throws {

@@ -10,11 +10,11 @@ import Testing
 private final class ThreeRows: StreamSource {
   let stream = StreamName.typing
 
-  func currentToken(of instance: String) -> Int64 { 3 }
+  func currentToken(of instance: Text) -> Int64 { 3 }
 
-  func advance(_ instance: String, to token: Int64) {}
+  func advance(_ instance: Text, to token: Int64) {}
 
-  func updates(of instance: String, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
+  func updates(of instance: Text, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
     let row = StreamRow.typing(TypingRow(roomID: RoomID(unchecked: "!r:hs"), userIDs: [UserID(unchecked: "@a:hs")]))
     let tokens = [Int64(1), 2, 3].filter { $0 > from && $0 <= to }
     let page = tokens.prefix(2)
@@ -25,7 +25,7 @@ private final class ThreeRows: StreamSource {
 }
 
 @Suite struct GetReplStreamUpdatesTests {
-  private func get(_ target: String, secret: String? = "s3cret") async throws -> Response {
+  private func get(_ target: Text, secret: Text? = "s3cret") async throws -> Response {
     let hub = StreamHub(
       instanceName: "master", writers: { _ in ["master"] }, transport: InMemoryTransport(), clock: .test(),
       logger: Logger(label: "test"))
@@ -40,7 +40,7 @@ private final class ThreeRows: StreamSource {
     return try #require(await router.respond(to: incoming))
   }
 
-  private func body(_ response: Response) -> String { String(decoding: response.body, as: UTF8.self) }
+  private func body(_ response: Response) -> Text { Text(decoding: response.body, as: UTF8.self) }
 
   @Test func rowsAreAnsweredAPageAtATime() async throws {
     let first = try await get("typing/abcdefghij?from_token=0&upto_token=3")
@@ -55,7 +55,7 @@ private final class ThreeRows: StreamSource {
   @Test(arguments: [
     "presence/x?from_token=0&upto_token=3", "typing/x?from_token=0", "typing/x?from_token=a&upto_token=1",
   ])
-  func unknownStreamsAndBadTokensAreRefused(_ target: String) async throws {
+  func unknownStreamsAndBadTokensAreRefused(_ target: Text) async throws {
     #expect(try await get(target).status == 400)
   }
 

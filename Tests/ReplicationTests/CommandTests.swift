@@ -5,7 +5,7 @@ import Testing
 @testable import Replication
 
 @Suite struct CommandTests {
-  static let lines: [(String, ReplicationCommand)] = [
+  static let lines: [(Text, ReplicationCommand)] = [
     (
       #"RDATA events master batch ["ev",["$id","!r:hs","m.room.member","@a:hs",null,null,"join",false,false]]"#,
       .rdata(
@@ -65,7 +65,7 @@ import Testing
     "USER_IP @b:hs", "USER_IP @b:hs {}", "USER_IP @b:hs [1,2,3,4,5]", "USER_IP @b:hs [\"a\",\"b\",\"c\",5,6]",
     "LOCK_RELEASED", "LOCK_RELEASED [\"a\",\"b\"]", "FEDERATION_ACK a", "NOVEL thing",
     "POSITION events master 1 99999999999999999999",
-  ]) func malformedLinesAreRefused(_ line: String) {
+  ]) func malformedLinesAreRefused(_ line: Text) {
     #expect(throws: ReplicationError.self) { _ = try ReplicationCommand(line: Array(line.utf8)) }
   }
 

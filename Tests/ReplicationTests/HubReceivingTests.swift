@@ -11,7 +11,7 @@ struct RunningHub {
   let transport: ScriptedTransport
   let task: Task<Void, any Error>
 
-  init(writers: [StreamName: [String]], queueLimit: Int = 10_000, _ prepare: (StreamHub) -> Void) async {
+  init(writers: [StreamName: [Text]], queueLimit: Int = 10_000, _ prepare: (StreamHub) -> Void) async {
     transport = ScriptedTransport()
     let hub = StreamHub(
       instanceName: "me", writers: { writers[$0] ?? ["master"] }, transport: transport, clock: .test(),
@@ -27,7 +27,7 @@ struct RunningHub {
     _ = transport.takeSent()
   }
 
-  func receive(_ lines: String...) async {
+  func receive(_ lines: Text...) async {
     for line in lines { transport.inject(.line(Array(line.utf8))) }
     await hub.waitUntilIdle()
   }
@@ -40,7 +40,7 @@ struct RunningHub {
 
 @Suite(.timeLimit(.minutes(1))) struct HubReceivingTests {
   private func follow(
-    _ source: ScriptedSource, writers: [String] = ["w1", "w2"], queueLimit: Int = 10_000, _ diary: Diary
+    _ source: ScriptedSource, writers: [Text] = ["w1", "w2"], queueLimit: Int = 10_000, _ diary: Diary
   ) async -> RunningHub {
     let running = await RunningHub(writers: [source.stream: writers], queueLimit: queueLimit) { hub in
       hub.register(source)

@@ -14,7 +14,7 @@ private struct Member {
   let delivered: AsyncStream<Int64>
   let task: Task<Void, any Error>
 
-  init(_ name: String, cluster: String, redis: TestRedis) {
+  init(_ name: Text, cluster: Text, redis: TestRedis) {
     let transport = RedisTransport(
       configuration: RedisConfiguration(endpoint: .unix(path: redis.socketPath)), serverName: cluster,
       receivesUserIP: name == "w1", logger: Logger(label: "test"))
@@ -34,7 +34,7 @@ private struct Member {
     task = Task { try await hub.run() }
   }
 
-  func write(_ token: Int64, _ rows: [String]) {
+  func write(_ token: Int64, _ rows: [Text]) {
     for row in rows { source.store(hub.instanceName, token, .toDevice(row)) }
     source.setPosition(hub.instanceName, token)
     hub.publish(.toDevice, token: token, rows: rows.map { .toDevice($0) })

@@ -1,3 +1,4 @@
+import ByteText
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -7,10 +8,10 @@ import Synchronization
 /// Plays another process: answers calls as a closure says and notes them.
 final class ReplicationHTTPServer: Sendable {
   struct Call: Sendable {
-    var method: String
-    var uri: String
-    var authorization: [String]
-    var body: String
+    var method: Text
+    var uri: Text
+    var authorization: [Text]
+    var body: Text
   }
 
   struct Answer: Sendable {
@@ -25,7 +26,7 @@ final class ReplicationHTTPServer: Sendable {
   private let answer: @Sendable (Int, Call) -> Answer
 
   static func start(
-    unixSocket: String? = nil, _ answer: @escaping @Sendable (Int, Call) -> Answer
+    unixSocket: Text? = nil, _ answer: @escaping @Sendable (Int, Call) -> Answer
   ) async throws -> ReplicationHTTPServer {
     let box = Mutex<ReplicationHTTPServer?>(nil)
     let handler: @Sendable (Call) -> Answer? = { call in box.withLock { $0 }?.take(call) }
@@ -76,7 +77,7 @@ final class ReplicationHTTPServer: Sendable {
       case .head(let head):
         call = Call(
           method: head.method.rawValue, uri: head.uri, authorization: head.headers["Authorization"], body: "")
-      case .body(let buffer): call?.body += String(buffer: buffer)
+      case .body(let buffer): call?.body += Text(buffer: buffer)
       case .end:
         guard let call, let answer = take(call), !answer.isSilent else { return }
         let headers: HTTPHeaders = ["Content-Length": "\(answer.body.utf8.count)"]

@@ -6,7 +6,7 @@ import Synchronization
 /// Lets a test play the rest of the cluster: it takes what the hub sends and injects what others would send.
 final class ScriptedTransport: ReplicationTransport {
   private struct State {
-    var sent: [String] = []
+    var sent: [Text] = []
     var receive: (@Sendable (TransportEvent) -> Void)?
   }
 
@@ -19,7 +19,7 @@ final class ScriptedTransport: ReplicationTransport {
   var isRemote: Bool { true }
 
   func send(_ lines: [OutboundLine]) {
-    state.withLock { $0.sent.append(contentsOf: lines.map { String(decoding: $0.bytes, as: UTF8.self) }) }
+    state.withLock { $0.sent.append(contentsOf: lines.map { Text(decoding: $0.bytes, as: UTF8.self) }) }
   }
 
   func run(_ receive: @escaping @Sendable (TransportEvent) -> Void) async throws {
@@ -38,10 +38,10 @@ final class ScriptedTransport: ReplicationTransport {
     for event in events { receive?(event) }
   }
 
-  func inject(lines: String...) { for line in lines { inject(.line(Array(line.utf8))) } }
+  func inject(lines: Text...) { for line in lines { inject(.line(Array(line.utf8))) } }
 
   /// Takes the lines sent since the last call.
-  func takeSent() -> [String] {
+  func takeSent() -> [Text] {
     state.withLock { state in
       defer { state.sent = [] }
       return state.sent
@@ -52,34 +52,34 @@ final class ScriptedTransport: ReplicationTransport {
 /// Keeps positions and rows in memory.
 final class ScriptedSource: StreamSource {
   private struct State {
-    var positions: [String: Int64] = [:]
+    var positions: [Text: Int64] = [:]
     var own: Int64?
-    var stored: [(instance: String, token: Int64, row: StreamRow)] = []
-    var asked: [String] = []
+    var stored: [(instance: Text, token: Int64, row: StreamRow)] = []
+    var asked: [Text] = []
     var failures = 0
-    var advances: [String] = []
+    var advances: [Text] = []
   }
 
   let stream: StreamName
   private let state = Mutex(State())
 
-  init(_ stream: StreamName, positions: [String: Int64] = [:]) {
+  init(_ stream: StreamName, positions: [Text: Int64] = [:]) {
     self.stream = stream
     state.withLock { $0.positions = positions }
   }
 
   var minimalLocalToken: Int64? { state.withLock(\.own) }
 
-  func currentToken(of instance: String) -> Int64 { state.withLock { $0.positions[instance] ?? 1 } }
+  func currentToken(of instance: Text) -> Int64 { state.withLock { $0.positions[instance] ?? 1 } }
 
-  func advance(_ instance: String, to token: Int64) {
+  func advance(_ instance: Text, to token: Int64) {
     state.withLock {
       $0.positions[instance] = token
       $0.advances.append("\(instance)=\(token)")
     }
   }
 
-  func updates(of instance: String, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
+  func updates(of instance: Text, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
     try state.withLock { state in
       state.asked.append("\(instance) \(from)-\(to)")
       if state.failures > 0 {
@@ -97,7 +97,7 @@ final class ScriptedSource: StreamSource {
     }
   }
 
-  func store(_ instance: String, _ token: Int64, _ row: StreamRow) {
+  func store(_ instance: Text, _ token: Int64, _ row: StreamRow) {
     state.withLock { $0.stored.append((instance, token, row)) }
   }
 
@@ -105,25 +105,25 @@ final class ScriptedSource: StreamSource {
 
   func setOwn(_ token: Int64) { state.withLock { $0.own = token } }
 
-  func setPosition(_ instance: String, _ token: Int64) { state.withLock { $0.positions[instance] = token } }
+  func setPosition(_ instance: Text, _ token: Int64) { state.withLock { $0.positions[instance] = token } }
 
-  var asked: [String] { state.withLock(\.asked) }
+  var asked: [Text] { state.withLock(\.asked) }
 
-  var advances: [String] { state.withLock(\.advances) }
+  var advances: [Text] { state.withLock(\.advances) }
 }
 
 /// Notes what handlers were told.
 final class Diary: Sendable {
-  private let entries = Mutex<[String]>([])
+  private let entries = Mutex<[Text]>([])
 
-  func note(_ entry: String) { entries.withLock { $0.append(entry) } }
+  func note(_ entry: Text) { entries.withLock { $0.append(entry) } }
 
   func note(_ batch: StreamBatch) {
     note(
-      "\(batch.instanceName) \(batch.token) \(batch.rows.map { String(decoding: $0.encoded, as: UTF8.self) }.joined())")
+      "\(batch.instanceName) \(batch.token) \(batch.rows.map { Text(decoding: $0.encoded, as: UTF8.self) }.joined())")
   }
 
-  func take() -> [String] {
+  func take() -> [Text] {
     entries.withLock { entries in
       defer { entries = [] }
       return entries

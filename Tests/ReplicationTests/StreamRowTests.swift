@@ -8,7 +8,7 @@ import Testing
   static let room = RoomID(unchecked: "!r:hs")
   static let event = EventID(unchecked: "$id")
 
-  static let rows: [(StreamName, String, StreamRow)] = [
+  static let rows: [(StreamName, Text, StreamRow)] = [
     (
       .events, #"["ev",["$id","!r:hs","m.room.member","@b:hs",null,null,"join",false,false]]"#,
       .event(.init(eventID: event, roomID: room, type: "m.room.member", stateKey: "@b:hs", membership: "join"))
@@ -116,7 +116,7 @@ import Testing
   @Test(arguments: rows.indices) func rowsAreReadAndWrittenExactly(_ index: Int) throws {
     let (stream, text, row) = Self.rows[index]
     #expect(try StreamRow(stream: stream, json: try JSONValue.parse(text)) == row)
-    #expect(String(decoding: row.encoded, as: UTF8.self) == text)
+    #expect(Text(decoding: row.encoded, as: UTF8.self) == text)
   }
 
   @Test func everyStreamHasAGoldenRow() {
@@ -146,7 +146,7 @@ import Testing
 
   @Test func shardingAgreesWithSynapse() {
     let instances = ["0", "1", "2", "3", "4"]
-    let expected: [(String, [String])] = [
+    let expected: [(Text, [Text])] = [
       ("!room:example.com", ["1", "1", "1", "3"]), ("matrix.org", ["1", "2", "3", "4"]),
       ("@alice:example.com", ["0", "0", "2", "1"]),
     ]

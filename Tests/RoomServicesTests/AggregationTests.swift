@@ -11,20 +11,45 @@ import Testing
 /// Which relations are shown together with their parents. The rules themselves are proven by `EventRelationTests`.
 @Suite(.serialized) struct AggregationTests {
   private static func related(
-    _ kind: String, _ parent: EventID, _ sender: UserID = Users.alice, type: String = EventType.message,
-    stateKey: String? = nil, content: [String: JSON] = [:]
+    _ kind: Text, _ parent: EventID, _ sender: UserID = Users.alice, type: Text = EventType.message,
+    stateKey: Text? = nil, content: [Text: JSON] = [:]
   ) -> Sending {
     let relation: JSON = ["event_id": .string(parent.rawValue), "key": "+", "rel_type": .string(kind)]
     return Sending(type, stateKey, sender, .object(content.merging(["m.relates_to": relation]) { $1 }))
   }
 
-  private static let new: [String: JSON] = ["body": "* new", "m.new_content": ["body": "new"]]
+  private static let new: [Text: JSON] = ["body": "* new", "m.new_content": ["body": "new"]]
 
   private static func shown(
     _ event: StoredEvent, _ fixture: PersisterFixture, to reader: UserID = Users.alice
   ) async throws -> BundledAggregations? {
     let current = try #require(try await fixture.storage.events.event(event.eventID))
-    return try await AggregationReader(storage: fixture.storage).read([current], for: reader)[event.eventID]
+    let reading = AggregationReader(
+      storage: fixture.storage, access: RoomAccess(storage: fixture.storage),
+      visibility: VisibilityFilter(storage: fixture.storage, state: fixture.state))
+    return try await reading.read([current], for: reader)[event.eventID]
+  }
+
+  @Test func whoHasLeftSeesWhatCameBefore() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    try await room.send(Sending("m.room.member", Users.bob.rawValue, Users.bob, ["membership": "join"]))
+    let original = try await room.send(.message("old"))
+    let edit = try await room.send(Self.related(EventRelation.Kind.replacement, original.eventID, content: Self.new))
+    let reply = try await room.send(Self.related(EventRelation.Kind.thread, original.eventID))
+    try await room.send(Sending("m.room.member", Users.bob.rawValue, Users.bob, ["membership": "leave"]))
+    for _ in 0...RelationStore.greatestEditCount {
+      try await room.send(Self.related(EventRelation.Kind.replacement, original.eventID, content: Self.new))
+    }
+    let later = try await room.send(Self.related(EventRelation.Kind.thread, original.eventID))
+    let reference = try await room.send(Self.related(EventRelation.Kind.reference, original.eventID))
+    let gone = try #require(try await Self.shown(original, fixture, to: Users.bob))
+    #expect(gone.edit?.eventID == edit.eventID && gone.thread?.latest.eventID == reply.eventID)
+    #expect(gone.thread?.count == 1 && gone.thread?.hasParticipated == false && gone.references.isEmpty)
+    let present = try #require(try await Self.shown(original, fixture))
+    #expect(present.edit != nil && present.thread?.latest.eventID == later.eventID)
+    #expect(present.thread?.count == 2 && present.references == [reference.eventID])
+    #expect(try await Self.shown(original, fixture, to: UserID(unchecked: "@stranger:test.example")) == nil)
   }
 
   @Test func onlyEditsThatBreakNoRuleCount() async throws {

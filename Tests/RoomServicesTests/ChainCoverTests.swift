@@ -31,7 +31,7 @@ import Testing
   private func cover(_ fixture: PersisterFixture) async throws -> Cover {
     var cover = Cover()
     for row in try await fixture.database.read("SELECT event_id, chain_id, sequence_number FROM event_auth_chains") {
-      let (event, chain, number) = try row.decode(String.self, Int64.self, Int64.self)
+      let (event, chain, number) = try row.decode(Text.self, Int64.self, Int64.self)
       cover.places[EventID(unchecked: event)] = (chain, number)
     }
     let links = try await fixture.database.read(

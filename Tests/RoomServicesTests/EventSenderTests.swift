@@ -113,7 +113,7 @@ import Testing
   }
 
   @Test(arguments: ["6", "11"])
-  func redactionsNeedTheRightToRedact(version: String) async throws {
+  func redactionsNeedTheRightToRedact(version: Text) async throws {
     let server = try await RoomFixture()
     let room = try await server.createRoom(
       RoomFixture.alice, ["preset": "public_chat", "room_version": .string(version)])
@@ -143,7 +143,7 @@ import Testing
     let server = try await RoomFixture()
     let room = try await server.createRoom()
     let message = try await server.say("react to me", room)
-    func react(_ key: String) async throws -> EventID {
+    func react(_ key: Text) async throws -> EventID {
       let relation: JSON = ["rel_type": "m.annotation", "event_id": .string(message.rawValue), "key": .string(key)]
       return try await server.rooms.sender.send(
         ClientEventDraft(roomID: room, type: "m.reaction", content: ["m.relates_to": relation]),

@@ -70,7 +70,7 @@ import Testing
   }
 
   @Test(arguments: [("joined", 1), ("invited", 2), ("shared", 3), ("world_readable", 3)])
-  func newMembersSeeWhatTheVisibilityGrants(visibility: String, count: Int) async throws {
+  func newMembersSeeWhatTheVisibilityGrants(visibility: Text, count: Int) async throws {
     let server = try await RoomFixture()
     let room = try await server.createRoom(
       RoomFixture.alice,
@@ -120,7 +120,7 @@ import Testing
     let server = try await RoomFixture()
     let room = try await server.createRoom()
     let root = try await server.say("root", room)
-    func relate(_ type: String, _ body: String, _ more: [String: JSON] = [:]) async throws -> EventID {
+    func relate(_ type: Text, _ body: Text, _ more: [Text: JSON] = [:]) async throws -> EventID {
       let relation: JSON = ["rel_type": .string(type), "event_id": .string(root.rawValue)]
       return try await server.say(body, room, extra: more.merging(["m.relates_to": relation]) { $1 })
     }

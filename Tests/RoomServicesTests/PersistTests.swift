@@ -186,10 +186,36 @@ import Testing
     }
     let stored = try await fixture.persister.persist(items, roomID: room.roomID, areNew: areNew)
     #expect(stored.map(\.eventID) == [one.eventID, one.eventID])
-    #expect(
-      try await fixture.storage.events.eventID(
-        roomID: room.roomID, userID: Users.alice, deviceID: "PHONE", txnID: "m2") == one.eventID)
+    let transaction = EventStore.DeviceTransaction(
+      userID: Users.alice, deviceID: "PHONE", txnID: "m2", path: .send("m.room.message"))
+    #expect(try await fixture.storage.events.eventID(roomID: room.roomID, transaction: transaction) == one.eventID)
     #expect(try await fixture.lines("SELECT count(*) FROM events WHERE type = 'm.room.message'") == ["2"])
+  }
+
+  @Test(arguments: [false, true]) func aTransactionIDOnAnotherPathIsAnotherRequest(areNew: Bool) async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    _ = try await fixture.database.read(
+      "INSERT INTO devices (user_id, device_id) VALUES (\(Users.alice.rawValue), 'PHONE')")
+    var metadata = EventMetadata()
+    metadata.deviceID = "PHONE"
+    metadata.txnID = "m1"
+    func persist(_ sending: Sending) async throws -> (made: EventID, stored: EventID) {
+      let (event, context) = try await room.make(sending)
+      let item = PersistableEvent(event: event, context: context, metadata: metadata, pushActions: [])
+      let stored = try await fixture.persister.persist([item], roomID: room.roomID, areNew: areNew)
+      return (event.eventID, try #require(stored.first).eventID)
+    }
+    let message = try await persist(.message("one"))
+    #expect(message.stored == message.made)
+    let other = Sending("org.example.other", nil, Users.alice, [:])
+    let second = try await persist(other)
+    #expect(second.stored == second.made)
+    #expect(try await persist(other).stored == second.made)
+    #expect(try await persist(.message("again")).stored == message.made)
+    // The plain id stays the first request's, which is what Synapse reads.
+    let owner = try await fixture.lines("SELECT event_id FROM event_txn_id_device_id WHERE txn_id = 'm1'")
+    #expect(owner == [message.made.rawValue])
   }
 
   /// Few and many rows, and those of an event that is redacted in the same group, are written in different ways.

@@ -70,12 +70,12 @@ final class PersisterFixture: Sendable {
   }
 
   /// Reads a statement's rows as lines of text, columns joined by `|` and NULL left out.
-  func lines(_ sql: SQL) async throws -> [String] {
+  func lines(_ sql: SQL) async throws -> [Text] {
     let rows = try await database.read(sql)
     let columns = rows.columnNames.count
     return try rows.map { row in
-      var cells: [String] = []
-      for column in 0..<columns { if let cell = try row.get(column, as: String?.self) { cells.append(cell) } }
+      var cells: [Text] = []
+      for column in 0..<columns { if let cell = try row.get(column, as: Text?.self) { cells.append(cell) } }
       return cells.joined(separator: "|")
     }
   }
@@ -88,7 +88,7 @@ final class PersisterFixture: Sendable {
 
   /// Makes a room with its creator in it, public, version 10 unless said otherwise.
   func makeRoom(
-    creator: UserID = Users.alice, version: RoomVersion = .v10, extra: [(String, JSON)] = []
+    creator: UserID = Users.alice, version: RoomVersion = .v10, extra: [(Text, JSON)] = []
   ) async throws -> TestRoom {
     let room = try await TestRoom.create(self, creator: creator, version: version)
     try await room.sendBatch(
@@ -111,13 +111,13 @@ enum Users {
 
 /// Describes an event that a test sends.
 struct Sending: Sendable {
-  var type: String
-  var stateKey: String?
+  var type: Text
+  var stateKey: Text?
   var sender: UserID
   var content: JSON
   var redacts: EventID?
 
-  init(_ type: String, _ stateKey: String?, _ sender: UserID, _ content: JSON, redacts: EventID? = nil) {
+  init(_ type: Text, _ stateKey: Text?, _ sender: UserID, _ content: JSON, redacts: EventID? = nil) {
     self.type = type
     self.stateKey = stateKey
     self.sender = sender
@@ -125,7 +125,7 @@ struct Sending: Sendable {
     self.redacts = redacts
   }
 
-  static func message(_ body: String, _ sender: UserID = Users.alice) -> Sending {
+  static func message(_ body: Text, _ sender: UserID = Users.alice) -> Sending {
     Sending("m.room.message", nil, sender, ["msgtype": "m.text", "body": .string(body)])
   }
 }
@@ -192,7 +192,7 @@ struct TestRoom: Sendable {
 
   @discardableResult
   func send(
-    _ sending: Sending, after: [EventID]? = nil, metadata: EventMetadata = EventMetadata(), rejected: String? = nil,
+    _ sending: Sending, after: [EventID]? = nil, metadata: EventMetadata = EventMetadata(), rejected: Text? = nil,
     pushActions: [PushAction]? = []
   ) async throws -> StoredEvent {
     var (event, context) = try await make(sending, after: after)

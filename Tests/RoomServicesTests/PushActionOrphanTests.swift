@@ -9,7 +9,7 @@ import Testing
 
 /// Checks that push actions without an event are removed, and no others.
 @Suite(.timeLimit(.minutes(2))) struct PushActionOrphanTests {
-  private func act(_ id: String, place: Int64, in txn: Transaction) {
+  private func act(_ id: Text, place: Int64, in txn: Transaction) {
     txn.enqueue(
       """
       INSERT INTO event_push_actions (room_id, event_id, user_id, actions, stream_ordering, topological_ordering, notif,
@@ -18,7 +18,7 @@ import Testing
       """)
   }
 
-  private func store(_ id: String, place: Int64, in txn: Transaction) {
+  private func store(_ id: Text, place: Int64, in txn: Transaction) {
     txn.enqueue(
       """
       INSERT INTO events (event_id, room_id, stream_ordering, topological_ordering, depth, type, outlier, processed,

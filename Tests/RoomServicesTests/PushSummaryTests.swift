@@ -10,7 +10,7 @@ import Testing
 /// Remembers every action and receipt, and counts by looking at all of them.
 private struct NaiveCounts {
   struct Action {
-    let thread: String
+    let thread: Text
     let position: Int64
     let notifies: Bool
     let highlights: Bool
@@ -18,12 +18,12 @@ private struct NaiveCounts {
 
   var actions: [Action] = []
   var whole: Int64 = 0
-  var threads: [String: Int64] = [:]
+  var threads: [Text: Int64] = [:]
 
-  func read(_ thread: String) -> Int64 { max(whole, threads[thread] ?? 0) }
+  func read(_ thread: Text) -> Int64 { max(whole, threads[thread] ?? 0) }
 
-  var counts: [String: NotificationCounts] {
-    var counts: [String: NotificationCounts] = [:]
+  var counts: [Text: NotificationCounts] {
+    var counts: [Text: NotificationCounts] = [:]
     for action in actions where action.position > read(action.thread) {
       counts[action.thread, default: NotificationCounts()].notifications += action.notifies ? 1 : 0
       counts[action.thread, default: NotificationCounts()].highlights += action.highlights ? 1 : 0
@@ -38,7 +38,7 @@ private struct NaiveCounts {
   private let room = RoomID(unchecked: "!room:test.example")
   private let threads = ["main", "$one", "$two"]
 
-  private func counts(_ fixture: PersisterFixture) async throws -> [String: NotificationCounts] {
+  private func counts(_ fixture: PersisterFixture) async throws -> [Text: NotificationCounts] {
     // What is written here behind the streams' back is not noticed by what is kept.
     fixture.storage.notificationCounts.invalidateAll()
     let counts = try await fixture.storage.notificationCounts.counts(of: user, in: room)
@@ -56,7 +56,7 @@ private struct NaiveCounts {
   }
 
   private func read(
-    _ position: Int64, thread: String?, isPrivate: Bool, id: Int64, _ fixture: PersisterFixture
+    _ position: Int64, thread: Text?, isPrivate: Bool, id: Int64, _ fixture: PersisterFixture
   ) async throws {
     let type = isPrivate ? "m.read.private" : "m.read"
     try await fixture.database.transaction("receipt") { [user, room] txn in

@@ -9,8 +9,8 @@ import Testing
 @testable import RoomServices
 
 @Suite(.serialized) struct RelationTests {
-  private static func relation(_ type: String, _ event: EventID, key: String? = nil) -> JSON {
-    var members: [String: JSON] = ["rel_type": .string(type), "event_id": .string(event.rawValue)]
+  private static func relation(_ type: Text, _ event: EventID, key: Text? = nil) -> JSON {
+    var members: [Text: JSON] = ["rel_type": .string(type), "event_id": .string(event.rawValue)]
     if let key { members["key"] = .string(key) }
     return .object(members)
   }
@@ -60,7 +60,7 @@ import Testing
     let room = try await fixture.makeRoom()
     let target = try await room.send(.message("here"))
     // Text that compresses would fit.
-    let long = (0..<9_000).map { String($0 * 2_654_435_761 % 65_536, radix: 36) }.joined()
+    let long = (0..<9_000).map { Text($0 * 2_654_435_761 % 65_536, radix: 36) }.joined()
     for relation in [
       Self.relation(long, target.eventID), Self.relation("m.x", EventID(unchecked: "$" + long)),
       Self.relation("m.x\0", target.eventID),
@@ -93,7 +93,7 @@ import Testing
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom()
     let root = try await room.send(.message("root"))
-    func reply(_ body: String) -> Sending {
+    func reply(_ body: Text) -> Sending {
       Sending(
         "m.room.message", nil, Users.alice,
         ["body": .string(body), "m.relates_to": Self.relation("m.thread", root.eventID)])

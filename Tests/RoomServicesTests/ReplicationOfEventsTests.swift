@@ -17,7 +17,7 @@ import Testing
   }
 
   private func element(
-    _ server: RoomFixture, _ room: RoomID, _ type: String, _ content: JSON, stateKey: String? = nil,
+    _ server: RoomFixture, _ room: RoomID, _ type: Text, _ content: JSON, stateKey: Text? = nil,
     by requester: Requester = RoomFixture.alice
   ) async throws -> SendEventsRequest.Element {
     let creator = server.rooms.sender.creator
@@ -26,7 +26,7 @@ import Testing
     guard case .created(let created) = try await creator.create(draft, requester: requester, on: &chain) else {
       throw MatrixError.unknown("a duplicate", status: 500)
     }
-    let context = try await server.rooms.state.store(created.context)
+    let context = try await server.rooms.state.store([created.context])[0]
     return SendEventsRequest.Element(
       persistable: PersistableEvent(event: created.event, context: context, metadata: created.metadata),
       requester: requester, ratelimit: true, extraUsers: [requester.userID])
@@ -71,7 +71,7 @@ import Testing
     "{}", #"{"events":[]}"#, #"{"events":{}}"#, #"{"events":[1]}"#, #"{"events":[{"room_version":"99"}]}"#,
     #"{"events":[{"room_version":"10","event":{}}]}"#,
   ])
-  func bodiesOfAnotherFormAreRefused(body: String) throws {
+  func bodiesOfAnotherFormAreRefused(body: Text) throws {
     let value = try JSONValue.parse(body)
     let error = #expect(throws: MatrixError.self) { try SendEventsRequest(value) }
     #expect(error.map { (400..<500).contains($0.status) } == true)

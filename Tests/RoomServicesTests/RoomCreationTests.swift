@@ -6,8 +6,8 @@ import Testing
 @testable import RoomServices
 
 @Suite struct RoomCreationTests {
-  @Test(arguments: (1...12).map(String.init))
-  func everyRoomVersionCanBeCreatedAndTalkedIn(version: String) async throws {
+  @Test(arguments: (1...12).map(Text.init))
+  func everyRoomVersionCanBeCreatedAndTalkedIn(version: Text) async throws {
     let server = try await RoomFixture()
     let room = try await server.createRoom(
       RoomFixture.alice, ["preset": "public_chat", "room_version": .string(version)])
@@ -90,7 +90,7 @@ import Testing
     (#"{"invite_3pid":[{"medium":"email","address":"a","id_server":"b","id_access_token":"c"}]}"#, "M_THREEPID_DENIED"),
     (#"{"name":7}"#, "M_BAD_JSON"), (#"{"is_direct":"yes"}"#, "M_BAD_JSON"),
   ])
-  func hostileBodiesAreRefused(body: String, errcode: String) throws {
+  func hostileBodiesAreRefused(body: Text, errcode: Text) throws {
     let error = #expect(throws: MatrixError.self) {
       try RoomCreationRequest(try JSONValue.parse(body), defaultVersion: "10")
     }

@@ -18,7 +18,7 @@ import Testing
       let endpoints =
         RoomSendEndpoints(rooms: server.rooms, storage: server.storage).endpoints
         + RoomMembershipEndpoints(rooms: server.rooms, storage: server.storage).endpoints
-        + RoomCreationEndpoints(rooms: server.rooms, config: server.config).endpoints
+        + RoomCreationEndpoints(rooms: server.rooms).endpoints
         + RoomStateEndpoints(rooms: server.rooms, clock: clock).endpoints
         + RoomHistoryEndpoints(rooms: server.rooms, clock: clock).endpoints
         + RoomDirectoryEndpoints(rooms: server.rooms, config: server.config).endpoints
@@ -31,7 +31,7 @@ import Testing
     }
 
     func call(
-      _ method: String, _ path: String, _ body: String = "", as user: String? = "alice"
+      _ method: Text, _ path: Text, _ body: Text = "", as user: Text? = "alice"
     ) async throws -> (status: Int, json: JSON) {
       let incoming = IncomingRequest(
         method: method, target: "/_matrix/client/" + path,
@@ -42,7 +42,7 @@ import Testing
     }
   }
 
-  private static func escaped(_ text: String) -> String {
+  private static func escaped(_ text: Text) -> Text {
     text.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? text
   }
 
@@ -113,10 +113,10 @@ import Testing
     ("GET", "v1/rooms/ROOM/timestamp_to_event", "", 400), ("GET", "v1/rooms/ROOM/relations/$none", "", 404),
     (
       "PUT", "v3/rooms/ROOM/send/m.room.message/4",
-      #"{"msgtype":"m.text","body":"\#(String(repeating: "a", count: 70_000))"}"#, 413
+      #"{"msgtype":"m.text","body":"\#(Text(repeating: "a", count: 70_000))"}"#, 413
     ),
   ])
-  func hostileRequestsAnswerAsTheyShould(method: String, path: String, body: String, status: Int) async throws {
+  func hostileRequestsAnswerAsTheyShould(method: Text, path: Text, body: Text, status: Int) async throws {
     let client = try await Self.shared.client()
     let answer = try await client.client.call(
       method, path.replacingOccurrences(of: "ROOM", with: Self.escaped(client.room)), body)
@@ -128,7 +128,7 @@ import Testing
     ("POST", "v3/createRoom"), ("POST", "v3/join/x"), ("GET", "v3/joined_rooms"), ("GET", "v3/rooms/!r:test/messages"),
     ("PUT", "v3/rooms/!r:test/send/m.room.message/1"), ("POST", "v3/rooms/!r:test/leave"),
   ])
-  func withoutATokenNothingIsDone(method: String, path: String) async throws {
+  func withoutATokenNothingIsDone(method: Text, path: Text) async throws {
     let client = try await Self.shared.client().client
     let answer = try await client.call(method, path, "{}", as: nil)
     #expect(answer.status == 401 && answer.json["errcode"] == "M_MISSING_TOKEN")
@@ -143,9 +143,9 @@ import Testing
 
   /// Makes one server with one room for all requests that are refused.
   private actor Shared {
-    private var making: Task<(client: Client, room: String), any Error>?
+    private var making: Task<(client: Client, room: Text), any Error>?
 
-    func client() async throws -> (client: Client, room: String) {
+    func client() async throws -> (client: Client, room: Text) {
       if let making { return try await making.value }
       let task = Task {
         let server = try await RoomFixture()

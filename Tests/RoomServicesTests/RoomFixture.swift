@@ -26,11 +26,11 @@ final class RoomFixture: Sendable {
   static let bob = requester("bob")
   static let carol = requester("carol")
 
-  static func requester(_ name: String) -> Requester {
+  static func requester(_ name: Text) -> Requester {
     Requester(userID: UserID(unchecked: "@\(name):test"), deviceID: "\(name.uppercased())1")
   }
 
-  init(settings: String = "", rateLimiter: RoomRateLimiter = .unlimited) async throws {
+  init(settings: Text = "", rateLimiter: RoomRateLimiter = .unlimited) async throws {
     database = try await TestDatabase.withSchema()
     config = try Self.config(settings)
     let logger = Logger.silent
@@ -55,7 +55,7 @@ final class RoomFixture: Sendable {
 
   deinit { hubTask.cancel() }
 
-  private static func config(_ settings: String) throws -> HomeserverConfig {
+  private static func config(_ settings: Text) throws -> HomeserverConfig {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("myelin-rooms-\(UUID())")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -81,7 +81,7 @@ final class RoomFixture: Sendable {
       hub: hub, clock: .system, logger: logger)
     return EventSender(
       creator: rooms.sender.creator, storage: storage, delivery: delivery, users: users, rateLimiter: .unlimited,
-      logger: logger)
+      locks: RoomLocks(nil), logger: logger)
   }
 
   // MARK: Shorthand
@@ -108,17 +108,17 @@ final class RoomFixture: Sendable {
 
   @discardableResult
   func say(
-    _ text: String, _ room: RoomID, _ requester: Requester = alice, transaction: String? = nil,
-    extra: [String: JSON] = [:], through sender: EventSender? = nil
+    _ text: Text, _ room: RoomID, _ requester: Requester = alice, transaction: Text? = nil,
+    extra: [Text: JSON] = [:], through sender: EventSender? = nil
   ) async throws -> EventID {
-    var content: [String: JSON] = ["msgtype": "m.text", "body": .string(text)]
+    var content: [Text: JSON] = ["msgtype": "m.text", "body": .string(text)]
     content.merge(extra) { $1 }
     return try await (sender ?? rooms.sender).send(
       ClientEventDraft(roomID: room, type: "m.room.message", content: .object(content), transactionID: transaction),
       requester: requester)
   }
 
-  func set(_ type: String, _ content: JSON, _ room: RoomID, _ requester: Requester = alice) async throws -> EventID {
+  func set(_ type: Text, _ content: JSON, _ room: RoomID, _ requester: Requester = alice) async throws -> EventID {
     try await rooms.sender.send(
       ClientEventDraft(roomID: room, type: type, stateKey: "", content: content), requester: requester)
   }

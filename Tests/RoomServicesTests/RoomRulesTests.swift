@@ -22,7 +22,7 @@ import Testing
     ("m.room.aliases", "test", #"{"aliases":"a"}"#), ("org.x", nil, #"{"m.mentions":[]}"#),
     ("org.x", nil, #"{"m.mentions":{"user_ids":[1]}}"#), ("org.x", nil, #"{"m.mentions":{"room":1}}"#),
   ])
-  func contentsThatMayNotBeAreRefused(type: String, stateKey: String?, content: String) throws {
+  func contentsThatMayNotBeAreRefused(type: Text, stateKey: Text?, content: Text) throws {
     let validator = EventContentValidator(serverName: "test")
     let draft = ClientEventDraft(
       roomID: RoomID(unchecked: "!r:test"), type: type, stateKey: stateKey, content: try JSON.parse(content))
@@ -32,8 +32,8 @@ import Testing
 
   @Test func namesThatAreTooLongAreRefused() throws {
     let validator = EventContentValidator(serverName: "test")
-    let long = String(repeating: "x", count: 256)
-    for (type, stateKey) in [(long, nil), ("org.x", long)] as [(String, String?)] {
+    let long = Text(repeating: "x", count: 256)
+    for (type, stateKey) in [(long, nil), ("org.x", long)] as [(Text, Text?)] {
       let draft = ClientEventDraft(roomID: RoomID(unchecked: "!r:test"), type: type, stateKey: stateKey, content: [:])
       let error = #expect(throws: MatrixError.self) { try validator.check(draft, version: .v10) }
       #expect(error?.errcode == "M_TOO_LARGE")
@@ -45,7 +45,7 @@ import Testing
     ("m.room.message", "*.message", true), ("m.room.message", "m.*.message", true), ("m.room.message", "m.*x*e", false),
     ("m.room.message", "", false), ("", "*", true), ("ab", "ab*b", false), ("aab", "a*ab", true), ("abc", "a**c", true),
   ])
-  func typePatternsMatch(type: String, pattern: String, matches: Bool) {
+  func typePatternsMatch(type: Text, pattern: Text, matches: Bool) {
     var filter = RoomEventFilter()
     filter.types = [pattern]
     #expect(filter.allows(type: type, sender: "@a:test") == matches)
@@ -55,7 +55,7 @@ import Testing
     "[]", #"{"types":"m"}"#, #"{"types":[1]}"#, #"{"senders":{}}"#, #"{"contains_url":"yes"}"#,
     #"{"lazy_load_members":1}"#, #"{"limit":"5"}"#,
   ])
-  func filtersOfAnotherFormAreRefused(text: String) throws {
+  func filtersOfAnotherFormAreRefused(text: Text) throws {
     let value = try JSONValue.parse(text)
     let error = #expect(throws: MatrixError.self) { try RoomEventFilter(value) }
     #expect(error?.status == 400)
@@ -114,7 +114,7 @@ import Testing
         await gate.wait()
       },
       whenIdle: { idle.yield() })
-    func room(_ name: String) -> RoomID { RoomID(unchecked: "!\(name):test") }
+    func room(_ name: Text) -> RoomID { RoomID(unchecked: "!\(name):test") }
     var iterator = groups.makeAsyncIterator()
     lanes.add(0, room: room("a"))
     #expect(await iterator.next() == [[0]])
@@ -178,9 +178,10 @@ import Testing
 
   @Test func aFailedTransactionMayBeTriedAgainAndOldOnesAreForgotten() async throws {
     let register = TransactionRegister(capacity: 2)
-    func key(_ id: String) -> TransactionRegister.Key {
+    func key(_ id: Text) -> TransactionRegister.Key {
       TransactionRegister.Key(
-        userID: UserID(unchecked: "@a:test"), session: "d", roomID: RoomID(unchecked: "!r:test"), transactionID: id)
+        userID: UserID(unchecked: "@a:test"), session: "d", roomID: RoomID(unchecked: "!r:test"), transactionID: id,
+        path: .send("m.room.message"))
     }
     await #expect(throws: MatrixError.self) {
       _ = try await register.run(key("1")) { throw MatrixError.forbidden("no") }
@@ -222,6 +223,8 @@ private struct RecordingWorker: RoomBatchWorker {
     await gate.wait()
     return failing.map { !batch.contains($0) } ?? true
   }
+
+  func abandon(_ batch: [Int]) {}
   func mayGrow(_ batch: [Int]) -> Bool { batch.count < 3 }
   func mayBeFollowed(_ batch: [Int], room: RoomID) async -> Bool { followed.map { batch.contains($0) } ?? false }
   func jobs(of batch: [Int]) -> [Int] { batch }

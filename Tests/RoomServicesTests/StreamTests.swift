@@ -29,8 +29,8 @@ import Testing
       #expect(page.upTo > from)
       from = page.upTo
     }
-    func sorted(_ rows: [(Int64, StreamRow)]) -> [String] {
-      rows.map { "\($0.0) \(String(decoding: $0.1.encoded, as: UTF8.self))" }.sorted()
+    func sorted(_ rows: [(Int64, StreamRow)]) -> [Text] {
+      rows.map { "\($0.0) \(Text(decoding: $0.1.encoded, as: UTF8.self))" }.sorted()
     }
     #expect(sorted(found) == sorted(announced))
   }

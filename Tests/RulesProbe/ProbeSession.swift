@@ -84,14 +84,14 @@ struct ProbeSession {
     events[event.eventID] = event
     return [
       "content_hash": .string(hash), "id": .string(event.eventID.rawValue),
-      "redacted": .string(String(decoding: try Redaction.redact(sealed, version: version), as: UTF8.self)),
+      "redacted": .string(Text(decoding: try Redaction.redact(sealed, version: version), as: UTF8.self)),
       "reference_hash": .string(UnpaddedBase64.encode(try ReferenceHash.compute(sealed, version: version))),
       "room_id": .string(event.roomID.rawValue), "signature": .string(signature),
     ]
   }
 
   /// Adds a member and leaves the bytes of all others as they are.
-  private static func adding(_ key: String, _ value: JSON, to object: JSONValue) throws -> JSONValue {
+  private static func adding(_ key: Text, _ value: JSON, to object: JSONValue) throws -> JSONValue {
     var writer = JSONWriter()
     writer.beginObject()
     writer.rawMembers(object.raw.dropFirst().dropLast())

@@ -1,3 +1,4 @@
+import ByteText
 import ServerConfig
 
 /// Builds configurations for tests: a minimal one that loads, with lines added.
@@ -22,14 +23,14 @@ enum ConfigText {
     """
 
   static func load(
-    _ texts: String..., role: HomeserverConfig.Role = .homeserver
-  ) throws(ConfigError) -> (HomeserverConfig, warnings: [String]) {
+    _ texts: Text..., role: HomeserverConfig.Role = .homeserver
+  ) throws(ConfigError) -> (HomeserverConfig, warnings: [Text]) {
     let documents = texts.enumerated().map { (file: "\($0.offset + 1).yaml", text: Array($0.element.utf8)) }
     return try HomeserverConfig.parse([("base.yaml", Array(minimal.utf8))] + documents, role: role)
   }
 
   /// Loads and returns the one-line description of the error that is expected.
-  static func failure(_ text: String, role: HomeserverConfig.Role = .homeserver) -> String? {
+  static func failure(_ text: Text, role: HomeserverConfig.Role = .homeserver) -> Text? {
     do {
       _ = try load(text, role: role)
       return nil

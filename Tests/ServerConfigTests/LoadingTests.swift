@@ -35,12 +35,20 @@ import Testing
       ])
   }
 
+  @Test(
+    arguments: [("", 604_800_000), ("1h", 3_600_000), ("5000", 5000), ("null", nil), ("~", nil)] as [(Text, Int64?)])
+  func redactedContentIsKeptAsLongAsConfigured(text: Text, milliseconds: Int64?) throws {
+    let (config, warnings) = try ConfigText.load(text.isEmpty ? "" : "redaction_retention_period: \(text)")
+    #expect(config.rooms.redactionRetentionMilliseconds == milliseconds)
+    #expect(!warnings.contains { $0.contains("redaction_retention_period") })
+  }
+
   @Test func laterFilesReplaceTopLevelKeysWhole() throws {
     let (config, _) = try ConfigText.load(
       "rc_joins: {local: {per_second: 5}}\npublic_baseurl: https://a.example.org/base",
-      "rc_joins: {remote: {per_second: 7}}")
+      "rc_joins: {}\nrc_joins_per_room: {per_second: 7}")
     #expect(config.rateLimits.joinsLocal.perSecond == 0.1)
-    #expect(config.rateLimits.joinsRemote == RateLimit(perSecond: 7, burstCount: 10))
+    #expect(config.rateLimits.joinsPerRoom == RateLimit(perSecond: 7, burstCount: 10))
     #expect(config.publicBaseURL == "https://a.example.org/base/")
     #expect(config.server.servesClientWellKnown)
   }
@@ -50,7 +58,7 @@ import Testing
     try FileManager.default.createDirectory(
       at: folder.appendingPathComponent("sub.yaml"), withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
-    func write(_ name: String, _ text: String) throws {
+    func write(_ name: Text, _ text: Text) throws {
       try Data(text.utf8).write(to: folder.appendingPathComponent(name))
     }
     try write("10.yaml", ConfigText.minimal.replacing("signing_key: ed25519 a_test \(ConfigText.seed)\n", with: ""))
@@ -112,7 +120,7 @@ import Testing
     ("default_power_level_content_override: {public: {}}", "default_power_level_content_override: found \"public\""),
     ("auto_join_rooms: ['room']", "auto_join_rooms[0]: found \"room\""),
   ])
-  func refusesWithOneLine(_ text: String, _ expected: String) throws {
+  func refusesWithOneLine(_ text: Text, _ expected: Text) throws {
     let line = try #require(ConfigText.failure(text))
     #expect(line.contains(expected))
     #expect(!line.contains("\n"))
@@ -126,7 +134,7 @@ import Testing
       presence: {enabeld: true}
       trusted_key_servers: []
       rc_login: {adress: {}}
-      hs_disabled: true
+      hs_disabled: false
       """
     )
     #expect(
@@ -162,7 +170,7 @@ import Testing
     #expect(config.rooms.encryptedPresets == ["private_chat", "trusted_private_chat"])
     #expect(config.rooms.defaultRoomVersion == "10")
     let room = RoomID(unchecked: "!r:example.org")
-    func allowed(_ user: String, _ alias: String) -> Bool {
+    func allowed(_ user: Text, _ alias: Text) -> Bool {
       config.rooms.aliasCreationRules.allows(
         userID: UserID(unchecked: user), roomID: room, aliases: [RoomAlias(unchecked: alias)])
     }
@@ -179,7 +187,7 @@ import Testing
   }
 
   @Test(arguments: [("10K", 10_240), ("50M", 52_428_800), ("1G", 1 << 30), ("7", 7), ("1_0K", 10_240)])
-  func readsSizes(_ text: String, _ bytes: Int64) {
+  func readsSizes(_ text: Text, _ bytes: Int64) {
     #expect(Quantity.bytes(text) == bytes)
   }
 
@@ -187,12 +195,12 @@ import Testing
     ("30s", 30_000), ("5m", 300_000), ("1h", 3_600_000), ("7d", 604_800_000), ("1w", 604_800_000),
     ("1y", 31_536_000_000), ("250", 250),
   ])
-  func readsDurations(_ text: String, _ milliseconds: Int64) {
+  func readsDurations(_ text: Text, _ milliseconds: Int64) {
     #expect(Quantity.milliseconds(text) == milliseconds)
   }
 
   @Test(arguments: ["", "K", "5 5", "1.5h", "9223372036854775807y", "5ms"])
-  func refusesOtherQuantities(_ text: String) {
+  func refusesOtherQuantities(_ text: Text) {
     #expect(Quantity.milliseconds(text) == nil && Quantity.bytes(text) == nil)
   }
 }

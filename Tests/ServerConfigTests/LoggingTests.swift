@@ -1,10 +1,11 @@
+import ByteText
 import Testing
 
 @testable import ServerConfig
 
 @Suite struct LoggingTests {
-  private func parse(_ text: String) throws -> (LoggingSettings, [String]) {
-    var warnings: [String] = []
+  private func parse(_ text: Text) throws -> (LoggingSettings, [Text]) {
+    var warnings: [Text] = []
     let settings = try LoggingSettings.parse(Array(text.utf8), file: "log.yaml", warnings: &warnings)
     return (settings, warnings)
   }
@@ -47,7 +48,7 @@ import Testing
   @Test(arguments: [
     "root: {handlers: [none]}", "root: {level: LOUD}", "[1]", "handlers: {a: {class: logging.FileHandler}}",
   ])
-  func refusesBrokenLogConfigurations(_ text: String) {
+  func refusesBrokenLogConfigurations(_ text: Text) {
     #expect(throws: ConfigError.self) { try parse(text) }
   }
 }

@@ -1,3 +1,4 @@
+import ByteText
 import Foundation
 import ServerConfig
 import Testing
@@ -10,14 +11,14 @@ import Testing
 
   /// Reads samples with the paths of an installation replaced by those of a scratch folder.
   private func load(
-    _ names: [String], role: HomeserverConfig.Role
-  ) throws -> (HomeserverConfig, warnings: [String]) {
+    _ names: [Text], role: HomeserverConfig.Role
+  ) throws -> (HomeserverConfig, warnings: [Text]) {
     let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("sample-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: scratch) }
     let log = try String(contentsOf: Self.folder.appendingPathComponent("log_config.yaml"), encoding: .utf8)
     try Data(log.utf8).write(to: URL(fileURLWithPath: scratch + "/log_config.yaml"))
-    var paths: [String] = []
+    var paths: [Text] = []
     for (index, name) in names.enumerated() {
       let text = try String(contentsOf: Self.folder.appendingPathComponent(name), encoding: .utf8)
       paths.append("\(scratch)/\(index).yaml")
@@ -35,7 +36,7 @@ import Testing
   }
 
   @Test(arguments: ["generic_worker", "event_persister"])
-  func workerSamplesLoad(_ name: String) throws {
+  func workerSamplesLoad(_ name: Text) throws {
     let (config, warnings) = try load(["homeserver.yaml", "workers/\(name).yaml"], role: .worker)
     #expect(warnings.isEmpty)
     #expect(config.writes("events") == (name == "event_persister"))

@@ -1,3 +1,4 @@
+import ByteText
 import ServerConfig
 import Testing
 
@@ -17,6 +18,7 @@ import Testing
       pid_file: /run/main.pid
       run_background_tasks_on: worker1
       pusher_instances: [worker1]
+      enable_metrics: true
       """.replacing("0o660", with: "0660"), role: .worker)
     #expect(config.instanceName == "worker1" && !config.isMainProcess)
     #expect(config.instanceMap["master"] == .tcp(host: "localhost", port: 9093, usesTLS: false))
@@ -44,9 +46,32 @@ import Testing
     (ConfigText.worker + "redis: {enabled: true, username: a}", "redis.username: found without a password"),
     (ConfigText.worker + "update_user_directory: false\nupdate_user_directory_from_worker: worker1", "contradicts"),
   ])
-  func refusesBrokenClusters(_ text: String, _ expected: String) throws {
+  func refusesBrokenClusters(_ text: Text, _ expected: Text) throws {
     let line = try #require(ConfigText.failure(text, role: .worker))
     #expect(line.contains(expected))
+  }
+
+  @Test func theMapSaysWhereOthersConnectAndTheListenerWhereItBinds() throws {
+    let (config, _) = try ConfigText.load(
+      """
+      worker_app: synapse.app.generic_worker
+      worker_name: worker1
+      redis: {enabled: true}
+      instance_map: {main: {host: main.internal, port: 9093}, worker1: {host: worker1.internal, port: 19094}}
+      worker_listeners:
+        - {type: http, port: 9094, bind_address: 10.0.0.7, resources: [{names: [replication]}]}
+      """, role: .worker)
+    #expect(config.instanceMap["worker1"] == .tcp(host: "worker1.internal", port: 19094, usesTLS: false))
+    #expect(config.instanceMap["master"] == .tcp(host: "main.internal", port: 9093, usesTLS: false))
+    #expect(config.listeners.map(\.endpoint) == [.tcp(addresses: ["10.0.0.7"], port: 9094)])
+  }
+
+  @Test func aWorkerWithoutANameIsCalledAfterItsApp() throws {
+    let (config, _) = try ConfigText.load(
+      ConfigText.worker.replacing("worker_name: worker1\n", with: ""), role: .worker)
+    #expect(config.instanceName == "synapse.app.generic_worker")
+    #expect(
+      ConfigText.failure(ConfigText.worker.replacing("worker1\nredis", with: "master\nredis"), role: .worker) != nil)
   }
 
   @Test func oldStyleWorkersTakeTheirDuty() throws {

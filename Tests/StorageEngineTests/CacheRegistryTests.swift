@@ -1,3 +1,4 @@
+import ByteText
 import Testing
 
 @testable import StorageEngine
@@ -14,7 +15,7 @@ struct CacheRegistryTests {
       default: 1
       }
     }
-    func kept(_ name: String) -> Int {
+    func kept(_ name: Text) -> Int {
       let cache: Cache<Int, Int> = registry.cache(name, capacity: 10)
       for key in 0..<50 { cache.insert(key, key) }
       return cache.statistics.count
@@ -30,7 +31,7 @@ struct CacheRegistryTests {
   @Test("A registry forgets what was not used for the lifetime")
   func registryExpires() async throws {
     let registry = CacheRegistry(lifetime: .milliseconds(1))
-    let cache: Cache<String, Int> = registry.cache("test", capacity: 10)
+    let cache: Cache<Text, Int> = registry.cache("test", capacity: 10)
     cache.insert("a", 1)
     let expiry = Task { await registry.expireUnused() }
     while cache.statistics.count > 0 { try await Task.sleep(for: .milliseconds(100)) }

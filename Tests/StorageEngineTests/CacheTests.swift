@@ -1,3 +1,4 @@
+import ByteText
 import Synchronization
 import TestSupport
 import Testing
@@ -19,7 +20,7 @@ struct CacheTests {
 
   @Test("A value is loaded once and then kept")
   func keeps() async throws {
-    let cache = Cache<String, Int>(name: "test", capacity: 10)
+    let cache = Cache<Text, Int>(name: "test", capacity: 10)
     let counter = Counter()
     for _ in 0..<5 { #expect(try await cache.value("a") { counter.next() } == 1) }
     #expect(counter.count == 1)
@@ -27,7 +28,7 @@ struct CacheTests {
 
   @Test("All of many keys are there, or the answer is none")
   func peeksAll() async throws {
-    let cache = Cache<String, Int>(name: "test", capacity: 10)
+    let cache = Cache<Text, Int>(name: "test", capacity: 10)
     cache.insert("a", 1)
     cache.insert("b", 2)
     #expect(cache.peek(all: ["b", "a", "b"]) == [2, 1, 2])
@@ -37,7 +38,7 @@ struct CacheTests {
 
   @Test("Many who ask at once share one load")
   func singleFlight() async throws {
-    let cache = Cache<String, Int>(name: "test", capacity: 10)
+    let cache = Cache<Text, Int>(name: "test", capacity: 10)
     let counter = Counter()
     let gate = Gate()
     try await withThrowingTaskGroup(of: Int.self) { group in
@@ -57,7 +58,7 @@ struct CacheTests {
 
   @Test("A load that an invalidation overtakes is answered but not kept")
   func overtaken() async throws {
-    let cache = Cache<String, Int>(name: "test", capacity: 10)
+    let cache = Cache<Text, Int>(name: "test", capacity: 10)
     let started = Gate()
     let gate = Gate()
     async let old = cache.value("a") {
@@ -75,7 +76,7 @@ struct CacheTests {
 
   @Test("An invalidation during one of two overlapping bulk loads keeps both from storing")
   func overlappingBulkLoads() async throws {
-    let cache = Cache<String, Int>(name: "test", capacity: 10)
+    let cache = Cache<Text, Int>(name: "test", capacity: 10)
     let secondRuns = Gate()
     let gate = Gate()
     async let second = cache.values(["a"]) { _ in
@@ -93,7 +94,7 @@ struct CacheTests {
 
   @Test("A bulk load asks for each missing key once")
   func bulk() async throws {
-    let cache = Cache<String, Int>(name: "test", capacity: 10)
+    let cache = Cache<Text, Int>(name: "test", capacity: 10)
     cache.insert("a", 1)
     let found = try await cache.values(["a", "b", "b", "c"]) { missing in
       #expect(missing == ["b", "c"])
@@ -106,7 +107,7 @@ struct CacheTests {
   @Test("A failed load is not kept, and the next one tries again")
   func failure() async throws {
     struct Failure: Error {}
-    let cache = Cache<String, Int>(name: "test", capacity: 10)
+    let cache = Cache<Text, Int>(name: "test", capacity: 10)
     await #expect(throws: Failure.self) { try await cache.value("a") { throw Failure() } }
     #expect(try await cache.value("a") { 7 } == 7)
   }

@@ -1,3 +1,4 @@
+import ByteText
 import Postgres
 import TestSupport
 import Testing
@@ -21,10 +22,10 @@ import Testing
       LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
       WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' ORDER BY c.relname, a.attnum
       """)
-    var tables: [String: (isUnlogged: Bool, columns: [SchemaDescription.Column])] = [:]
+    var tables: [Text: (isUnlogged: Bool, columns: [SchemaDescription.Column])] = [:]
     for row in found {
       let (table, name, type, isNotNull, isIdentity, expression, isUnlogged) = try row.decode(
-        String.self, String.self, String.self, Bool.self, Bool.self, String?.self, Bool.self)
+        Text.self, Text.self, Text.self, Bool.self, Bool.self, Text?.self, Bool.self)
       tables[table, default: (isUnlogged, [])].columns.append(
         SchemaDescription.Column(
           name: name, type: type, isNotNull: isNotNull, isIdentity: isIdentity, defaultExpression: expression))
@@ -45,17 +46,17 @@ import Testing
       FROM pg_constraint WHERE connamespace = 'public'::regnamespace
       """)
     let kinds = ["p": "PRIMARY KEY", "u": "UNIQUE", "c": "CHECK", "f": "FOREIGN KEY"]
-    var actual: Set<[String]> = []
+    var actual: Set<[Text]> = []
     for row in found {
-      let (table, name, kind, definition) = try row.decode(String.self, String.self, String.self, String.self)
+      let (table, name, kind, definition) = try row.decode(Text.self, Text.self, Text.self, Text.self)
       let keywords = try #require(kinds[kind])
-      actual.insert([table, name, kind, String(definition.dropFirst(keywords.count + 1))])
+      actual.insert([table, name, kind, Text(definition.dropFirst(keywords.count + 1))])
     }
-    var expected: Set<[String]> = []
+    var expected: Set<[Text]> = []
     for table in try SchemaDescription.version94().tables {
       for constraint in table.constraints {
         expected.insert([
-          table.name, constraint.name, String(constraint.kind.rawValue.prefix(1)), constraint.definition,
+          table.name, constraint.name, Text(constraint.kind.rawValue.prefix(1)), constraint.definition,
         ])
       }
     }
@@ -70,8 +71,8 @@ import Testing
       WHERE t.relnamespace = 'public'::regnamespace
       AND NOT EXISTS (SELECT 1 FROM pg_constraint AS c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u'))
       """)
-    let actual = Set(try found.map { try $0.get(1, as: String.self) })
-    var expected: Set<String> = []
+    let actual = Set(try found.map { try $0.get(1, as: Text.self) })
+    var expected: Set<Text> = []
     for table in try SchemaDescription.version94().tables {
       for index in table.indexes {
         let condition = index.condition.map { " WHERE \($0)" } ?? ""
@@ -88,16 +89,16 @@ import Testing
     let found = try await rows(
       "SELECT sequencename::text, start_value, last_value, data_type::text FROM pg_sequences WHERE schemaname = 'public'"
     )
-    var actual: [String: (start: Int64, last: Int64?, type: String)] = [:]
+    var actual: [Text: (start: Int64, last: Int64?, type: Text)] = [:]
     for row in found {
-      let (name, start, last, type) = try row.decode(String.self, Int64.self, Int64?.self, String.self)
+      let (name, start, last, type) = try row.decode(Text.self, Int64.self, Int64?.self, Text.self)
       actual[name] = (start, last, type)
     }
     let description = try SchemaDescription.version94()
     let identities = description.tables.flatMap { table in
       table.columns.filter(\.isIdentity).map { "\(table.name)_\($0.name)_seq" }
     }
-    #expect(Set(actual.keys) == Set(description.sequences.map(\.name)).union(identities.map { String($0.prefix(63)) }))
+    #expect(Set(actual.keys) == Set(description.sequences.map(\.name)).union(identities.map { Text($0.prefix(63)) }))
     for sequence in description.sequences {
       #expect(actual[sequence.name]?.start == sequence.start, "\(sequence.name)")
       #expect(actual[sequence.name]?.last == sequence.lastValue, "\(sequence.name)")
@@ -109,7 +110,7 @@ import Testing
   }
 
   @Test func theFirstRowsAreThere() async throws {
-    let one: [(SQL, String)] = [
+    let one: [(SQL, Text)] = [
       ("SELECT version::text || upgraded::text FROM schema_version", "94true"),
       ("SELECT compat_version::text FROM schema_compat_version", "84"),
       ("SELECT stream_ordering::text FROM appservice_stream_position", "0"),
@@ -122,7 +123,7 @@ import Testing
       ("SELECT count(*)::text FROM applied_schema_deltas", "132"),
       ("SELECT count(*)::text FROM background_updates", "0"),
     ]
-    for (sql, expected) in one { #expect(try await rows(sql).map { try $0.get(0, as: String.self) } == [expected]) }
+    for (sql, expected) in one { #expect(try await rows(sql).map { try $0.get(0, as: Text.self) } == [expected]) }
   }
 
   @Test func plannerHintsAreSet() async throws {
@@ -130,7 +131,7 @@ import Testing
       "SELECT attrelid::regclass::text || '.' || attname || attoptions[1] FROM pg_attribute WHERE attoptions IS NOT NULL"
     )
     #expect(
-      Set(try found.map { try $0.get(0, as: String.self) }) == [
+      Set(try found.map { try $0.get(0, as: Text.self) }) == [
         "state_groups_state.state_groupn_distinct=-0.02", "event_search.room_idn_distinct=-0.01",
         "event_auth_chain_links.origin_chain_idn_distinct=-0.5",
         "event_auth_chain_links.target_chain_idn_distinct=-0.5",

@@ -1,3 +1,4 @@
+import ByteText
 import Postgres
 import TestSupport
 import Testing
@@ -42,13 +43,56 @@ import Testing
   }
 
   @Test(arguments: [(93, "older"), (72, "older"), (95, "newer")])
-  func anotherVersionIsRefusedAndLeftAsItIs(version: Int, word: String) async throws {
+  func anotherVersionIsRefusedAndLeftAsItIs(version: Int, word: Text) async throws {
     let database = try await TestDatabase.scratch()
     try await database.client.read("CREATE TABLE schema_version (lock char(1), version integer, upgraded boolean)")
     try await database.client.read("INSERT INTO schema_version VALUES ('X', \(version), true)")
     let error = await #expect(throws: SchemaError.self) { try await Schema.prepare(database.client, serverRole: .main) }
     #expect(error?.description.contains("\(version), \(word)") == true)
     #expect(try await relations(database.client) == 1)
+  }
+
+  /// What makes a database of version 94 unusable, and the word for it in the refusal.
+  @Test(arguments: [
+    ("DROP TABLE profile_updates CASCADE", "table profile_updates"),
+    ("ALTER TABLE devices DROP COLUMN last_seen", "column devices.last_seen"),
+    ("ALTER TABLE devices ALTER COLUMN last_seen TYPE text", "column devices.last_seen of type bigint (it has text)"),
+    ("ALTER TABLE event_json DROP CONSTRAINT event_json_event_id_key", "unique key (event_id) of event_json"),
+    ("DROP INDEX delayed_events_idx", "unique index delayed_events_idx of delayed_events"),
+    ("DROP SEQUENCE profile_updates_sequence", "sequence profile_updates_sequence"),
+    ("DELETE FROM applied_schema_deltas WHERE file LIKE '94/07%'", "migration 94/07_profile_updates.sql"),
+  ])
+  func aDatabaseThatLacksSomethingOfItsVersionIsRefused(change: Text, word: Text) async throws {
+    let database = try await TestDatabase.scratch()
+    try await Schema.prepare(database.client, serverRole: .main)
+    try await database.client.read(SQL(stringLiteral: change))
+    let error = await #expect(throws: SchemaError.self) {
+      try await Schema.prepare(database.client, serverRole: .worker)
+    }
+    #expect(error?.description.contains(word) == true, "\(error?.description ?? "")")
+    #expect(error?.description.contains("Start Synapse 1.163.2 or later") == true)
+  }
+
+  /// What administrators, older beginnings and later migrations leave behind.
+  @Test func whatADatabaseHasBesidesAndIndexesThatOnlyMakeItFastDoNotMatter() async throws {
+    let database = try await TestDatabase.scratch()
+    try await Schema.prepare(database.client, serverRole: .main)
+    let changes = [
+      "CREATE TABLE notes (id bigint)", "ALTER TABLE users ADD COLUMN remark text", "CREATE INDEX ON users (remark)",
+      "ALTER TABLE devices ALTER COLUMN last_seen TYPE integer",
+      "ALTER TABLE devices ALTER COLUMN hidden DROP NOT NULL",
+      "ALTER TABLE profiles ALTER COLUMN displayname TYPE character varying(300)",
+      "ALTER INDEX event_json_event_id_key RENAME TO other", "DELETE FROM applied_schema_deltas WHERE version < 94",
+      "INSERT INTO applied_schema_deltas VALUES (94, '94/12_later.sql')",
+      "DROP INDEX receipts_linearized_id", "DROP INDEX delayed_events_idx",
+      "INSERT INTO background_updates (update_name, progress_json) VALUES ('later', '{}')",
+    ]
+    for change in changes { try await database.client.read(SQL(stringLiteral: change)) }
+    var said: [Text] = []
+    #expect(try await Schema.prepare(database.client, serverRole: .main) { said.append($0) } == .accepted)
+    #expect(
+      said.count == 1 && said[0].contains("receipts_linearized_id") && said[0].contains("delayed_events_idx")
+        && said[0].contains("later"), "\(said)")
   }
 
   @Test func aVersionTableWithoutAVersionIsRefused() async throws {
@@ -59,7 +103,7 @@ import Testing
   }
 
   @Test(arguments: [("LATIN1", "C", "UTF8"), ("UTF8", "C.UTF-8", "collation")])
-  func anotherEncodingOrLocaleIsRefusedWithTheRemedy(encoding: String, locale: String, word: String) async throws {
+  func anotherEncodingOrLocaleIsRefusedWithTheRemedy(encoding: Text, locale: Text, word: Text) async throws {
     let database = try await TestPostgres.shared().scratchDatabase(encoding: encoding, locale: locale)
     let error = await #expect(throws: SchemaError.self) { try await Schema.prepare(database.client, serverRole: .main) }
     #expect(error?.description.contains(word) == true)

@@ -1,3 +1,4 @@
+import ByteText
 import Postgres
 import StorageEngine
 import TestSupport
@@ -33,7 +34,7 @@ import Testing
     try await client.read("INSERT INTO partial_state_events (room_id, event_id) VALUES ('!r', '$e')")
   }
 
-  private func take(_ client: PostgresClient, _ token: String, isWrite: Bool) async throws {
+  private func take(_ client: PostgresClient, _ token: Text, isWrite: Bool) async throws {
     try await client.read(
       """
       INSERT INTO worker_read_write_locks (lock_name, lock_key, instance_name, write_lock, token, last_renewed_ts)
@@ -41,7 +42,7 @@ import Testing
       """)
   }
 
-  private func drop(_ client: PostgresClient, _ token: String) async throws {
+  private func drop(_ client: PostgresClient, _ token: Text) async throws {
     try await client.read("DELETE FROM worker_read_write_locks WHERE token = \(token)")
   }
 
@@ -52,7 +53,7 @@ import Testing
     await #expect(throws: PostgresError.self) { try await take(client, "w1", isWrite: true) }
     // The first reader's token stands in the mode row, which passes to the second.
     try await drop(client, "r1")
-    #expect(try await client.read("SELECT token FROM worker_read_write_locks_mode")[0].get(0, as: String.self) == "r2")
+    #expect(try await client.read("SELECT token FROM worker_read_write_locks_mode")[0].get(0, as: Text.self) == "r2")
     await #expect(throws: PostgresError.self) { try await take(client, "w1", isWrite: true) }
     try await drop(client, "r2")
     #expect(try await client.read("SELECT 1 FROM worker_read_write_locks_mode").isEmpty)

@@ -1,3 +1,4 @@
+import ByteText
 import Logging
 import Postgres
 import TestSupport
@@ -8,7 +9,7 @@ import Testing
 @Suite("Stream ids from the database")
 struct StreamIDGeneratorTests {
   private func generator(
-    _ client: PostgresClient, instance: String = "w1", writers: [String] = ["w1"], isBackward: Bool = false
+    _ client: PostgresClient, instance: Text = "w1", writers: [Text] = ["w1"], isBackward: Bool = false
   ) -> StreamIDGenerator {
     StreamIDGenerator(
       database: client, streamName: isBackward ? "backfill" : "to_device", instanceName: instance, writers: writers,
@@ -19,7 +20,7 @@ struct StreamIDGeneratorTests {
       isBackward: isBackward)
   }
 
-  private func store(_ client: PostgresClient, _ id: Int64, by instance: String) async throws {
+  private func store(_ client: PostgresClient, _ id: Int64, by instance: Text) async throws {
     try await client.read(
       """
       INSERT INTO device_inbox (user_id, device_id, stream_id, message_json, instance_name)
@@ -27,10 +28,10 @@ struct StreamIDGeneratorTests {
       """)
   }
 
-  private func stored(_ client: PostgresClient, _ stream: String = "to_device") async throws -> [String: Int64] {
+  private func stored(_ client: PostgresClient, _ stream: Text = "to_device") async throws -> [Text: Int64] {
     let rows = try await client.read(
       "SELECT instance_name, stream_id FROM stream_positions WHERE stream_name = \(stream)")
-    return Dictionary(uniqueKeysWithValues: try rows.map { try $0.decode(String.self, Int64.self) })
+    return Dictionary(uniqueKeysWithValues: try rows.map { try $0.decode(Text.self, Int64.self) })
   }
 
   @Test("The first id of a new database is 2, and its position is stored")

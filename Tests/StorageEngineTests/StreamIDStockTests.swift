@@ -1,3 +1,4 @@
+import ByteText
 import Postgres
 import TestSupport
 import Testing
@@ -6,7 +7,7 @@ import Testing
 
 @Suite("Stream ids at hand")
 struct StreamIDStockTests {
-  private func generator(writers: [String] = ["w1", "w2"]) async throws -> StreamIDGenerator {
+  private func generator(writers: [Text] = ["w1", "w2"]) async throws -> StreamIDGenerator {
     let ids = StreamIDGenerator(
       database: try await TestDatabase.withSchema().client, streamName: "to_device", instanceName: "w1",
       writers: writers,

@@ -1,3 +1,4 @@
+import ByteText
 import SeededNumbers
 import Testing
 
@@ -10,7 +11,7 @@ struct StreamPositionsTests {
     positions(rows: [])
   }
 
-  private func positions(rows: [(instance: String?, id: Int64)]) -> StreamPositions {
+  private func positions(rows: [(instance: Text?, id: Int64)]) -> StreamPositions {
     let writers = ["own", "a", "b"]
     return StreamPositions(
       instanceName: "own", known: Dictionary(uniqueKeysWithValues: writers.map { ($0, 5) }), configured: writers,

@@ -15,7 +15,7 @@ struct WorkerLocksTests {
 
     func connect(_ all: [WorkerLocks]) { processes.withLock { $0 = all } }
 
-    func announce(_ name: String, _ key: String) {
+    func announce(_ name: Text, _ key: Text) {
       for process in processes.withLock({ $0 }) { process.noteReleased(name, key: key) }
     }
   }
@@ -92,7 +92,7 @@ struct WorkerLocksTests {
     clock.advance(milliseconds: 61_000)
     await two.reap()
     #expect(
-      try await client.read("SELECT lock_key FROM worker_read_write_locks").map { try $0.get(0, as: String.self) } == [
+      try await client.read("SELECT lock_key FROM worker_read_write_locks").map { try $0.get(0, as: Text.self) } == [
         "alive"
       ])
     #expect(try await client.read("SELECT lock_key FROM worker_read_write_locks_mode").count == 1)

@@ -30,7 +30,7 @@ import Testing
   }
 
   @Test func inactivityEndsBeingCurrentlyActive() throws {
-    var devices: [String?: DevicePresence] = [
+    var devices: [Text?: DevicePresence] = [
       "D": DevicePresence(state: .online, lastActiveTS: now - 61_000, lastSyncTS: now)
     ]
     let state = try #require(
@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test func idleDevicesBecomeUnavailableAndSilentOnesOffline() {
-    var devices: [String?: DevicePresence] = [
+    var devices: [Text?: DevicePresence] = [
       "D": DevicePresence(state: .online, lastActiveTS: now - 301_000, lastSyncTS: now)
     ]
     let idle = rules.timeout(online(activeAgo: 301_000), devices: &devices, isSyncing: { _ in true }, now: now)

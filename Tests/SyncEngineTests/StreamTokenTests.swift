@@ -5,11 +5,11 @@ import Testing
 
 @Suite struct StreamTokenTests {
   struct Names: InstanceDirectory {
-    func instanceID(forName name: String) async throws -> Int64 { name == "one" ? 1 : 2 }
-    func instanceName(forID id: Int64) async throws -> String? { [1: "one", 2: "two"][id] }
+    func instanceID(forName name: Text) async throws -> Int64 { name == "one" ? 1 : 2 }
+    func instanceName(forID id: Int64) async throws -> Text? { [1: "one", 2: "two"][id] }
   }
 
-  private func parse(_ text: String) async throws -> StreamToken? {
+  private func parse(_ text: Text) async throws -> StreamToken? {
     try await StreamToken.parse(text, directory: Names())
   }
 
@@ -18,7 +18,7 @@ import Testing
     "t426-2633508_0_0_0_0_0_0_0_0_0_0_0_0_0", "t5--3_0_0_0_0_0_0_0_0_0_0_0_0_0",
     "m56~1.58~2.59_1_2_m3~2.4_5_6_7_m8~1.9_10_11_12_13_14_15",
   ])
-  func tokensAreWrittenAsTheyWereRead(_ text: String) async throws {
+  func tokensAreWrittenAsTheyWereRead(_ text: Text) async throws {
     let token = try #require(try await parse(text))
     #expect(try await token.text(directory: Names()) == text)
   }
@@ -38,18 +38,18 @@ import Testing
     "s1_0x1",
     "s١", "\u{0}",
   ])
-  func hostileTokensAreRefused(_ text: String) async throws {
+  func hostileTokensAreRefused(_ text: Text) async throws {
     #expect(try await parse(text) == nil)
   }
 
   @Test func truncatedAndRandomTokensNeverTrap() async throws {
     let whole = "m56~1.58~2.59_1_2_m3~2.4_5_6_7_m8~1.9_10_11_12_13_14_15"
-    for length in 0..<whole.count { _ = try await parse(String(whole.prefix(length))) }
+    for length in 0..<whole.count { _ = try await parse(Text(whole.prefix(length))) }
     var generator = SeededRandom(42)
     let alphabet = Array("smt0123456789_~.-")
     for _ in 0..<5000 {
       let length = Int.random(in: 0..<40, using: &generator)
-      let text = String((0..<length).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &generator)] })
+      let text = Text((0..<length).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &generator)] })
       if let token = try await parse(text) {
         let written = try await token.text(directory: Names())
         #expect(try await parse(written) == token, "seed 42: \(text)")

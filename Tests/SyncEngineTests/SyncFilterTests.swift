@@ -9,7 +9,7 @@ import Testing
     #"{"room":{"rooms":["!a:b"],"not_rooms":[],"state":{"lazy_load_members":true}},"event_format":"federation"}"#,
     #"{"account_data":{"senders":["@a:b"],"limit":1.5}}"#,
   ])
-  func wellFormedFiltersAreAccepted(_ text: String) throws {
+  func wellFormedFiltersAreAccepted(_ text: Text) throws {
     try SyncFilter.validate(try JSONValue.parse(text))
   }
 
@@ -20,7 +20,7 @@ import Testing
     #"{"room":{"timeline":{"not_senders":["nobody"]}}}"#, #"{"event_format":"xml"}"#, #"{"event_fields":[1]}"#,
     #"{"room":{"ephemeral":{"org.matrix.labels":{}}}}"#, #"{"room":{"timeline":{"limit":null}}}"#,
   ])
-  func malformedFiltersAreRefused(_ text: String) throws {
+  func malformedFiltersAreRefused(_ text: Text) throws {
     let json = try JSONValue.parse(text)
     let error = try #require(throws: MatrixError.self) { try SyncFilter.validate(json) }
     #expect(error.status == 400)
@@ -54,7 +54,7 @@ import Testing
   }
 
   @Test func limitsAreCutToWhatTheServerAllows() throws {
-    let filter = { (text: String) in SyncFilter(try JSONValue.parse(text), maximumTimelineLimit: 100) }
+    let filter = { (text: Text) in SyncFilter(try JSONValue.parse(text), maximumTimelineLimit: 100) }
     #expect(try filter("{}").timeline.limit == 10)
     #expect(try filter(#"{"room":{"timeline":{"limit":1e30}}}"#).timeline.limit == 100)
     #expect(try filter(#"{"room":{"timeline":{"limit":-5}}}"#).timeline.limit == 0)

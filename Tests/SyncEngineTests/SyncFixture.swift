@@ -26,11 +26,11 @@ final class SyncFixture: Sendable {
   static let bob = requester("bob")
   static let carol = requester("carol")
 
-  static func requester(_ name: String) -> Requester {
+  static func requester(_ name: Text) -> Requester {
     Requester(userID: UserID(unchecked: "@\(name):test"), deviceID: "\(name.uppercased())1")
   }
 
-  init(answersKeptFor: String = "0s", clock: ServerClock = .system) async throws {
+  init(answersKeptFor: Text = "0s", clock: ServerClock = .system) async throws {
     database = try await TestDatabase.withSchema()
     config = try Self.config(answersKeptFor)
     self.clock = clock
@@ -58,7 +58,7 @@ final class SyncFixture: Sendable {
 
   deinit { for task in tasks { task.cancel() } }
 
-  private static func config(_ answersKeptFor: String) throws -> HomeserverConfig {
+  private static func config(_ answersKeptFor: Text) throws -> HomeserverConfig {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("myelin-sync-\(UUID())")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -91,16 +91,16 @@ final class SyncFixture: Sendable {
 
   @discardableResult
   func say(
-    _ text: String, _ room: RoomID, _ requester: Requester = alice, extra: [String: JSON] = [:]
+    _ text: Text, _ room: RoomID, _ requester: Requester = alice, extra: [Text: JSON] = [:]
   ) async throws -> EventID {
-    var content: [String: JSON] = ["msgtype": "m.text", "body": .string(text)]
+    var content: [Text: JSON] = ["msgtype": "m.text", "body": .string(text)]
     content.merge(extra) { $1 }
     return try await rooms.sender.send(
       ClientEventDraft(roomID: room, type: "m.room.message", content: .object(content)), requester: requester)
   }
 
   @discardableResult
-  func set(_ type: String, _ content: JSON, _ room: RoomID, _ requester: Requester = alice) async throws -> EventID {
+  func set(_ type: Text, _ content: JSON, _ room: RoomID, _ requester: Requester = alice) async throws -> EventID {
     try await rooms.sender.send(
       ClientEventDraft(roomID: room, type: type, stateKey: "", content: content), requester: requester)
   }
@@ -115,7 +115,7 @@ final class SyncFixture: Sendable {
 
   /// Asks for `/sync` as the endpoint does, and waits until everything that happened before is delivered.
   func sync(
-    _ requester: Requester = alice, since: String? = nil, filter: JSON? = nil, timeout: Int64 = 0,
+    _ requester: Requester = alice, since: Text? = nil, filter: JSON? = nil, timeout: Int64 = 0,
     fullState: Bool = false
   ) async throws -> JSON {
     await hub.waitUntilIdle()
@@ -123,7 +123,7 @@ final class SyncFixture: Sendable {
   }
 
   func syncNow(
-    _ requester: Requester = alice, since: String? = nil, filter: JSON? = nil, timeout: Int64 = 0,
+    _ requester: Requester = alice, since: Text? = nil, filter: JSON? = nil, timeout: Int64 = 0,
     fullState: Bool = false
   ) async throws -> JSON {
     try JSON.parse(
@@ -132,14 +132,14 @@ final class SyncFixture: Sendable {
   }
 
   func request(
-    _ requester: Requester, since: String?, filter: JSON? = nil, timeout: Int64, fullState: Bool = false
+    _ requester: Requester, since: Text?, filter: JSON? = nil, timeout: Int64, fullState: Bool = false
   ) async throws -> SyncRequest {
     var token: StreamToken?
     if let since {
       guard let parsed = try await StreamToken.parse(since, directory: storage.instances) else { throw NoToken() }
       token = parsed
     }
-    let text = filter.map { String(decoding: $0.encoded, as: UTF8.self) }
+    let text = filter.map { Text(decoding: $0.encoded, as: UTF8.self) }
     let parsed = try filter.map { SyncFilter(try $0.document(), maximumTimelineLimit: 100) } ?? .none
     return SyncRequest(
       requester: requester, since: token, sinceText: since, filter: parsed, filterText: text,
@@ -163,19 +163,19 @@ final class SyncFixture: Sendable {
 
 extension JSON {
   /// Follows a path of members.
-  func at(_ path: String...) -> JSON? { path.reduce(self) { $0?[$1] } }
+  func at(_ path: Text...) -> JSON? { path.reduce(self) { $0?[$1] } }
 
   func joined(_ room: RoomID) -> JSON? { at("rooms", "join", room.rawValue) }
 
-  var next: String { self["next_batch"]?.string ?? "" }
+  var next: Text { self["next_batch"]?.string ?? "" }
 
   /// Lists the bodies of the messages in a room's timeline.
-  func bodies(_ room: RoomID) -> [String] {
+  func bodies(_ room: RoomID) -> [Text] {
     joined(room)?.at("timeline", "events")?.elements?.compactMap { $0.at("content", "body")?.string } ?? []
   }
 
   /// Lists `type|state_key` of the events of a section.
-  func keys(_ section: String...) -> Set<String> {
+  func keys(_ section: Text...) -> Set<Text> {
     let events = section.reduce(Optional(self)) { $0?[$1] }?["events"]?.elements ?? []
     return Set(events.map { "\($0["type"]?.string ?? "")|\($0["state_key"]?.string ?? "-")" })
   }

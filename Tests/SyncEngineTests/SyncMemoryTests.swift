@@ -87,7 +87,7 @@ import Testing
 
   // MARK: Shorthand
 
-  private func topicOf(_ room: RoomID, _ server: SyncFixture) async throws -> String? {
+  private func topicOf(_ room: RoomID, _ server: SyncFixture) async throws -> Text? {
     let events = try await server.sync().joined(room)?.at("state", "events")?.elements
     return events?.first { $0["type"] == "m.room.topic" }?.at("content", "topic")?.string
   }
@@ -106,7 +106,7 @@ import Testing
       ClientEventDraft(roomID: room, type: "m.room.redaction", content: [:], redacts: id), requester: alice)
   }
 
-  private func answerWithoutNews(_ server: SyncFixture, _ since: String) async throws -> JSON? {
+  private func answerWithoutNews(_ server: SyncFixture, _ since: Text) async throws -> JSON? {
     let token = try await StreamToken.parse(since, directory: server.storage.instances)
     let request = SyncRequest(
       requester: alice, since: token, sinceText: since, filter: .none, filterText: nil, timeoutMilliseconds: 0,

@@ -54,6 +54,7 @@ import Testing
     #expect(
       second.joined(room)?.at("ephemeral", "events") == [["type": "m.typing", "content": ["user_ids": ["@bob:test"]]]])
     #expect(try await server.sync(since: second.next)["rooms"] == nil)
+    clock.advance(milliseconds: -3_600_000)  // An administrator sets the clock back.
     clock.advance(milliseconds: 5001)
     server.services.typing.expire()
     let third = try await server.sync(since: second.next)
@@ -104,7 +105,7 @@ import Testing
     try await server.change(.join, room, by: bob)
     let root = try await server.say("one", room)
     try await server.say("hey @bob", room, extra: ["m.mentions": ["user_ids": ["@bob:test"]]])
-    let thread: [String: JSON] = [
+    let thread: [Text: JSON] = [
       "m.relates_to": ["rel_type": "m.thread", "event_id": .string(root.rawValue)]
     ]
     let inThread = try await server.say("aside", room, extra: thread)

@@ -13,7 +13,7 @@ import Testing
 
   /// Starts a long poll, lets something happen once it waits, and returns its answer.
   private func poll(
-    _ server: SyncFixture, _ requester: Requester, since: String, _ body: () async throws -> Void
+    _ server: SyncFixture, _ requester: Requester, since: Text, _ body: () async throws -> Void
   ) async throws -> JSON {
     async let answer = server.syncNow(requester, since: since, timeout: 60_000)
     while server.services.notifier.waitingCount == 0 { await Task.yield() }
@@ -132,7 +132,7 @@ import Testing
     for _ in 0..<5 {
       let before = server.database.client.statistics.queries
       let again = try await server.sync(since: first.next)
-      #expect(again == one)
+      #expect(again.next == one.next && again.bodies(room) == ["once"])
       queries.append(server.database.client.statistics.queries - before)
     }
     #expect(queries.contains(0))

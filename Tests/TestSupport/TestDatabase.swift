@@ -1,3 +1,4 @@
+import ByteText
 import Postgres
 import StorageEngine
 
@@ -6,7 +7,7 @@ public struct TestDatabase: Sendable {
   /// The server that it is on.
   public let server: TestPostgres
   /// The name of the database.
-  public let name: String
+  public let name: Text
   /// A started client with up to 8 connections for transactions.
   public let client: PostgresClient
 
@@ -28,9 +29,9 @@ public struct TestDatabase: Sendable {
 
 /// Makes the database with the schema once, from which others are copied.
 actor TemplateDatabase {
-  private var making: Task<String, any Error>?
+  private var making: Task<Text, any Error>?
 
-  func name(on server: TestPostgres) async throws -> String {
+  func name(on server: TestPostgres) async throws -> Text {
     if let making { return try await making.value }
     let task = Task {
       let database = try await server.scratchDatabase()

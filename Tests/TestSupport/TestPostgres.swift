@@ -1,3 +1,4 @@
+import ByteText
 import Foundation
 import Logging
 import Postgres
@@ -49,7 +50,7 @@ public final class TestPostgres: Sendable {
   }
 
   /// Creates an empty database and connects a client to it.
-  public func scratchDatabase(encoding: String = "UTF8", locale: String = "C") async throws -> TestDatabase {
+  public func scratchDatabase(encoding: Text = "UTF8", locale: Text = "C") async throws -> TestDatabase {
     let name = nextName()
     try await administrate(
       "CREATE DATABASE \(identifier: name) TEMPLATE template0 ENCODING \(verbatimText: encoding) LOCALE \(verbatimText: locale)"
@@ -66,13 +67,13 @@ public final class TestPostgres: Sendable {
   }
 
   /// Returns a configuration for a database of this server.
-  public func configuration(database: String, maximumConnections: Int = 8) -> PostgresConfiguration {
+  public func configuration(database: Text, maximumConnections: Int = 8) -> PostgresConfiguration {
     PostgresConfiguration(
-      conninfo: ["host": folder, "dbname": database, "user": "postgres"], minimumConnections: 1,
+      conninfo: ["host": Text(folder), "dbname": database, "user": "postgres"], minimumConnections: 1,
       maximumConnections: maximumConnections)
   }
 
-  func connect(to name: String) async throws -> TestDatabase {
+  func connect(to name: Text) async throws -> TestDatabase {
     let configuration = configuration(database: name)
     let client = PostgresClient(configuration, logger: .silent)
     try await client.start()
@@ -85,7 +86,7 @@ public final class TestPostgres: Sendable {
     await client.shutdown()
   }
 
-  private func nextName() -> String {
+  private func nextName() -> Text {
     let number = serial.withLock { serial in
       serial += 1
       return serial
@@ -134,7 +135,7 @@ extension Logger {
 
 extension SQL.Interpolation {
   /// Appends text as a quoted literal, for statements that take no binds.
-  fileprivate mutating func appendInterpolation(verbatimText text: String) {
-    appendLiteral("'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'")
+  fileprivate mutating func appendInterpolation(verbatimText text: Text) {
+    appendLiteral("'\(text.replacing(UInt8(ascii: "'"), with: "''"))'")
   }
 }

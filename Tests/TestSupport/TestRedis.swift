@@ -1,3 +1,4 @@
+import ByteText
 import Foundation
 import Synchronization
 
@@ -7,7 +8,7 @@ import Synchronization
 /// holds. Clients that reconnect need not wait for the start.
 public final class TestRedis: Sendable {
   /// Says where the server listens.
-  public let socketPath: String
+  public let socketPath: Text
   private let folder: String
   private let arguments: [String]
   private struct Running {
@@ -52,7 +53,7 @@ public final class TestRedis: Sendable {
     let script =
       "folder=$1; shift; redis-server \"$@\" >/dev/null 2>&1 & server=$!; cat; kill -9 $server; wait $server; "
       + "rm -rf \"$folder\""
-    let settings = ["--port", "0", "--unixsocket", socketPath, "--save", "", "--dir", folder]
+    let settings = ["--port", "0", "--unixsocket", socketPath.string, "--save", "", "--dir", folder]
     process.arguments = ["-c", script, "redis", folder] + settings + arguments
     process.standardInput = lifeline
     // Otherwise a child started by another test at the same time would hold the pipe open too.

@@ -1,3 +1,4 @@
+import ByteText
 import SeededNumbers
 import Testing
 import YAML
@@ -58,7 +59,7 @@ import YAML
   }
 
   @Test func refusesDeepNesting() {
-    let text = String(repeating: "[", count: 5000) + String(repeating: "]", count: 5000)
+    let text = Text(repeating: "[", count: 5000) + Text(repeating: "]", count: 5000)
     let error = #expect(throws: YAMLError.self) { try YAMLDocument.parse(text, file: "t") }
     #expect(error?.code == .tooLarge)
   }
@@ -66,7 +67,7 @@ import YAML
   @Test(arguments: [
     ("a: [1, 2\nb: 3", 2), ("a: b: c", 1), ("a:\n\t- x", 2), ("'abc", 1), ("a: *nowhere", 1), ("[a: {b: 1}]: c\n", 1),
   ])
-  func errorsCarryALine(_ text: String, _ line: Int) {
+  func errorsCarryALine(_ text: Text, _ line: Int) {
     let error = #expect(throws: YAMLError.self) { try YAMLDocument.parse(text, file: "bad.yaml") }
     #expect(error?.mark.line == line)
     #expect(error?.mark.file == "bad.yaml")
@@ -86,7 +87,7 @@ import YAML
   }
 
   @Test(arguments: ["", "# only a comment\n", "---\n"])
-  func emptyTextIsNull(_ text: String) throws {
+  func emptyTextIsNull(_ text: Text) throws {
     #expect(try YAMLDocument.parse(text, file: "t").isNull)
   }
 

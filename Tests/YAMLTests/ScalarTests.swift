@@ -1,3 +1,4 @@
+import ByteText
 import Testing
 import YAML
 
@@ -5,7 +6,7 @@ import YAML
   @Test(arguments: [
     ("yes", true), ("No", false), ("on", true), ("OFF", false), ("true", true), ("False", false),
   ])
-  func resolvesBooleansOfYAML11(_ text: String, _ expected: Bool) throws {
+  func resolvesBooleansOfYAML11(_ text: Text, _ expected: Bool) throws {
     #expect(try YAMLDocument.parse(text, file: "t").bool == expected)
   }
 
@@ -14,7 +15,7 @@ import YAML
     ("1:30", 90),
     ("0_", 0), ("9223372036854775807", Int64.max), ("-9223372036854775808", Int64.min), ("190:20:30", 685_230),
   ])
-  func resolvesIntegers(_ text: String, _ expected: Int64) throws {
+  func resolvesIntegers(_ text: Text, _ expected: Int64) throws {
     #expect(try YAMLDocument.parse(text, file: "t").integer == expected)
   }
 
@@ -24,7 +25,7 @@ import YAML
     ("-.INF", -.infinity),
     ("99999999999999999999", 1e20),
   ])
-  func resolvesFloats(_ text: String, _ expected: Double) throws {
+  func resolvesFloats(_ text: Text, _ expected: Double) throws {
     let node = try YAMLDocument.parse(text, file: "t")
     #expect(node.double == expected)
     #expect(node.integer == nil)
@@ -35,12 +36,12 @@ import YAML
     "::1",
     "50M", "nULL", ":1a", "+.nan", "-.5", "+.5e+1", "1:60.5", "0b", "-_1", "1__:x",
   ])
-  func leavesOtherPlainTextAlone(_ text: String) throws {
+  func leavesOtherPlainTextAlone(_ text: Text) throws {
     #expect(try YAMLDocument.parse("b: \(text)", file: "t")["b"]?.string == text)
   }
 
   @Test(arguments: ["", "~", "null", "Null", "NULL"])
-  func resolvesNull(_ text: String) throws {
+  func resolvesNull(_ text: Text) throws {
     #expect(try YAMLDocument.parse("a: \(text)", file: "t")["a"]?.isNull == true)
   }
 

@@ -12,11 +12,12 @@ import Synchronization
 public final class ClientActivity: Sendable {
   private struct Key: Hashable {
     let user: UserID
-    let token: String
-    let ip: String
+    let token: Text
+    let ip: Text
   }
 
   private struct State {
+    /// When each use was recorded last, by the monotonic clock.
     var seen: [Key: Int64] = [:]
     var waiting: [Key: ClientUse] = [:]
   }
@@ -48,16 +49,16 @@ public final class ClientActivity: Sendable {
   }
 
   /// Notes that a token was used. Costs a dictionary lookup most of the time.
-  func record(user: UserID, token: String, deviceID: String?, ip: String, userAgent: String) {
-    let now = clock.nowMilliseconds
+  func record(user: UserID, token: Text, deviceID: Text?, ip: Text, userAgent: Text) {
+    let now = clock.monotonicMilliseconds
     let key = Key(user: user, token: token, ip: ip)
     let isKnown = state.withLock { state in
       state.seen[key].map { now - $0 < Self.granularityMilliseconds } ?? false
     }
     if isKnown { return }
     let use = ClientUse(
-      user: user, token: token, ip: ip, userAgent: String(userAgent.prefix(500)), deviceID: deviceID,
-      lastSeenMilliseconds: now)
+      user: user, token: token, ip: ip, userAgent: userAgent.utf8Prefix(500), deviceID: deviceID,
+      lastSeenMilliseconds: clock.nowMilliseconds)
     let isNew = state.withLock { state in
       if let last = state.seen[key], now - last < Self.granularityMilliseconds { return false }
       if state.seen.count >= Self.maximumEntries {
@@ -73,12 +74,12 @@ public final class ClientActivity: Sendable {
         .userIP(
           ReplicationCommand.UserIPReport(
             userID: user.rawValue, accessToken: token, ip: ip, userAgent: use.userAgent, deviceID: deviceID,
-            lastSeenMilliseconds: now)))
+            lastSeenMilliseconds: use.lastSeenMilliseconds)))
     }
   }
 
   /// Tells the latest use of a device that is not stored yet. Only the process with the background duty knows of any.
-  public func latestUse(of deviceID: String, user: UserID) -> ClientUse? {
+  public func latestUse(of deviceID: Text, user: UserID) -> ClientUse? {
     state.withLock { state in
       state.waiting.values.filter { $0.user == user && $0.deviceID == deviceID }
         .max { $0.lastSeenMilliseconds < $1.lastSeenMilliseconds }

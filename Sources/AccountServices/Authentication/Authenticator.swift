@@ -2,22 +2,34 @@ import MatrixPrimitives
 import Replication
 import StorageEngine
 import Stores
+import Synchronization
 
 /// Turns an access token into the `Requester` that acts with it.
 ///
 /// Lookups are cached; the cache is named as Synapse's (`get_user_by_access_token`), so an invalidation by any process
 /// of the cluster, theirs or ours, takes effect here.
+///
+/// Invalidations may be lost while Redis is away, so a lookup counts for ``maximumAgeMilliseconds`` at most. Tokens in use are looked
+/// up again before that, many with one statement and while requests go on (``run()``).
 public final class Authenticator: Sendable {
+  /// How old a lookup may be that a request is authenticated by.
+  static let maximumAgeMilliseconds: Int64 = 30_000
+  /// From which age on a lookup that is used is confirmed.
+  static let confirmationAgeMilliseconds: Int64 = 15_000
+  private static let confirmationBatch = 500
+
   private let storage: Storage
   private let activity: ClientActivity
   private let clock: ServerClock
-  private let tokens: Cache<String, TokenLookup?>
+  private let tokens: Cache<Text, TokenLookup?>
+  /// Tokens in use that are to be looked up again.
+  private let unconfirmed = Mutex<Set<Text>>([])
 
   init(storage: Storage, activity: ClientActivity, clock: ServerClock) {
     self.storage = storage
     self.activity = activity
     self.clock = clock
-    let tokens: Cache<String, TokenLookup?> = storage.caches.cache("get_user_by_access_token", capacity: 50_000)
+    let tokens: Cache<Text, TokenLookup?> = storage.caches.cache("get_user_by_access_token", capacity: 50_000)
     self.tokens = tokens
     storage.caches.register("get_user_by_access_token") { keys in
       if let token = keys?.first { tokens.invalidate(token) } else { tokens.invalidateAll() }
@@ -33,12 +45,12 @@ public final class Authenticator: Sendable {
   /// What a request tells of its client, for the record of devices' last use.
   public struct Client: Sendable {
     /// The address, as the listener or the trusted proxy tells it.
-    public let ip: String
+    public let ip: Text
     /// The `User-Agent` header, or an empty text.
-    public let userAgent: String
+    public let userAgent: Text
 
     /// Collects a client's address and agent.
-    public init(ip: String, userAgent: String) {
+    public init(ip: Text, userAgent: Text) {
       self.ip = ip
       self.userAgent = userAgent
     }
@@ -50,15 +62,13 @@ public final class Authenticator: Sendable {
   ///   - token: the token as the client sent it.
   ///   - client: where the request came from.
   ///   - allowGuest: whether guests may use the endpoint.
-  ///   - allowLocked: whether locked accounts may (only to log out).
+  ///   - allowLocked: whether locked accounts and expired tokens may (only to log out).
   /// - Throws: `MatrixError` 401 `M_UNKNOWN_TOKEN` (soft logout when expired), 401 `M_USER_LOCKED`, 403
   ///   `M_GUEST_ACCESS_FORBIDDEN`.
   public func authenticate(
-    _ token: String, client: Client, allowGuest: Bool = false, allowLocked: Bool = false
+    _ token: Text, client: Client, allowGuest: Bool = false, allowLocked: Bool = false
   ) async throws -> Requester {
-    guard token.utf8.count <= 1024,
-      let found = try await tokens.value(token, load: { try await self.storage.accessTokens.lookup(token) })
-    else { throw MatrixError.unknownToken() }
+    guard token.utf8.count <= 1024, let found = try await lookup(token) else { throw MatrixError.unknownToken() }
     try check(found, allowGuest: allowGuest, allowLocked: allowLocked)
     if !found.isUsed { try await storage.accessTokens.markUsed(token, id: found.tokenID) }
     return note(found, token, client)
@@ -68,16 +78,64 @@ public final class Authenticator: Sendable {
   ///
   /// - Returns: nil when the database has to be asked.
   public func authenticateKnown(
-    _ token: String, client: Client, allowGuest: Bool = false, allowLocked: Bool = false
+    _ token: Text, client: Client, allowGuest: Bool = false, allowLocked: Bool = false
   ) throws -> Requester? {
-    guard let found = tokens.peek(token) ?? nil, found.isUsed else { return nil }
+    guard let found = known(token), found.isUsed else { return nil }
     try check(found, allowGuest: allowGuest, allowLocked: allowLocked)
     return note(found, token, client)
   }
 
+  private func lookup(_ token: Text) async throws -> TokenLookup? {
+    if let found = known(token) { return found }
+    // What is kept is too old, or says that there is no such token.
+    if let kept = tokens.peek(token), kept != nil { tokens.invalidate(token) }
+    let now = clock.monotonicMilliseconds
+    return try await tokens.value(token) { [storage] in try await storage.accessTokens.lookup(token, at: now) }
+  }
+
+  /// Returns what is known of a token and not too old, and has it confirmed when it soon will be.
+  private func known(_ token: Text) -> TokenLookup? {
+    guard let found = tokens.peek(token) ?? nil else { return nil }
+    let age = clock.monotonicMilliseconds - found.confirmedAt
+    guard age < Self.maximumAgeMilliseconds else { return nil }
+    if age >= Self.confirmationAgeMilliseconds { unconfirmed.withLock { _ = $0.insert(token) } }
+    return found
+  }
+
+  /// Confirms the lookups of tokens in use once a second, until cancelled.
+  func run() async {
+    while !Task.isCancelled {
+      try? await Beat.wait(seconds: 1)  // cancelled: the loop ends
+      var tokens = unconfirmed.withLock { waiting in
+        defer { waiting.removeAll() }
+        return Array(waiting)
+      }
+      while !tokens.isEmpty {
+        let batch = Array(tokens.suffix(Self.confirmationBatch))
+        tokens.removeLast(batch.count)
+        // Without the database the lookups grow too old, and requests fail as they must.
+        try? await confirm(batch)
+      }
+    }
+  }
+
+  /// Looks tokens up again, and forgets those of which the database says something else.
+  func confirm(_ batch: [Text]) async throws {
+    let now = clock.monotonicMilliseconds
+    let found = try await storage.accessTokens.lookups(batch, at: now)
+    for token in batch {
+      guard let kept = tokens.peek(token) ?? nil else { continue }
+      if let current = found[token], kept.isSame(as: current) {
+        kept.confirm(at: now)
+      } else {
+        tokens.invalidate(token)
+      }
+    }
+  }
+
   private func check(_ found: TokenLookup, allowGuest: Bool, allowLocked: Bool) throws {
     if found.isDeactivated { throw MatrixError.unknownToken() }
-    if let end = found.validUntilMilliseconds, end < clock.nowMilliseconds {
+    if let end = found.validUntilMilliseconds, end < clock.nowMilliseconds, !allowLocked {
       throw MatrixError.unknownToken(softLogout: true)
     }
     if found.isLocked && !allowLocked {
@@ -90,7 +148,7 @@ public final class Authenticator: Sendable {
     }
   }
 
-  private func note(_ found: TokenLookup, _ token: String, _ client: Client) -> Requester {
+  private func note(_ found: TokenLookup, _ token: Text, _ client: Client) -> Requester {
     activity.record(
       user: found.tokenOwner, token: token, deviceID: found.deviceID, ip: client.ip, userAgent: client.userAgent)
     return Requester(
@@ -107,7 +165,7 @@ public final class Authenticator: Sendable {
   /// Refuses an account that an administrator has suspended.
   ///
   /// - Throws: `MatrixError` 403 `M_USER_SUSPENDED`.
-  public func refuseSuspended(_ requester: Requester, _ action: String) async throws {
+  public func refuseSuspended(_ requester: Requester, _ action: Text) async throws {
     if try await storage.accounts.account(requester.userID)?.isSuspended == true {
       throw MatrixError.custom(
         status: 403, errcode: "M_USER_SUSPENDED", message: "\(action) while account is suspended is not allowed.",

@@ -6,22 +6,22 @@ import MatrixPrimitives
 /// generated nginx configuration relies on it). The token stays opaque to everything else.
 public enum TokenGenerator {
   /// Makes an access token for a user.
-  public static func accessToken(for user: UserID) -> String { make(prefix: "syt", user: user) }
+  public static func accessToken(for user: UserID) -> Text { make(prefix: "syt", user: user) }
 
   /// Makes a refresh token for a user.
-  public static func refreshToken(for user: UserID) -> String { make(prefix: "syr", user: user) }
+  public static func refreshToken(for user: UserID) -> Text { make(prefix: "syr", user: user) }
 
   /// Makes a device ID of ten upper-case letters.
-  public static func deviceID() -> String { RandomString.letters(10).uppercased() }
+  public static func deviceID() -> Text { RandomString.letters(10).asciiUppercased }
 
-  private static func make(prefix: String, user: UserID) -> String {
+  private static func make(prefix: Text, user: UserID) -> Text {
     let localpart = UnpaddedBase64.encode(Array(user.localpart.utf8))
     let base = "\(prefix)_\(localpart)_\(RandomString.letters(20))"
     return base + "_" + base62(CRC32.checksum(base.utf8), minimumWidth: 6)
   }
 
   /// Writes a number in base 62 (digits, upper case, lower case), padded with zeros on the left.
-  static func base62(_ number: UInt32, minimumWidth: Int) -> String {
+  static func base62(_ number: UInt32, minimumWidth: Int) -> Text {
     let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
     var digits: [UInt8] = []
     var rest = number
@@ -30,7 +30,7 @@ public enum TokenGenerator {
       rest /= 62
     }
     while digits.count < minimumWidth { digits.append(alphabet[0]) }
-    return String(decoding: digits.reversed(), as: UTF8.self)
+    return Text(decoding: digits.reversed(), as: UTF8.self)
   }
 }
 

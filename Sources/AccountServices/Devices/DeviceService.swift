@@ -3,14 +3,14 @@ import Replication
 import ServerConfig
 import Stores
 
-/// Adds, renames and removes devices, and has the `device_lists` stream tell of it.
+/// Renames and removes devices, and has the `device_lists` stream tell of it.
 public final class DeviceService: Sendable {
   private let config: HomeserverConfig
   private let storage: Storage
   private let hub: StreamHub
   private let replication: ReplicationClient?
   private let clock: ServerClock
-  private let writers: [String]
+  private let writers: [Text]
   static let maximumDisplayNameLength = 100
 
   init(
@@ -25,7 +25,7 @@ public final class DeviceService: Sendable {
   }
 
   /// Refuses a display name that is too long for other servers.
-  static func check(displayName: String?) throws(MatrixError) {
+  static func check(displayName: Text?) throws(MatrixError) {
     if let displayName, displayName.unicodeScalars.count > maximumDisplayNameLength {
       throw .custom(
         status: 400, errcode: "M_TOO_LARGE",
@@ -33,21 +33,10 @@ public final class DeviceService: Sendable {
     }
   }
 
-  /// Makes sure that a device exists, choosing an ID when none is given.
-  func ensure(_ deviceID: String?, of user: UserID, displayName: String?) async throws -> String {
-    let id = deviceID ?? TokenGenerator.deviceID()
-    if try await storage.devices.ensureDevice(id, of: user, displayName: displayName) {
-      try await changed([id], of: user)
-    } else if deviceID == nil {
-      return try await ensure(nil, of: user, displayName: displayName)
-    }
-    return id
-  }
-
   /// Renames a device.
   ///
   /// - Throws: `MatrixError` 404 when the user has no such device.
-  public func rename(_ deviceID: String, of user: UserID, to name: String) async throws {
+  public func rename(_ deviceID: Text, of user: UserID, to name: Text) async throws {
     try Self.check(displayName: name)
     guard try await storage.devices.rename(deviceID, of: user, to: name) else {
       throw MatrixError.notFound("No device found")
@@ -56,15 +45,18 @@ public final class DeviceService: Sendable {
   }
 
   /// Removes devices and ends their sessions. Unknown IDs are passed over.
-  public func delete(_ deviceIDs: [String], of user: UserID) async throws {
+  public func delete(_ deviceIDs: [Text], of user: UserID) async throws {
+    // What others are told of must be bounded by what the user has, not by what the request names.
+    let named = Set(deviceIDs)
+    let deviceIDs = try await storage.devices.devices(of: user).map(\.deviceID).filter(named.contains)
     guard !deviceIDs.isEmpty else { return }
-    try await storage.devices.delete(deviceIDs, of: user)
-    try await storage.accessTokens.deleteTokens(of: user, devices: deviceIDs)
+    try await storage.sessions.end(deviceIDs, of: user)
     try await changed(deviceIDs, of: user)
   }
 
   /// Tells the cluster that devices of a user changed: here when this process writes the stream, else over HTTP.
-  public func changed(_ deviceIDs: [String], of user: UserID) async throws {
+  public func changed(_ deviceIDs: [Text], of user: UserID) async throws {
+    guard !deviceIDs.isEmpty else { return }
     if writers.contains(config.instanceName) {
       return try await recordChange(deviceIDs, of: user)
     }
@@ -75,16 +67,26 @@ public final class DeviceService: Sendable {
   }
 
   /// Writes a change to the stream and publishes it. Only on a writer of `device_lists`.
-  public func recordChange(_ deviceIDs: [String], of user: UserID) async throws {
+  public func recordChange(_ deviceIDs: [Text], of user: UserID) async throws {
     let rooms = try await storage.memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
     try await storage.devices.recordChange(
       of: deviceIDs, user: user, rooms: rooms, nowMilliseconds: clock.nowMilliseconds
-    ) { [storage, hub] token in
-      storage.sync.noteDeviceList(of: user, isSignature: false, at: token)
-      hub.publish(
-        .deviceLists, token: token,
-        rows: [.deviceLists(DeviceListRow(userID: user, isSignature: false, areHostsCalculated: false))])
+    ) { [self] token in publish(user, isSignature: false, token) }
+    hub.wake(.deviceLists)
+  }
+
+  /// Writes to the stream that a user signed other users' keys, and publishes it. Only on a writer of `device_lists`.
+  public func recordSignatures(by user: UserID, of others: [UserID]) async throws {
+    try await storage.devices.recordSignatures(by: user, of: others) { [self] token in
+      publish(user, isSignature: true, token)
     }
     hub.wake(.deviceLists)
+  }
+
+  private func publish(_ user: UserID, isSignature: Bool, _ token: Int64) {
+    storage.sync.noteDeviceList(of: user, isSignature: isSignature, at: token)
+    hub.publish(
+      .deviceLists, token: token,
+      rows: [.deviceLists(DeviceListRow(userID: user, isSignature: isSignature, areHostsCalculated: false))])
   }
 }

@@ -25,7 +25,7 @@ public final class LoginService: Sendable {
   }
 
   /// The login types that `GET /login` offers.
-  public var flows: [String] {
+  public var flows: [Text] {
     config.passwords.allowsLogin && config.passwords.usesLocalDatabase ? ["m.login.password"] : []
   }
 
@@ -42,18 +42,30 @@ public final class LoginService: Sendable {
   /// - Parameter address: the client's address, which is limited by itself.
   /// - Throws: `MatrixError` 403 `M_FORBIDDEN` for a wrong name or password (the same sentence for both), 403
   ///   `M_USER_DEACTIVATED`, 401 `M_USER_LOCKED`, 429, and 400 for a body that makes no sense.
-  public func logIn(_ body: JSONValue, address: String) async throws -> Result {
+  public func logIn(_ body: JSONValue, address: Text) async throws -> Result {
     let type = try body.requireString("type")
     let wantsRefresh = try body.optionalBool("refresh_token") ?? false
     guard type == "m.login.password" else {
       throw MatrixError.invalidParam("Unknown login type \(type)")
     }
     try addressLimiter.check(address)
-    let user = try await checkPassword(body, limited: true)
-    try accountLimiter.check(user.rawValue.lowercased())
+    let account = try await checkedAccount(body, limited: true, isReauthentication: false)
+    let user = account.userID
+    try accountLimiter.check(user.rawValue.asciiLowercased)
+    if config.experimental.requiresApproval, !account.isApproved {
+      throw MatrixError.awaitingApproval("This account is pending approval by a server administrator.")
+    }
+    let device = try body.optionalString("device_id")
     let session = try await sessions.open(
-      user: user, deviceID: try body.optionalString("device_id"),
-      displayName: try body.optionalString("initial_device_display_name"), wantsRefreshToken: wantsRefresh)
+      SessionRequest(
+        userID: user, deviceID: device,
+        displayName: try body.optionalString("initial_device_display_name"), wantsRefreshToken: wantsRefresh))
+    // The password may have been changed, or the account closed, while it was checked.
+    guard let hash = account.passwordHash, try await storage.sessions.hasPassword(hash, user) else {
+      try await storage.accessTokens.delete(session.accessToken)
+      if device == nil { try await sessions.close(device: session.deviceID, of: user) }
+      throw Self.wrong
+    }
     return Result(userID: user, session: session)
   }
 
@@ -63,6 +75,10 @@ public final class LoginService: Sendable {
   public func checkPassword(
     _ body: JSONValue, limited: Bool = false, isReauthentication: Bool = false
   ) async throws -> UserID {
+    try await checkedAccount(body, limited: limited, isReauthentication: isReauthentication).userID
+  }
+
+  private func checkedAccount(_ body: JSONValue, limited: Bool, isReauthentication: Bool) async throws -> Account {
     let isAllowed =
       isReauthentication ? config.passwords.allowsReauthentication : config.passwords.allowsLogin
     guard isAllowed, config.passwords.usesLocalDatabase else {
@@ -70,31 +86,42 @@ public final class LoginService: Sendable {
     }
     let password = try body.requireString("password")
     guard let user = try await identifiedUser(body) else { throw Self.wrong }
-    let key = user.rawValue.lowercased()
-    if limited { try failureLimiter.check(key, count: false) }
-    guard let account = try await account(user), let hash = account.passwordHash else {
-      // The time of a hash is spent all the same, so that nobody learns from the clock which names exist.
-      _ = try await hasher.verify(password, against: unmatchableHash)
-      if limited { try? failureLimiter.check(key) }  // only counted; the refusal below is the answer
-      throw Self.wrong
+    let key = user.rawValue.asciiLowercased
+    // Counted before the password is looked at, so that of many attempts at the same time no more are answered than one after the other.
+    if limited { try failureLimiter.check(key) }
+    let account: Account
+    do {
+      account = try await matching(user, password)
+    } catch {
+      let isFailure = (error as? MatrixError)?.errcode == Self.wrong.errcode
+      if limited, !isFailure { failureLimiter.giveBack(key) }
+      throw error
     }
-    guard try await hasher.verify(password, against: hash) else {
-      if limited { try? failureLimiter.check(key) }  // only counted; the refusal below is the answer
-      throw Self.wrong
-    }
+    if limited { failureLimiter.giveBack(key) }
     if account.isDeactivated { throw MatrixError.userDeactivated("This account has been deactivated") }
     if account.isLocked {
       throw MatrixError.custom(
         status: 401, errcode: "M_USER_LOCKED", message: "User account has been locked",
         extras: ["soft_logout": .bool(true)])
     }
-    return account.userID
+    return account
+  }
+
+  /// Finds the account that a name means and a password belongs to.
+  private func matching(_ user: UserID, _ password: Text) async throws -> Account {
+    guard let account = try await account(user), let hash = account.passwordHash else {
+      // The time of a hash is spent all the same, so that nobody learns from the clock which names exist.
+      _ = try await hasher.verify(password, against: unmatchableHash)
+      throw Self.wrong
+    }
+    guard try await hasher.verify(password, against: hash) else { throw Self.wrong }
+    return account
   }
 
   /// A hash in the right form, and at the configured cost, that no password has.
-  private var unmatchableHash: String {
-    let rounds = String(config.bcryptRounds)
-    return "$2b$" + (rounds.count < 2 ? "0" : "") + rounds + "$" + String(repeating: ".", count: 53)
+  private var unmatchableHash: Text {
+    let rounds: Text = config.bcryptRounds < 10 ? "0\(config.bcryptRounds)" : Text(config.bcryptRounds)
+    return "$2b$\(rounds)$\(String(repeating: ".", count: 53))"
   }
 
   private static let wrong = MatrixError.forbidden("Invalid username or password")
@@ -121,11 +148,12 @@ public final class LoginService: Sendable {
     }
   }
 
-  private static func canonical(_ medium: String, _ address: String) -> String {
-    medium == "email" ? address.lowercased() : address
+  /// Folds an address as it was when it was bound to the account, which is by Unicode's rule (Synapse stores it so).
+  private static func canonical(_ medium: Text, _ address: Text) -> Text {
+    medium == "email" ? Text(address.string.lowercased()) : address
   }
 
-  private func qualified(_ name: String) throws(MatrixError) -> UserID? {
+  private func qualified(_ name: Text) throws(MatrixError) -> UserID? {
     guard !name.isEmpty else { throw .invalidParam("User identifier is missing 'user' key") }
     guard let user = UserID(name.hasPrefix("@") ? name : "@\(name):\(config.serverName)") else { return nil }
     return user.serverName == config.serverName ? user : nil

@@ -13,7 +13,7 @@ public struct PasswordPolicy: Sendable {
   /// Checks a password.
   ///
   /// - Throws: `MatrixError` 400 with the policy errcode of MSC2000, as Synapse answers.
-  public func check(_ password: String) throws(MatrixError) {
+  public func check(_ password: Text) throws(MatrixError) {
     guard password.unicodeScalars.count <= Self.maximumLength else { throw .invalidParam("Invalid password") }
     guard settings.isEnabled else { return }
     let scalars = password.unicodeScalars
@@ -44,7 +44,7 @@ public struct PasswordPolicy: Sendable {
     ])
   }
 
-  private static func refusal(_ code: String, _ message: String) -> MatrixError {
+  private static func refusal(_ code: Text, _ message: Text) -> MatrixError {
     .custom(status: 400, errcode: code, message: message, extras: [:])
   }
 

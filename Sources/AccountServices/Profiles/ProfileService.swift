@@ -12,14 +12,19 @@ public final class ProfileService: Sendable {
   private let config: HomeserverConfig
   private let storage: Storage
   private let limiter: RateLimiter
+  private let limitChange: @Sendable (_ requester: Requester) async throws -> Void
   private let propagate: Propagation
   static let maximumDisplayNameLength = 256
   static let maximumAvatarURLLength = 1000
   static let maximumFieldNameLength = 255
 
-  init(config: HomeserverConfig, storage: Storage, clock: ServerClock, propagate: @escaping Propagation) {
+  init(
+    config: HomeserverConfig, storage: Storage, clock: ServerClock,
+    limitChange: @escaping @Sendable (_ requester: Requester) async throws -> Void, propagate: @escaping Propagation
+  ) {
     self.config = config
     self.storage = storage
+    self.limitChange = limitChange
     self.propagate = propagate
     limiter = RateLimiter(config.rateLimits.profile, clock: clock)
   }
@@ -30,7 +35,7 @@ public final class ProfileService: Sendable {
   ///   - requester: who asks; nil when nobody is logged in, which the configuration may forbid.
   ///   - address: the asker's address, limited when there is no requester.
   /// - Throws: `MatrixError` 404 when there is no such profile, 403 when the asker may not see it, 401 and 429.
-  public func profile(of user: UserID, for requester: Requester?, address: String) async throws -> Profile {
+  public func profile(of user: UserID, for requester: Requester?, address: Text) async throws -> Profile {
     try limiter.check(requester?.userID.rawValue ?? address)
     if requester == nil, config.profiles.requiresAuth { throw MatrixError.missingToken() }
     guard user.serverName == config.serverName else { throw MatrixError.notFound("Profile was not found") }
@@ -45,15 +50,19 @@ public final class ProfileService: Sendable {
     return profile
   }
 
-  /// Sets one field.
+  /// Sets one field. The rooms of a shadow-banned user learn nothing of it.
   ///
   /// - Parameters:
   ///   - isAdministrator: an administrator may set anybody's.
-  /// - Throws: `MatrixError` 400 for a value that cannot be and for somebody else's profile (observed), 403 for a disabled field.
+  ///   - reachesRooms: whether a new name or avatar is written into the user's memberships; never for shadow-banned users.
+  /// - Throws: `MatrixError` 400 for a value that cannot be and for somebody else's profile (observed), 403 for a disabled
+  ///   field, 429.
   public func set(
-    _ field: String, to value: JSON?, of user: UserID, by requester: Requester, isAdministrator: Bool
+    _ field: Text, to value: JSON?, of user: UserID, by requester: Requester, isAdministrator: Bool,
+    reachesRooms: Bool = true
   ) async throws {
     try Self.check(field: field)
+    try limiter.check(requester.userID.rawValue)
     guard user.serverName == config.serverName else {
       throw MatrixError.unknown("User is not hosted on this homeserver", status: 400)
     }
@@ -62,6 +71,7 @@ public final class ProfileService: Sendable {
         status: 400, errcode: "M_FORBIDDEN", message: "Cannot set another user's profile", extras: [:])
     }
     guard try await storage.accounts.account(user) != nil else { throw MatrixError.notFound("User not found") }
+    if field == "displayname" || field == "avatar_url" { try await limitChange(requester) }
     switch field {
     case "displayname":
       try await setDisplayName(value, of: user, isAdministrator: isAdministrator)
@@ -71,13 +81,13 @@ public final class ProfileService: Sendable {
       guard let value else { return try await storage.profiles.deleteField(field, of: user) }
       return try await storage.profiles.setField(field, value, of: user)
     }
-    if let profile = try await storage.profiles.profile(of: user) {
+    if reachesRooms, !requester.isShadowBanned, let profile = try await storage.profiles.profile(of: user) {
       await propagate(user, profile, requester)
     }
   }
 
   /// Refuses names of fields that break the common namespaced identifier grammar.
-  public static func check(field: String) throws(MatrixError) {
+  public static func check(field: Text) throws(MatrixError) {
     guard !field.isEmpty else { throw .invalidParam("Field name too short") }
     guard field.utf8.count <= maximumFieldNameLength else {
       throw .custom(status: 400, errcode: "M_KEY_TOO_LARGE", message: "Field name too long", extras: [:])
@@ -113,7 +123,7 @@ public final class ProfileService: Sendable {
   }
 
   /// Reads a text or null; an empty text clears the field as null does.
-  private static func text(_ value: JSON?, _ key: String) throws(MatrixError) -> String? {
+  private static func text(_ value: JSON?, _ key: Text) throws(MatrixError) -> Text? {
     switch value {
     case nil, .null: return nil
     case .string(let text):

@@ -1,27 +1,83 @@
+import Logging
 import MatrixPrimitives
 import Replication
+import ServerConfig
 import Stores
 
 /// Closes accounts for good.
+///
+/// The account itself is closed in one transaction, by whatever process is asked. Its rooms are left afterwards by the main process,
+/// which begins with what is still to be done when it starts (`users_pending_deactivation`).
 public final class DeactivationService: Sendable {
+  private let config: HomeserverConfig
   private let storage: Storage
-  private let sessions: SessionService
-  private let leaveAllRooms: @Sendable (_ user: UserID, _ requester: Requester) async -> Void
+  private let devices: DeviceService
+  private let replication: ReplicationClient?
+  private let logger: Logger
+  private let leaveAllRooms: AccountServices.RoomHooks.Departure
+  private let signals: AsyncStream<Void>
+  private let signal: AsyncStream<Void>.Continuation
 
   init(
-    storage: Storage, sessions: SessionService,
-    leaveAllRooms: @escaping @Sendable (_ user: UserID, _ requester: Requester) async -> Void
+    config: HomeserverConfig, storage: Storage, devices: DeviceService, replication: ReplicationClient?,
+    logger: Logger, leaveAllRooms: @escaping AccountServices.RoomHooks.Departure
   ) {
+    self.config = config
     self.storage = storage
-    self.sessions = sessions
+    self.devices = devices
+    self.replication = replication
+    self.logger = logger
     self.leaveAllRooms = leaveAllRooms
+    (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
   }
 
-  /// Deactivates an account: no password, no sessions, no profile, no rooms. The ID can never be registered again.
-  public func deactivate(_ user: UserID, by requester: Requester) async throws {
-    try await sessions.closeAll(of: user)
-    try await storage.accounts.deactivate(user)
-    await leaveAllRooms(user, requester)
-    try await storage.profiles.deleteProfile(of: user)
+  /// Deactivates an account: no password, no sessions, no data of its own, and soon no rooms. The ID can never be registered again.
+  ///
+  /// - Parameter erases: whether the profile goes too, and messages are hidden from those who were not in the room with them.
+  public func deactivate(_ user: UserID, erases: Bool) async throws {
+    let ended = try await storage.deactivations.deactivate(user, erases: erases)
+    await announce(user)
+    try await devices.changed(ended, of: user)
+  }
+
+  /// Has the main process leave the rooms of deactivated users.
+  private func announce(_ user: UserID) async {
+    guard !config.isMainProcess, let replication else { return leaveRooms() }
+    do {
+      _ = try await replication.call(
+        "notify_account_deactivated", arguments: [user.rawValue], instance: "master", body: ["by_admin": false],
+        cached: true)
+    } catch {
+      logger.warning("The main process will learn of the deactivation of \(user) later: \(error)")
+    }
+  }
+
+  /// Begins to leave the rooms of deactivated users, unless that is under way. On the main process.
+  public func leaveRooms() { signal.yield() }
+
+  /// Leaves rooms whenever there are some to leave, and looks for forgotten ones at the start and every minute, until cancelled.
+  func run() async {
+    guard config.isMainProcess else { return }
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { [self] in
+        while !Task.isCancelled {
+          leaveRooms()
+          try? await Beat.wait(seconds: 60)  // cancelled: the loop ends
+        }
+      }
+      group.addTask { [self] in
+        for await _ in signals { await leavePending() }
+      }
+    }
+  }
+
+  private func leavePending() async {
+    do {
+      for user in try await storage.deactivations.pending() where !Task.isCancelled {
+        if await leaveAllRooms(user) { try await storage.deactivations.finish(user) }
+      }
+    } catch {
+      logger.warning("The rooms of deactivated users are left later: \(error)")
+    }
   }
 }

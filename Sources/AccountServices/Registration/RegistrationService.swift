@@ -1,6 +1,7 @@
 import MatrixPrimitives
 import ServerConfig
 import Stores
+import Synchronization
 
 /// Makes accounts.
 public final class RegistrationService: Sendable {
@@ -10,6 +11,7 @@ public final class RegistrationService: Sendable {
   private let clock: ServerClock
   private let addressLimiter: RateLimiter
   private let tokenLimiter: RateLimiter
+  private let nameQuestions: DelayingLimiter
 
   init(config: HomeserverConfig, storage: Storage, sessions: SessionService, clock: ServerClock) {
     self.config = config
@@ -18,10 +20,12 @@ public final class RegistrationService: Sendable {
     self.clock = clock
     addressLimiter = RateLimiter(config.rateLimits.registration, clock: clock)
     tokenLimiter = RateLimiter(config.rateLimits.registrationTokenValidity, clock: clock)
+    // As Synapse limits them; no setting changes it.
+    nameQuestions = DelayingLimiter(perSecond: 0.5, burst: 1, delay: .seconds(1), mostWaiting: 2, clock: clock)
   }
 
   /// The stages a client must pass to register.
-  public var flows: [[String]] {
+  public var flows: [[Text]] {
     [config.registration.requiresToken ? [Self.tokenStage, "m.login.dummy"] : ["m.login.dummy"]]
   }
 
@@ -31,43 +35,42 @@ public final class RegistrationService: Sendable {
   ///
   /// - Returns: what the session remembers of the stage.
   /// - Throws: `MatrixError` 401 `M_UNAUTHORIZED` for a token that cannot be used.
-  public func check(stage: String, _ auth: JSONValue) async throws -> JSON {
+  public func check(stage: Text, _ auth: JSONValue, session: Text) async throws -> JSON? {
     guard stage == Self.tokenStage else { return .bool(true) }
-    let token = try auth.requireString("token")
-    guard try await storage.registrationTokens.reserve(token, nowMilliseconds: clock.nowMilliseconds) else {
+    let isReserved = try await storage.registrationTokens.reserve(
+      try auth.requireString("token"), stage: stage, session: session, nowMilliseconds: clock.nowMilliseconds)
+    guard isReserved else {
       throw MatrixError.custom(
         status: 401, errcode: "M_UNAUTHORIZED", message: "Invalid registration token", extras: [:])
     }
-    return .string(token)
+    return nil
   }
 
   /// Tells whether a registration token could be used now.
-  public func isValid(token: String) async throws -> Bool {
+  public func isValid(token: Text) async throws -> Bool {
     try await storage.registrationTokens.isValid(token, nowMilliseconds: clock.nowMilliseconds)
-  }
-
-  /// Counts the token of a finished registration as used.
-  public func consumeToken(of completed: UserInteractiveAuth.Completed) async throws {
-    guard let token = completed.stages[Self.tokenStage]?.string else { return }
-    try await storage.registrationTokens.complete(token)
-    try await storage.userInteractiveAuth.complete(
-      stage: Self.tokenStage, result: .bool(true), session: completed.sessionID)
   }
 
   /// Refuses an address that registers too often.
   ///
   /// - Parameter count: false to ask without counting.
-  public func limit(address: String, count: Bool) throws(MatrixError) {
+  public func limit(address: Text, count: Bool) throws(MatrixError) {
     try addressLimiter.check(address, count: count)
   }
 
   /// Refuses an address that asks too often whether tokens are valid.
-  public func limitTokenQuestions(address: String) throws(MatrixError) { try tokenLimiter.check(address) }
+  public func limitTokenQuestions(address: Text) throws(MatrixError) { try tokenLimiter.check(address) }
+
+  /// Lets an address ask whether names are free: at once where it asks seldom, after a second where it asks more, and not at all
+  /// while two of its questions wait.
+  ///
+  /// - Throws: `MatrixError` 429.
+  public func limitNameQuestions(address: Text) async throws { try await nameQuestions.wait(address) }
 
   /// Checks that a localpart may be registered now.
   ///
   /// - Throws: `MatrixError` 400 `M_INVALID_USERNAME` or `M_USER_IN_USE`.
-  public func checkAvailable(_ localpart: String, revealUse: Bool = true) async throws {
+  public func checkAvailable(_ localpart: Text, revealUse: Bool = true) async throws {
     try UsernameRules.check(
       localpart, serverName: config.serverName,
       allowUnderscorePrefix: config.registration.allowsUnderscorePrefix)
@@ -77,48 +80,112 @@ public final class RegistrationService: Sendable {
     }
   }
 
-  /// Registers an account.
-  ///
-  /// - Parameters:
-  ///   - localpart: the chosen name, lower case; nil for one that the server chooses.
-  ///   - byAdministrator: lifts the rate limit.
-  /// - Returns: the new user's ID.
-  public func register(
-    localpart: String?, passwordHash: String?, isAdmin: Bool = false, userType: String? = nil,
-    displayName: String? = nil, address: String?, byAdministrator: Bool = false
-  ) async throws -> UserID {
-    if let address, !byAdministrator { try addressLimiter.check(address) }
-    guard let localpart else {
-      return try await registerGenerated(passwordHash: passwordHash, displayName: displayName)
+  /// What an account is registered with.
+  public struct Submission: Sendable {
+    /// The chosen name, lower case; nil for one that the server chooses.
+    public var localpart: Text?
+    /// The bcrypt hash; nil for an account without a password.
+    public var passwordHash: Text?
+    /// Whether the account is a server administrator's.
+    public var isAdmin = false
+    /// Whether the account is a guest's.
+    public var isGuest = false
+    /// `support`, `bot` or nil.
+    public var userType: Text?
+    /// The name to show; nil for the localpart.
+    public var displayName: Text?
+
+    /// Collects what every registration has.
+    public init(localpart: Text?, passwordHash: Text?) {
+      self.localpart = localpart
+      self.passwordHash = passwordHash
     }
-    try await checkAvailable(localpart)
+  }
+
+  /// Registers the account of a completed session of interactive authentication.
+  ///
+  /// - Returns: the new user's ID; that of the first request where several complete the same session.
+  public func register(_ submission: Submission, session: Text, address: Text) async throws -> UserID {
+    try await store(submission, completing: session, isApproved: isApprovedAtOnce, address: address)
+  }
+
+  /// Registers a guest, where the configuration allows guests.
+  ///
+  /// - Throws: `MatrixError` 403.
+  public func registerGuest(address: Text) async throws -> UserID {
+    guard config.registration.allowsGuests else { throw MatrixError.forbidden("Guest access is disabled") }
+    var submission = Submission(localpart: nil, passwordHash: nil)
+    submission.isGuest = true
+    return try await store(submission, completing: nil, isApproved: isApprovedAtOnce, address: address)
+  }
+
+  /// Registers an account for an administrator, who lifts limits and approves at once.
+  public func registerByAdministrator(_ submission: Submission) async throws -> UserID {
+    try await store(submission, completing: nil, isApproved: true, address: nil)
+  }
+
+  /// Whether new accounts need no administrator's approval.
+  public var isApprovedAtOnce: Bool { !config.experimental.requiresApproval }
+
+  /// Finds the account that a session has made already.
+  public func registered(by session: UserInteractiveAuth.Kept?) -> UserID? {
+    session.flatMap { RegisteredUser.find(in: $0.serverData) }
+  }
+
+  private func store(
+    _ submission: Submission, completing session: Text?, isApproved: Bool, address: Text?
+  ) async throws -> UserID {
+    let localpart: Text
+    if let chosen = submission.localpart {
+      try await checkAvailable(chosen, unlessExact: session != nil)
+      localpart = chosen
+    } else {
+      localpart = try await freeLocalpart()
+    }
+    let new = NewAccount(
+      userID: UserID(unchecked: "@\(localpart):\(config.serverName)"), passwordHash: submission.passwordHash,
+      isAdmin: submission.isAdmin, isGuest: submission.isGuest, isApproved: isApproved, userType: submission.userType,
+      displayName: submission.displayName ?? localpart)
+    let admission = Admission { [addressLimiter] () throws(MatrixError) in
+      if let address { try addressLimiter.check(address) }
+    }
+    return try await storage.accounts.register(
+      new, completing: session.map { .init(id: $0, tokenStage: Self.tokenStage) },
+      nowMilliseconds: clock.nowMilliseconds, admit: admission.ask)
+  }
+
+  /// Checks a chosen name once more. With a session the account may be the one that it has made: whether it is, is for the transaction to say.
+  private func checkAvailable(_ localpart: Text, unlessExact: Bool) async throws {
+    try await checkAvailable(localpart, revealUse: !unlessExact)
+    guard unlessExact else { return }
     let user = UserID(unchecked: "@\(localpart):\(config.serverName)")
-    try await storage.accounts.register(
-      NewAccount(
-        userID: user, passwordHash: passwordHash, isAdmin: isAdmin, userType: userType,
-        displayName: displayName ?? localpart),
-      nowMilliseconds: clock.nowMilliseconds)
-    return user
+    guard try await storage.accounts.accountsIgnoringCase(user).allSatisfy({ $0.userID == user }) else {
+      throw MatrixError.userInUse("User ID already taken.")
+    }
   }
 
-  /// Opens the first session of a new account, as `/register` does unless told not to.
-  public func openSession(
-    for user: UserID, deviceID: String?, displayName: String?, wantsRefreshToken: Bool
-  ) async throws -> NewSession {
-    try await sessions.open(
-      user: user, deviceID: deviceID, displayName: displayName, wantsRefreshToken: wantsRefreshToken)
-  }
-
-  private func registerGenerated(passwordHash: String?, displayName: String?) async throws -> UserID {
+  private func freeLocalpart() async throws -> Text {
     for _ in 0..<10 {
       let localpart = try await storage.accounts.nextGeneratedLocalpart()
       let user = UserID(unchecked: "@\(localpart):\(config.serverName)")
-      guard try await storage.accounts.accountsIgnoringCase(user).isEmpty else { continue }
-      try await storage.accounts.register(
-        NewAccount(userID: user, passwordHash: passwordHash, displayName: displayName ?? localpart),
-        nowMilliseconds: clock.nowMilliseconds)
-      return user
+      if try await storage.accounts.accountsIgnoringCase(user).isEmpty { return localpart }
     }
     throw MatrixError.unknown("Unable to find a free user ID")
+  }
+}
+
+/// Asks a limiter once for a transaction that may be repeated.
+private final class Admission: Sendable {
+  private let limit: @Sendable () throws(MatrixError) -> Void
+  private let isAdmitted = Mutex(false)
+
+  init(_ limit: @escaping @Sendable () throws(MatrixError) -> Void) { self.limit = limit }
+
+  @Sendable func ask() throws {
+    try isAdmitted.withLock { isAdmitted in
+      if isAdmitted { return }
+      try limit()
+      isAdmitted = true
+    }
   }
 }

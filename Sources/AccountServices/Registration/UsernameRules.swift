@@ -11,7 +11,7 @@ public enum UsernameRules {
   ///
   /// - Parameter allowUnderscorePrefix: the setting `allow_underscore_prefixed_localpart`.
   /// - Throws: `MatrixError` 400 `M_INVALID_USERNAME` with the rule that is broken.
-  public static func check(_ localpart: String, serverName: String, allowUnderscorePrefix: Bool) throws(MatrixError) {
+  public static func check(_ localpart: Text, serverName: Text, allowUnderscorePrefix: Bool) throws(MatrixError) {
     guard !localpart.isEmpty else { throw .invalidUsername("User ID cannot be empty") }
     guard localpart.utf8.allSatisfy(allowed.contains) else {
       throw .invalidUsername("User ID can only contain characters a-z, 0-9, or '=_-./+'")

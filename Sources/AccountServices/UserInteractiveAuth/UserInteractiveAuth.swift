@@ -1,4 +1,5 @@
 import MatrixPrimitives
+import ServerConfig
 import Stores
 
 /// Walks a client through the stages of user-interactive authentication.
@@ -6,22 +7,23 @@ import Stores
 /// Sessions live in the database, so that each stage may be answered by another process. Source: the specification's
 /// "User-Interactive Authentication API"; a first request may already carry `auth` with a type and no session.
 public final class UserInteractiveAuth: Sendable {
-  /// Checks what a client presents for one stage and answers what is remembered of it.
-  public typealias StageCheck = @Sendable (_ stage: String, _ auth: JSONValue) async throws -> JSON
+  /// Checks what a client presents for one stage and answers what is remembered of it; nil when it has been noted already.
+  public typealias StageCheck =
+    @Sendable (_ stage: Text, _ auth: JSONValue, _ session: Text) async throws -> JSON?
 
   /// The request that is being authorised; it must stay the same through all stages.
   public struct Operation: Sendable {
     /// The path with its query.
-    public let uri: String
+    public let uri: Text
     /// The HTTP method.
-    public let method: String
+    public let method: Text
     /// What the user is shown.
-    public let description: String
+    public let description: Text
     /// Who asks, for administrators who look into a registration.
     public let client: Authenticator.Client
 
     /// Names an operation.
-    public init(uri: String, method: String, description: String, client: Authenticator.Client) {
+    public init(uri: Text, method: Text, description: Text, client: Authenticator.Client) {
       self.uri = uri
       self.method = method
       self.description = description
@@ -32,9 +34,9 @@ public final class UserInteractiveAuth: Sendable {
   /// The result of a completed session.
   public struct Completed: Sendable {
     /// Names the session in the client's next request.
-    public let sessionID: String
+    public let sessionID: Text
     /// The stages passed, with what was remembered of each.
-    public let stages: [String: JSON]
+    public let stages: [Text: JSON]
     /// The request's parameters, which may have come with an earlier request of the session.
     public let parameters: JSON
     /// What the server kept with the session.
@@ -44,18 +46,31 @@ public final class UserInteractiveAuth: Sendable {
   /// The answer while stages are missing: the flows, what is done, and the session to go on with.
   public struct Incomplete: Error {
     /// Names the session in the client's next request.
-    public let sessionID: String
+    public let sessionID: Text
     /// The whole body of the 401 answer.
     public let body: JSON
   }
 
+  /// What is kept of a session that a client names.
+  public struct Kept: Sendable {
+    /// The parameters of the request that began or last went on with the session.
+    public let parameters: JSON
+    /// What the server keeps with the session.
+    public let serverData: JSON
+  }
+
   private let store: UserInteractiveAuthStore
   private let clock: ServerClock
+  /// Bounds the sessions of an address, as they are kept for a while: ten for each registration that it may make.
+  private let sessionLimiter: RateLimiter
   static let sessionLifetimeMilliseconds: Int64 = 15 * 60 * 1000
+  /// The largest size of the parameters that are kept with a session, in bytes of JSON.
+  static let maximumParameterBytes = 16_384
 
-  init(store: UserInteractiveAuthStore, clock: ServerClock) {
+  init(store: UserInteractiveAuthStore, registrationLimit: RateLimit, clock: ServerClock) {
     self.store = store
     self.clock = clock
+    sessionLimiter = RateLimiter(registrationLimit, times: 10, clock: clock)
   }
 
   /// Checks a request.
@@ -64,15 +79,16 @@ public final class UserInteractiveAuth: Sendable {
   ///   - flows: the alternatives, each a list of stages that all must be passed.
   ///   - body: the request's body; `auth` is taken out of it before it is stored.
   ///   - omitting: further keys that must not be stored, such as a password.
-  /// - Throws: `Incomplete` while no flow is complete; `MatrixError` for an unknown session or a changed operation.
+  /// - Throws: `Incomplete` while no flow is complete; `MatrixError` for an unknown session or a changed operation, 413 for
+  ///   parameters that are too large to be kept, 429 for an address that begins too many sessions.
   public func check(
-    flows: [[String]], operation: Operation, body: JSONValue, omitting: Set<String> = [], stage check: StageCheck
+    flows: [[Text]], operation: Operation, body: JSONValue, omitting: Set<Text> = [], stage check: StageCheck
   ) async throws -> Completed {
     let auth = try body.optionalObject("auth")
     let named = try auth?.optionalString("session")
     let session = try await open(named, operation: operation, parameters: Self.parameters(of: body, omitting: omitting))
     try await store.note(
-      session.id, address: operation.client.ip, userAgent: String(operation.client.userAgent.prefix(500)))
+      session.id, address: operation.client.ip, userAgent: operation.client.userAgent.utf8Prefix(500))
     guard let auth else { throw Incomplete(sessionID: session.id, body: Self.answer(flows, session.id, [], nil)) }
     var failure: MatrixError?
     if let stage = try auth.optionalString("type") {
@@ -80,8 +96,9 @@ public final class UserInteractiveAuth: Sendable {
         throw MatrixError.invalidParam("The stage \(stage) is not part of any flow here")
       }
       do {
-        let result = try await check(stage, auth)
-        try await store.complete(stage: stage, result: result, session: session.id)
+        if let result = try await check(stage, auth, session.id) {
+          try await store.complete(stage: stage, result: result, session: session.id)
+        }
       } catch let error as MatrixError where error.status == 401 || error.status == 403 {
         failure = error
       }
@@ -95,14 +112,21 @@ public final class UserInteractiveAuth: Sendable {
   }
 
   /// Keeps a value with a session, for its later stages.
-  public func remember(_ key: String, _ value: JSON, session: String) async throws {
+  public func remember(_ key: Text, _ value: JSON, session: Text) async throws {
     try await store.setServerData(key, value, session: session)
   }
 
-  /// Reads what the server kept with the session that a body names, if it names one that exists.
-  public func serverData(for body: JSONValue) async throws -> JSON? {
-    guard let id = try body.optionalObject("auth")?.optionalString("session") else { return nil }
-    return try await store.session(id)?.serverData
+  /// Reads what is kept of the session that a body names, if it names one that exists.
+  public func kept(for body: JSONValue) async throws -> Kept? {
+    guard let id = try body.optionalObject("auth")?.optionalString("session"), id.utf8.count <= 255 else { return nil }
+    return try await store.session(id).map { Kept(parameters: $0.clientParameters, serverData: $0.serverData) }
+  }
+
+  /// Uses a completed session up, so that it authorises one request.
+  ///
+  /// - Throws: `MatrixError` 400 when another request has used it.
+  public func consume(_ completed: Completed) async throws {
+    guard try await store.consume(completed.sessionID) else { throw Self.unknownSession }
   }
 
   /// Deletes sessions that are older than a quarter of an hour. Called by the process with the background duty.
@@ -111,9 +135,13 @@ public final class UserInteractiveAuth: Sendable {
   }
 
   private func open(
-    _ id: String?, operation: Operation, parameters: JSON
+    _ id: Text?, operation: Operation, parameters: JSON
   ) async throws -> UserInteractiveAuthSession {
+    guard parameters.encoded.count <= Self.maximumParameterBytes else {
+      throw MatrixError.tooLarge("The parameters are too large to be kept")
+    }
     guard let id else {
+      try sessionLimiter.check(operation.client.ip)
       let id = try await store.create(
         clientParameters: parameters, uri: operation.uri, method: operation.method,
         description: operation.description, nowMilliseconds: clock.nowMilliseconds)
@@ -121,7 +149,7 @@ public final class UserInteractiveAuth: Sendable {
         id: id, clientParameters: parameters, uri: operation.uri, method: operation.method, serverData: .object([:]))
     }
     guard id.utf8.count <= 255, let session = try await store.session(id) else {
-      throw MatrixError.unknown("Unknown session ID", status: 400)
+      throw Self.unknownSession
     }
     guard session.uri == operation.uri, session.method == operation.method else {
       throw MatrixError.custom(
@@ -134,17 +162,19 @@ public final class UserInteractiveAuth: Sendable {
       id: id, clientParameters: parameters, uri: session.uri, method: session.method, serverData: session.serverData)
   }
 
-  private static func parameters(of body: JSONValue, omitting: Set<String>) -> JSON {
+  private static let unknownSession = MatrixError.unknown("Unknown session ID", status: 400)
+
+  private static func parameters(of body: JSONValue, omitting: Set<Text>) -> JSON {
     var members = body.json.members ?? [:]
     members["auth"] = nil
     for key in omitting { members[key] = nil }
     return .object(members)
   }
 
-  private static func answer(_ flows: [[String]], _ session: String, _ completed: [String], _ failure: MatrixError?)
+  private static func answer(_ flows: [[Text]], _ session: Text, _ completed: [Text], _ failure: MatrixError?)
     -> JSON
   {
-    var body: [String: JSON] = [
+    var body: [Text: JSON] = [
       "session": .string(session),
       "flows": .array(flows.map { .object(["stages": .array($0.map(JSON.string))]) }),
       "params": .object([:]),

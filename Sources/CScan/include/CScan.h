@@ -108,4 +108,12 @@ static inline size_t cscan_utf8_valid_prefix(const uint8_t *bytes, size_t count)
   }
 }
 
+// The header declares it only with _GNU_SOURCE, which a module cannot define for others.
+extern void *memmem(const void *text, size_t count, const void *part, size_t part_count);
+
+/// Whether some bytes stand in others one after the other; takes time linear in both.
+static inline int cscan_contains(const uint8_t *text, size_t count, const uint8_t *part, size_t part_count) {
+  return memmem(text, count, part, part_count) != NULL;
+}
+
 #endif

@@ -58,8 +58,8 @@ public struct AccountEndpoints: Sendable {
     Endpoint(
       name: "change_password", method: .post, paths: PathPattern.client("account/password", versions: .released),
       auth: .required,
-      role: .main, rateLimited: true
-    ) { [accounts, storage] request in
+      role: .main, rateLimited: true, bodyLimit: Endpoint.accountBodyLimit
+    ) { [accounts] request in
       let body = try request.jsonObject()
       let requester = try request.requester
       let logOutOthers = try body.optionalBool("logout_devices") ?? true
@@ -70,13 +70,7 @@ public struct AccountEndpoints: Sendable {
       ) { _ in
         guard let password else { throw MatrixError.missingParam("Missing params: new_password") }
         let hash = try await accounts.hasher.hash(password)
-        try await storage.accounts.setPasswordHash(hash, for: requester.userID)
-        if logOutOthers {
-          let others = try await storage.devices.devices(of: requester.userID).map(\.deviceID)
-          try await accounts.devices.delete(others.filter { $0 != requester.deviceID }, of: requester.userID)
-          try await storage.accessTokens.deleteTokens(
-            of: requester.userID, devices: nil, except: requester.accessTokenID)
-        }
+        try await accounts.sessions.changePassword(of: requester, to: hash, endsOthers: logOutOthers)
         return .emptyObject
       }
     }
@@ -86,14 +80,15 @@ public struct AccountEndpoints: Sendable {
     Endpoint(
       name: "deactivate", method: .post, paths: PathPattern.client("account/deactivate", versions: .released),
       auth: .required,
-      role: .anyWorker, rateLimited: true
+      role: .anyWorker, rateLimited: true, bodyLimit: Endpoint.accountBodyLimit
     ) { [accounts] request in
       let body = try request.jsonObject()
       let requester = try request.requester
+      let erases = try body.optionalBool("erase") ?? false
       return try await PasswordStage(accounts).authorise(
         request, body, user: requester.userID, action: "deactivate your account", omitting: []
       ) { _ in
-        try await accounts.deactivation.deactivate(requester.userID, by: requester)
+        try await accounts.deactivation.deactivate(requester.userID, erases: erases)
         return .json(["id_server_unbind_result": "success"])
       }
     }
@@ -106,9 +101,11 @@ struct PasswordStage: Sendable {
 
   init(_ accounts: AccountServices) { self.accounts = accounts }
 
-  /// Runs `body` once the user has shown the password, else answers 401 with the flows.
+  /// Runs `run` once the user has shown the password, else answers 401 with the flows. A session authorises one request.
+  ///
+  /// - Throws: `MatrixError` 403 when another user has shown theirs.
   func authorise(
-    _ request: Request, _ body: JSONValue, user: UserID, action: String, omitting: Set<String>,
+    _ request: Request, _ body: JSONValue, user: UserID, action: Text, omitting: Set<Text>,
     then run: (UserInteractiveAuth.Completed) async throws -> Response
   ) async throws -> Response {
     let completed: UserInteractiveAuth.Completed
@@ -118,10 +115,8 @@ struct PasswordStage: Sendable {
         operation: .init(
           uri: request.path, method: request.method.rawValue, description: action, client: .init(request)),
         body: body, omitting: omitting
-      ) { [accounts] _, auth in
-        let shown = try await accounts.login.checkPassword(auth, limited: true, isReauthentication: true)
-        guard shown == user else { throw MatrixError.forbidden("Authentication details are incorrect.") }
-        return .string(shown.rawValue)
+      ) { [accounts] _, auth, _ in
+        .string(try await accounts.login.checkPassword(auth, limited: true, isReauthentication: true).rawValue)
       }
     } catch let incomplete as UserInteractiveAuth.Incomplete {
       return .json(incomplete.body, status: 401)
@@ -129,6 +124,12 @@ struct PasswordStage: Sendable {
     guard completed.stages["m.login.password"]?.string == user.rawValue else {
       throw MatrixError.forbidden("The session belongs to another user")
     }
+    try await accounts.userInteractiveAuth.consume(completed)
     return try await run(completed)
   }
+}
+
+extension Endpoint {
+  /// The body limit of endpoints of accounts, in bytes: names, passwords and stages of authentication are short, and part of them is kept.
+  static let accountBodyLimit = 65_536
 }

@@ -73,7 +73,7 @@ public struct DeviceEndpoints: Sendable {
     Endpoint(
       name: "delete_device", method: .delete, paths: PathPattern.client("devices/{deviceID}", versions: .released),
       auth: .required,
-      role: .streamWriter(.deviceLists)
+      role: .streamWriter(.deviceLists), bodyLimit: Endpoint.accountBodyLimit
     ) { [accounts] request in
       let id = try request.parameter("deviceID")
       let user = try request.requester.userID
@@ -90,17 +90,17 @@ public struct DeviceEndpoints: Sendable {
     Endpoint(
       name: "delete_devices", method: .post, paths: PathPattern.client("delete_devices", versions: .released),
       auth: .required,
-      role: .streamWriter(.deviceLists)
+      role: .streamWriter(.deviceLists), bodyLimit: 1 << 20
     ) { [accounts] request in
       let body = try request.jsonObject()
       let user = try request.requester.userID
-      var ids: [String] = []
+      var ids: [Text] = []
       for element in try body.requireArray("devices") {
         guard let id = element.string else { throw MatrixError.badJSON("'devices' must hold strings") }
         ids.append(id)
       }
       return try await PasswordStage(accounts).authorise(
-        request, body, user: user, action: "remove device(s) from your account", omitting: []
+        request, body, user: user, action: "remove device(s) from your account", omitting: ["devices"]
       ) { _ in
         try await accounts.devices.delete(ids, of: user)
         return .emptyObject

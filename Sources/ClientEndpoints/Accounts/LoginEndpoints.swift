@@ -31,7 +31,7 @@ public struct LoginEndpoints: Sendable {
   private var logIn: Endpoint {
     Endpoint(
       name: "login", method: .post, paths: PathPattern.client("login", versions: .sinceV1), auth: .none,
-      role: .anyWorker, rateLimited: true
+      role: .anyWorker, rateLimited: true, bodyLimit: Endpoint.accountBodyLimit
     ) { [config, accounts] request in
       let result = try await accounts.login.logIn(try request.jsonObject(), address: request.clientIP)
       var answer = SessionAnswer.members(result.session, nowMilliseconds: accounts.clock.nowMilliseconds)
@@ -45,7 +45,7 @@ public struct LoginEndpoints: Sendable {
   private var logOut: Endpoint {
     Endpoint(
       name: "logout", method: .post, paths: PathPattern.client("logout", versions: .sinceV1),
-      auth: .required, role: .main
+      auth: .required, role: .main, allowsLockedUsers: true
     ) { [accounts] request in
       guard let token = request.accessToken else { throw MatrixError.missingToken() }
       try await accounts.sessions.close(try request.requester, accessToken: token)
@@ -56,7 +56,7 @@ public struct LoginEndpoints: Sendable {
   private var logOutAll: Endpoint {
     Endpoint(
       name: "logout_all", method: .post, paths: PathPattern.client("logout/all", versions: .sinceV1),
-      auth: .required, role: .main
+      auth: .required, role: .main, allowsLockedUsers: true
     ) { [accounts] request in
       try await accounts.sessions.closeAll(of: try request.requester.userID)
       return .emptyObject
@@ -65,7 +65,8 @@ public struct LoginEndpoints: Sendable {
 
   private var refresh: Endpoint {
     Endpoint(
-      name: "refresh", method: .post, paths: PathPattern.client("refresh", versions: [.v3]), auth: .none, role: .main
+      name: "refresh", method: .post, paths: PathPattern.client("refresh", versions: [.v3]), auth: .none, role: .main,
+      bodyLimit: Endpoint.accountBodyLimit
     ) { [accounts] request in
       let session = try await accounts.sessions.refresh(try request.jsonObject().requireString("refresh_token"))
       var answer = SessionAnswer.members(session, nowMilliseconds: accounts.clock.nowMilliseconds)

@@ -9,7 +9,7 @@ extension JSONWriter {
   }
 
   /// Writes a member whose value is an array whose elements `body` writes.
-  mutating func array(_ key: String, _ body: (inout JSONWriter) throws -> Void) rethrows {
+  mutating func array(_ key: Text, _ body: (inout JSONWriter) throws -> Void) rethrows {
     self.key(key)
     beginArray()
     try body(&self)

@@ -42,7 +42,7 @@ public struct RoomDirectoryEndpoints: Sendable {
       let body = try request.jsonObject()
       let text = try body.requireString("room_id")
       guard let roomID = RoomID(text) else { throw MatrixError.invalidParam("'\(text)' is not a valid room ID") }
-      var servers: [String]?
+      var servers: [Text]?
       if let list = try body.optionalArray("servers") {
         servers = []
         for element in list {
@@ -135,7 +135,7 @@ public struct RoomDirectoryEndpoints: Sendable {
     guard let object = try body.optionalObject("filter") else { return PublicRoomStore.Filter() }
     var filter = PublicRoomStore.Filter(searchTerm: try object.optionalString("generic_search_term"))
     if let types = try object.optionalArray("room_types") {
-      var list: [String?] = []
+      var list: [Text?] = []
       for type in types {
         guard type.isNull || type.string != nil else {
           throw .badJSON("'room_types' contains something other than strings")

@@ -36,7 +36,7 @@ public struct RoomHistoryEndpoints: Sendable {
         direction: try Self.direction(request, standard: .forward),
         limit: try request.queryInteger("limit", default: 10), filter: filter, requester: requester)
       let start = try await rooms.history.text(page.start)
-      var end: String?
+      var end: Text?
       if let token = page.end { end = try await rooms.history.text(token) }
       let options = options(requester, filter)
       return .json { writer in
@@ -112,7 +112,7 @@ public struct RoomHistoryEndpoints: Sendable {
       let start = try await token(request, "from")
       let page = try await rooms.history.relations(
         query, room: try request.roomID(), from: start, to: try await token(request, "to"), requester: requester)
-      var next: String?
+      var next: Text?
       if let token = page.next { next = try await rooms.history.text(token) }
       return .json { writer in
         writer.object {
@@ -148,7 +148,7 @@ public struct RoomHistoryEndpoints: Sendable {
 
   // MARK: Query parameters
 
-  private func token(_ request: Request, _ name: String) async throws -> StreamToken? {
+  private func token(_ request: Request, _ name: Text) async throws -> StreamToken? {
     // Old clients name the end of the history in words.
     guard let text = request.queryValue(name), text != "END" else { return nil }
     return try await rooms.history.token(text)

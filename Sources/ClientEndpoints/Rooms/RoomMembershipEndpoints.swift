@@ -78,7 +78,7 @@ public struct RoomMembershipEndpoints: Sendable {
 
   /// Joins or knocks by id or alias.
   private func enter(
-    _ action: MembershipAction, method: HTTPMethod, path: String, versions: [PathPattern.ClientVersion]
+    _ action: MembershipAction, method: HTTPMethod, path: Text, versions: [PathPattern.ClientVersion]
   ) -> Endpoint {
     Endpoint(
       name: action == .join ? "JoinRoomAlias" : "KnockRoomAlias", method: method,
@@ -93,7 +93,12 @@ public struct RoomMembershipEndpoints: Sendable {
         transactionID: request.optionalParameter("txnID"),
         servers: request.queryValues("via") + request.queryValues("server_name"),
         thirdPartySigned: try body.optionalObject("third_party_signed")?.json)
-      if let reason = try body.optionalString("reason") { change.content["reason"] = .string(reason) }
+      if action == .join {
+        // As on Synapse, whatever a client says on this path stands in the event.
+        change.content = body.json.members ?? [:]
+      } else if let reason = try body.optionalString("reason") {
+        change.content["reason"] = .string(reason)
+      }
       try await rooms.memberships.change(change, requester: requester)
       return .json { $0.object { $0.member("room_id", roomID.rawValue) } }
     }
@@ -116,7 +121,9 @@ public struct RoomMembershipEndpoints: Sendable {
       name: "JoinedRooms", method: .get, paths: PathPattern.client("joined_rooms", versions: .sinceV1),
       auth: .guestAllowed
     ) { request in
-      let joined = try await storage.memberships.rooms(for: try request.requester.userID, memberships: [.join])
+      let user = try request.requester.userID
+      try await storage.barrier.pass(membershipsOf: user)
+      let joined = try await storage.memberships.rooms(for: user, memberships: [.join])
       return .json { $0.object { $0.member("joined_rooms", strings: joined.map(\.roomID.rawValue)) } }
     }
   }

@@ -1,6 +1,7 @@
 import EndpointKit
 import MatrixEvents
 import MatrixPrimitives
+import Replication
 import RoomServices
 import Stores
 
@@ -36,6 +37,7 @@ public struct RoomSendEndpoints: Sendable {
 
   private func answerSend(_ request: Request) async throws -> Response {
     let requester = try request.requester
+    try await refuseDelay(request, requester)
     let content = try request.jsonObject()
     let draft = ClientEventDraft(
       roomID: try request.roomID(), type: try request.parameter("eventType"), content: content.json,
@@ -43,6 +45,14 @@ public struct RoomSendEndpoints: Sendable {
       originServerTS: requester.appserviceID == nil ? nil : try request.queryInteger("ts").map(Int64.init),
       redacts: content["redacts"]?.string.flatMap { EventID($0) })
     return Self.answer(try await rooms.sender.send(draft, requester: requester))
+  }
+
+  /// Refuses what is to be sent later (MSC4140): sent at once it would say the contrary, as a call's end when it begins. Error and
+  /// limit are those of a Synapse whose configuration allows no delay.
+  private func refuseDelay(_ request: Request, _ requester: Requester) async throws {
+    guard try request.queryInteger("org.matrix.msc4140.delay") != nil else { return }
+    try await rooms.sender.checkRate(requester)
+    throw MatrixError.forbidden("Sending delayed events has been disallowed")
   }
 
   private static func answer(_ eventID: EventID) -> Response {
@@ -57,6 +67,7 @@ public struct RoomSendEndpoints: Sendable {
       auth: .guestAllowed, balance: .room
     ) { request in
       let requester = try request.requester
+      try await refuseDelay(request, requester)
       let roomID = try request.roomID()
       let type = try request.parameter("eventType")
       let stateKey = request.optionalParameter("stateKey") ?? ""
@@ -68,13 +79,15 @@ public struct RoomSendEndpoints: Sendable {
       }
       let draft = ClientEventDraft(
         roomID: roomID, type: type, stateKey: stateKey, content: content.json, originServerTS: time)
-      return Self.answer(try await rooms.sender.send(draft, requester: requester))
+      let eventID = try await rooms.sender.send(draft, requester: requester)
+      if type == "m.room.guest_access", stateKey.isEmpty { try await rooms.memberships.dismissGuests(from: roomID) }
+      return Self.answer(eventID)
     }
   }
 
   /// Reads a membership that a client sets as state.
   private static func membershipChange(
-    _ roomID: RoomID, _ stateKey: String, _ content: JSONValue, _ time: Int64?
+    _ roomID: RoomID, _ stateKey: Text, _ content: JSONValue, _ time: Int64?
   ) throws(MatrixError) -> MembershipRequest {
     guard let membership = content["membership"]?.string else {
       throw .badJSON("Invalid membership (must be a string)")

@@ -17,9 +17,25 @@ public struct ServerEndpoints: Sendable {
   }
 
   /// The versions of the specification that are answered for, oldest first.
+  ///
+  /// Version 1.2 has the hierarchy of spaces, 1.4 lists of threads, 1.11 authenticated media, which are not there. Neither are keys
+  /// of devices and media of any kind, which all versions have; but clients refuse to work with less than 1.1.
   static let specificationVersions = [
-    "r0.0.1", "r0.1.0", "r0.2.0", "r0.3.0", "r0.4.0", "r0.5.0", "r0.6.0", "r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4",
-    "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12",
+    "r0.0.1", "r0.1.0", "r0.2.0", "r0.3.0", "r0.4.0", "r0.5.0", "r0.6.0", "r0.6.1", "v1.1",
+  ]
+
+  /// What later versions of the specification have that is there, under the names by which clients ask for it.
+  static let features: JSON = [
+    // Private read receipts, since 1.4.
+    "org.matrix.msc2285.stable": true,
+    // Threads and their summaries, since 1.4.
+    "org.matrix.msc3440.stable": true,
+    // Receipts in threads, since 1.4.
+    "org.matrix.msc3771": true,
+    // Types of rooms in the list of published ones, since 1.4.
+    "org.matrix.msc3827.stable": true,
+    // Further fields of profiles, since 1.16.
+    "uk.tcpip.msc4133.stable": true,
   ]
 
   /// The endpoints of the family.
@@ -37,7 +53,7 @@ public struct ServerEndpoints: Sendable {
         writer.beginArray()
         for version in Self.specificationVersions { writer.value(version) }
         writer.endArray()
-        writer.member("unstable_features", JSON.object([:]))
+        writer.member("unstable_features", Self.features)
         writer.endObject()
       }
     }
@@ -53,9 +69,9 @@ public struct ServerEndpoints: Sendable {
   }
 
   private var capabilitiesBody: JSON {
-    var versions: [String: JSON] = [:]
+    var versions: [Text: JSON] = [:]
     for version in RoomVersion.all { versions[version.identifier] = "stable" }
-    var profileFields: [String: JSON] = ["enabled": true]
+    var profileFields: [Text: JSON] = ["enabled": true]
     let disallowed: [JSON] =
       (config.registration.allowsDisplayNameChange ? [] : ["displayname"])
       + (config.registration.allowsAvatarChange ? [] : ["avatar_url"])

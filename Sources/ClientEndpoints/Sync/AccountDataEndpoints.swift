@@ -42,7 +42,11 @@ public struct AccountDataEndpoints: Sendable {
     ) { [services, storage] request in
       let user = try Self.owner(request, "Cannot get account data for other users.")
       let type = try request.parameter("type")
-      if type == "m.push_rules" { return .encoded(try await services.pushRules.rulesJSON(of: user)) }
+      if type == "m.push_rules" {
+        try await services.pushRules.catchUp(user)
+        return .encoded(try await services.pushRules.rulesJSON(of: user))
+      }
+      try await storage.barrier.pass(accountDataOf: user)
       guard let entry = try await storage.accountData.data(of: user).global[type] else {
         throw MatrixError.notFound("Account data not found")
       }
@@ -78,6 +82,7 @@ public struct AccountDataEndpoints: Sendable {
       let room = try Self.room(request)
       let type = try request.parameter("type")
       if type == "m.push_rules" { return .emptyObject }
+      try await storage.barrier.pass(accountDataOf: user)
       guard let entry = try await storage.accountData.data(of: user).rooms[room]?[type] else {
         throw MatrixError.notFound("Room account data not found")
       }
@@ -95,6 +100,7 @@ public struct AccountDataEndpoints: Sendable {
     ) { [storage] request in
       let user = try Self.owner(request, "Cannot get tags for other users.")
       let room = RoomID(unchecked: try request.parameter("roomID"))
+      try await storage.barrier.pass(accountDataOf: user)
       let tags = try await storage.accountData.data(of: user).tags[room]?.tags ?? [:]
       return .json { writer in
         writer.beginObject()
@@ -123,6 +129,7 @@ public struct AccountDataEndpoints: Sendable {
         throw MatrixError.invalidParam("tag parameter's length is over 255 bytes")
       }
       let room = RoomID(unchecked: try request.parameter("roomID"))
+      try await storage.barrier.pass(membershipsOf: user)
       guard let membership = try await storage.memberships.room(room, for: user), !membership.isForgotten else {
         throw MatrixError.forbidden("User \(user) has no membership in room \(room)")
       }
@@ -147,7 +154,7 @@ public struct AccountDataEndpoints: Sendable {
 
   // MARK: Checks
 
-  private static func owner(_ request: Request, _ message: String) throws -> UserID {
+  private static func owner(_ request: Request, _ message: Text) throws -> UserID {
     let user = try request.requester.userID
     guard try request.parameter("userID") == user.rawValue else { throw MatrixError.forbidden(message) }
     return user
@@ -159,7 +166,7 @@ public struct AccountDataEndpoints: Sendable {
     return room
   }
 
-  private static func settableType(_ request: Request) throws -> String {
+  private static func settableType(_ request: Request) throws -> Text {
     let type = try request.parameter("type")
     switch type {
     case "m.fully_read":

@@ -91,7 +91,7 @@ public struct EphemeralEndpoints: Sendable {
     ) { [services] request in
       let requester = try request.requester
       let (room, body) = (try request.roomID(), try request.jsonObject())
-      var events: [String: EventID] = [:]
+      var events: [Text: EventID] = [:]
       for type in Self.receiptTypes {
         guard let text = try body.optionalString(type), !text.isEmpty else { continue }
         guard let event = EventID(text) else { throw MatrixError.invalidParam("\(text) is not a valid event ID") }
@@ -113,7 +113,7 @@ public struct EphemeralEndpoints: Sendable {
 
   private static let receiptTypes = [Receipt.Kind.read, Receipt.Kind.readPrivate, Receipt.Kind.fullyRead]
 
-  private static func thread(_ body: JSONValue, _ type: String) throws(MatrixError) -> String? {
+  private static func thread(_ body: JSONValue, _ type: Text) throws(MatrixError) -> Text? {
     guard let thread = body["thread_id"] else { return nil }
     guard let text = thread.string, !text.isEmpty else {
       throw .invalidParam("thread_id field must be a non-empty string")
@@ -189,7 +189,7 @@ public struct EphemeralEndpoints: Sendable {
   }
 
   /// Refuses a write that reached a process which does not own its stream: the reverse proxy is set up wrongly.
-  private static func require(_ isWriter: Bool, _ what: String) throws(MatrixError) {
+  private static func require(_ isWriter: Bool, _ what: Text) throws(MatrixError) {
     guard isWriter else { throw .unknown("This process does not store \(what)", status: 500) }
   }
 }

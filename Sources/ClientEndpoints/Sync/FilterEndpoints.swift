@@ -32,7 +32,7 @@ public struct FilterEndpoints: Sendable {
       let filter = try request.jsonObject()
       try SyncFilter.validate(filter)
       let id = try await storage.filters.add(limited(filter), for: user)
-      return .json(["filter_id": .string(String(id))])
+      return .json(["filter_id": .string(Text(id))])
     }
   }
 

@@ -8,7 +8,9 @@ import Synchronization
 final class FilterReader: Sendable {
   private let storage: Storage
   private let timelineLimit: Int
-  private let known = Mutex<[String: SyncFilter]>([:])
+  private let known = Mutex<[Text: SyncFilter]>([:])
+  /// The longest text that is remembered, in bytes; longer ones are read anew each time.
+  private static let longestRemembered = 4_096
 
   init(storage: Storage, timelineLimit: Int) {
     self.storage = storage
@@ -18,7 +20,7 @@ final class FilterReader: Sendable {
   /// Returns the filter.
   ///
   /// - Throws: 400 `M_NOT_JSON` or `M_UNKNOWN` when JSON is malformed, `M_INVALID_PARAM` when there is no such filter.
-  func filter(_ text: String?, of user: UserID) async throws -> SyncFilter {
+  func filter(_ text: Text?, of user: UserID) async throws -> SyncFilter {
     guard let text, !text.isEmpty else { return .none }
     guard text.hasPrefix("{") else { return try await stored(text, of: user) }
     if let filter = known.withLock({ $0[text] }) { return filter }
@@ -26,6 +28,7 @@ final class FilterReader: Sendable {
     do { json = try JSONValue.parse(text) } catch { throw MatrixError.notJSON("Invalid filter JSON") }
     try SyncFilter.validate(json)
     let filter = SyncFilter(json, maximumTimelineLimit: timelineLimit)
+    guard text.utf8.count <= Self.longestRemembered else { return filter }
     known.withLock { known in
       if known.count >= 1000 { known.removeAll(keepingCapacity: true) }
       known[text] = filter
@@ -33,7 +36,7 @@ final class FilterReader: Sendable {
     return filter
   }
 
-  private func stored(_ text: String, of user: UserID) async throws -> SyncFilter {
+  private func stored(_ text: Text, of user: UserID) async throws -> SyncFilter {
     guard let id = Int64(text) else { throw MatrixError.invalidParam("Invalid filter ID") }
     guard let json = try await storage.filters.filter(id, of: user) else {
       throw MatrixError.invalidParam("No such filter")

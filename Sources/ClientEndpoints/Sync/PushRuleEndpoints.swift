@@ -28,6 +28,7 @@ public struct PushRuleEndpoints: Sendable {
     Endpoint(name: "get_push_rules", method: .get, paths: Self.paths, role: .anyWorkerGETOnly) { [services] request in
       let user = try request.requester.userID
       let path = try request.segments("path")
+      try await services.pushRules.catchUp(user)
       if path == [""] { return .encoded(try await services.pushRules.rulesJSON(of: user)) }
       guard path[0] == "global" else { throw MatrixError.unrecognized(status: 400) }
       let rules = try await services.pushRules.rules(of: user)
@@ -35,7 +36,7 @@ public struct PushRuleEndpoints: Sendable {
     }
   }
 
-  private static func answer(_ rules: PushRules, _ user: UserID, _ path: [String]) throws -> Response {
+  private static func answer(_ rules: PushRules, _ user: UserID, _ path: [Text]) throws -> Response {
     guard let first = path.first else { throw pedantry }
     if first.isEmpty { return .json { rules.write(for: user, to: &$0) } }
     guard path.count > 1 else {
@@ -58,7 +59,7 @@ public struct PushRuleEndpoints: Sendable {
   // MARK: Writing
 
   private func write(
-    _ method: HTTPMethod, _ name: String, _ body: @escaping @Sendable (PushRuleService, Request) async throws -> Void
+    _ method: HTTPMethod, _ name: Text, _ body: @escaping @Sendable (PushRuleService, Request) async throws -> Void
   ) -> Endpoint {
     Endpoint(name: name, method: method, paths: Self.paths, role: .streamWriter(.pushRules)) { [services] request in
       guard services.pushRules.isWriter else {
@@ -71,11 +72,11 @@ public struct PushRuleEndpoints: Sendable {
 
   /// Names a rule, and perhaps one of its attributes.
   private struct Target {
-    let kind: String
-    let id: String
-    let attribute: String?
+    let kind: Text
+    let id: Text
+    let attribute: Text?
 
-    init(_ path: [String]) throws(MatrixError) {
+    init(_ path: [Text]) throws(MatrixError) {
       guard path.count >= 3, path[0] == "global", !path[2].isEmpty else { throw .unrecognized(status: 400) }
       kind = path[1]
       id = path[2]

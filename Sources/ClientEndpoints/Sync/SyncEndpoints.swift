@@ -81,7 +81,7 @@ public struct SyncEndpoints: Sendable {
     await services.presence.endSync(parsed.requester.userID, device: parsed.requester.deviceID)
   }
 
-  private static func presence(_ request: Request) throws -> String {
+  private static func presence(_ request: Request) throws -> Text {
     let presence = request.queryValue("set_presence") ?? "online"
     guard ["online", "offline", "unavailable"].contains(presence) else {
       throw MatrixError.invalidParam(
@@ -105,7 +105,7 @@ public struct SyncEndpoints: Sendable {
       timeoutMilliseconds: Int64(min(timeout, 24 * 3600 * 1000)), wantsFullState: fullState)
   }
 
-  private func token(_ text: String) async throws -> StreamToken {
+  private func token(_ text: Text) async throws -> StreamToken {
     guard let token = try await StreamToken.parse(text, directory: storage.instances), token.room.topological == nil
     else { throw MatrixError.unknown("Invalid stream token", status: 400) }
     return token

@@ -1,3 +1,5 @@
+import ByteText
+
 /// Writes the table of all endpoints for `Docs/endpoints.md`.
 public struct EndpointTable: Sendable {
   private let families: [EndpointFamily]
@@ -8,7 +10,7 @@ public struct EndpointTable: Sendable {
   }
 
   /// The page, in Markdown; endpoints sorted by path, so that generating it again changes nothing.
-  public var markdown: String {
+  public var markdown: Text {
     let count = families.reduce(0) { $0 + $1.endpoints.count }
     var lines = [
       "# Endpoints",
@@ -26,11 +28,11 @@ public struct EndpointTable: Sendable {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  private static func key(_ endpoint: Endpoint) -> String {
+  private static func key(_ endpoint: Endpoint) -> Text {
     "\(endpoint.paths.last.map(\.description) ?? "") \(endpoint.method.rawValue)"
   }
 
-  private static func row(_ endpoint: Endpoint) -> String {
+  private static func row(_ endpoint: Endpoint) -> Text {
     let paths = endpoint.paths.map { "`\($0)`" }.joined(separator: "<br>")
     let fields = [
       endpoint.method.rawValue, paths, access(endpoint.auth), server(endpoint.role), key(endpoint.balance),
@@ -39,7 +41,7 @@ public struct EndpointTable: Sendable {
     return "| " + fields.joined(separator: " | ") + " |"
   }
 
-  private static func access(_ auth: Endpoint.Authentication) -> String {
+  private static func access(_ auth: Endpoint.Authentication) -> Text {
     switch auth {
     case .none: "anybody"
     case .optional: "anybody, token optional"
@@ -49,7 +51,7 @@ public struct EndpointTable: Sendable {
     }
   }
 
-  private static func server(_ role: Endpoint.ServingRole) -> String {
+  private static func server(_ role: Endpoint.ServingRole) -> Text {
     switch role {
     case .main: "main"
     case .anyWorker: "any"
@@ -60,7 +62,7 @@ public struct EndpointTable: Sendable {
     }
   }
 
-  private static func key(_ balance: Endpoint.Balance) -> String {
+  private static func key(_ balance: Endpoint.Balance) -> Text {
     switch balance {
     case .none: ""
     case .user: "user"

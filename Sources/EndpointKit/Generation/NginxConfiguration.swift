@@ -1,134 +1,49 @@
-import Replication
+import ByteText
 
 /// Writes the part of an nginx configuration that spreads requests over the processes of a cluster.
 ///
-/// The text belongs into nginx' `http` block: upstreams, maps and one server. Which process serves what comes from the endpoints'
-/// metadata: the map from method and path to an upstream has an entry for each endpoint that is not the main process' own.
+/// The text belongs into nginx' `http` block: upstreams, maps and one server.
 public struct NginxConfiguration: Sendable {
-  /// Names a process and where it answers clients.
-  public struct Instance: Sendable, Hashable {
-    /// The instance's name, `master` for the main process.
-    public let name: String
-    /// `host:port` or `unix:/path`.
-    public let address: String
-
-    /// Names a process.
-    public init(name: String, address: String) {
-      self.name = name
-      self.address = address
-    }
-  }
-
-  /// Every endpoint that clients may reach.
-  public var endpoints: [Endpoint]
-  /// The main process, which also serves all that no worker may.
-  public var main: Instance
-  /// The workers with a client listener.
-  public var workers: [Instance]
-  /// Gives the configured writers of a stream.
-  public var writers: @Sendable (StreamName) -> [String]
+  /// Which process serves what.
+  public var plan: ProxyPlan
   /// Values of nginx' `listen`.
-  public var listen: [String]
+  public var listen: [Text]
   /// Values of nginx' `server_name`.
-  public var serverName: String
+  public var serverName: Text
   /// Bytes; bodies beyond are refused before they reach a process.
   public var maximumBodyBytes: Int
+  /// Where requests are logged, without access tokens; nil to log none.
+  public var accessLog: Text?
 
   /// Describes a cluster.
   ///
   /// - Parameters:
-  ///   - endpoints: every endpoint that clients may reach.
-  ///   - main: the main process.
-  ///   - workers: workers with a client listener.
-  ///   - writers: the configured writers of a stream.
+  ///   - plan: which process serves what.
   ///   - listen: values of nginx' `listen`.
   ///   - serverName: nginx' `server_name`.
   ///   - maximumBodyBytes: the largest request body.
+  ///   - accessLog: where requests are logged; nil to log none.
   public init(
-    endpoints: [Endpoint], main: Instance, workers: [Instance], writers: @escaping @Sendable (StreamName) -> [String],
-    listen: [String], serverName: String = "_", maximumBodyBytes: Int = 50 << 20
+    plan: ProxyPlan, listen: [Text], serverName: Text = "_", maximumBodyBytes: Int = 50 << 20,
+    accessLog: Text? = nil
   ) {
-    self.endpoints = endpoints
-    self.main = main
-    self.workers = workers
-    self.writers = writers
+    self.plan = plan
     self.listen = listen
     self.serverName = serverName
     self.maximumBodyBytes = maximumBodyBytes
+    self.accessLog = accessLog
   }
 
   /// The text.
-  public var text: String {
-    let routes = self.routes
-    let used = Set(routes.map(\.upstream))
-    return [
+  public var text: Text {
+    [
       "# Generated from the endpoints' metadata by `homeserver nginx`. Changes are lost when it is generated again.",
-      keyMaps, routeMap(routes),
-      upstreams.filter { used.contains($0.name) || $0.name == Self.mainName }.map(block)
-        .joined(separator: "\n"), server,
+      keyMaps, log, errorMap, routeMap, plan.upstreams.map(block).joined(separator: "\n"), server,
     ].joined(separator: "\n\n") + "\n"
   }
 
-  // MARK: - Upstreams
-
-  private static let mainName = "myelin_main"
-
-  private struct Upstream {
-    let name: String
-    let method: String?
-    let instances: [Instance]
-  }
-
-  private struct Route {
-    let endpoint: Endpoint
-    let upstream: String
-  }
-
-  private var upstreams: [Upstream] {
-    let all = workers.isEmpty ? [main] : workers
-    var result = [
-      Upstream(name: Self.mainName, method: nil, instances: [main]),
-      Upstream(name: "myelin_any", method: "least_conn", instances: all),
-      Upstream(name: "myelin_by_user", method: "hash $myelin_user consistent", instances: all),
-      Upstream(name: "myelin_by_room", method: "hash $myelin_room consistent", instances: all),
-    ]
-    for stream in Set(endpoints.compactMap(\.writtenStream)).sorted(by: { $0.rawValue < $1.rawValue }) {
-      let named = writers(stream).compactMap { name in ([main] + workers).first { $0.name == name } }
-      // A writer without a client listener is reached by way of any process, which passes the request on.
-      let instances = named.isEmpty ? all : named
-      result.append(
-        Upstream(
-          name: Self.writerName(stream), method: instances.count > 1 ? "hash $myelin_user consistent" : nil,
-          instances: instances))
-    }
-    return result
-  }
-
-  private static func writerName(_ stream: StreamName) -> String {
-    "myelin_writer_\(stream.rawValue)"
-  }
-
-  /// Lists the endpoints that go elsewhere than to the main process; those with a key first, since they are the frequent ones.
-  private var routes: [Route] {
-    let routes = endpoints.compactMap { endpoint -> Route? in
-      switch endpoint.role {
-      case .main, .media, .everyProcess: nil
-      case .streamWriter(let stream): Route(endpoint: endpoint, upstream: Self.writerName(stream))
-      case .anyWorker, .anyWorkerGETOnly:
-        switch endpoint.balance {
-        case .none: Route(endpoint: endpoint, upstream: "myelin_any")
-        case .user: Route(endpoint: endpoint, upstream: "myelin_by_user")
-        case .room: Route(endpoint: endpoint, upstream: "myelin_by_room")
-        }
-      }
-    }
-    return routes.filter { $0.endpoint.balance != .none } + routes.filter { $0.endpoint.balance == .none }
-  }
-
-  // MARK: - Text
-
   /// Finds the user in the access token (`syt_<localpart in base64>_…`) and the room in the path.
-  private var keyMaps: String {
+  private var keyMaps: Text {
     """
     map $http_authorization $myelin_token {
       "~^Bearer (?<bearer>.+)$" $bearer;
@@ -146,38 +61,88 @@ public struct NginxConfiguration: Sendable {
     """
   }
 
-  private func routeMap(_ routes: [Route]) -> String {
-    let lines = routes.map { route in
+  /// The format of the access log: without queries, in which there may be access tokens, however the name is written, and without the token
+  /// that stands for a user who cannot be read from it.
+  private var log: Text {
+    """
+    map $request_uri $myelin_logged_path {
+      "~^(?<logged_path>[^?]*)" $logged_path;
+    }
+    map $myelin_token $myelin_logged_user {
+      "~^syt_(?<logged_localpart>[^_]+)_" $logged_localpart;
+      default -;
+    }
+    log_format myelin '$remote_addr [$time_iso8601] "$request_method $myelin_logged_path" $status $body_bytes_sent '
+                      '$request_time $upstream_addr user=$myelin_logged_user';
+    """
+  }
+
+  private var errorMap: Text {
+    let lines = ProxyErrors.errors.map { "  \($0.status) '\(ProxyErrors.body($0.errcode, $0.message))';" }
+    let other = "  default '\(ProxyErrors.body(ProxyErrors.other.errcode, ProxyErrors.other.message))';"
+    return (["map $status $myelin_error {"] + lines + [other, "}"]).joined(separator: "\n")
+  }
+
+  private var routeMap: Text {
+    let lines = plan.routes.map { route in
       let methods = route.endpoint.method == .get ? "(?:GET|HEAD)" : route.endpoint.method.rawValue
       return
-        "  \"~^\(methods) \(Self.expression(route.endpoint.paths))(?:\\?|$)\" \(route.upstream); # \(route.endpoint.name)"
+        "  \"~^\(methods) \(ProxyPlan.expression(route.endpoint.paths))(?:\\?|$)\" \(route.upstream); # \(route.endpoint.name)"
     }
-    return (["map \"$request_method $request_uri\" $myelin_upstream {", "  default \(Self.mainName);"] + lines + ["}"])
+    return
+      (["map \"$request_method $request_uri\" $myelin_upstream {", "  default \(ProxyPlan.mainName);"] + lines + ["}"])
       .joined(separator: "\n")
   }
 
-  private func block(_ upstream: Upstream) -> String {
+  private func block(_ upstream: ProxyPlan.Upstream) -> Text {
     var lines = ["upstream \(upstream.name) {"]
-    if let method = upstream.method, upstream.instances.count > 1 { lines.append("  \(method);") }
+    if upstream.instances.count > 1 {
+      switch upstream.key {
+      case nil: lines.append("  least_conn;")
+      case .user: lines.append("  hash $myelin_user consistent;")
+      case .room: lines.append("  hash $myelin_room consistent;")
+      }
+    }
     // By default a process that failed once is left alone for 10 s, and when all did, so are all.
     lines += upstream.instances.map { "  server \($0.address) fail_timeout=1s; # \($0.name)" }
     lines += ["  keepalive 64;", "}"]
     return lines.joined(separator: "\n")
   }
 
-  private var server: String {
+  private func fields(_ indentation: Text) -> Text {
+    ProxyErrors.corsFields.map { "\(indentation)add_header \($0.name) \"\($0.value)\" always;" }
+      .joined(separator: "\n")
+  }
+
+  private var server: Text {
     """
     server {
     \(listen.map { "  listen \($0);" }.joined(separator: "\n"))
       server_name \(serverName);
+      access_log \(accessLog.map { "\($0) myelin" } ?? "off");
       client_max_body_size \(maximumBodyBytes);
       merge_slashes off;
+
+      # What nginx answers by itself is a Matrix error, readable in browsers. A request line that is not valid is answered by the first server of
+      # its address, before another can be chosen by name.
+      error_page \((ProxyErrors.errors.map { Text($0.status) } + ["494"]).joined(separator: " ")) /.myelin-error;
+      location = /.myelin-error {
+        internal;
+        default_type application/json;
+    \(fields("    "))
+        return 200 $myelin_error;
+      }
 
       # Only the processes themselves call these.
       location ^~ /_synapse/replication/ { return 404; }
       location = /_synapse/metrics { return 404; }
 
       location / {
+        # Browsers may always ask, even while no process answers: else they could not read that.
+        if ($request_method = OPTIONS) {
+    \(fields("      "))
+          return 204;
+        }
         proxy_pass http://$myelin_upstream;
         proxy_http_version 1.1;
         proxy_set_header Connection "";
@@ -192,37 +157,5 @@ public struct NginxConfiguration: Sendable {
       }
     }
     """
-  }
-
-  /// Joins the paths of an endpoint to one expression; versions that differ in the middle become alternatives there.
-  static func expression(_ paths: [PathPattern]) -> String {
-    let all = paths.map { $0.segments.map(expression) }
-    guard let first = all.first else { return "" }
-    let shortest = all.map(\.count).min() ?? 0
-    let prefix = (0..<shortest).prefix { index in all.allSatisfy { $0[index] == first[index] } }.count
-    let suffix = (0..<(shortest - prefix)).prefix { index in
-      all.allSatisfy { $0[$0.count - 1 - index] == first[first.count - 1 - index] }
-    }.count
-    var middles: [String] = []
-    for segments in all {
-      let middle = segments[prefix..<(segments.count - suffix)].joined()
-      if !middles.contains(middle) { middles.append(middle) }
-    }
-    let middle = middles.count == 1 ? middles[0] : "(?:\(middles.joined(separator: "|")))"
-    return first.prefix(prefix).joined() + middle + first.suffix(suffix).joined()
-  }
-
-  private static func expression(_ segment: PathPattern.Segment) -> String {
-    switch segment {
-    case .literal(let text): "/" + PathPattern.escape(text)
-    case .parameter: "/[^/?]*"
-    case .rest: "/[^?]*"
-    }
-  }
-}
-
-extension Endpoint {
-  fileprivate var writtenStream: StreamName? {
-    if case .streamWriter(let stream) = role { stream } else { nil }
   }
 }

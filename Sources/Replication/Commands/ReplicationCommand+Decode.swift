@@ -53,7 +53,7 @@ extension ReplicationCommand {
       isSyncing: state == "start", lastSyncMilliseconds: try integer(try reader.word()))
   }
 
-  fileprivate static func integer(_ word: String) throws(ReplicationError) -> Int64 {
+  fileprivate static func integer(_ word: Text) throws(ReplicationError) -> Int64 {
     guard let number = Int64(word) else { throw ReplicationError(.malformedCommand, "a number is expected") }
     return number
   }
@@ -67,7 +67,7 @@ extension ReplicationCommand {
 }
 
 extension ReplicationCommand.UserIPReport {
-  fileprivate init(userID: String, fields: [UInt8]) throws(ReplicationError) {
+  fileprivate init(userID: Text, fields: [UInt8]) throws(ReplicationError) {
     let array = try ReplicationCommand.array(fields)
     guard let token = array[0]?.string, let ip = array[1]?.string, let agent = array[2]?.string,
       let device = array[3], device.isNull || device.string != nil, let seen = array[4]?.integer
@@ -88,7 +88,7 @@ struct LineReader {
   init(line: [UInt8]) { self.line = line }
 
   /// Returns the bytes up to the next space, or to the end, as text.
-  mutating func word() throws(ReplicationError) -> String {
+  mutating func word() throws(ReplicationError) -> Text {
     guard position < line.count else { throw ReplicationError(.malformedCommand, "an argument is missing") }
     var end = position
     var isASCII = true
@@ -99,7 +99,7 @@ struct LineReader {
     let bytes = line[position..<end]
     position = end < line.count ? end + 1 : end
     // Validating takes as long as all the rest, and nearly every word is one that cannot be wrong.
-    let word = isASCII ? String(decoding: bytes, as: UTF8.self) : String(validating: bytes, as: UTF8.self)
+    let word = isASCII ? Text(decoding: bytes, as: UTF8.self) : Text(validating: bytes, as: UTF8.self)
     guard let word, !bytes.isEmpty else {
       throw ReplicationError(.malformedCommand, "an argument is empty or not UTF-8")
     }
@@ -120,8 +120,8 @@ struct LineReader {
   }
 
   /// Returns all that is left as text.
-  mutating func text() throws(ReplicationError) -> String {
-    guard let text = String(validating: rest(), as: UTF8.self) else {
+  mutating func text() throws(ReplicationError) -> Text {
+    guard let text = Text(validating: rest(), as: UTF8.self) else {
       throw ReplicationError(.malformedCommand, "an argument is not UTF-8")
     }
     return text

@@ -62,12 +62,12 @@ extension ReplicationCommand.UserIPReport {
 struct LineWriter {
   private(set) var bytes: [UInt8] = []
 
-  init(name: String) {
+  init(name: Text) {
     bytes.reserveCapacity(256)
     bytes.append(contentsOf: name.utf8)
   }
 
-  mutating func word(_ word: String) throws(ReplicationError) {
+  mutating func word(_ word: Text) throws(ReplicationError) {
     guard !word.isEmpty, !word.utf8.contains(where: { $0 <= 0x20 }) else {
       throw ReplicationError(.unsendable, "a word of a command is empty or holds white space")
     }
@@ -77,7 +77,7 @@ struct LineWriter {
 
   mutating func number(_ number: Int64) {
     bytes.append(0x20)
-    bytes.append(contentsOf: String(number).utf8)
+    bytes.append(contentsOf: Text(number).utf8)
   }
 
   mutating func rest(_ text: [UInt8]) throws(ReplicationError) {

@@ -9,9 +9,9 @@ import NIOHTTP1
 /// A call carries the own stream positions, so that the callee knows what the caller knew, and waits for the callee's
 /// positions before it returns, so that the caller sees what the callee did. Observed on Synapse's wire.
 public final class ReplicationClient: Sendable {
-  private let instanceName: String
-  private let instances: [String: ReplicationAddress]
-  private let secret: String?
+  private let instanceName: Text
+  private let instances: [Text: ReplicationAddress]
+  private let secret: Text?
   private let positions: ReplicationPositions
   private let http: HTTPClient
   private let retry: RetryPolicy
@@ -32,7 +32,7 @@ public final class ReplicationClient: Sendable {
   ///   - positions: gives own positions and waits for others.
   ///   - logger: receives failed attempts.
   public convenience init(
-    instanceName: String, instances: [String: ReplicationAddress], secret: String?,
+    instanceName: Text, instances: [Text: ReplicationAddress], secret: Text?,
     positions: ReplicationPositions, logger: Logger
   ) {
     self.init(
@@ -41,7 +41,7 @@ public final class ReplicationClient: Sendable {
   }
 
   init(
-    instanceName: String, instances: [String: ReplicationAddress], secret: String?,
+    instanceName: Text, instances: [Text: ReplicationAddress], secret: Text?,
     positions: ReplicationPositions, retry: RetryPolicy, logger: Logger
   ) {
     self.instanceName = instanceName
@@ -71,7 +71,7 @@ public final class ReplicationClient: Sendable {
   /// - Throws: `MatrixError` as the callee reported it, or 502 when it cannot be reached; `ReplicationError` when the
   ///   instance is unknown or the answer is no JSON object.
   public func call(
-    _ endpoint: String, arguments: [String] = [], instance: String, body: JSON = .object([:]), cached: Bool
+    _ endpoint: Text, arguments: [Text] = [], instance: Text, body: JSON = .object([:]), cached: Bool
   ) async throws -> JSONValue {
     try await call(endpoint, arguments: arguments, instance: instance, cached: cached) { writer in
       for (key, value) in body.members ?? [:] { writer.member(key, value) }
@@ -88,7 +88,7 @@ public final class ReplicationClient: Sendable {
   /// - Returns: the answer.
   /// - Throws: as `call` with a body.
   public func call(
-    _ endpoint: String, arguments: [String] = [], instance: String, cached: Bool,
+    _ endpoint: Text, arguments: [Text] = [], instance: Text, cached: Bool,
     writeMembers: (inout JSONWriter) throws -> Void
   ) async throws -> JSONValue {
     var writer = JSONWriter(capacity: 2048)
@@ -111,7 +111,7 @@ public final class ReplicationClient: Sendable {
   /// - Returns: the rows; unreadable ones are left out.
   /// - Throws: as `call`.
   public func streamUpdates(
-    _ stream: StreamName, instance: String, from: Int64, to: Int64
+    _ stream: StreamName, instance: Text, from: Int64, to: Int64
   ) async throws -> StreamUpdates {
     let path = Self.path("get_repl_stream_updates", [stream.rawValue], cached: true)
     let answer = try await exchange(
@@ -133,7 +133,7 @@ public final class ReplicationClient: Sendable {
     return StreamUpdates(rows: rows, upTo: upTo, limited: answer["limited"]?.bool ?? false)
   }
 
-  static func path(_ endpoint: String, _ arguments: [String], cached: Bool) -> String {
+  static func path(_ endpoint: Text, _ arguments: [Text], cached: Bool) -> Text {
     let transaction = cached ? [RandomString.letters(10)] : []
     let segments = arguments.map(PathEncoding.encode) + transaction
     return "/_synapse/replication/\(endpoint)/\(segments.joined(separator: "/"))"
@@ -154,7 +154,7 @@ extension ReplicationClient {
   /// Repeats the request under the same transaction id until there is an answer: for ever after timeouts, a few times
   /// while the process cannot be reached.
   private func exchange(
-    _ method: HTTPMethod, _ path: String, instance: String, body: [UInt8]?
+    _ method: HTTPMethod, _ path: Text, instance: Text, body: [UInt8]?
   ) async throws -> JSONValue {
     guard instance != instanceName, let address = instances[instance] else {
       throw ReplicationError(.unknownInstance, "\(instance) is not another process in instance_map")
@@ -181,8 +181,8 @@ extension ReplicationClient {
     }
   }
 
-  private func attempt(_ method: HTTPMethod, _ url: String, _ body: [UInt8]?) async throws -> Outcome {
-    var request = HTTPClientRequest(url: url)
+  private func attempt(_ method: HTTPMethod, _ url: Text, _ body: [UInt8]?) async throws -> Outcome {
+    var request = HTTPClientRequest(url: url.string)
     request.method = method
     if let secret { request.headers.add(name: "Authorization", value: "Bearer \(secret)") }
     if let body {
@@ -217,7 +217,7 @@ extension ReplicationClient {
     guard let json, let code = json["errcode"]?.string else {
       throw MatrixError.unknown("Internal server error", status: status)
     }
-    var extras: [String: JSON] = [:]
+    var extras: [Text: JSON] = [:]
     for (key, value) in json.json.members ?? [:] where key != "errcode" && key != "error" { extras[key] = value }
     throw MatrixError.custom(
       status: status, errcode: code, message: json["error"]?.string ?? "", extras: extras)

@@ -1,12 +1,14 @@
+import ByteText
+
 /// Says where another process of the cluster takes HTTP calls (an entry of `instance_map`).
 public enum ReplicationAddress: Sendable, Hashable {
   /// Reached over TCP, with TLS when asked for.
-  case tcp(host: String, port: Int, tls: Bool)
+  case tcp(host: Text, port: Int, tls: Bool)
   /// Reached over a unix socket.
-  case unix(path: String)
+  case unix(path: Text)
 
   /// Returns the URL of a path that is already percent-encoded.
-  func url(path: String) -> String {
+  func url(path: Text) -> Text {
     switch self {
     case .tcp(let host, let port, let tls):
       let name = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
@@ -19,17 +21,17 @@ public enum ReplicationAddress: Sendable, Hashable {
 /// Tells the HTTP client the own positions and lets it wait for those of others.
 public struct ReplicationPositions: Sendable {
   /// Gives the minimal own positions by stream name.
-  public let own: @Sendable () -> [String: Int64]
+  public let own: @Sendable () -> [Text: Int64]
   /// Waits until positions of an instance were reached here, at most 5 s for each.
-  public let wait: @Sendable (_ instance: String, _ positions: [String: Int64]) async -> Void
+  public let wait: @Sendable (_ instance: Text, _ positions: [Text: Int64]) async -> Void
 
   /// Takes the two closures.
   /// - Parameters:
   ///   - own: gives the minimal own positions by stream name.
   ///   - wait: waits for positions of an instance.
   public init(
-    own: @escaping @Sendable () -> [String: Int64],
-    wait: @escaping @Sendable (_ instance: String, _ positions: [String: Int64]) async -> Void
+    own: @escaping @Sendable () -> [Text: Int64],
+    wait: @escaping @Sendable (_ instance: Text, _ positions: [Text: Int64]) async -> Void
   ) {
     self.own = own
     self.wait = wait
@@ -61,7 +63,7 @@ enum PathEncoding {
   private static let digits = Array("0123456789ABCDEF".utf8)
 
   /// Percent-encodes everything but letters, digits and `_.-~`; a slash is encoded, too.
-  static func encode(_ text: String) -> String {
+  static func encode(_ text: Text) -> Text {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.utf8.count + 16)
     for byte in text.utf8 {
@@ -76,6 +78,6 @@ enum PathEncoding {
         bytes.append(digits[Int(byte & 0x0F)])
       }
     }
-    return String(decoding: bytes, as: UTF8.self)
+    return Text(decoding: bytes, as: UTF8.self)
   }
 }

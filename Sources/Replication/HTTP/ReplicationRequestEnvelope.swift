@@ -8,9 +8,9 @@ public struct ReplicationRequestEnvelope: Sendable, Equatable {
   static let key = "_INT_STREAM_POS"
 
   /// Names the caller.
-  public let instanceName: String
+  public let instanceName: Text
   /// Holds the caller's minimal positions by stream name.
-  public let positions: [String: Int64]
+  public let positions: [Text: Int64]
 
   /// Reads the positions from the body of a request.
   /// - Parameter body: the body, an object.
@@ -35,7 +35,7 @@ public struct ReplicationRequestEnvelope: Sendable, Equatable {
   ///   - answer: bytes of a JSON object.
   ///   - positions: minimal own positions by stream name.
   /// - Returns: the object with `_INT_STREAM_POS`; the bytes unchanged when they are no object.
-  public static func seal(_ answer: [UInt8], positions: [String: Int64]) -> [UInt8] {
+  public static func seal(_ answer: [UInt8], positions: [Text: Int64]) -> [UInt8] {
     guard let open = answer.firstIndex(where: { !isSpace($0) }), answer[open] == UInt8(ascii: "{"),
       let close = answer.lastIndex(where: { !isSpace($0) }), close > open, answer[close] == UInt8(ascii: "}")
     else { return answer }
@@ -52,7 +52,7 @@ public struct ReplicationRequestEnvelope: Sendable, Equatable {
     return sealed
   }
 
-  static func write(instanceName: String, positions: [String: Int64], to writer: inout JSONWriter) {
+  static func write(instanceName: Text, positions: [Text: Int64], to writer: inout JSONWriter) {
     writer.key(key)
     writer.beginObject()
     writer.key("streams")
@@ -61,18 +61,18 @@ public struct ReplicationRequestEnvelope: Sendable, Equatable {
     writer.endObject()
   }
 
-  static func positions(inAnswer answer: JSONValue) -> [String: Int64] {
+  static func positions(inAnswer answer: JSONValue) -> [Text: Int64] {
     answer[key]?.members.map(integers) ?? [:]
   }
 
-  private static func write(_ positions: [String: Int64], to writer: inout JSONWriter) {
+  private static func write(_ positions: [Text: Int64], to writer: inout JSONWriter) {
     writer.beginObject()
     for (stream, token) in positions.sorted(by: { $0.key < $1.key }) { writer.member(stream, token) }
     writer.endObject()
   }
 
-  private static func integers(_ members: JSONMembers) -> [String: Int64] {
-    var integers: [String: Int64] = [:]
+  private static func integers(_ members: JSONMembers) -> [Text: Int64] {
+    var integers: [Text: Int64] = [:]
     for member in members { integers[member.key] = member.value.integer }
     return integers
   }

@@ -12,8 +12,8 @@ public final class ReplicationResponseCache: Sendable {
   private typealias Work = Task<[UInt8], any Error>
 
   private struct Key: Hashable {
-    let endpoint: String
-    let transactionID: String
+    let endpoint: Text
+    let transactionID: Text
   }
 
   private struct State {
@@ -46,7 +46,7 @@ public final class ReplicationResponseCache: Sendable {
   /// - Returns: bytes of the answer.
   /// - Throws: what `compute` threw; a `MatrixError` is kept like an answer.
   public func response(
-    endpoint: String, transactionID: String, compute: @escaping @Sendable () async throws -> [UInt8]
+    endpoint: Text, transactionID: Text, compute: @escaping @Sendable () async throws -> [UInt8]
   ) async throws -> [UInt8] {
     let key = Key(endpoint: endpoint, transactionID: transactionID)
     let work = state.withLock { state in
@@ -76,7 +76,7 @@ public final class ReplicationResponseCache: Sendable {
   public var count: Int { state.withLock(\.works.count) }
 
   private func keep(_ key: Key, size: Int) {
-    let expiry = clock.nowMilliseconds + lifetimeMilliseconds
+    let expiry = clock.monotonicMilliseconds + lifetimeMilliseconds
     let size = size + 256  // Key, task and bookkeeping.
     state.withLock { state in
       state.finished.append((key, size, expiry))
@@ -88,7 +88,7 @@ public final class ReplicationResponseCache: Sendable {
   private func forget(_ key: Key) { state.withLock { _ = $0.works.removeValue(forKey: key) } }
 
   private func expire(_ state: inout State) {
-    let now = clock.nowMilliseconds
+    let now = clock.monotonicMilliseconds
     while let oldest = state.finished.first, oldest.expiry <= now || state.bytes > byteLimit {
       state.finished.removeFirst()
       state.bytes -= oldest.size

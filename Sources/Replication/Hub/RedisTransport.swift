@@ -1,3 +1,4 @@
+import ByteText
 import Logging
 import Redis
 import Synchronization
@@ -18,8 +19,8 @@ public final class RedisTransport: ReplicationTransport {
   public var executor: (any TaskExecutor)? { thread }
   private let thread = FollowingThread()
   private let subscriber: RedisSubscriber
-  private let mainChannel: String
-  private let userIPChannel: String
+  private let mainChannel: Text
+  private let userIPChannel: Text
   private let readiness = Mutex(Readiness())
 
   /// Makes a transport; the hub runs it.
@@ -28,7 +29,7 @@ public final class RedisTransport: ReplicationTransport {
   ///   - serverName: `server_name` of the cluster, which names the channels.
   ///   - receivesUserIP: whether `USER_IP` is followed: by the main process and the one that runs background tasks.
   ///   - logger: receives failed attempts to connect.
-  public init(configuration: RedisConfiguration, serverName: String, receivesUserIP: Bool, logger: Logger) {
+  public init(configuration: RedisConfiguration, serverName: Text, receivesUserIP: Bool, logger: Logger) {
     mainChannel = serverName
     userIPChannel = "\(serverName)/USER_IP"
     publisher = RedisPublisher(configuration: configuration, logger: logger)
@@ -81,7 +82,7 @@ public final class RedisTransport: ReplicationTransport {
   }
 
   private func change(
-    _ receive: @Sendable (TransportEvent) -> Void, _ reason: String = "", _ body: (inout Readiness) -> Void
+    _ receive: @Sendable (TransportEvent) -> Void, _ reason: Text = "", _ body: (inout Readiness) -> Void
   ) {
     let isReady = readiness.withLock { readiness in
       body(&readiness)

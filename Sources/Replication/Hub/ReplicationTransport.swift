@@ -1,3 +1,5 @@
+import ByteText
+
 /// Carries encoded commands between the processes of a cluster.
 ///
 /// Two exist: `RedisTransport`, and `InMemoryTransport` for a server that is a single process.
@@ -61,7 +63,7 @@ public enum TransportEvent: Sendable, Equatable {
   /// A line arrived (also one's own).
   case line([UInt8])
   /// The connection is gone; the transport tries again by itself.
-  case disconnected(reason: String)
+  case disconnected(reason: Text)
 }
 
 /// Stands in for a transport when the server is a single process: rows reach local subscribers only.

@@ -34,8 +34,8 @@ public final class StreamHub: Sendable {
   }
 
   /// Names this process in the cluster, `master` for the main process.
-  public let instanceName: String
-  private let writers: @Sendable (StreamName) -> [String]
+  public let instanceName: Text
+  private let writers: @Sendable (StreamName) -> [Text]
   private let transport: any ReplicationTransport
   private let clock: ServerClock
   private let logger: Logger
@@ -53,7 +53,7 @@ public final class StreamHub: Sendable {
   ///   - queueLimit: rows that may wait in the queue of a stream before they are caught up from the source instead.
   ///   - logger: receives what administrators should know.
   public init(
-    instanceName: String, writers: @escaping @Sendable (StreamName) -> [String],
+    instanceName: Text, writers: @escaping @Sendable (StreamName) -> [Text],
     transport: any ReplicationTransport, clock: ServerClock, queueLimit: Int = 10_000, logger: Logger
   ) {
     self.instanceName = instanceName
@@ -195,7 +195,7 @@ extension StreamHub {
   ///   - token: id from `cache_invalidation_stream_seq`, already stored with the row; see `publish`.
   ///   - cacheFunction: the function as Synapse spells it.
   ///   - keys: its arguments; nil clears the cache.
-  public func publishCacheInvalidation(token: Int64, cacheFunction: String, keys: [String]?) {
+  public func publishCacheInvalidation(token: Int64, cacheFunction: Text, keys: [Text]?) {
     let row = CachesRow(cacheFunction: cacheFunction, keys: keys, invalidationTS: clock.nowMilliseconds)
     publish(.caches, token: token, rows: [.caches(row)])
   }
@@ -259,15 +259,15 @@ extension StreamHub {
   ///   - timeout: longest wait.
   /// - Returns: whether the position was reached in time.
   public func waitForPosition(
-    _ stream: StreamName, instance: String, token: Int64, timeout: Duration = .seconds(5)
+    _ stream: StreamName, instance: Text, token: Int64, timeout: Duration = .seconds(5)
   ) async -> Bool {
     guard instance != instanceName, let source = existing(stream)?.lane.source else { return true }
     return await waiters.wait(timeout: timeout) { source.currentToken(of: instance) >= token }
   }
 
   /// Returns the minimal own positions of all streams that this process writes, as HTTP calls carry them.
-  public func ownPositions() -> [String: Int64] {
-    var positions: [String: Int64] = [:]
+  public func ownPositions() -> [Text: Int64] {
+    var positions: [Text: Int64] = [:]
     for (name, stream) in streams where isWriter(of: name) {
       guard let source = stream.lane.source else { continue }
       positions[name.rawValue] = source.minimalLocalToken ?? source.currentToken(of: instanceName)
@@ -289,13 +289,16 @@ extension StreamHub {
     return try await source.updates(of: instanceName, from: from, to: to, limit: limit)
   }
 
+  /// Whether there may be other processes, whose rows come after a while.
+  public var hasPeers: Bool { transport.isRemote }
+
   /// Tells whether the process hears and is heard; always true in a server of one process.
   public var isConnected: Bool { !transport.isRemote || state.withLock(\.isConnected) }
 
   /// Lists the writers (as `stream/instance`) from which no POSITION came on this connection.
-  public var missingPositions: [String] { missingWriters.map { "\($0.stream)/\($0.instance)" }.sorted() }
+  public var missingPositions: [Text] { missingWriters.map { "\($0.stream)/\($0.instance)" }.sorted() }
 
-  private var missingWriters: [(stream: StreamName, instance: String)] {
+  private var missingWriters: [(stream: StreamName, instance: Text)] {
     guard transport.isRemote else { return [] }
     // Every process writes `caches`, which ones exist is not configured; they are not waited for.
     return streams.filter { $0.name != .caches && $0.stream.lane.source != nil }.flatMap { name, stream in
@@ -342,7 +345,7 @@ extension StreamHub {
   }
 
   private func fetch(
-    _ source: any StreamSource, _ instance: String, _ from: Int64, _ to: Int64
+    _ source: any StreamSource, _ instance: Text, _ from: Int64, _ to: Int64
   ) async throws -> StreamUpdates {
     if source.stream.catchesUpOverHTTP, let client = state.withLock(\.client) {
       return try await client.streamUpdates(source.stream, instance: instance, from: from, to: to)

@@ -14,8 +14,8 @@ final class StreamLane: Sendable {
   }
 
   enum Item: Sendable {
-    case rows(instance: String, token: Int64?, row: [UInt8])
-    case position(instance: String, previous: Int64, new: Int64, isRetry: Bool)
+    case rows(instance: Text, token: Int64?, row: [UInt8])
+    case position(instance: Text, previous: Int64, new: Int64, isRetry: Bool)
     case own(StreamBatch)
     case ownMissed(from: Int64, to: Int64)
     case connectionChanged
@@ -24,13 +24,13 @@ final class StreamLane: Sendable {
 
   /// Holds what the lane needs from its hub.
   struct Surroundings: Sendable {
-    let instanceName: String
+    let instanceName: Text
     let queueLimit: Int
     let logger: Logger
     /// Runs the work on the thread that rows arrive on; nil for any.
     let executor: (any TaskExecutor)?
     /// Fetches missed rows of a writer: stream, instance, from, to.
-    let fetch: @Sendable (any StreamSource, String, Int64, Int64) async throws -> StreamUpdates
+    let fetch: @Sendable (any StreamSource, Text, Int64, Int64) async throws -> StreamUpdates
     /// Is called after a position moved or a writer became connected.
     let moved: @Sendable (StreamName) -> Void
     /// Asks all writers to announce their positions.
@@ -46,10 +46,10 @@ final class StreamLane: Sendable {
     var queue = CircularBuffer<Item>()
     var isDraining = false
     /// Writers whose POSITION was handled on this connection.
-    var connected: Set<String> = []
+    var connected: Set<Text> = []
     /// Rows sent as `batch` whose number has not come yet.
-    var partial: [String: [[UInt8]]] = [:]
-    var failures: [String: Int] = [:]
+    var partial: [Text: [[UInt8]]] = [:]
+    var failures: [Text: Int] = [:]
     var isDroppingRemote = false
     var ownGap: (from: Int64, to: Int64)?
   }
@@ -80,10 +80,10 @@ final class StreamLane: Sendable {
     }
   }
 
-  func isConnected(to instance: String) -> Bool { state.withLock { $0.connected.contains(instance) } }
+  func isConnected(to instance: Text) -> Bool { state.withLock { $0.connected.contains(instance) } }
 
   /// The writers whose POSITION was handled on this connection.
-  var connectedInstances: Set<String> { state.withLock(\.connected) }
+  var connectedInstances: Set<Text> { state.withLock(\.connected) }
 
   // MARK: Queue
 
@@ -101,7 +101,7 @@ final class StreamLane: Sendable {
   /// Takes a row from another process: at once if nothing is queued and no handler has to be waited for.
   ///
   /// To be called on the thread that rows arrive on.
-  func receive(instance: String, token: Int64?, row: [UInt8]) {
+  func receive(instance: Text, token: Int64?, row: [UInt8]) {
     let arrival: Arrival = state.withLock { state in
       guard state.isImmediate, !state.isDraining, !hasWork(state) else { return .isQueued }
       let complete = gather(instance, token, row, &state)
@@ -227,7 +227,7 @@ final class StreamLane: Sendable {
   /// Keeps a row until the number of its batch comes.
   ///
   /// - Returns: the batch's rows, when these are all.
-  private func gather(_ instance: String, _ token: Int64?, _ row: [UInt8], _ state: inout State) -> CompleteRows? {
+  private func gather(_ instance: Text, _ token: Int64?, _ row: [UInt8], _ state: inout State) -> CompleteRows? {
     // Before the writer's first POSITION nothing is known to be complete; that POSITION triggers a catch-up.
     guard let source = state.source, state.connected.contains(instance) else { return nil }
     if let token, state.partial.isEmpty { return CompleteRows(token: token, rows: [row], source: source) }
@@ -241,7 +241,7 @@ final class StreamLane: Sendable {
   }
 
   /// Reads a batch; nil when it is known already.
-  private func batch(_ complete: CompleteRows, _ instance: String) -> StreamBatch? {
+  private func batch(_ complete: CompleteRows, _ instance: Text) -> StreamBatch? {
     guard complete.token > complete.source.currentToken(of: instance) else { return nil }
     return StreamBatch(
       stream: stream, instanceName: instance, token: complete.token, rows: complete.rows.compactMap(parse))
@@ -292,7 +292,7 @@ extension StreamLane.Handler {
 // MARK: - Positions and catch-up
 
 extension StreamLane {
-  private func handlePosition(_ instance: String, _ previous: Int64, _ new: Int64, _ isRetry: Bool) async {
+  private func handlePosition(_ instance: Text, _ previous: Int64, _ new: Int64, _ isRetry: Bool) async {
     guard let source else { return }
     let isConnected = state.withLock { state in
       state.partial[instance] = nil
@@ -316,7 +316,7 @@ extension StreamLane {
   }
 
   private func catchUp(
-    _ source: any StreamSource, _ instance: String, previous: Int64, current: Int64, new: Int64
+    _ source: any StreamSource, _ instance: Text, previous: Int64, current: Int64, new: Int64
   ) async throws {
     if previous <= current && current <= new { return }
     if current > new {
@@ -338,7 +338,7 @@ extension StreamLane {
 
   /// Delivers rows grouped by token.
   private func deliver(
-    _ updates: StreamUpdates, of instance: String, advancing source: (any StreamSource)?
+    _ updates: StreamUpdates, of instance: Text, advancing source: (any StreamSource)?
   ) async {
     var index = updates.rows.startIndex
     while index < updates.rows.endIndex {
@@ -351,7 +351,7 @@ extension StreamLane {
     }
   }
 
-  private func retryLater(_ instance: String, _ previous: Int64, _ new: Int64, _ error: any Error) {
+  private func retryLater(_ instance: Text, _ previous: Int64, _ new: Int64, _ error: any Error) {
     let failures = state.withLock { state in
       let count = state.failures[instance, default: 0] + 1
       state.failures[instance] = count

@@ -14,7 +14,7 @@ final class StreamSender: Sendable {
     var missingThrough: Int64?
   }
 
-  private let instanceName: String
+  private let instanceName: Text
   private let pendingLimit: Int
   private let lane: StreamLane
   private let transport: any ReplicationTransport
@@ -23,7 +23,7 @@ final class StreamSender: Sendable {
   private let state = Mutex(State())
 
   init(
-    instanceName: String, pendingLimit: Int, lane: StreamLane, transport: any ReplicationTransport,
+    instanceName: Text, pendingLimit: Int, lane: StreamLane, transport: any ReplicationTransport,
     canSend: @escaping @Sendable () -> Bool, logger: Logger
   ) {
     self.instanceName = instanceName

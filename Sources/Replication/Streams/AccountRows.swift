@@ -3,14 +3,14 @@ import MatrixPrimitives
 /// Tells which cached function results are stale: `[cache_func, keys or null, invalidation_ts]`.
 public struct CachesRow: Sendable, Hashable {
   /// Names the function as Synapse spells it (`get_user_by_id`, `cs_cache_fake`, …).
-  public var cacheFunction: String
+  public var cacheFunction: Text
   /// Holds the function's arguments; nil clears the whole cache, empty is the key of a function without arguments.
-  public var keys: [String]?
+  public var keys: [Text]?
   /// Holds when the data changed, in milliseconds; some rows of the table have none.
   public var invalidationTS: Int64?
 
   /// Makes the row of a stale cache entry.
-  public init(cacheFunction: String, keys: [String]?, invalidationTS: Int64?) {
+  public init(cacheFunction: Text, keys: [Text]?, invalidationTS: Int64?) {
     self.cacheFunction = cacheFunction
     self.keys = keys
     self.invalidationTS = invalidationTS
@@ -36,14 +36,14 @@ public struct PusherRow: Sendable, Hashable {
   /// Identifies the owner.
   public var userID: UserID
   /// Holds the application's id.
-  public var appID: String
+  public var appID: Text
   /// Holds the key of the device at its push gateway.
-  public var pushKey: String
+  public var pushKey: Text
   /// Tells that the pusher is gone.
   public var isDeleted: Bool
 
   /// Makes the row of a changed pusher.
-  public init(userID: UserID, appID: String, pushKey: String, isDeleted: Bool) {
+  public init(userID: UserID, appID: Text, pushKey: Text, isDeleted: Bool) {
     self.userID = userID
     self.appID = appID
     self.pushKey = pushKey
@@ -75,10 +75,10 @@ public struct AccountDataRow: Sendable, Hashable {
   /// Identifies the room; nil for global account data.
   public var roomID: RoomID?
   /// Holds the type; `m.tag` for the tags of a room.
-  public var type: String
+  public var type: Text
 
   /// Makes the row of changed account data.
-  public init(userID: UserID, roomID: RoomID?, type: String) {
+  public init(userID: UserID, roomID: RoomID?, type: Text) {
     self.userID = userID
     self.roomID = roomID
     self.type = type
@@ -105,14 +105,14 @@ public struct ThreadSubscriptionRow: Sendable, Hashable {
 /// Tells that media was put into or taken out of quarantine: `[origin, media_id, quarantined]`.
 public struct QuarantinedMediaRow: Sendable, Hashable {
   /// Names the server the media comes from.
-  public var origin: String
+  public var origin: Text
   /// Identifies the media within its server.
-  public var mediaID: String
+  public var mediaID: Text
   /// Tells whether the media is in quarantine now.
   public var isQuarantined: Bool
 
   /// Makes the row of a changed quarantine.
-  public init(origin: String, mediaID: String, isQuarantined: Bool) {
+  public init(origin: Text, mediaID: Text, isQuarantined: Bool) {
     self.origin = origin
     self.mediaID = mediaID
     self.isQuarantined = isQuarantined
@@ -124,12 +124,12 @@ public struct ProfileUpdateRow: Sendable, Hashable {
   /// Identifies the user.
   public var userID: UserID
   /// Holds `update`, `left_room` or `joined_room`.
-  public var action: String
+  public var action: Text
   /// Names the changed fields; nil unless the action is `update`.
-  public var affectedFields: [String]?
+  public var affectedFields: [Text]?
 
   /// Makes the row of a changed profile.
-  public init(userID: UserID, action: String, affectedFields: [String]?) {
+  public init(userID: UserID, action: Text, affectedFields: [Text]?) {
     self.userID = userID
     self.action = action
     self.affectedFields = affectedFields

@@ -6,7 +6,7 @@ public struct PresenceRow: Sendable, Hashable {
   /// Identifies the user.
   public var userID: UserID
   /// Holds `online`, `unavailable`, `offline`, `busy` or `org.matrix.msc3026.busy`.
-  public var state: String
+  public var state: Text
   /// Holds when the user last did something, in milliseconds.
   public var lastActiveTS: Int64
   /// Holds when the state was last sent to or heard from other servers, in milliseconds.
@@ -14,14 +14,14 @@ public struct PresenceRow: Sendable, Hashable {
   /// Holds when the user last synced, in milliseconds.
   public var lastUserSyncTS: Int64
   /// Holds the user's status text.
-  public var statusMessage: String?
+  public var statusMessage: Text?
   /// Tells whether the user is active right now.
   public var isCurrentlyActive: Bool
 
   /// Makes the row of a presence state.
   public init(
-    userID: UserID, state: String, lastActiveTS: Int64, lastFederationUpdateTS: Int64, lastUserSyncTS: Int64,
-    statusMessage: String?, isCurrentlyActive: Bool
+    userID: UserID, state: Text, lastActiveTS: Int64, lastFederationUpdateTS: Int64, lastUserSyncTS: Int64,
+    statusMessage: Text?, isCurrentlyActive: Bool
   ) {
     self.userID = userID
     self.state = state
@@ -58,12 +58,12 @@ public struct PresenceRow: Sendable, Hashable {
 /// Tells that a user's presence is to be sent to a server: `[destination, user_id]`.
 public struct PresenceFederationRow: Sendable, Hashable {
   /// Names the receiving server.
-  public var destination: String
+  public var destination: Text
   /// Identifies the user.
   public var userID: UserID
 
   /// Makes the row of a presence state to be sent.
-  public init(destination: String, userID: UserID) {
+  public init(destination: Text, userID: UserID) {
     self.destination = destination
     self.userID = userID
   }
@@ -88,19 +88,19 @@ public struct ReceiptRow: Sendable, Hashable {
   /// Identifies the room.
   public var roomID: RoomID
   /// Holds `m.read`, `m.read.private` or another receipt type.
-  public var receiptType: String
+  public var receiptType: Text
   /// Identifies the reader.
   public var userID: UserID
   /// Identifies the event read.
   public var eventID: EventID
   /// Identifies the thread, `main` for the main timeline, nil for an unthreaded receipt.
-  public var threadID: String?
+  public var threadID: Text?
   /// Holds the receipt's data object, usually `{"ts": milliseconds}`.
   public var data: JSON
 
   /// Makes the row of a receipt.
   public init(
-    roomID: RoomID, receiptType: String, userID: UserID, eventID: EventID, threadID: String?, data: JSON
+    roomID: RoomID, receiptType: Text, userID: UserID, eventID: EventID, threadID: Text?, data: JSON
   ) {
     self.roomID = roomID
     self.receiptType = receiptType
@@ -136,12 +136,12 @@ public struct ReceiptRow: Sendable, Hashable {
 /// `pd` is presence with its destinations, `k` an EDU with a key by which a later one replaces it, `e` a plain EDU.
 public struct FederationRow: Sendable, Hashable {
   /// Holds `pd`, `k` or `e`.
-  public var type: String
+  public var type: Text
   /// Holds the object that goes with the type.
   public var data: JSON
 
   /// Makes a row for the federation senders.
-  public init(type: String, data: JSON) {
+  public init(type: Text, data: JSON) {
     self.type = type
     self.data = data
   }

@@ -11,15 +11,15 @@ public enum EventsRow {
     /// Identifies its room.
     public var roomID: RoomID
     /// Holds the event type.
-    public var type: String
+    public var type: Text
     /// Holds the state key of a state event.
-    public var stateKey: String?
+    public var stateKey: Text?
     /// Identifies the event that this one redacts.
     public var redacts: EventID?
     /// Identifies the event that this one relates to.
     public var relatesTo: EventID?
     /// Holds `content.membership` of an `m.room.member` event.
-    public var membership: String?
+    public var membership: Text?
     /// Tells that the event failed its auth rules.
     public var isRejected: Bool
     /// Tells that the event was stored outside the room's graph.
@@ -27,8 +27,8 @@ public enum EventsRow {
 
     /// Makes the row of an event.
     public init(
-      eventID: EventID, roomID: RoomID, type: String, stateKey: String? = nil, redacts: EventID? = nil,
-      relatesTo: EventID? = nil, membership: String? = nil, isRejected: Bool = false, isOutlier: Bool = false
+      eventID: EventID, roomID: RoomID, type: Text, stateKey: Text? = nil, redacts: EventID? = nil,
+      relatesTo: EventID? = nil, membership: Text? = nil, isRejected: Bool = false, isOutlier: Bool = false
     ) {
       self.eventID = eventID
       self.roomID = roomID
@@ -73,14 +73,14 @@ public enum EventsRow {
     /// Identifies the room.
     public var roomID: RoomID
     /// Holds the type of the entry.
-    public var type: String
+    public var type: Text
     /// Holds the state key of the entry.
-    public var stateKey: String
+    public var stateKey: Text
     /// Identifies the new event; nil when the entry was removed.
     public var eventID: EventID?
 
     /// Makes the row of a changed entry of the current state.
-    public init(roomID: RoomID, type: String, stateKey: String, eventID: EventID?) {
+    public init(roomID: RoomID, type: Text, stateKey: Text, eventID: EventID?) {
       self.roomID = roomID
       self.type = type
       self.stateKey = stateKey
@@ -112,9 +112,9 @@ public struct BackfillRow: Sendable, Hashable {
   /// Identifies its room.
   public var roomID: RoomID
   /// Holds the event type.
-  public var type: String
+  public var type: Text
   /// Holds the state key of a state event.
-  public var stateKey: String?
+  public var stateKey: Text?
   /// Identifies the event that this one redacts.
   public var redacts: EventID?
   /// Identifies the event that this one relates to.
@@ -122,7 +122,7 @@ public struct BackfillRow: Sendable, Hashable {
 
   /// Makes the row of a backfilled event.
   public init(
-    eventID: EventID, roomID: RoomID, type: String, stateKey: String? = nil, redacts: EventID? = nil,
+    eventID: EventID, roomID: RoomID, type: Text, stateKey: Text? = nil, redacts: EventID? = nil,
     relatesTo: EventID? = nil
   ) {
     self.eventID = eventID

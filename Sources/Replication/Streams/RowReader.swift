@@ -23,12 +23,12 @@ struct RowReader {
     return field
   }
 
-  func string(_ index: Int) throws(ReplicationError) -> String {
+  func string(_ index: Int) throws(ReplicationError) -> Text {
     guard let text = try field(index).string else { throw wrong(index, "is not a string") }
     return text
   }
 
-  func optionalString(_ index: Int) throws(ReplicationError) -> String? {
+  func optionalString(_ index: Int) throws(ReplicationError) -> Text? {
     let field = try field(index)
     if field.isNull { return nil }
     guard let text = field.string else { throw wrong(index, "is neither a string nor null") }
@@ -45,16 +45,16 @@ struct RowReader {
     return number
   }
 
-  func strings(_ index: Int) throws(ReplicationError) -> [String] {
+  func strings(_ index: Int) throws(ReplicationError) -> [Text] {
     guard let texts = try optionalStrings(index) else { throw wrong(index, "is not a list") }
     return texts
   }
 
-  func optionalStrings(_ index: Int) throws(ReplicationError) -> [String]? {
+  func optionalStrings(_ index: Int) throws(ReplicationError) -> [Text]? {
     let field = try field(index)
     if field.isNull { return nil }
     guard let elements = field.elements else { throw wrong(index, "is neither a list nor null") }
-    var texts: [String] = []
+    var texts: [Text] = []
     texts.reserveCapacity(elements.count)
     for element in elements {
       guard let text = element.string else { throw wrong(index, "holds something that is not a string") }
@@ -69,17 +69,17 @@ struct RowReader {
     return field.json
   }
 
-  private func wrong(_ index: Int, _ what: String) -> ReplicationError {
+  private func wrong(_ index: Int, _ what: Text) -> ReplicationError {
     ReplicationError(.malformedRow, "\(stream): field \(index) \(what)")
   }
 }
 
 extension JSONWriter {
-  mutating func nullable(_ text: String?) {
+  mutating func nullable(_ text: Text?) {
     if let text { value(text) } else { null() }
   }
 
-  mutating func list(_ texts: [String]) {
+  mutating func list(_ texts: [Text]) {
     beginArray()
     for text in texts { value(text) }
     endArray()

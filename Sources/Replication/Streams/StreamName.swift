@@ -1,14 +1,16 @@
+import ByteText
+
 /// Names a replication stream as it is spelled on the wire (the second word of RDATA and POSITION).
 public struct StreamName: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
   /// Holds the wire name.
-  public let rawValue: String
+  public let rawValue: Text
 
   /// Wraps a wire name; any text is accepted, see `isKnown`.
   /// - Parameter rawValue: name as it stands on the wire.
-  public init(rawValue: String) { self.rawValue = rawValue }
+  public init(rawValue: Text) { self.rawValue = rawValue }
 
   /// Renders the wire name.
-  public var description: String { rawValue }
+  public var description: String { rawValue.string }
 
   /// Carries new events and changes of current state. Writers: `stream_writers.events`.
   public static let events = StreamName(rawValue: "events")

@@ -29,7 +29,7 @@ public enum StreamRow: Sendable, Hashable {
   /// Tells of a changed device list.
   case deviceLists(DeviceListRow)
   /// Names a user id, or a server name, that has new to-device messages: `[entity]`.
-  case toDevice(String)
+  case toDevice(Text)
   /// Tells of changed account data.
   case accountData(AccountDataRow)
   /// Carries an EDU for the federation senders.
@@ -208,7 +208,7 @@ extension StreamRow {
 }
 
 extension JSONWriter {
-  fileprivate mutating func tagged(_ tag: String, _ body: (inout JSONWriter) -> Void) {
+  fileprivate mutating func tagged(_ tag: Text, _ body: (inout JSONWriter) -> Void) {
     beginArray()
     value(tag)
     body(&self)

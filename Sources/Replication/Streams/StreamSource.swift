@@ -1,9 +1,11 @@
+import ByteText
+
 /// Groups the rows that one writer made under one token; they are delivered together.
 public struct StreamBatch: Sendable {
   /// Names the stream.
   public let stream: StreamName
   /// Names the instance that wrote the rows.
-  public let instanceName: String
+  public let instanceName: Text
   /// Holds the rows' common token.
   public let token: Int64
   /// Holds the rows in the order in which they were sent.
@@ -15,7 +17,7 @@ public struct StreamBatch: Sendable {
   ///   - instanceName: the writer.
   ///   - token: their common token.
   ///   - rows: rows in sending order.
-  public init(stream: StreamName, instanceName: String, token: Int64, rows: [StreamRow]) {
+  public init(stream: StreamName, instanceName: Text, token: Int64, rows: [StreamRow]) {
     self.stream = stream
     self.instanceName = instanceName
     self.token = token
@@ -53,7 +55,7 @@ public protocol StreamSource: AnyObject, Sendable {
 
   /// Returns how far the rows of a writer are known here; for the own instance: how far they are finished.
   /// - Parameter instance: name of the writer.
-  func currentToken(of instance: String) -> Int64
+  func currentToken(of instance: Text) -> Int64
 
   /// Records that the rows of another writer were applied up to a token.
   ///
@@ -62,7 +64,7 @@ public protocol StreamSource: AnyObject, Sendable {
   /// - Parameters:
   ///   - instance: name of the writer.
   ///   - token: its new position.
-  func advance(_ instance: String, to token: Int64)
+  func advance(_ instance: Text, to token: Int64)
 
   /// Reads the rows with `from < token <= to` that an instance wrote, a page at a time.
   ///
@@ -73,7 +75,7 @@ public protocol StreamSource: AnyObject, Sendable {
   ///   - from: exclusive lower bound.
   ///   - to: inclusive upper bound.
   ///   - limit: number of rows to aim at; rows of one token are never divided.
-  func updates(of instance: String, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates
+  func updates(of instance: Text, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates
 
   /// Holds the own position without what is only known from other writers; sent along with HTTP calls.
   var minimalLocalToken: Int64? { get }

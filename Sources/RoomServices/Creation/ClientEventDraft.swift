@@ -1,27 +1,32 @@
 import MatrixEvents
 import MatrixPrimitives
+import Stores
 
 /// Holds what a user asks to be sent into a room, before it has a place in the room's history.
 public struct ClientEventDraft: Sendable {
   /// Holds the room to send into.
   public let roomID: RoomID
   /// Holds the event's type.
-  public let type: String
+  public let type: Text
   /// Holds the state key; nil for events that are no state.
-  public let stateKey: String?
+  public let stateKey: Text?
   /// Holds the event's content: always an object.
   public var content: JSON
   /// Holds the client's transaction id, by which a repeated request is recognised.
-  public let transactionID: String?
+  public var transactionID: Text?
+  /// The operation that the request asked for; only with the same one is a repeated transaction id a repetition.
+  public let path: TransactionPath
   /// Holds the time to put into the event instead of now (application services may choose it).
   public let originServerTS: Int64?
   /// Holds the event to redact, for `m.room.redaction`.
   public let redacts: EventID?
 
   /// Makes a draft.
+  ///
+  /// - Parameter path: what the request asked for; nil for sending or redacting, as type and target say.
   public init(
-    roomID: RoomID, type: String, stateKey: String? = nil, content: JSON, transactionID: String? = nil,
-    originServerTS: Int64? = nil, redacts: EventID? = nil
+    roomID: RoomID, type: Text, stateKey: Text? = nil, content: JSON, transactionID: Text? = nil,
+    originServerTS: Int64? = nil, redacts: EventID? = nil, path: TransactionPath? = nil
   ) {
     self.roomID = roomID
     self.type = type
@@ -30,5 +35,7 @@ public struct ClientEventDraft: Sendable {
     self.transactionID = transactionID
     self.originServerTS = originServerTS
     self.redacts = redacts
+    let target = type == EventType.redaction ? redacts : nil
+    self.path = path ?? target.map { .redact($0) } ?? .send(type)
   }
 }

@@ -15,6 +15,8 @@ struct EventChain: Sendable {
   private(set) var depth: Int64
   /// Holds the state before the next event.
   private(set) var state: ResolvedState
+  /// The alias that is going to lead to the room as soon as its first events are stored.
+  var promisedAlias: RoomAlias?
   /// Holds the state events of the chain itself.
   private var changed: [StateKey: Event] = [:]
 
@@ -64,6 +66,7 @@ extension EventChain {
   func named(_ roomID: RoomID) -> EventChain {
     var copy = EventChain(roomID: roomID, version: version, prevEvents: prevEvents, depth: depth, state: state)
     copy.changed = changed
+    copy.promisedAlias = promisedAlias
     return copy
   }
 }

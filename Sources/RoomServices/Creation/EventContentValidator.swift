@@ -7,7 +7,7 @@ import Stores
 /// The rules are those that Synapse 1.163.2 was observed to apply to events of its own users.
 struct EventContentValidator: Sendable {
   /// Holds the name that an access control list must not lock out.
-  let serverName: String
+  let serverName: Text
 
   static let canonicalIntegers: ClosedRange<Int64> = -9_007_199_254_740_991...9_007_199_254_740_991
   static let longestName = 255
@@ -53,7 +53,7 @@ struct EventContentValidator: Sendable {
     if draft.stateKey == nil { throw .unknown("'\(draft.type)' must be state events", status: 400) }
   }
 
-  private func requireStrings(_ draft: ClientEventDraft, _ keys: [String]) throws(MatrixError) {
+  private func requireStrings(_ draft: ClientEventDraft, _ keys: [Text]) throws(MatrixError) {
     for key in keys {
       guard let value = draft.content[key] else { throw .unknown("'\(key)' not in content", status: 400) }
       guard value.string != nil else { throw .unknown("'\(key)' not a string type", status: 400) }
@@ -136,7 +136,7 @@ struct EventContentValidator: Sendable {
     }
   }
 
-  private func checkLevel(_ value: JSON, _ key: String) throws(MatrixError) {
+  private func checkLevel(_ value: JSON, _ key: Text) throws(MatrixError) {
     guard case .integer(let level) = value else { throw .badJSON("\"\(key)\": not of type 'integer'") }
     guard Self.canonicalIntegers.contains(level) else { throw .badJSON("\"\(key)\": integer out of range") }
   }

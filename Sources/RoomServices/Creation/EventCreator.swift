@@ -9,7 +9,7 @@ final class EventCreator: Sendable {
   private let storage: Storage
   private let state: StateService
   private let signer: EventSigner
-  private let serverName: String
+  private let serverName: Text
   private let clock: ServerClock
   private let validator: EventContentValidator
   let strippedState: StrippedState
@@ -110,7 +110,7 @@ final class EventCreator: Sendable {
   private func unsigned(
     _ draft: ClientEventDraft, requester: Requester, replaced: Event?, now: Int64, on chain: EventChain
   ) async throws -> JSON {
-    var members: [String: JSON] = ["age_ts": .integer(now)]
+    var members: [Text: JSON] = ["age_ts": .integer(now)]
     if let replaced { members["replaces_state"] = .string(replaced.eventID.rawValue) }
     if draft.type == "m.room.member" {
       switch draft.content["membership"]?.string {
@@ -130,7 +130,7 @@ final class EventCreator: Sendable {
   func checkConsequences(of event: Event, replaced: Event?, on chain: EventChain) async throws {
     switch event.type {
     case "m.room.canonical_alias" where event.isState:
-      try await checkAliases(event, replaced: replaced)
+      try await checkAliases(event, replaced: replaced, on: chain)
     case "m.room.redaction" where !event.isState:
       try await checkRedaction(event, on: chain)
     case "m.call.invite" where !event.isState:
@@ -142,23 +142,28 @@ final class EventCreator: Sendable {
     }
   }
 
-  /// Requires every alias that the event names, and the one before did not, to lead to the room.
-  private func checkAliases(_ event: Event, replaced: Event?) async throws {
-    var wanted: Set<String> = []
-    if let alias = event.content["alias"]?.string, !alias.isEmpty, alias != replaced?.content["alias"]?.string {
-      wanted.insert(alias)
-    }
-    let before = Set(replaced?.content["alt_aliases"]?.elements?.compactMap(\.string) ?? [])
-    for alias in event.content["alt_aliases"]?.elements?.compactMap(\.string) ?? [] where !before.contains(alias) {
-      wanted.insert(alias)
-    }
-    for text in wanted.sorted() {
-      guard let alias = RoomAlias(text) else { throw MatrixError.invalidParam("Room alias \(text) is not valid") }
+  /// Requires every alias that the event names, and the one before did not, to lead to the room. Aliases are what their bytes
+  /// say: one that merely looks the same has to be checked as well.
+  private func checkAliases(_ event: Event, replaced: Event?, on chain: EventChain) async throws {
+    let before = Self.aliases(replaced?.content), after = Self.aliases(event.content)
+    var wanted = Set(after.others).subtracting(before.others)
+    if let main = after.main, main != before.main { wanted.insert(main) }
+    for alias in wanted.sorted() where alias != chain.promisedAlias {
+      guard RoomAlias(alias.rawValue) != nil else {
+        throw MatrixError.invalidParam("Room alias \(alias.rawValue) is not valid")
+      }
       let association = alias.serverName == serverName ? try await storage.directory.association(alias) : nil
       guard association?.roomID == event.roomID else {
-        throw MatrixError.badAlias("Room alias \(text) does not point to the room")
+        throw MatrixError.badAlias("Room alias \(alias.rawValue) does not point to the room")
       }
     }
+  }
+
+  /// Lists the aliases of a canonical alias event, as they are written.
+  private static func aliases(_ content: JSONValue?) -> (main: RoomAlias?, others: [RoomAlias]) {
+    let main = content?["alias"]?.string ?? ""
+    let others = content?["alt_aliases"]?.elements?.compactMap(\.string) ?? []
+    return (main.isEmpty ? nil : RoomAlias(unchecked: main), others.map { RoomAlias(unchecked: $0) })
   }
 
   private func checkRedaction(_ event: Event, on chain: EventChain) async throws {

@@ -31,7 +31,7 @@ public final class DirectoryService: Sendable {
   /// Finds the room that an alias names, and the servers in it, this one first.
   ///
   /// - Throws: `MatrixError` 404 when the alias is not taken, or belongs to another server, which cannot be asked.
-  public func resolve(_ alias: RoomAlias) async throws -> (roomID: RoomID, servers: [String]) {
+  public func resolve(_ alias: RoomAlias) async throws -> (roomID: RoomID, servers: [Text]) {
     guard alias.serverName == config.serverName, let found = try await storage.directory.association(alias) else {
       throw MatrixError.notFound("Room alias \(alias.rawValue) not found")
     }
@@ -44,7 +44,7 @@ public final class DirectoryService: Sendable {
   /// Finds a room by id or alias.
   ///
   /// - Throws: `MatrixError` 400 when the text is neither, 404 for aliases that name nothing.
-  public func room(_ text: String) async throws -> RoomID {
+  public func room(_ text: Text) async throws -> RoomID {
     if let roomID = RoomID(text) { return roomID }
     guard let alias = RoomAlias(text) else {
       throw MatrixError.invalidParam("\(text) was not legal room ID or room alias")
@@ -56,14 +56,14 @@ public final class DirectoryService: Sendable {
   ///
   /// - Throws: `MatrixError`: 400 for aliases that may not be or rooms that do not exist, 403 for users who are not in the room,
   ///   409 when the alias is taken.
-  public func create(_ alias: RoomAlias, roomID: RoomID, servers: [String]?, requester: Requester) async throws {
+  public func create(_ alias: RoomAlias, roomID: RoomID, servers: [Text]?, requester: Requester) async throws {
     guard try await storage.rooms.room(roomID) != nil else {
       throw MatrixError.unknown("Room does not exist", status: 400)
     }
-    try checkForm(alias)
+    try Self.checkForm(alias, serverName: config.serverName)
     if requester.appserviceID == nil {
       if config.rooms.aliasesRequireMembership,
-        try await !storage.memberships.isJoined(requester.userID, in: roomID),
+        try await !access.isMember(requester.userID, of: roomID),
         try await !users.isAdmin(requester.userID)
       {
         throw MatrixError.forbidden("You must be in the room to create an alias for it")
@@ -78,14 +78,15 @@ public final class DirectoryService: Sendable {
     try await storage.directory.create(alias, roomID: roomID, servers: known, creator: requester.userID)
   }
 
-  private func checkForm(_ alias: RoomAlias) throws(MatrixError) {
-    if alias.rawValue.utf8.count > Self.longestAlias {
-      throw .invalidParam("Can't create aliases longer than \(Self.longestAlias) characters")
+  /// Refuses aliases that are too long, have white space, or belong to another server.
+  static func checkForm(_ alias: RoomAlias, serverName: Text) throws(MatrixError) {
+    if alias.rawValue.utf8.count > longestAlias {
+      throw .invalidParam("Can't create aliases longer than \(longestAlias) characters")
     }
     if alias.localpart.unicodeScalars.contains(where: { $0.properties.isWhitespace }) {
       throw .invalidParam("Invalid characters in room alias")
     }
-    if alias.serverName != config.serverName { throw .invalidParam("Room alias must be local") }
+    if alias.serverName != serverName { throw .invalidParam("Room alias must be local") }
   }
 
   /// Takes an alias away, also from the room's canonical alias if the user may change that.
@@ -114,13 +115,14 @@ public final class DirectoryService: Sendable {
     guard let event = try await storage.currentStateEvent(roomID, key),
       var content = event.content.json.members
     else { return }
-    let before = content
-    if content["alias"]?.string == alias.rawValue { content["alias"] = nil }
-    if let others = content["alt_aliases"]?.elements {
-      let rest = others.filter { $0.string != alias.rawValue }
+    func names(_ value: JSON?) -> Bool { value?.string.map { RoomAlias(unchecked: $0) } == alias }
+    let others = content["alt_aliases"]?.elements ?? []
+    guard names(content["alias"]) || others.contains(where: names) else { return }
+    if names(content["alias"]) { content["alias"] = nil }
+    if !others.isEmpty {
+      let rest = others.filter { !names($0) }
       content["alt_aliases"] = rest.isEmpty ? nil : .array(rest)
     }
-    guard content != before else { return }
     let draft = ClientEventDraft(roomID: roomID, type: key.type, stateKey: "", content: .object(content))
     _ = try await sender.send(draft, requester: requester, ratelimit: false)
   }
@@ -128,10 +130,8 @@ public final class DirectoryService: Sendable {
   /// Lists the aliases of a room.
   ///
   /// - Throws: `MatrixError` 403 when the user is not in the room, unless anyone may read it.
-  public func aliases(of roomID: RoomID, requester: Requester) async throws -> [String] {
-    if case .departed = try await access.right(of: requester.userID, in: roomID) {
-      throw MatrixError.forbidden("User \(requester.userID.rawValue) not in room \(roomID.rawValue)")
-    }
+  public func aliases(of roomID: RoomID, requester: Requester) async throws -> [Text] {
+    _ = try await access.right(of: requester.userID, in: roomID, includesPast: false)
     return try await storage.directory.aliases(of: roomID)
   }
 
@@ -170,7 +170,7 @@ public final class DirectoryService: Sendable {
   /// Tells whether a user may change the canonical alias, and so the list's entry.
   private func mayChangeList(_ roomID: RoomID, _ requester: Requester) async throws -> Bool {
     if try await users.isAdmin(requester.userID) { return true }
-    guard try await storage.memberships.isJoined(requester.userID, in: roomID) else { return false }
+    guard try await access.isMember(requester.userID, of: roomID) else { return false }
     let keys = [StateKey("m.room.create"), StateKey("m.room.power_levels")]
     let map = try await storage.state.currentState(roomID, filter: .keys(keys))
     let events = try await storage.events.events(Array(map.values))

@@ -6,9 +6,9 @@ public struct PublicRoomPage: Sendable {
   /// Holds the events or rooms of the page, in its order.
   public let chunk: [PublicRoomStore.Entry]
   /// Names the next page; nil on the last.
-  public let nextBatch: String?
+  public let nextBatch: Text?
   /// Names the page before; nil on the first.
-  public let previousBatch: String?
+  public let previousBatch: Text?
   /// Holds the number of rooms that match.
   public let total: Int64
 }
@@ -24,7 +24,7 @@ extension DirectoryService {
   ///   - since: a token of an earlier page.
   /// - Throws: `MatrixError` 400 for tokens that are none.
   public func publicRooms(
-    filter: PublicRoomStore.Filter, limit: Int?, since: String?
+    filter: PublicRoomStore.Filter, limit: Int?, since: Text?
   ) async throws -> PublicRoomPage {
     guard config.rooms.allowsListSearch else {
       return PublicRoomPage(chunk: [], nextBatch: nil, previousBatch: nil, total: 0)
@@ -32,21 +32,21 @@ extension DirectoryService {
     let position = try since.map(ListPosition.init)
     let forwards = position?.isForward ?? true
     let count = min(max(limit ?? Self.greatestPage, 1), Self.greatestPage)
-    async let total = storage.publicRooms.count(filter: filter)
-    var rooms = try await storage.publicRooms.rooms(
+    let page = try await storage.publicRooms.page(
       filter: filter, limit: count + 1, bound: position?.bound, forwards: forwards)
+    var rooms = page.entries
     let hasMore = rooms.count > count
     if hasMore, forwards { rooms.removeLast() }
     if hasMore, !forwards { rooms.removeFirst() }
-    var next: String?
-    var previous: String?
+    var next: Text?
+    var previous: Text?
     if let last = rooms.last, forwards ? hasMore : true { next = ListPosition(last, isForward: true).text }
     if forwards, position != nil {
       previous = rooms.first.map { ListPosition($0, isForward: false).text } ?? ListPosition.end.text
     } else if !forwards, hasMore, let first = rooms.first {
       previous = ListPosition(first, isForward: false).text
     }
-    return PublicRoomPage(chunk: rooms, nextBatch: next, previousBatch: previous, total: try await total)
+    return PublicRoomPage(chunk: rooms, nextBatch: next, previousBatch: previous, total: page.total)
   }
 }
 
@@ -68,19 +68,19 @@ struct ListPosition {
     self.isForward = isForward
   }
 
-  init(_ text: String) throws(MatrixError) {
-    guard let bytes = UnpaddedBase64.decode(text), let text = String(validating: bytes, as: UTF8.self) else {
+  init(_ text: Text) throws(MatrixError) {
+    guard let bytes = UnpaddedBase64.decode(text), let text = Text(validating: bytes, as: UTF8.self) else {
       throw .invalidParam("Invalid since token")
     }
-    let parts = text.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+    let parts = text.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
     guard parts.count == 3, parts[0] == "f" || parts[0] == "b", let members = Int64(parts[1]), members >= 0 else {
       throw .invalidParam("Invalid since token")
     }
-    bound = PublicRoomStore.Bound(joinedMembers: members, roomID: String(parts[2]))
+    bound = PublicRoomStore.Bound(joinedMembers: members, roomID: parts[2])
     isForward = parts[0] == "f"
   }
 
-  var text: String {
+  var text: Text {
     UnpaddedBase64.encodeURLSafe("\(isForward ? "f" : "b") \(bound.joinedMembers) \(bound.roomID)".utf8)
   }
 }

@@ -9,9 +9,9 @@ extension HistoryService {
     /// Holds the event to which the others relate.
     public var eventID: EventID
     /// Holds the relation type; nil for all.
-    public var relationType: String?
+    public var relationType: Text?
     /// Holds the type of the related events; nil for all.
-    public var eventType: String?
+    public var eventType: Text?
     /// Tells whether relations of relations count as well.
     public var isRecursive: Bool
     /// Holds the way to go.
@@ -21,7 +21,7 @@ extension HistoryService {
 
     /// Makes a query.
     public init(
-      eventID: EventID, relationType: String? = nil, eventType: String? = nil, isRecursive: Bool = false,
+      eventID: EventID, relationType: Text? = nil, eventType: Text? = nil, isRecursive: Bool = false,
       direction: PageDirection = .backward, limit: Int = 5
     ) {
       self.eventID = eventID
@@ -59,7 +59,7 @@ extension HistoryService {
     let hasMore = found.count > limit
     if hasMore { found.removeLast() }
     let events = try await storage.events.orderedEvents(found.map(\.eventID))
-    let visible = try await visibility.visible(events, to: requester.userID, isPeeking: right == .peeking)
+    let visible = try await visibility.visible(events, to: requester.userID, with: right)
     var next: StreamToken?
     if hasMore, let last = found.last {
       let stream = query.direction == .backward ? last.stream - 1 : last.stream

@@ -13,11 +13,12 @@ extension HistoryService {
   ) async throws -> [StoredEvent] {
     let map: StateMap
     if let token {
+      try await storage.barrier.pass(room: room)
       map = try await stateMap(room: room, at: token, filter: filter, user: requester.userID)
     } else {
       switch try await access.right(of: requester.userID, in: room) {
       case .member, .peeking: map = try await storage.state.currentState(room, filter: filter)
-      case .departed(let leave): map = try await state.stateAfter(eventID: leave, filter: filter)
+      case .departed(let departure): map = try await state.stateAfter(eventID: departure.eventID, filter: filter)
       }
     }
     return try await storage.events.orderedEvents(Array(map.values))
@@ -47,20 +48,23 @@ extension HistoryService {
     return try await state.stateAfter(eventID: last.eventID, filter: filter)
   }
 
-  private func maySeeState(at eventID: EventID, room: RoomID, user: UserID) async throws -> Bool {
+  /// Whether a user may see the state after an event: who was joined then or left by it, who is joined now if members see all history, and
+  /// who has been joined at some time if they see what came after their invitation; everybody where everybody may read.
+  func maySeeState(at eventID: EventID, room: RoomID, user: UserID) async throws -> Bool {
     let memberKey = StateKey("m.room.member", user.rawValue)
     let visibilityKey = StateKey("m.room.history_visibility")
     let map = try await state.stateAfter(eventID: eventID, filter: .keys([memberKey, visibilityKey]))
     let events = try await storage.events.events(Array(map.values))
     let membership = map[memberKey].flatMap { events[$0]?.event.membership }
     let visibility = map[visibilityKey].flatMap { events[$0]?.content["history_visibility"]?.string } ?? "shared"
+    if membership == "join" || visibility == "world_readable" { return true }
+    let isJoined = try await storage.memberships.isJoined(user, in: room)
+    let departure = isJoined ? nil : try await storage.memberships.departure(of: user, from: room)
+    if departure?.eventID == eventID { return true }
     switch (membership, visibility) {
-    case ("join", _): return true
-    case (_, "joined"): return false
-    case ("invite", _): return true
-    case (_, "invited"): return false
-    case (_, "world_readable"): return true
-    default: return try await storage.memberships.isJoined(user, in: room)
+    case ("invite", "invited"): return isJoined || departure != nil
+    case (_, "joined"), (_, "invited"): return false
+    default: return isJoined
     }
   }
 
@@ -72,8 +76,8 @@ extension HistoryService {
     switch try await access.right(of: requester.userID, in: room) {
     case .member, .peeking:
       event = try await storage.currentStateEvent(room, key)
-    case .departed(let leave):
-      let map = try await state.stateAfter(eventID: leave, filter: .keys([key]))
+    case .departed(let departure):
+      let map = try await state.stateAfter(eventID: departure.eventID, filter: .keys([key]))
       if let id = map[key] { event = try await storage.events.event(id) } else { event = nil }
     }
     guard let event else { throw MatrixError.notFound("Event not found.") }
@@ -85,7 +89,7 @@ extension HistoryService {
   /// - Throws: `MatrixError` 403 when the user is not joined and the room is not world readable.
   public func joinedMembers(
     room: RoomID, requester: Requester
-  ) async throws -> [(userID: UserID, displayName: String?, avatarURL: String?)] {
+  ) async throws -> [(userID: UserID, displayName: Text?, avatarURL: Text?)] {
     if requester.appserviceID == nil, case .departed = try await access.right(of: requester.userID, in: room) {
       throw MatrixError.forbidden(
         "Getting joined members while not being a current member of the room is forbidden.")

@@ -44,18 +44,21 @@ public final class HistoryService: Sendable {
   /// Decides which events are shown.
   public let visibility: VisibilityFilter
 
-  init(storage: Storage, state: StateService, serializer: ClientEventSerializer) {
+  init(
+    storage: Storage, state: StateService, serializer: ClientEventSerializer, access: RoomAccess,
+    visibility: VisibilityFilter
+  ) {
     self.storage = storage
     self.state = state
     self.serializer = serializer
-    access = RoomAccess(storage: storage)
-    visibility = VisibilityFilter(storage: storage, state: state)
+    self.access = access
+    self.visibility = visibility
   }
 
   /// Reads a stream token.
   ///
   /// - Throws: `MatrixError` 400 `M_UNKNOWN` when the text is no token.
-  public func token(_ text: String) async throws -> StreamToken {
+  public func token(_ text: Text) async throws -> StreamToken {
     guard let token = try await StreamToken.parse(text, directory: storage.instances) else {
       throw MatrixError.unknown("Invalid stream token", status: 400)
     }
@@ -63,7 +66,7 @@ public final class HistoryService: Sendable {
   }
 
   /// Writes a stream token.
-  public func text(_ token: StreamToken) async throws -> String {
+  public func text(_ token: StreamToken) async throws -> Text {
     try await token.text(directory: storage.instances)
   }
 
@@ -76,14 +79,19 @@ public final class HistoryService: Sendable {
     guard let event = try await storage.events.event(id), event.roomID == room else {
       throw MatrixError.notFound("Event not found.")
     }
-    let isJoined = try await storage.memberships.isJoined(requester.userID, in: room)
-    guard
-      let visible = try await visibility.visible([event], to: requester.userID, isPeeking: !isJoined).first
+    let right = try await rightToEvents(of: requester.userID, in: room)
+    guard let visible = try await visibility.visible([event], to: requester.userID, with: right).first
     else { throw MatrixError.notFound("Event not found.") }
     return try await clientEvents([visible], requester).first ?? ClientEvent(event)
   }
 
-  /// Reads an event with its neighbours and the state at the last of them.
+  /// Returns the right by which single events are shown; as on Synapse, having been a member does not count.
+  private func rightToEvents(of user: UserID, in room: RoomID) async throws -> RoomAccess.Right {
+    try await storage.barrier.pass(room: room)
+    return try await storage.memberships.isJoined(user, in: room) ? .member : .peeking
+  }
+
+  /// Reads an event with its neighbours and the state at the last of them, which is empty for whoever may see the event and not that state.
   ///
   /// - Parameter limit: the number of neighbours, shared between both sides; 0 or more.
   /// - Throws: `MatrixError` 404 when the event does not exist, 403 when it is not for this user to see.
@@ -94,18 +102,21 @@ public final class HistoryService: Sendable {
       throw MatrixError.notFound("Event not found.")
     }
     let user = requester.userID
-    let isPeeking = try await !storage.memberships.isJoined(user, in: room)
-    guard let center = try await visibility.visible([event], to: user, isPeeking: isPeeking).first else {
+    let right = try await rightToEvents(of: user, in: room)
+    guard let center = try await visibility.visible([event], to: user, with: right).first else {
       throw MatrixError.forbidden("You don't have permission to access that event.")
     }
     let capped = min(max(limit, 0), Self.greatestLimit)
     let earlier = try await neighbours(event, room, .backward, limit: capped / 2, filter)
     let later = try await neighbours(event, room, .forward, limit: capped - capped / 2, filter)
-    let before = try await visibility.visible(earlier.events, to: user, isPeeking: isPeeking)
-    let after = try await visibility.visible(later.events, to: user, isPeeking: isPeeking)
+    let before = try await visibility.visible(earlier.events, to: user, with: right)
+    let after = try await visibility.visible(later.events, to: user, with: right)
     let senders = Set((before + [center] + after).map(\.event.sender))
     let stateFilter: StateFilter = filter.lazyLoadMembers ? .lazyMembers(senders) : .all
-    let map = try await state.stateAfter(eventID: after.last?.event.eventID ?? id, filter: stateFilter)
+    let last = after.last?.event.eventID ?? id
+    let isShown =
+      if right == .member { true } else { try await maySeeState(at: last, room: room, user: user) }
+    let map = isShown ? try await state.stateAfter(eventID: last, filter: stateFilter) : [:]
     let stateEvents = try await storage.events.orderedEvents(Array(map.values))
       .filter { filter.allows(type: $0.type, sender: $0.sender.rawValue) }
     return EventSurroundings(
@@ -142,13 +153,13 @@ public final class HistoryService: Sendable {
   ) async throws -> MessagesPage {
     let user = requester.userID
     let right = try await access.right(of: user, in: room)
-    let from = try await begin(room: room, start, direction: direction, right: right)
+    let from = begin(start, direction: direction, right: right)
     if filter.excludes(room: room.rawValue) { return MessagesPage(chunk: [], start: from, end: nil, state: nil) }
     let page = try await storage.timeline.page(
-      room: room, from: from.room, to: try await stop(end, direction: direction, right: right), direction: direction,
+      room: room, from: from.room, to: Self.stop(end, direction: direction, right: right), direction: direction,
       limit: min(max(limit, 1), Self.greatestLimit), filter: filter)
     if page.events.isEmpty, !page.isLimited { return MessagesPage(chunk: [], start: from, end: nil, state: nil) }
-    let visible = try await visibility.visible(page.events, to: user, isPeeking: right == .peeking)
+    let visible = try await visibility.visible(page.events, to: user, with: right)
     let next = from.replacingRoom(page.end)
     var members: [ClientEvent]?
     if filter.lazyLoadMembers, let first = visible.first {
@@ -163,27 +174,21 @@ public final class HistoryService: Sendable {
   }
 
   /// Finds the point at which a page begins: never beyond the event by which a departed user left.
-  private func begin(
-    room: RoomID, _ start: StreamToken?, direction: PageDirection, right: RoomAccess.Right
-  ) async throws -> StreamToken {
+  private func begin(_ start: StreamToken?, direction: PageDirection, right: RoomAccess.Right) -> StreamToken {
     guard direction == .backward else {
       return start ?? StreamToken().replacingRoom(RoomStreamToken(topological: 0, stream: 0))
     }
     let from = start ?? StreamToken().replacingRoom(storage.events.currentToken())
-    guard case .departed(let leave) = right, let end = try await storage.events.position(of: leave) else {
-      return from
-    }
-    return Self.isBeyond(from.room, end) ? from.replacingRoom(end.historyToken) : from
+    guard case .departed(let departure) = right, Self.isBeyond(from.room, departure) else { return from }
+    return from.replacingRoom(departure.historyToken)
   }
 
   /// Finds the point at which a page ends: a departed user does not see what came after.
-  private func stop(
+  private static func stop(
     _ end: StreamToken?, direction: PageDirection, right: RoomAccess.Right
-  ) async throws -> RoomStreamToken? {
-    guard direction == .forward, case .departed(let leave) = right,
-      let left = try await storage.events.position(of: leave)
-    else { return end?.room }
-    guard let end, !Self.isBeyond(end.room, left) else { return left.historyToken }
+  ) -> RoomStreamToken? {
+    guard direction == .forward, case .departed(let departure) = right else { return end?.room }
+    guard let end, !isBeyond(end.room, departure) else { return departure.historyToken }
     return end.room
   }
 
@@ -195,25 +200,34 @@ public final class HistoryService: Sendable {
   /// Adds to visible events what clients are told about them.
   func clientEvents(_ events: [VisibilityFilter.VisibleEvent], _ requester: Requester) async throws -> [ClientEvent] {
     guard !events.isEmpty else { return [] }
-    var memberships: [EventID: String] = [:]
+    var memberships: [EventID: Text] = [:]
     memberships.reserveCapacity(events.count)
     for event in events { memberships[event.event.eventID] = event.membership }
     return try await serializer.prepare(events.map(\.event), for: requester.userID, memberships: memberships)
   }
 
-  /// Finds the event nearest to a time.
+  /// Caps the events that are looked at for one near a time that the user may see.
+  private static let greatestSearch = 1000
+
+  /// Finds the event nearest to a time among those that the user may see.
   ///
-  /// - Throws: `MatrixError` 404 when there is none in that direction, 403 when the user may not look into the room.
+  /// - Throws: `MatrixError` 404 when there is none in that direction, or none among the nearest thousand; 403 when the user may not look
+  ///   into the room, or has left it.
   public func event(
     room: RoomID, nearest timestamp: Int64, direction: PageDirection, requester: Requester
   ) async throws -> StoredEvent {
-    _ = try await access.right(of: requester.userID, in: room)
-    guard
-      let id = try await storage.events.eventID(roomID: room, nearestTo: timestamp, direction: direction),
-      let event = try await storage.events.event(id)
-    else {
-      throw MatrixError.notFound("Unable to find event from \(timestamp) in direction \(direction)")
+    let right = try await access.right(of: requester.userID, in: room, includesPast: false)
+    var (seen, size) = (0, 1)
+    while seen < Self.greatestSearch {
+      let ids = try await storage.events.eventIDs(
+        roomID: room, nearestTo: timestamp, direction: direction, limit: size, offset: seen)
+      let events = try await storage.events.orderedEvents(ids)
+      let visible = try await visibility.visible(events, to: requester.userID, with: right, appliesIgnores: false)
+      if let first = visible.first { return first.event }
+      guard ids.count == size else { break }
+      seen += size
+      size = min(size * 10, Self.greatestSearch - seen)
     }
-    return event
+    throw MatrixError.notFound("Unable to find event from \(timestamp) in direction \(direction)")
   }
 }

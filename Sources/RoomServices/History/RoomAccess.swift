@@ -8,8 +8,8 @@ public struct RoomAccess: Sendable {
   public enum Right: Sendable, Equatable {
     /// The user is joined.
     case member
-    /// The user has left, by this event; state and history end there.
-    case departed(EventID)
+    /// The user was joined until this event; state and history end there.
+    case departed(EventPosition)
     /// Anyone may read the room.
     case peeking
   }
@@ -20,25 +20,53 @@ public struct RoomAccess: Sendable {
     self.storage = storage
   }
 
-  /// Returns the right of a user.
+  /// Returns the right of a user, as of now: what others or the user have stored through other processes is waited for.
   ///
+  /// Who was invited or knocked and never joined has the right of a stranger, also when they have declined or been refused since.
+  /// - Parameter includesPast: whether having been joined counts; false for what is only told as it is now.
   /// - Throws: `MatrixError` 403 when the user has none: never joined, banned, or forgotten.
-  public func right(of user: UserID, in room: RoomID) async throws -> Right {
+  public func right(of user: UserID, in room: RoomID, includesPast: Bool = true) async throws -> Right {
+    try await storage.barrier.pass(room: room)
     if let member = try await storage.memberships.membership(of: user, in: room) {
       if member.membership == .join { return .member }
-      if member.membership == .leave, try await !storage.memberships.didForget(user, room) {
-        return .departed(member.eventID)
+      if includesPast, member.membership == .leave, try await !storage.memberships.didForget(user, room),
+        let departure = try await storage.memberships.departure(of: user, from: room)
+      {
+        return .departed(departure)
       }
     }
     if try await isWorldReadable(room) { return .peeking }
     throw MatrixError.forbidden("User \(user.rawValue) not in room \(room.rawValue), and room previews are disabled")
   }
 
+  /// Returns the right by which a user of this server sees single events, for many rooms at once: of rooms that are not theirs to read,
+  /// what everyone may see.
+  ///
+  /// Cost: nothing but the user's list of rooms while the user is in all of them; else one statement.
+  func rights(of user: UserID, in rooms: Set<RoomID>) async throws -> [RoomID: Right] {
+    var rights: [RoomID: Right] = [:]
+    for room in try await storage.memberships.allRooms(for: user)
+    where room.membership == .join && rooms.contains(room.roomID) { rights[room.roomID] = .member }
+    let others = rooms.filter { rights[$0] == nil }
+    for (room, departure) in try await storage.memberships.departures(of: user, from: Array(others)) {
+      rights[room] = .departed(departure)
+    }
+    for room in others where rights[room] == nil { rights[room] = .peeking }
+    return rights
+  }
+
+  /// Whether a user is joined. Only for who seems not to be, what other processes may have stored just now is waited for.
+  public func isMember(_ user: UserID, of room: RoomID) async throws -> Bool {
+    if try await storage.memberships.isJoined(user, in: room) { return true }
+    try await storage.barrier.pass(room: room)
+    return try await storage.memberships.isJoined(user, in: room)
+  }
+
   /// Requires a user to be joined.
   ///
   /// - Throws: `MatrixError` 403 otherwise.
   public func requireMember(_ user: UserID, in room: RoomID) async throws {
-    guard try await storage.memberships.isJoined(user, in: room) else {
+    guard try await isMember(user, of: room) else {
       throw MatrixError.forbidden("User \(user.rawValue) not in room \(room.rawValue)")
     }
   }

@@ -11,10 +11,10 @@ public final class VisibilityFilter: Sendable {
     /// Holds the event.
     public let event: StoredEvent
     /// Holds the reader's membership at the event.
-    public let membership: String
+    public let membership: Text
   }
 
-  private let storage: Storage
+  let storage: Storage
   private let state: StateService
 
   init(storage: Storage, state: StateService) {
@@ -25,14 +25,15 @@ public final class VisibilityFilter: Sendable {
   /// Returns the events that the user may see, in the same order.
   ///
   /// - Parameters:
-  ///   - isPeeking: whether the user was never in the room: then only world-readable history is shown.
+  ///   - right: how the user stands to the rooms: history that is shared among members is shown to members, to those who have left as far as
+  ///     they were there, and not to others.
   ///   - appliesIgnores: whether messages of ignored users are left out.
   public func visible(
-    _ events: [StoredEvent], to user: UserID, isPeeking: Bool = false, appliesIgnores: Bool = true
+    _ events: [StoredEvent], to user: UserID, with right: RoomAccess.Right = .member, appliesIgnores: Bool = true
   ) async throws -> [VisibleEvent] {
     let candidates = events.filter { !$0.metadata.softFailed && !$0.isRejected }
     guard !candidates.isEmpty else { return [] }
-    let open = isPeeking ? [:] : try await openStretches(of: candidates, to: user)
+    let open = right == .member ? try await openStretches(of: candidates, to: user) : [:]
     let states = try await states(at: candidates.filter { !Self.isOpen($0, open) }, user: user)
     let ignored = appliesIgnores ? try await storage.accountData.data(of: user).ignoredUsers : []
     var result: [VisibleEvent] = []
@@ -51,11 +52,12 @@ public final class VisibilityFilter: Sendable {
         continue
       }
       guard let state = states[event.eventID] else { continue }
+      let isPeeking = right.isPeeking(at: event)
       if let membership = await membership(event, user: user, state: state, isPeeking: isPeeking) {
         result.append(VisibleEvent(event: event, membership: membership))
       }
     }
-    return result
+    return try await withoutErased(result)
   }
 
   // MARK: Rooms that show their members everything
@@ -103,7 +105,7 @@ public final class VisibilityFilter: Sendable {
   }
 
   /// Returns the user's membership at the event when the user may see it, nil when not.
-  private func membership(_ event: StoredEvent, user: UserID, state: StateAtEvent, isPeeking: Bool) async -> String? {
+  private func membership(_ event: StoredEvent, user: UserID, state: StateAtEvent, isPeeking: Bool) async -> Text? {
     let isOwn = event.type == EventType.member && event.stateKey == user.rawValue
     let isVisibility = event.type == EventType.historyVisibility && event.stateKey == ""
     let membership = isOwn ? event.event.membership : state.membership?.event.membership
@@ -122,5 +124,16 @@ public final class VisibilityFilter: Sendable {
     guard let id = event.event.unsigned?["replaces_state"]?.string.flatMap({ EventID($0) }) else { return nil }
     // A failure to read what was before leaves the stricter reading, which is safe.
     return try? await storage.events.event(id)
+  }
+}
+
+extension RoomAccess.Right {
+  /// Whether an event is shown only if everyone may see it, or the user was joined or invited when it was sent.
+  fileprivate func isPeeking(at event: StoredEvent) -> Bool {
+    switch self {
+    case .member: false
+    case .departed(let departure): event.streamOrdering > departure.streamOrdering
+    case .peeking: true
+    }
   }
 }

@@ -5,13 +5,13 @@ struct InvitePermissions: Sendable {
   /// Names the account data that holds the wishes.
   static let type = "org.matrix.msc4155.invite_permission_config"
 
-  private let lists: [String: [GlobPattern]]
+  private let lists: [Text: [GlobPattern]]
 
   /// Reads account data; what does not have the form counts as absent.
   init(_ content: [UInt8]) {
     // Account data is stored as it was checked; a broken row must not keep all invites away.
     let value = try? JSONValue.parse(content)
-    var lists: [String: [GlobPattern]] = [:]
+    var lists: [Text: [GlobPattern]] = [:]
     for verb in ["allowed", "ignored", "blocked"] {
       for noun in ["users", "servers"] {
         let texts = value?["\(verb)_\(noun)"]?.elements?.compactMap(\.string) ?? []

@@ -2,11 +2,11 @@ import MatrixEvents
 import MatrixPrimitives
 
 /// Names what is done to somebody's membership of a room.
-public enum MembershipAction: String, Sendable {
+public enum MembershipAction: Text, Sendable {
   case join, invite, leave, ban, kick, unban, knock
 
   /// Returns the membership that results.
-  public var membership: String {
+  public var membership: Text {
     switch self {
     case .kick, .unban: "leave"
     default: rawValue
@@ -23,22 +23,22 @@ public struct MembershipRequest: Sendable {
   /// Holds what is done.
   public var action: MembershipAction
   /// Holds further members for the event's content, such as `reason`; always an object.
-  public var content: [String: JSON]
+  public var content: [Text: JSON]
   /// Holds the client's transaction id.
-  public var transactionID: String?
+  public var transactionID: Text?
   /// Holds the servers through which the room may be reached.
-  public var servers: [String]
+  public var servers: [Text]
   /// Holds an identity server's statement that the user owns an invited address (`third_party_signed`).
   public var thirdPartySigned: JSON?
-  /// Tells whether `rc_joins` and `rc_invites` apply.
+  /// Whether `rc_joins`, `rc_invites` and `rc_message` apply.
   public var ratelimit: Bool
   /// Holds the time to put into the event instead of now.
   public var originServerTS: Int64?
 
   /// Makes a change.
   public init(
-    roomID: RoomID, target: UserID, action: MembershipAction, content: [String: JSON] = [:],
-    transactionID: String? = nil, servers: [String] = [], thirdPartySigned: JSON? = nil, ratelimit: Bool = true,
+    roomID: RoomID, target: UserID, action: MembershipAction, content: [Text: JSON] = [:],
+    transactionID: Text? = nil, servers: [Text] = [], thirdPartySigned: JSON? = nil, ratelimit: Bool = true,
     originServerTS: Int64? = nil
   ) {
     self.roomID = roomID

@@ -7,7 +7,7 @@ import Stores
 struct MembershipRules: Sendable {
   let storage: Storage
   let state: StateService
-  let serverName: String
+  let serverName: Text
 
   func prepare(
     _ draft: ClientEventDraft, change: MembershipRequest, requester: Requester, chain: EventChain
@@ -33,7 +33,7 @@ struct MembershipRules: Sendable {
     return .send(prepared)
   }
 
-  private func checkTransition(_ action: MembershipAction, from membership: String?) throws(MatrixError) {
+  private func checkTransition(_ action: MembershipAction, from membership: Text?) throws(MatrixError) {
     if action == .unban, membership != "ban" {
       throw .badState("Cannot unban user who was not banned (membership=\(membership ?? "None"))")
     }

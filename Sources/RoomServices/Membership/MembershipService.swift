@@ -39,24 +39,27 @@ public final class MembershipService: Sendable {
   public func change(_ change: MembershipRequest, requester: Requester) async throws -> EventID {
     if change.ratelimit { try await checkRates(change, requester) }
     if change.action == .invite, requester.isShadowBanned { return try await EventSender.pretend() }
-    try await checkAccounts(change, requester)
-    var content = try await self.content(change, requester)
+    if requester.isShadowBanned, change.action == .join,
+      let member = try await storage.memberships.membership(of: change.target, in: change.roomID),
+      member.membership == .join
+    {
+      // Joining again would show the room a new profile.
+      return member.eventID
+    }
+    let draft = try await draft(change, requester)
     if change.action != .leave, change.action != .kick, change.action != .unban, change.action != .ban,
       try await storage.rooms.isBlocked(change.roomID)
     {
       throw MatrixError.forbidden("This room has been blocked on this server")
     }
-    if change.action == .invite { try await checkInvite(change, requester) }
     try await checkReach(change)
     if let signed = change.thirdPartySigned { try await exchangeThirdPartyInvite(signed, change) }
-    content["membership"] = .string(change.action.membership)
-    if requester.isGuest { content["kind"] = "guest" }
-    let draft = ClientEventDraft(
-      roomID: change.roomID, type: "m.room.member", stateKey: change.target.rawValue, content: .object(content),
-      transactionID: change.transactionID, originServerTS: change.originServerTS)
     let rules = MembershipRules(storage: storage, state: state, serverName: config.serverName)
+    let rateLimiter = rateLimiter
     let eventID = try await sender.send(draft, requester: requester, extraUsers: [change.target]) { draft, chain in
-      try await rules.prepare(draft, change: change, requester: requester, chain: chain)
+      let prepared = try await rules.prepare(draft, change: change, requester: requester, chain: chain)
+      if change.ratelimit, case .send = prepared { try await rateLimiter.check(.message, requester) }
+      return prepared
     }
     if config.rooms.forgetsOnLeave, change.target.serverName == config.serverName,
       draft.content["membership"] == "leave" || draft.content["membership"] == "ban"
@@ -64,6 +67,35 @@ public final class MembershipService: Sendable {
       try await storage.memberships.forget(change.target, change.roomID, invalidator: storage.invalidator)
     }
     return eventID
+  }
+
+  /// Builds the event of a change in a room that is not stored yet, with all checks but those of rates.
+  ///
+  /// - Returns: nil when the room's state says so already.
+  /// - Throws: `MatrixError` as ``change(_:requester:)``.
+  func build(
+    _ change: MembershipRequest, requester: Requester, on chain: inout EventChain
+  ) async throws -> CreatedEvent? {
+    let rules = MembershipRules(storage: storage, state: state, serverName: config.serverName)
+    let draft = try await draft(change, requester)
+    guard
+      case .send(let prepared) = try await rules.prepare(draft, change: change, requester: requester, chain: chain),
+      case .created(let event) = try await sender.creator.create(prepared, requester: requester, on: &chain)
+    else { return nil }
+    return event
+  }
+
+  /// Makes the draft of a change after looking at those concerned, but not at the room.
+  private func draft(_ change: MembershipRequest, _ requester: Requester) async throws -> ClientEventDraft {
+    try await checkAccounts(change, requester)
+    var content = try await self.content(change, requester)
+    if change.action == .invite { try await checkInvite(change, requester) }
+    content["membership"] = .string(change.action.membership)
+    if requester.isGuest { content["kind"] = "guest" }
+    return ClientEventDraft(
+      roomID: change.roomID, type: "m.room.member", stateKey: change.target.rawValue, content: .object(content),
+      transactionID: change.transactionID, originServerTS: change.originServerTS,
+      path: .membership(change.action.rawValue, isOwn: change.target == requester.userID))
   }
 
   // MARK: Before the room is looked at
@@ -85,7 +117,7 @@ public final class MembershipService: Sendable {
   private func checkAccounts(_ change: MembershipRequest, _ requester: Requester) async throws {
     // A server that acts through its user is not bound by what binds the user.
     guard requester.authenticatedEntity != config.serverName else { return }
-    let verb: String
+    let verb: Text
     switch change.action {
     case .join: verb = "Joining rooms"
     case .invite: verb = "Sending invites"
@@ -101,7 +133,7 @@ public final class MembershipService: Sendable {
   }
 
   /// Makes the content of the event, with the profile of the user whose membership it is.
-  private func content(_ change: MembershipRequest, _ requester: Requester) async throws -> [String: JSON] {
+  private func content(_ change: MembershipRequest, _ requester: Requester) async throws -> [Text: JSON] {
     var content = change.content
     if !config.rooms.allowsPerRoomProfiles || requester.isShadowBanned {
       content["displayname"] = nil
@@ -124,7 +156,7 @@ public final class MembershipService: Sendable {
     return content
   }
 
-  private static func checkText(_ value: JSON?, _ name: String, _ longest: Int) throws(MatrixError) {
+  private static func checkText(_ value: JSON?, _ name: Text, _ longest: Int) throws(MatrixError) {
     guard let value, value != .null else { return }
     guard let text = value.string else { throw MatrixError.badJSON("\(name) must be a string") }
     if text.unicodeScalars.count > longest { throw MatrixError.badJSON("\(name) is too long (max \(longest))") }
@@ -167,6 +199,7 @@ public final class MembershipService: Sendable {
   ///
   /// - Throws: `MatrixError` 400 while the user is joined to or invited into the room.
   public func forget(_ room: RoomID, user: UserID) async throws {
+    try await storage.barrier.pass(room: room)
     guard let member = try await storage.memberships.membership(of: user, in: room) else { return }
     guard member.membership == .leave || member.membership == .ban else {
       throw MatrixError.unknown("User \(user.rawValue) in room \(room.rawValue)", status: 400)
@@ -176,6 +209,7 @@ public final class MembershipService: Sendable {
 
   /// Brings a user's new profile into all the rooms that the user has joined; rooms that refuse it keep the old one.
   public func propagateProfile(of requester: Requester) async throws {
+    try await storage.barrier.pass(membershipsOf: requester.userID)
     let rooms = try await storage.memberships.rooms(for: requester.userID, memberships: [.join])
     for room in rooms {
       do {
@@ -201,7 +235,7 @@ public final class MembershipService: Sendable {
     guard let invite = try await storage.currentStateEvent(change.roomID, key) else {
       throw MatrixError.forbidden("Could not find a third-party invite for this token")
     }
-    var thirdParty: [String: JSON] = [
+    var thirdParty: [Text: JSON] = [
       "signed": [
         "mxid": .string(change.target.rawValue), "token": .string(token), "signatures": signed["signatures"] ?? [:],
       ]

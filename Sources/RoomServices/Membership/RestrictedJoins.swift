@@ -8,7 +8,7 @@ import Stores
 struct RestrictedJoins: Sendable {
   let storage: Storage
   let state: StateService
-  let serverName: String
+  let serverName: Text
 
   /// Finds the local user in whose name this server lets somebody in; nil when the room is not restricted.
   ///

@@ -9,9 +9,9 @@ import Postgres
 /// number n) is in the auth chain of A (chain a, number m) if a = b and n <= m, or if some path of links starts in a at or
 /// below m and ends in b at or above n. Synapse describes it in `docs/auth_chain_difference_algorithm.md`.
 struct ChainCover {
-  private var places: [(event: String, place: ChainPlace)] = []
+  private var places: [(event: Text, place: ChainPlace)] = []
   private var links: [(from: ChainPlace, to: ChainPlace)] = []
-  private var postponed: [(event: String, key: StateKey)] = []
+  private var postponed: [(event: Text, key: StateKey)] = []
   private var roomID = ""
 
   /// Makes a cover that adds nothing.
@@ -32,7 +32,7 @@ struct ChainCover {
     return cover
   }
 
-  private mutating func place(_ event: String, _ graph: inout ChainGraph) {
+  private mutating func place(_ event: Text, _ graph: inout ChainGraph) {
     let place = graph.takePlace(for: event)
     places.append((event, place))
     let auth = (graph.authEvents[event] ?? []).compactMap { graph.places[$0] }

@@ -6,12 +6,12 @@ import Stores
 /// Holds the part of a room's chain cover that new state events touch.
 struct ChainGraph {
   /// Holds the auth events of every event that has no place yet.
-  private(set) var authEvents: [String: [String]] = [:]
+  private(set) var authEvents: [Text: [Text]] = [:]
   /// Holds the places that are known.
-  private(set) var places: [String: ChainPlace] = [:]
-  private var keys: [String: StateKey] = [:]
+  private(set) var places: [Text: ChainPlace] = [:]
+  private var keys: [Text: StateKey] = [:]
   /// Lists the events of the batch; others without a place are left over from before.
-  private let batch: Set<String>
+  private let batch: Set<Text>
   private var lastNumbers: [Int64: Int64] = [:]
   private var links: [Int64: [(number: Int64, target: ChainPlace)]] = [:]
   private var spareChains: [Int64] = []
@@ -44,7 +44,7 @@ struct ChainGraph {
       ] + Self.queries(missing.union(new)))
     guard let flag = first[0].first, try flag.get(0, as: Bool.self) else { return false }
     for row in first[1] {
-      let (event, type, key, auth) = try row.decode(String.self, String.self, String.self, String?.self)
+      let (event, type, key, auth) = try row.decode(Text.self, Text.self, Text.self, Text?.self)
       keys[event] = StateKey(type, key)
       authEvents[event, default: []] += auth.map { [$0] } ?? []
       if let auth, places[auth] == nil { missing.insert(auth) }
@@ -63,8 +63,8 @@ struct ChainGraph {
   }
 
   /// Reads state events without a place (memberships that came before the room did) and what they rest on.
-  private mutating func loadLeftOvers(_ asked: Set<String>, in txn: Transaction) throws {
-    var seen: Set<String> = []
+  private mutating func loadLeftOvers(_ asked: Set<Text>, in txn: Transaction) throws {
+    var seen: Set<Text> = []
     var frontier = asked.subtracting(places.keys).subtracting(authEvents.keys)
     while !frontier.isEmpty {
       seen.formUnion(frontier)
@@ -75,9 +75,9 @@ struct ChainGraph {
         WHERE s.event_id = ANY(\(frontier.sorted())::text[])
           AND NOT EXISTS (SELECT 1 FROM event_auth_chains AS c WHERE c.event_id = s.event_id)
         """)
-      var further: Set<String> = []
+      var further: Set<Text> = []
       for row in rows {
-        let (event, type, key, auth) = try row.decode(String.self, String.self, String.self, String?.self)
+        let (event, type, key, auth) = try row.decode(Text.self, Text.self, Text.self, Text?.self)
         keys[event] = StateKey(type, key)
         authEvents[event, default: []] += auth.map { [$0] } ?? []
         if let auth { further.insert(auth) }
@@ -90,7 +90,7 @@ struct ChainGraph {
   }
 
   /// Reads the places of events, the last number of their chains, and all links that can be reached from there.
-  private static func queries(_ events: Set<String>) -> [SQL] {
+  private static func queries(_ events: Set<Text>) -> [SQL] {
     let ids = events.sorted()
     return [
       """
@@ -112,7 +112,7 @@ struct ChainGraph {
     guard answers.count == 3 else { return }
     for row in answers[0] {
       let (event, type, key, chain, number) = try row.decode(
-        String.self, String.self, String.self, Int64.self, Int64.self)
+        Text.self, Text.self, Text.self, Int64.self, Int64.self)
       keys[event] = StateKey(type, key)
       places[event] = ChainPlace(chain: chain, number: number)
       authEvents[event] = nil
@@ -132,8 +132,8 @@ struct ChainGraph {
   /// Leaves out events whose auth events are not all here.
   ///
   /// - Returns: those of the batch, which must be done later.
-  mutating func dropEventsWithoutChains() -> [(event: String, key: StateKey)] {
-    var dropped: [(event: String, key: StateKey)] = []
+  mutating func dropEventsWithoutChains() -> [(event: Text, key: StateKey)] {
+    var dropped: [(event: Text, key: StateKey)] = []
     var isStable = false
     while !isStable {
       isStable = true
@@ -147,9 +147,9 @@ struct ChainGraph {
   }
 
   /// Lists the events without a place, each after its auth events.
-  func orderedEvents() -> [String] {
-    var order: [String] = []
-    var state: [String: Bool] = [:]  // false: begun, true: done
+  func orderedEvents() -> [Text] {
+    var order: [Text] = []
+    var state: [Text: Bool] = [:]  // false: begun, true: done
     for start in authEvents.keys.sorted() {
       var stack = [start]
       while let event = stack.last {
@@ -174,7 +174,7 @@ struct ChainGraph {
 
   /// Gives an event its place: after the auth event of the same type and state key if nothing is there yet, else at the
   /// beginning of a new chain.
-  mutating func takePlace(for event: String) -> ChainPlace {
+  mutating func takePlace(for event: Text) -> ChainPlace {
     let key = keys[event]
     let parent = (authEvents[event] ?? []).first { keys[$0] == key }
     var place: ChainPlace?

@@ -34,9 +34,9 @@ public struct EventContext: Sendable, Hashable {
   /// Holds what the event itself changed; nil when it is not state.
   public var stateDeltaDueToEvent: StateMap?
   /// Holds why the auth rules refused the event.
-  public var rejected: String?
+  public var rejected: Text?
   /// Names the application service that sent the event.
-  public var appServiceID: String?
+  public var appServiceID: Text?
   /// Tells whether the state is incomplete because the room is still being joined.
   public var partialState: Bool
   /// Lists state groups that are not in the database yet, in the order in which they build on each other. A persister in
@@ -46,7 +46,7 @@ public struct EventContext: Sendable, Hashable {
   /// Describes a context.
   public init(
     stateGroupBeforeEvent: Int64?, stateGroup: Int64?, stateGroupDeltas: [StateGroupDelta] = [],
-    stateDeltaDueToEvent: StateMap? = nil, rejected: String? = nil, appServiceID: String? = nil,
+    stateDeltaDueToEvent: StateMap? = nil, rejected: Text? = nil, appServiceID: Text? = nil,
     partialState: Bool = false, newGroups: [NewStateGroup] = []
   ) {
     self.stateGroupBeforeEvent = stateGroupBeforeEvent

@@ -30,7 +30,7 @@ public final class EventPersister: Sendable {
 
     /// Tells whether working out what the events change may take long: what comes from elsewhere may need the room's states
     /// to be resolved.
-    func mayTakeLong(on server: String) -> Bool {
+    func mayTakeLong(on server: Text) -> Bool {
       backfilled || events.contains { $0.isOutlier || $0.event.sender.serverName != server }
     }
   }
@@ -38,7 +38,7 @@ public final class EventPersister: Sendable {
   private let storage: Storage
   private let hub: StreamHub
   private let logger: Logger
-  private let writers: [String]
+  private let writers: [Text]
   private let lanes: PersistLanes<Job>
   private let orphans: PushActionOrphans
 
@@ -69,7 +69,7 @@ public final class EventPersister: Sendable {
   }
 
   /// Names the process that writes a room's events.
-  public func writer(for room: RoomID) -> String? { Sharding.instance(for: room.rawValue, in: writers) }
+  public func writer(for room: RoomID) -> Text? { Sharding.instance(for: room.rawValue, in: writers) }
 
   /// Tells whether this process writes a room's events.
   public func isWriter(for room: RoomID) -> Bool { writer(for: room) == hub.instanceName }
@@ -113,7 +113,7 @@ public final class EventPersister: Sendable {
     return stored
   }
 
-  private static func jobsTogether(_ waiting: [Job], server: String) -> PersistLanes<Job>.Choice {
+  private static func jobsTogether(_ waiting: [Job], server: Text) -> PersistLanes<Job>.Choice {
     var choice = PersistLanes<Job>.Choice(count: 0, weight: 0)
     guard let first = waiting.first else { return choice }
     choice.isSolitary = first.mayTakeLong(on: server)

@@ -1,3 +1,4 @@
+import ByteText
 import MatrixEvents
 
 extension EventRelation {
@@ -6,7 +7,7 @@ extension EventRelation {
   private static let longestIndexedKey = 2_000
 
   /// Gives the key as table `event_relations` keeps it; nil where there is none or the table could not hold it.
-  var indexedKey: String? {
+  var indexedKey: Text? {
     guard let key, key.utf8.count <= Self.longestIndexedKey, !key.utf8.contains(0) else { return nil }
     return key
   }

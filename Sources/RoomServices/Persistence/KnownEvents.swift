@@ -9,14 +9,14 @@ struct KnownEvents: Sendable {
   struct Row: Sendable {
     let isOutlier: Bool
     let streamOrdering: Int64
-    let instanceName: String
+    let instanceName: Text
   }
 
   /// Describes a relation that ends because its event is being redacted.
   struct RedactedRelation: Sendable {
     let eventID: EventID
     let parentID: EventID
-    let type: String
+    let type: Text
 
     /// Lists what is remembered about the parent and becomes stale.
     func invalidations(roomID: RoomID) -> [CacheInvalidation] {
@@ -37,8 +37,11 @@ struct KnownEvents: Sendable {
 
   /// Holds those events of the batch that are stored already.
   var stored: [EventID: Row] = [:]
-  /// Holds the earlier event for each one whose transaction has been used already.
+  /// The earlier event for each one that says again what its sender has said before: by the same transaction id and path, or as
+  /// state that its creator had not seen.
   var replacements: [EventID: EventID] = [:]
+  /// The name under which each new event's transaction is to be stored; absent when every name is taken.
+  var transactionNames: [EventID: Text] = [:]
   /// Holds the relations of events that the batch redacts.
   var redactedRelations: [RedactedRelation] = []
 
@@ -51,31 +54,36 @@ struct KnownEvents: Sendable {
   static func lookUp(_ batches: [PersistBatch], storage: Storage) async throws -> [KnownEvents] {
     let redacted = batches.flatMap(\.events).filter { $0.event.type == EventType.redaction }
     async let relations = relations(of: redacted.compactMap(\.event.redacts?.rawValue), storage: storage)
-    let (stored, owners) = try await find(batches.filter { !$0.areNew }.flatMap(\.events), storage: storage)
+    let sent = try await SentTransaction.list(batches.flatMap(\.events), storage: storage)
+    let unsure = batches.filter { !$0.areNew }.flatMap(\.events)
+    let (stored, owners) = try await find(unsure, sent, storage: storage)
     let found = try await relations
-    return batches.map { batch in
+    var result: [KnownEvents] = []
+    for batch in batches {
       let targets = Set(batch.events.filter { $0.event.type == EventType.redaction }.compactMap(\.event.redacts))
-      return KnownEvents(
-        stored: stored, replacements: replacements(transactionKeys(batch.events), owners),
-        redactedRelations: found.filter { targets.contains($0.eventID) })
+      var known = KnownEvents(stored: stored, redactedRelations: found.filter { targets.contains($0.eventID) })
+      known.settleTransactions(batch.events.compactMap { sent[$0.event.eventID] }, owners)
+      try await known.findRepeatedState(batch, storage: storage)
+      result.append(known)
     }
+    return result
   }
 
-  /// Finds those events that are stored, and the events of transactions that have been used.
+  /// Finds those events that are stored, and the requests that have taken names of transactions.
   private static func find(
-    _ events: [PersistableEvent], storage: Storage
-  ) async throws -> (stored: [EventID: Row], owners: [TransactionKey: EventID]) {
+    _ events: [PersistableEvent], _ sent: [EventID: SentTransaction], storage: Storage
+  ) async throws -> (stored: [EventID: Row], owners: [SentTransaction.Name: SentTransaction.Owner]) {
     guard !events.isEmpty else { return ([:], [:]) }
     let ids = events.map(\.event.eventID.rawValue)
-    let keys = transactionKeys(events)
+    let names = events.compactMap { sent[$0.event.eventID] }.flatMap(\.names)
     let rows = try await storage.database.read(
       """
       SELECT event_id, outlier, stream_ordering, COALESCE(instance_name, 'master'), NULL, NULL, NULL, NULL FROM events
       WHERE event_id = ANY(\(unseen: ids))
       UNION ALL
       SELECT t.event_id, false, 0, '', q.room_id, q.user_id, q.device_id, q.txn_id
-      FROM unnest((SELECT \(keys.map(\.key.roomID))::text[]), (SELECT \(keys.map(\.key.sender))::text[]),
-        (SELECT \(keys.map(\.key.device))::text[]), (SELECT \(keys.map(\.key.txnID))::text[]))
+      FROM unnest((SELECT \(names.map(\.roomID))::text[]), (SELECT \(names.map(\.sender))::text[]),
+        (SELECT \(names.map(\.device))::text[]), (SELECT \(names.map(\.text))::text[]))
         AS q(room_id, user_id, device_id, txn_id)
       CROSS JOIN LATERAL (
         SELECT event_id FROM event_txn_id_device_id
@@ -83,72 +91,37 @@ struct KnownEvents: Sendable {
         LIMIT 1) AS t
       """)
     var stored: [EventID: Row] = [:]
-    var owners: [TransactionKey: EventID] = [:]
+    var takers: [SentTransaction.Name: EventID] = [:]
     for row in rows {
-      let (id, isOutlier, stream, instance) = try row.decode(String.self, Bool.self, Int64.self, String.self)
-      if let txnID = try row.get(7, as: String?.self) {
-        let key = TransactionKey(
-          roomID: try row.get(4), sender: try row.get(5), device: try row.get(6), txnID: txnID)
-        owners[key] = EventID(unchecked: id)
+      let (id, isOutlier, stream, instance) = try row.decode(Text.self, Bool.self, Int64.self, Text.self)
+      if let text = try row.get(7, as: Text?.self) {
+        let name = SentTransaction.Name(
+          roomID: try row.get(4), sender: try row.get(5), device: try row.get(6), text: text)
+        takers[name] = EventID(unchecked: id)
       } else {
         stored[EventID(unchecked: id)] = Row(isOutlier: isOutlier, streamOrdering: stream, instanceName: instance)
       }
     }
-    return (stored, owners)
+    let paths = try await storage.events.transactionPaths(of: Array(takers.values))
+    return (stored, takers.mapValues { SentTransaction.Owner(eventID: $0, path: paths[$0]) })
   }
 
-  private static func relations(of events: [String], storage: Storage) async throws -> [RedactedRelation] {
+  private static func relations(of events: [Text], storage: Storage) async throws -> [RedactedRelation] {
     guard !events.isEmpty else { return [] }
     let rows = try await storage.database.read(
       """
       SELECT event_id, relates_to_id, relation_type FROM event_relations WHERE event_id = ANY(\(events)::text[])
       """)
     return try rows.map { row in
-      let (event, parent, type) = try row.decode(String.self, String.self, String.self)
+      let (event, parent, type) = try row.decode(Text.self, Text.self, Text.self)
       return RedactedRelation(eventID: EventID(unchecked: event), parentID: EventID(unchecked: parent), type: type)
     }
   }
 
-  private struct TransactionKey: Hashable {
-    let roomID: String
-    let sender: String
-    let device: String
-    let txnID: String
-  }
-
-  /// Lists the transactions in which devices of this server's users sent events.
-  private static func transactionKeys(_ events: [PersistableEvent]) -> [(event: EventID, key: TransactionKey)] {
-    events.compactMap { item in
-      guard let device = item.metadata.deviceID, let txnID = item.metadata.txnID else { return nil }
-      let event = item.event
-      return (
-        event.eventID,
-        TransactionKey(
-          roomID: event.roomID.rawValue, sender: event.sender.rawValue, device: device, txnID: txnID)
-      )
-    }
-  }
-
-  /// Finds the events whose transaction has been used already: before the batch, or earlier in it.
-  private static func replacements(
-    _ keys: [(event: EventID, key: TransactionKey)], _ stored: [TransactionKey: EventID]
-  ) -> [EventID: EventID] {
-    var owners = stored
-    var replacements: [EventID: EventID] = [:]
-    for (event, key) in keys {
-      if let owner = owners[key] {
-        if owner != event { replacements[event] = owner }
-      } else {
-        owners[key] = event
-      }
-    }
-    return replacements
-  }
-
-  /// Refuses a batch in which an event follows one that is not going to be stored, because its transaction made another
-  /// event before: ids cannot be changed any more, so the sender has to make the events anew behind what there is.
+  /// Refuses a batch in which an event follows one that is not going to be stored, because it says again what has been said
+  /// before: ids cannot be changed any more, so the sender has to make the events anew behind what there is.
   ///
-  /// It happens when a client's request is repeated at another worker while the first one is still at work.
+  /// It happens when a request is repeated at another worker while the first one is still at work.
   /// - Throws: `MatrixError` 409.
   func checkNothingFollowsReplaced(_ events: [PersistableEvent]) throws(MatrixError) {
     guard !replacements.isEmpty else { return }

@@ -142,7 +142,7 @@ struct PersistGroup: Sendable {
         }
         var found: [EventID: (place: Int64, isOutlier: Bool)] = [:]
         for row in rows {
-          let (id, place, isOutlier) = try row.decode(String.self, Int64.self, Bool.self)
+          let (id, place, isOutlier) = try row.decode(Text.self, Int64.self, Bool.self)
           found[EventID(unchecked: id)] = (place, isOutlier)
         }
         return fresh.allSatisfy { found[$0.eventID]?.place == $0.streamOrdering }

@@ -9,7 +9,7 @@ struct NewEvent: Sendable {
   let stored: StoredEvent
 
   var event: Event { item.event }
-  var id: String { item.event.eventID.rawValue }
+  var id: Text { item.event.eventID.rawValue }
   var isRejected: Bool { item.context.rejected != nil }
 }
 
@@ -35,7 +35,7 @@ struct PersistPlan: Sendable {
   let now: Int64
 
   var storage: Storage { surroundings.storage }
-  var instanceName: String { surroundings.hub.instanceName }
+  var instanceName: Text { surroundings.hub.instanceName }
 
   /// Gives each event its place in the stream; events that stop being outliers come after the new ones.
   init(

@@ -62,9 +62,11 @@ extension PersistWriter {
   /// Records with which transaction a device sent an event, so that a repeated request finds it; a device that has been
   /// deleted meanwhile cannot repeat anything. The lock waits for a deletion under way, which the foreign key would trip over.
   func writeTransactionIDs() {
-    let sent = fresh.compactMap { event in
-      event.item.metadata.txnID.flatMap { txnID in
-        event.item.metadata.deviceID.map { (event: event, device: $0, txnID: txnID) }
+    let sent = plans.flatMap { plan in
+      plan.fresh.compactMap { event in
+        plan.known.transactionNames[event.stored.eventID].flatMap { name in
+          event.item.metadata.deviceID.map { (event: event, device: $0, name: name) }
+        }
       }
     }
     guard let now = plans.first?.now, !sent.isEmpty else { return }
@@ -73,7 +75,7 @@ extension PersistWriter {
       INSERT INTO event_txn_id_device_id (event_id, room_id, user_id, device_id, txn_id, inserted_ts)
       SELECT q.id, q.room_id, q.sender, q.device, q.txn, \(now)::bigint
       FROM unnest(\(sent.map(\.event.id))::text[], \(sent.map(\.event.event.roomID.rawValue))::text[],
-        \(sent.map(\.event.event.sender.rawValue))::text[], \(sent.map(\.device))::text[], \(sent.map(\.txnID))::text[])
+        \(sent.map(\.event.event.sender.rawValue))::text[], \(sent.map(\.device))::text[], \(sent.map(\.name))::text[])
         AS q(id, room_id, sender, device, txn)
       JOIN devices AS d ON d.user_id = q.sender AND d.device_id = q.device
       FOR KEY SHARE OF d

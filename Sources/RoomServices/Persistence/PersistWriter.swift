@@ -73,7 +73,7 @@ struct PersistWriter {
   /// Fails when an event of this server follows one that is not stored: that one was built upon before it was on disk, and a
   /// crash of the database has taken it away.
   private func requirePredecessors() {
-    var ids: Set<String> = []
+    var ids: Set<Text> = []
     for plan in plans where !plan.backfilled {
       let server = plan.storage.config.serverName
       for event in plan.fresh where !event.item.isOutlier && event.event.sender.serverName == server {
@@ -91,7 +91,7 @@ struct PersistWriter {
   }
 
   private func writeStateGroupsOfEvents() {
-    var ids: [String] = []
+    var ids: [Text] = []
     var groups: [Int64] = []
     for event in fresh where !event.item.isOutlier {
       let context = event.item.context
@@ -104,8 +104,8 @@ struct PersistWriter {
   }
 
   private func writeExtremities() {
-    var rooms: [String] = []
-    var ids: [String] = []
+    var rooms: [Text] = []
+    var ids: [Text] = []
     var streams: [Int64] = []
     for plan in plans {
       guard let extremities = plan.change.extremities, let stream = plan.lastStream else { continue }
@@ -135,7 +135,7 @@ struct PersistWriter {
 
   /// Records each room's newest event, and the newest one that brings the room to the top of lists.
   private func writeRoomPositions() {
-    var rooms: [String] = []
+    var rooms: [Text] = []
     var lasts: [Int64] = []
     var bumps: [Int64?] = []
     for plan in plans where !plan.backfilled {

@@ -24,7 +24,7 @@ extension RoomWriter {
     txn.enqueue(
       """
       INSERT INTO rejections (event_id, reason, last_check)
-      SELECT q.id, q.reason, \(String(plan.now))
+      SELECT q.id, q.reason, \(Text(plan.now))
       FROM unnest(\(rejected.map(\.id))::text[], \(rejected.map { $0.item.context.rejected ?? "" })::text[])
         AS q(id, reason)
       """)

@@ -4,9 +4,9 @@ import Postgres
 import Stores
 
 extension RoomWriter {
-  private var server: String { plan.storage.config.serverName }
+  private var server: Text { plan.storage.config.serverName }
 
-  private func isLocal(_ user: String) -> Bool { UserID(unchecked: user).serverName == server }
+  private func isLocal(_ user: Text) -> Bool { UserID(unchecked: user).serverName == server }
 
   // MARK: memberships
 
@@ -34,13 +34,13 @@ extension RoomWriter {
   }
 
   /// Returns a string without NUL, which text columns cannot hold; nil for anything else.
-  static func text(_ value: JSONValue?) -> String? {
+  static func text(_ value: JSONValue?) -> Text? {
     guard let text = value?.string, !text.utf8.contains(0) else { return nil }
     return text
   }
 
   /// Writes the membership of a local user in a room that the server is not in.
-  private func writeOutOfBandMembership(_ event: NewEvent, user: String) {
+  private func writeOutOfBandMembership(_ event: NewEvent, user: Text) {
     let membership = event.event.membership ?? ""
     txn.enqueue(
       """
@@ -69,7 +69,7 @@ extension RoomWriter {
   }
 
   /// Lists the local users whose membership is set, with the event that sets it.
-  private func snapshotUsers(_ change: CurrentStateChange) -> [(user: String, event: String)] {
+  private func snapshotUsers(_ change: CurrentStateChange) -> [(user: Text, event: Text)] {
     change.inserted.filter { $0.key.type == EventType.member && isLocal($0.key.stateKey) }
       .map { ($0.key.stateKey, $0.value.rawValue) }.sorted { $0.0 < $1.0 }
   }

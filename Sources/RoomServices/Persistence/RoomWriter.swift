@@ -66,7 +66,7 @@ struct RoomWriter {
       """)
   }
 
-  static func upsertStateGroups(_ ids: [String], _ groups: [Int64], in txn: Transaction) {
+  static func upsertStateGroups(_ ids: [Text], _ groups: [Int64], in txn: Transaction) {
     guard !ids.isEmpty else { return }
     txn.enqueue(
       """

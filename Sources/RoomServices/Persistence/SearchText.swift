@@ -4,9 +4,9 @@ import MatrixPrimitives
 /// Holds the text of an event by which it is found.
 struct SearchText: Sendable {
   /// Says where the text stands in the event.
-  let key: String
+  let key: Text
   /// Holds the text, without NUL characters.
-  let value: String
+  let value: Text
 
   /// Reads the text of names, topics and messages; nil for all other events.
   init?(_ event: Event) {
@@ -17,14 +17,14 @@ struct SearchText: Sendable {
     case EventType.message: key = "content.body"
     default: return nil
     }
-    let member = String(key.dropFirst("content.".count))
+    let member = key.dropFirst("content.".utf8.count)
     guard let plain = content[member]?.string else { return nil }
     let text = event.type == EventType.topic ? Self.richTopic(content) ?? plain : plain
-    value = text.utf8.contains(0) ? String(text.unicodeScalars.map { $0 == "\u{0}" ? " " : Character($0) }) : text
+    value = text.replacing(0, with: " ")
   }
 
   /// Returns the first plain text of the topic's newer form.
-  private static func richTopic(_ content: JSONValue) -> String? {
+  private static func richTopic(_ content: JSONValue) -> Text? {
     guard let texts = content["m.topic"]?["m.text"]?.elements else { return nil }
     for text in texts {
       let type = text["mimetype"]?.string

@@ -7,21 +7,21 @@ import Stores
 /// `sliding_sync_membership_snapshots`. Their columns and rules are as Synapse fills them.
 enum SlidingSync {
   /// Lists the types of events that bring a room to the top of lists.
-  static let bumpTypes: Set<String> = [
+  static let bumpTypes: Set<Text> = [
     EventType.create, EventType.message, EventType.encrypted, "m.sticker", "m.call.invite",
     "m.poll.start", "m.beacon_info",
   ]
 
   /// Holds what the tables keep of a room's state; a nil column is left as it is.
   private struct RoomColumns {
-    var roomType: String??
-    var name: String??
+    var roomType: Text??
+    var name: Text??
     var isEncrypted: Bool?
-    var successor: String??
+    var successor: Text??
 
     var isEmpty: Bool { roomType == nil && name == nil && isEncrypted == nil && successor == nil }
 
-    mutating func read(_ type: String, _ content: JSONValue) {
+    mutating func read(_ type: Text, _ content: JSONValue) {
       switch type {
       case EventType.create: roomType = Self.text(content["type"])
       case EventType.name: name = Self.text(content["name"])
@@ -32,7 +32,7 @@ enum SlidingSync {
     }
 
     /// Returns the text, nothing where there is none, and "leave it" for values that cannot be kept.
-    private static func text(_ value: JSONValue?) -> String?? {
+    private static func text(_ value: JSONValue?) -> Text?? {
       guard let value, !value.isNull else { return .some(nil) }
       guard let text = value.string, !text.utf8.contains(0) else { return .none }
       return .some(text)
@@ -92,11 +92,12 @@ enum SlidingSync {
       """ : "DO NOTHING"
     let skip: SQL =
       refreshing ? "" : "AND NOT EXISTS (SELECT 1 FROM sliding_sync_joined_rooms WHERE room_id = \(room))"
-    func content(_ type: String, _ key: String) -> SQL {
+    // The database refuses U+0000 in JSON and nothing else that an event may have; such an event counts as one without a text.
+    func content(_ type: Text, _ key: Text) -> SQL {
       """
       (SELECT j.json::jsonb #>> ARRAY['content', \(key)::text] FROM current_state_events AS c
         JOIN event_json AS j ON j.event_id = c.event_id
-        WHERE c.room_id = \(room) AND c.type = \(type) AND c.state_key = '' AND j.json NOT LIKE '%\\u0000%')
+        WHERE c.room_id = \(room) AND c.type = \(type) AND c.state_key = '' AND strpos(j.json, '\\u0000') = 0)
       """
     }
     txn.enqueue(
@@ -118,7 +119,7 @@ enum SlidingSync {
 
   /// Writes how local users stand to the room, with what is known of the room's state at that moment. When the server is no
   /// longer in the room, what was known before stays.
-  static func enqueueSnapshots(_ users: [(user: String, event: String)], plan: PersistPlan, in txn: Transaction) {
+  static func enqueueSnapshots(_ users: [(user: Text, event: Text)], plan: PersistPlan, in txn: Transaction) {
     guard !users.isEmpty else { return }
     txn.enqueue(
       """
@@ -148,7 +149,7 @@ enum SlidingSync {
 
   /// Writes how a local user stands to a room that the server is not in, from the state that came with the invite or knock.
   static func enqueueOutOfBand(
-    _ event: NewEvent, user: String, membership: String, roomID: RoomID, in txn: Transaction
+    _ event: NewEvent, user: Text, membership: Text, roomID: RoomID, in txn: Transaction
   ) {
     var columns = RoomColumns()
     var hasCreate = false

@@ -13,7 +13,7 @@ public final class PushActionEvaluator: Sendable {
   private let countsUnread: Bool
   private let compiled = CompiledPushRules()
   /// Remembers what members are called, by state group.
-  private let displayNames: Cache<Int64, [UserID: String]>
+  private let displayNames: Cache<Int64, [UserID: Text]>
 
   init(storage: Storage, state: StateService, config: HomeserverConfig) {
     self.storage = storage
@@ -96,7 +96,7 @@ public final class PushActionEvaluator: Sendable {
   }
 
   /// Reads what the members are called in the room; only a text can mention them.
-  private func names(_ event: Event, before: ResolvedState) async throws -> [UserID: String] {
+  private func names(_ event: Event, before: ResolvedState) async throws -> [UserID: Text] {
     guard event.content["body"]?.string != nil, let group = before.group else { return [:] }
     let storage = storage
     return try await displayNames.value(group) {
@@ -106,19 +106,19 @@ public final class PushActionEvaluator: Sendable {
     }
   }
 
-  private static func ownName(in event: Event, of user: UserID) -> String? {
+  private static func ownName(in event: Event, of user: UserID) -> Text? {
     guard event.type == EventType.member, event.stateKey == user.rawValue else { return nil }
     return event.content["displayname"]?.string
   }
 
   /// Finds the root of the thread that the event belongs to, by its own relation or by that of what it relates to.
-  private func thread(of event: Event) async throws -> String {
+  private func thread(of event: Event) async throws -> Text {
     guard let relation = EventRelation(event.content) else { return "main" }
     if relation.type == EventRelation.Kind.thread { return relation.parentID.rawValue }
     return try await storage.relations.thread(of: relation.parentID)?.rawValue ?? "main"
   }
 
-  private static let stateThatMakesUnread: Set<String> = [
+  private static let stateThatMakesUnread: Set<Text> = [
     "m.room.topic", "m.room.name", "m.room.avatar", "m.room.tombstone",
   ]
 

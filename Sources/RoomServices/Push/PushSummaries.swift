@@ -31,12 +31,12 @@ public final class PushSummaries: Sendable {
   /// Works at once and then every half minute, until cancelled; does nothing on a process without the background duty.
   public func run() async {
     guard config.duties.runsBackgroundTasks else { return }
-    var kept: (from: Int64, searchedAt: Int64) = (0, .min)
+    var kept: (from: Int64, searchedAt: Int64?) = (0, nil)
     while !Task.isCancelled {
       do {
-        let now = clock.nowMilliseconds
-        if kept.searchedAt <= now - Self.searchMilliseconds {
-          kept = (try await store.position(at: now - Self.keptMilliseconds), now)
+        let now = clock.monotonicMilliseconds
+        if kept.searchedAt.map({ now - $0 >= Self.searchMilliseconds }) ?? true {
+          kept = (try await store.position(at: clock.nowMilliseconds - Self.keptMilliseconds), now)
         }
         try await pass(removingBefore: kept.from)
       } catch is CancellationError {

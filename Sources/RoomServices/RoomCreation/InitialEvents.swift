@@ -46,7 +46,8 @@ struct InitialEvents: Sendable {
     if !request.version.isCreatorImplicit { content["creator"] = .string(creator.rawValue) }
     if creatorsHavePower, request.preset.givesInvitedPower, !invited.isEmpty {
       var others = content["additional_creators"]?.elements?.compactMap(\.string) ?? []
-      for user in invited where !others.contains(user.rawValue) { others.append(user.rawValue) }
+      let named = Set(others.compactMap { UserID($0) })
+      others += invited.filter { !named.contains($0) }.map(\.rawValue)
       content["additional_creators"] = .array(others.map { .string($0) })
     }
     return .object(content)
@@ -84,7 +85,7 @@ struct InitialEvents: Sendable {
   }
 
   private var joinContent: JSON {
-    var content: [String: JSON] = ["membership": "join"]
+    var content: [Text: JSON] = ["membership": "join"]
     if let name = profile.displayName { content["displayname"] = .string(name) }
     if let url = profile.avatarURL { content["avatar_url"] = .string(url) }
     return .object(content)
@@ -97,12 +98,12 @@ struct InitialEvents: Sendable {
     return given?.content["algorithm"]?.string == nil ? ["algorithm": "m.megolm.v1.aes-sha2"] : nil
   }
 
-  private func powerLevels() -> [String: JSON] {
-    var users: [String: JSON] = creatorsHavePower ? [:] : [creator.rawValue: 100]
+  private func powerLevels() -> [Text: JSON] {
+    var users: [Text: JSON] = creatorsHavePower ? [:] : [creator.rawValue: 100]
     if request.preset.givesInvitedPower, !creatorsHavePower {
       for user in invited { users[user.rawValue] = 100 }
     }
-    var levels: [String: JSON] = [
+    var levels: [Text: JSON] = [
       "users": .object(users), "users_default": 0, "events_default": 0, "state_default": 50, "ban": 50, "kick": 50,
       "redact": 50, "invite": 50, "historical": 100,
       "events": [

@@ -11,21 +11,24 @@ public struct RoomCreationRequest: Sendable {
   let preset: RoomPreset
   let isPublic: Bool
   let version: RoomVersion
-  let aliasName: String?
-  let name: String?
-  let topic: String?
+  let aliasName: Text?
+  let name: Text?
+  let topic: Text?
   let invited: [UserID]
   let isDirect: Bool
   /// Holds the given state in order; of several entries with one key the last content stands at the first one's place.
   let initialState: [StateEntry]
-  let creationContent: [String: JSON]
-  let powerLevels: [String: JSON]
+  let creationContent: [Text: JSON]
+  let powerLevels: [Text: JSON]
+
+  /// The greatest number of users to invite, and of entries of `initial_state`: each is an event that is signed and stored.
+  static let mostEntries = 1000
 
   /// Reads a body.
   ///
   /// - Throws: `MatrixError` 400: `M_BAD_JSON` for wrong types, `M_UNSUPPORTED_ROOM_VERSION`, `M_MISSING_PARAM` for incomplete
-  ///   addresses; 403 for addresses that would need an identity server.
-  public init(_ body: JSONValue, defaultVersion: String) throws(MatrixError) {
+  ///   addresses; 403 for addresses that would need an identity server; 413 for longer lists than ``mostEntries``.
+  public init(_ body: JSONValue, defaultVersion: Text) throws(MatrixError) {
     let visibility = try body.optionalString("visibility") ?? "private"
     guard visibility == "private" || visibility == "public" else {
       throw .invalidParam("'\(visibility)' is not a valid visibility")
@@ -52,7 +55,7 @@ public struct RoomCreationRequest: Sendable {
     try Self.refuseAddresses(body)
   }
 
-  private static func aliasName(_ body: JSONValue) throws(MatrixError) -> String? {
+  private static func aliasName(_ body: JSONValue) throws(MatrixError) -> Text? {
     guard let name = try body.optionalString("room_alias_name") else { return nil }
     if name.unicodeScalars.contains(where: { $0.properties.isWhitespace || $0.value == 0 }) {
       throw .invalidParam("Invalid characters in room alias")
@@ -63,30 +66,35 @@ public struct RoomCreationRequest: Sendable {
     return name
   }
 
-  private static func list(_ body: JSONValue, _ key: String) throws(MatrixError) -> [JSONValue] {
+  private static func list(_ body: JSONValue, _ key: Text) throws(MatrixError) -> [JSONValue] {
     guard let elements = try body.optionalArray(key) else { return [] }
-    return Array(elements)
+    let list = Array(elements)
+    guard list.count <= mostEntries else { throw .tooLarge("'\(key)' has more than \(mostEntries) entries") }
+    return list
   }
 
   private static func invited(_ body: JSONValue) throws(MatrixError) -> [UserID] {
     var result: [UserID] = []
+    var seen: Set<UserID> = []
     for element in try Self.list(body, "invite") {
       guard let text = element.string else { throw .badJSON("'invite' contains something other than strings") }
       guard let user = UserID(text) else { throw .invalidParam("Invalid user_id: \(text)") }
-      if !result.contains(user) { result.append(user) }
+      if seen.insert(user).inserted { result.append(user) }
     }
     return result
   }
 
   private static func initialState(_ body: JSONValue) throws(MatrixError) -> [StateEntry] {
     var entries: [StateEntry] = []
+    var places: [StateKey: Int] = [:]
     for element in try Self.list(body, "initial_state") {
       guard element.kind == .object else { throw .badJSON("'initial_state' contains something other than objects") }
       let key = StateKey(try element.requireString("type"), try element.optionalString("state_key") ?? "")
       let content = try element.requireObject("content").json
-      if let index = entries.firstIndex(where: { $0.key == key }) {
-        entries[index].content = content
+      if let place = places[key] {
+        entries[place].content = content
       } else {
+        places[key] = entries.count
         entries.append(StateEntry(key: key, content: content))
       }
     }
@@ -104,7 +112,7 @@ public struct RoomCreationRequest: Sendable {
     }
   }
 
-  func contains(_ type: String) -> Bool { initialState.contains { $0.key == StateKey(type) } }
+  func contains(_ type: Text) -> Bool { initialState.contains { $0.key == StateKey(type) } }
 }
 
 /// Answers invites by e-mail address or telephone number.

@@ -29,14 +29,20 @@ public final class RoomCreationService: Sendable {
     self.clock = clock
   }
 
-  /// Creates a room; its first events are one chain in one transaction, invites follow.
+  /// Creates a room as a body of `/createRoom` asks for it.
   ///
-  /// - Parameter ratelimit: whether `rc_room_creation` applies.
-  /// - Throws: `MatrixError`: 400 for what may not be asked, `M_ROOM_IN_USE` when the alias is taken, 403, 429.
-  public func create(
-    _ request: RoomCreationRequest, requester: Requester, ratelimit: Bool = true
-  ) async throws -> RoomID {
-    if ratelimit { try await rateLimiter.check(.roomCreation, requester) }
+  /// - Throws: `MatrixError`: 429 before the body is looked at; what reading it throws; as ``create(_:requester:ratelimit:)``.
+  public func create(_ body: JSONValue, requester: Requester) async throws -> RoomID {
+    try await checkRates(requester)
+    let request = try RoomCreationRequest(body, defaultVersion: config.rooms.defaultRoomVersion)
+    return try await create(request, requester: requester)
+  }
+
+  /// Creates a room. All its events, invites included, are built and authorised as one chain before anything is stored.
+  ///
+  /// - Throws: `MatrixError`: 400 for what may not be asked, `M_ROOM_IN_USE` when the alias is taken, 403 for what the rules of the
+  ///   room or the server forbid. Nothing is stored then.
+  public func create(_ request: RoomCreationRequest, requester: Requester) async throws -> RoomID {
     if try await memberships.users.isSuspended(requester.userID) {
       throw MatrixError.custom(
         status: 403, errcode: "M_USER_SUSPENDED",
@@ -44,29 +50,32 @@ public final class RoomCreationService: Sendable {
     }
     let alias = try await alias(request)
     let invited = requester.isShadowBanned ? [] : request.invited
-    try await checkInvites(request, invited, requester)
+    try await checkInviteRate(invited, requester)
     let events = InitialEvents(
       request: request, creator: requester.userID, invited: invited, alias: alias,
       profile: try await memberships.users.profile(requester.userID), rooms: config.rooms)
     try events.check()
-    var chain = EventChain(
-      roomID: nil, version: request.version, prevEvents: [], depth: 1,
-      state: ResolvedState(group: nil, snapshot: StateSnapshot()))
-    let first = try await createRoom(request, requester, events, &chain)
-    let roomID = first.event.roomID
-    if let alias {
-      try await storage.directory.create(
-        alias, roomID: roomID, servers: [config.serverName], creator: requester.userID)
+    var time = clock.nowMilliseconds
+    for _ in 0..<5 {
+      let room = try await build(events, requester: requester, time: time)
+      if let alias { try checkCreation(of: alias, roomID: room.roomID, requester: requester) }
+      if try await storeRoom(room.roomID, request, requester) {
+        try await store(room, alias: alias, requester: requester)
+        return room.roomID
+      }
+      // Rooms of one user with the same content in one millisecond would have one id.
+      time += 1
     }
-    do {
-      try await send(events, after: first, on: chain, requester: requester)
-    } catch {
-      // The alias must not lead to a room that does not exist; the error that is thrown says why it does not.
-      if let alias { _ = try? await storage.directory.delete(alias) }
-      throw error
-    }
-    try await invite(invited, to: roomID, isDirect: request.isDirect, requester: requester)
-    return roomID
+    throw MatrixError.unknown("Couldn't generate a unique room ID.", status: 500)
+  }
+
+  // MARK: Checking
+
+  /// Counts the room for `rc_room_creation` and as an event for `rc_message`, unless either refuses it.
+  private func checkRates(_ requester: Requester) async throws {
+    try await rateLimiter.check(.roomCreation, requester, counts: false)
+    try await rateLimiter.check(.message, requester)
+    try await rateLimiter.check(.roomCreation, requester)
   }
 
   private func alias(_ request: RoomCreationRequest) async throws -> RoomAlias? {
@@ -74,50 +83,73 @@ public final class RoomCreationService: Sendable {
     guard let alias = RoomAlias("#\(name):\(config.serverName)") else {
       throw MatrixError.invalidParam("Room alias is too long or not valid")
     }
+    try DirectoryService.checkForm(alias, serverName: config.serverName)
     if try await storage.directory.association(alias) != nil {
       throw MatrixError.roomInUse("Room alias already taken")
     }
     return alias
   }
 
-  private func checkInvites(
-    _ request: RoomCreationRequest, _ invited: [UserID], _ requester: Requester
-  ) async throws {
+  private func checkCreation(of alias: RoomAlias, roomID: RoomID, requester: Requester) throws(MatrixError) {
+    guard requester.appserviceID == nil else { return }
+    guard config.rooms.aliasCreationRules.allows(userID: requester.userID, roomID: roomID, aliases: [alias]) else {
+      throw .forbidden("Not allowed to create alias")
+    }
+  }
+
+  /// Requires the user to be free to invite that many at once into one room (`rc_invites.per_room`).
+  private func checkInviteRate(_ invited: [UserID], _ requester: Requester) async throws {
     guard !invited.isEmpty else { return }
     do {
-      try await rateLimiter.check(.inviteByIssuer, requester, counts: false, times: invited.count)
+      try await rateLimiter.check(.inviteToNewRoom, requester, counts: false, times: invited.count)
     } catch let error as MatrixError where error.status == 429 {
       throw MatrixError.unknown("Cannot invite so many users at once", status: 400)
     }
   }
 
-  /// Makes the room's row and its first event.
-  private func createRoom(
-    _ request: RoomCreationRequest, _ requester: Requester, _ events: InitialEvents, _ chain: inout EventChain
-  ) async throws -> CreatedEvent {
-    var time = clock.nowMilliseconds
-    for _ in 0..<5 {
-      let roomID =
-        request.version.isRoomIDCreateHash
-        ? nil : RoomID(unchecked: "!\(RandomString.letters(18)):\(config.serverName)")
-      var attempt = EventChain(
-        roomID: roomID, version: request.version, prevEvents: [], depth: 1, state: chain.state)
-      let draft = ClientEventDraft(
-        // A room that is named by its first event has no name before that event.
-        roomID: roomID ?? RoomID(unchecked: ""), type: "m.room.create", stateKey: "", content: events.createContent,
-        originServerTS: time)
-      guard case .created(let created) = try await creator.create(draft, requester: requester, on: &attempt) else {
-        throw MatrixError.unknown("The first event of a room cannot be a duplicate", status: 500)
-      }
-      if try await storeRoom(created.event.roomID, request, requester) {
-        chain = attempt.named(created.event.roomID)
-        return created
-      }
-      // Rooms of one user with the same content in one millisecond would have one id.
-      time += 1
-    }
-    throw MatrixError.unknown("Couldn't generate a unique room ID.", status: 500)
+  // MARK: Building
+
+  /// The events of a room that is not stored yet.
+  private struct NewRoom: Sendable {
+    let roomID: RoomID
+    var events: [CreatedEvent]
+    var invites: [(event: CreatedEvent, target: UserID)] = []
   }
+
+  private func build(_ events: InitialEvents, requester: Requester, time: Int64) async throws -> NewRoom {
+    let version = events.request.version
+    let roomID =
+      version.isRoomIDCreateHash ? nil : RoomID(unchecked: "!\(RandomString.letters(18)):\(config.serverName)")
+    var chain = EventChain(
+      roomID: roomID, version: version, prevEvents: [], depth: 1,
+      state: ResolvedState(group: nil, snapshot: StateSnapshot()))
+    let draft = ClientEventDraft(
+      // A room that is named by its first event has no name before that event.
+      roomID: roomID ?? RoomID(unchecked: ""), type: "m.room.create", stateKey: "", content: events.createContent,
+      originServerTS: time)
+    guard case .created(let first) = try await creator.create(draft, requester: requester, on: &chain) else {
+      throw MatrixError.unknown("The first event of a room cannot be a duplicate", status: 500)
+    }
+    var room = NewRoom(roomID: first.event.roomID, events: [first])
+    chain = chain.named(room.roomID)
+    chain.promisedAlias = events.alias
+    for (key, content) in try events.afterCreation() {
+      let draft = ClientEventDraft(roomID: room.roomID, type: key.type, stateKey: key.stateKey, content: content)
+      if case .created(let event) = try await creator.create(draft, requester: requester, on: &chain) {
+        room.events.append(event)
+      }
+    }
+    let content: [Text: JSON] = events.request.isDirect ? ["is_direct": true] : [:]
+    for user in events.invited {
+      let invite = MembershipRequest(roomID: room.roomID, target: user, action: .invite, content: content)
+      if let event = try await memberships.build(invite, requester: requester, on: &chain) {
+        room.invites.append((event, user))
+      }
+    }
+    return room
+  }
+
+  // MARK: Storing
 
   /// Makes the room's row.
   ///
@@ -139,38 +171,36 @@ public final class RoomCreationService: Sendable {
     }
   }
 
-  private func send(
-    _ events: InitialEvents, after first: CreatedEvent, on start: EventChain, requester: Requester
-  ) async throws {
-    var chain = start
-    let roomID = first.event.roomID
-    var created = [first]
-    for (key, content) in try events.afterCreation() {
-      let draft = ClientEventDraft(roomID: roomID, type: key.type, stateKey: key.stateKey, content: content)
-      if case .created(let event) = try await creator.create(draft, requester: requester, on: &chain) {
-        created.append(event)
+  /// Stores what was built: the alias, which the persister looks up, the first events, and the invites, which members are told of.
+  private func store(_ room: NewRoom, alias: RoomAlias?, requester: Requester) async throws {
+    do {
+      if let alias {
+        try await storage.directory.create(
+          alias, roomID: room.roomID, servers: [config.serverName], creator: requester.userID)
       }
+      var first: [OutgoingEvent] = []
+      for event in room.events {
+        first.append(try await delivery.outgoing(event, requester: requester, evaluatesPush: false))
+      }
+      await delivery.settle(try await delivery.deliver(first, room: room.roomID))
+    } catch {
+      // The error that is thrown says why the room does not exist.
+      try? await withdraw(room.roomID, alias)
+      throw error
     }
-    var outgoing: [OutgoingEvent] = []
-    for event in created {
-      outgoing.append(try await delivery.outgoing(event, requester: requester, evaluatesPush: false))
+    var invites: [OutgoingEvent] = []
+    for (event, target) in room.invites {
+      invites.append(try await delivery.outgoing(event, requester: requester, extraUsers: [target]))
     }
-    await delivery.settle(try await delivery.deliver(outgoing, room: roomID))
+    guard !invites.isEmpty else { return }
+    await delivery.settle(try await delivery.deliver(invites, room: room.roomID))
   }
 
-  /// Invites all at once, so that the invites gather in one batch.
-  private func invite(_ users: [UserID], to roomID: RoomID, isDirect: Bool, requester: Requester) async throws {
-    let content: [String: JSON] = isDirect ? ["is_direct": true] : [:]
-    let memberships = memberships
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      for user in users {
-        group.addTask {
-          try await memberships.change(
-            MembershipRequest(roomID: roomID, target: user, action: .invite, content: content, ratelimit: false),
-            requester: requester)
-        }
-      }
-      try await group.waitForAll()
+  /// Takes back what was stored of a room whose first events were not.
+  private func withdraw(_ roomID: RoomID, _ alias: RoomAlias?) async throws {
+    if let alias, try await storage.directory.association(alias)?.roomID == roomID {
+      _ = try await storage.directory.delete(alias)
     }
+    try await storage.rooms.removeWithoutEvents(roomID)
   }
 }

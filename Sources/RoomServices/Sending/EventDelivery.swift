@@ -115,9 +115,9 @@ final class EventDelivery: Sendable {
       throw MatrixError.unknown("No process persists the events of this room", status: 500)
     }
     var ready: [SendEventsRequest.Element] = []
-    for outgoing in events {
+    let contexts = try await state.store(events.map(\.created.context))
+    for (outgoing, context) in zip(events, contexts) {
       let created = outgoing.created
-      let context = try await state.store(created.context)
       try await storage.pushActions.stage(created.event.eventID, outgoing.pushActions, now: clock.nowMilliseconds)
       ready.append(
         SendEventsRequest.Element(
@@ -133,15 +133,24 @@ final class EventDelivery: Sendable {
         request.writeMembers(to: &writer)
       }
       if let token = answer["stream_id"]?.integer { await readBack(instance: instance, token: token) }
-      return DeliveredEvents(eventIDs: try await eventIDs(events, answer: answer))
+      let ids = try await eventIDs(events, answer: answer)
+      await unstage(zip(events, ids).filter { $0.created.event.eventID != $1 }.map(\.0))
+      return DeliveredEvents(eventIDs: ids)
     } catch {
-      for outgoing in events { try? await storage.pushActions.unstage(outgoing.created.event.eventID) }
+      await unstage(events)
       throw error
     }
   }
 
-  /// Finds what became of each event. The answer names the last one only, and another one than sent when that was a
-  /// repeated transaction. A repetition further ahead makes our persister refuse the batch, since what follows would hang in
+  /// Drops the staged push actions of events that were not persisted; left behind they would only take room.
+  private func unstage(_ events: [OutgoingEvent]) async {
+    for outgoing in events where !outgoing.pushActions.isEmpty {
+      try? await storage.pushActions.unstage(outgoing.created.event.eventID)
+    }
+  }
+
+  /// Finds what became of each event. The answer names the last one only, and another one than sent when that said what had
+  /// been said before. A repetition further ahead makes our persister refuse the batch, since what follows would hang in
   /// the air; Synapse's stores the rest, and then the tables tell.
   private func eventIDs(_ events: [OutgoingEvent], answer: JSONValue) async throws -> [EventID] {
     var ids = events.map(\.created.event.eventID)
@@ -149,18 +158,26 @@ final class EventDelivery: Sendable {
     guard ids.count > 1 else { return ids }
     let persisted = try await storage.events.havePersisted(ids)
     for (index, outgoing) in events.enumerated() where !persisted.contains(ids[index]) {
-      let created = outgoing.created
-      guard let transaction = created.metadata.txnID, let device = created.metadata.deviceID,
-        let first = try await storage.events.eventID(
-          roomID: created.event.roomID, userID: created.event.sender, deviceID: device, txnID: transaction)
-      else { throw MatrixError.unknown("An event of a batch was not persisted", status: 500) }
+      guard let first = try await earlierEvent(for: outgoing.created) else {
+        throw MatrixError.unknown("An event of a batch was not persisted", status: 500)
+      }
       ids[index] = first
     }
     return ids
   }
 
+  private func earlierEvent(for created: CreatedEvent) async throws -> EventID? {
+    let event = created.event
+    guard let txnID = created.metadata.txnID, let deviceID = created.metadata.deviceID,
+      let path = try await storage.events.transactionPaths(of: [event])[event.eventID]
+    else { return nil }
+    return try await storage.events.eventID(
+      roomID: event.roomID,
+      transaction: .init(userID: event.sender, deviceID: deviceID, txnID: txnID, path: path))
+  }
+
   /// Waits until this process has acted on the event, so that the client's next request finds it.
-  private func readBack(instance: String, token: Int64) async {
+  private func readBack(instance: Text, token: Int64) async {
     if await !hub.waitForPosition(.events, instance: instance, token: token, timeout: Self.readBackTimeout) {
       logger.warning("Own event is not readable yet", metadata: ["position": "\(token)"])
     }

@@ -121,11 +121,12 @@ public final class EventInbox: Sendable {
 
 extension Event {
   /// Returns the event with one more member in its unsigned part, which neither its id nor its signatures cover.
-  fileprivate func addingUnsigned(_ key: String, _ value: JSON) throws -> Event {
+  fileprivate func addingUnsigned(_ key: Text, _ value: JSON) throws -> Event {
     var members = json.json.members ?? [:]
     var unsigned = members["unsigned"]?.members ?? [:]
     unsigned[key] = value
     members["unsigned"] = .object(unsigned)
-    return try Event.parse(try JSONValue.parse(JSON.object(members).encoded), version: version, eventID: eventID)
+    let value = try JSONValue.parse(JSON.object(members).encoded, maximumDepth: JSONDocument.storedDepth)
+    return try Event.parse(value, version: version, eventID: eventID)
   }
 }

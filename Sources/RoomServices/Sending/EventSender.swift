@@ -23,7 +23,7 @@ public final class EventSender: Sendable {
 
   init(
     creator: EventCreator, storage: Storage, delivery: EventDelivery, users: LocalUsers, rateLimiter: RoomRateLimiter,
-    logger: Logger
+    locks: RoomLocks, logger: Logger
   ) {
     self.creator = creator
     self.storage = storage
@@ -33,12 +33,13 @@ public final class EventSender: Sendable {
     self.logger = logger
     relations = RelationValidator(storage: storage)
     queues = RoomSendQueues(
-      worker: SendBatchWorker(creator: creator, storage: storage, delivery: delivery, logger: logger))
+      worker: SendBatchWorker(
+        creator: creator, storage: storage, delivery: delivery, locks: locks, logger: logger))
   }
 
   /// Sends an event that is no membership, and returns when it can be read everywhere in this process.
   ///
-  /// Repeating a transaction id of the same device returns the event of the first request; state that is as asked already
+  /// Repeating a transaction id of the same device on the same path returns the event of the first request; state that is as asked already
   /// returns the event that made it so.
   ///
   /// - Parameters:
@@ -60,6 +61,11 @@ public final class EventSender: Sendable {
       return try await self.enqueue(draft, requester: requester)
     }
   }
+
+  /// Counts a request that sends nothing as one that does (`rc_message`).
+  ///
+  /// - Throws: `MatrixError` 429.
+  public func checkRate(_ requester: Requester) async throws { try await rateLimiter.check(.message, requester) }
 
   /// Sends an event in its turn, after a last look at the room's state.
   func send(
@@ -99,7 +105,7 @@ public final class EventSender: Sendable {
     guard let transactionID = draft.transactionID else { return try await body() }
     let session = requester.deviceID.map { "d" + $0 } ?? requester.accessTokenID.map { "t\($0)" } ?? "-"
     let key = TransactionRegister.Key(
-      userID: requester.userID, session: session, roomID: draft.roomID, transactionID: transactionID)
+      userID: requester.userID, session: session, roomID: draft.roomID, transactionID: transactionID, path: draft.path)
     return try await transactions.run(key, body)
   }
 

@@ -22,6 +22,9 @@ protocol RoomBatchWorker<Job, Batch>: Sendable {
   /// - Returns: whether it was delivered as it is. Otherwise what was prepared to follow it is prepared again.
   func deliver(_ batch: Batch, room: RoomID, whenVisible: @escaping @Sendable () -> Void) async -> Bool
 
+  /// Ends what was begun for a batch that is not going to be delivered, before its jobs are prepared again.
+  func abandon(_ batch: Batch)
+
   /// Tells whether further jobs may be prepared upon a batch, either to go with it or to follow it while it is delivered.
   func mayGrow(_ batch: Batch) -> Bool
 
@@ -87,6 +90,7 @@ final class RoomSendQueues<Worker: RoomBatchWorker>: Sendable {
       if let isDelivered = takeOutcome(room) {
         underWay = nil
         if !isDelivered, let hanging = prepared {
+          worker.abandon(hanging)
           prepared = await worker.prepare(worker.jobs(of: hanging), for: nil, after: nil, room: room)
         }
       }

@@ -15,7 +15,7 @@ enum PreparedDraft: Sendable {
 
 /// Holds one request to send an event, and who waits for its end.
 struct SendJob: Sendable {
-  let draft: ClientEventDraft
+  var draft: ClientEventDraft
   let requester: Requester
   let preparation: SendPreparation?
   let extraUsers: [UserID]
@@ -24,12 +24,15 @@ struct SendJob: Sendable {
   /// Names the transaction of the device, if the request has one.
   var transaction: EventStore.DeviceTransaction? {
     guard let txnID = draft.transactionID, let deviceID = requester.deviceID else { return nil }
-    return EventStore.DeviceTransaction(userID: requester.userID, deviceID: deviceID, txnID: txnID)
+    return EventStore.DeviceTransaction(
+      userID: requester.userID, deviceID: deviceID, txnID: txnID, path: draft.path)
   }
 }
 
 /// Holds events that were built one upon the other and go to the persister together.
 struct SendBatch: Sendable {
+  /// Keeps the room from being deleted until the batch is stored.
+  let hold: RoomLocks.Hold
   /// Holds the events that the first one follows.
   let start: [EventID]
   /// Stands behind the last event.
@@ -40,7 +43,8 @@ struct SendBatch: Sendable {
   /// Holds those who asked for state that another job of the batch, not persisted yet, has just made.
   var followers: [(job: SendJob, eventID: EventID)] = []
 
-  init(at chain: EventChain) {
+  init(at chain: EventChain, holding hold: RoomLocks.Hold) {
+    self.hold = hold
     start = chain.prevEvents
     self.chain = chain
   }

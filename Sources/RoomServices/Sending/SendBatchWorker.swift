@@ -15,9 +15,12 @@ struct SendBatchWorker: RoomBatchWorker {
   let creator: EventCreator
   let storage: Storage
   let delivery: EventDelivery
+  let locks: RoomLocks
   let logger: Logger
 
   func jobs(of batch: SendBatch) -> [SendJob] { batch.jobs + batch.followers.map(\.job) }
+
+  func abandon(_ batch: SendBatch) { batch.hold.release() }
 
   func mayGrow(_ batch: SendBatch) -> Bool { batch.events.count < Self.largestBatch }
 
@@ -36,8 +39,8 @@ struct SendBatchWorker: RoomBatchWorker {
     do {
       async let earlier = earlierEvents(of: jobs, room: room)
       var batch =
-        if let batch { batch } else if let underWay { SendBatch(at: underWay.chain) } else {
-          SendBatch(at: try await creator.chain(at: room, for: first.requester.userID))
+        if let batch { batch } else {
+          try await self.batch(in: room, after: underWay, for: first.requester.userID)
         }
       let sent = try await earlier
       for job in jobs {
@@ -52,6 +55,12 @@ struct SendBatchWorker: RoomBatchWorker {
       for job in jobs { job.continuation.resume(throwing: error) }
       return batch
     }
+  }
+
+  private func batch(in room: RoomID, after underWay: SendBatch?, for sender: UserID) async throws -> SendBatch {
+    let hold = try await locks.hold(room)
+    let chain = if let underWay { underWay.chain } else { try await creator.chain(at: room, for: sender) }
+    return SendBatch(at: chain, holding: hold)
   }
 
   /// Finds the events of jobs whose transaction has been carried out already. The persister in this process does so itself,
@@ -101,22 +110,44 @@ struct SendBatchWorker: RoomBatchWorker {
 
   func deliver(_ batch: SendBatch, room: RoomID, whenVisible: @escaping @Sendable () -> Void) async -> Bool {
     let jobs = jobs(of: batch)
+    defer { batch.hold.release() }
     do {
       let delivered = try await delivery.deliver(batch.events, room: room, whenVisible: whenVisible)
       let given = batch.events.map(\.created.event.eventID)
+      let mistaken = await mistakenForRepetitions(batch.jobs, given: given, became: delivered.eventIDs)
       let became = Dictionary(zip(given, delivered.eventIDs), uniquingKeysWith: { first, _ in first })
       let answers = delivered.eventIDs + batch.followers.map { became[$0.eventID] ?? $0.eventID }
       delivery.whenReadable(delivered) {
-        for (job, eventID) in zip(jobs, answers) { job.continuation.resume(returning: eventID) }
+        for (index, eventID) in answers.enumerated() where !mistaken.contains(index) {
+          jobs[index].continuation.resume(returning: eventID)
+        }
+      }
+      // What is built anew takes the lock anew, and must not wait for its own end.
+      batch.hold.release()
+      for index in mistaken.sorted() {
+        var job = jobs[index]
+        job.draft.transactionID = nil
+        await work(room, [job])
       }
       return delivered.eventIDs == given
     } catch let error where batch.jobs.count > 1 && Self.blamesOneEvent(error) {
       logger.info("A batch was refused; sending its events anew", metadata: ["room": "\(room.rawValue)"])
+      batch.hold.release()
       await workAgain(room, jobs)
     } catch {
       for job in jobs { job.continuation.resume(throwing: error) }
     }
     return false
+  }
+
+  /// Lists the jobs that got the event of another request: a Synapse that persists takes the id alone for a repetition. Their
+  /// events are sent anew, without the id.
+  private func mistakenForRepetitions(_ jobs: [SendJob], given: [EventID], became: [EventID]) async -> Set<Int> {
+    guard given != became else { return [] }
+    let suspects = jobs.indices.filter { given[$0] != became[$0] && jobs[$0].transaction != nil }
+    // When looking fails the answer stands.
+    let paths = try? await storage.events.transactionPaths(of: suspects.map { became[$0] })
+    return Set(suspects.filter { index in paths?[became[index]].map { $0 != jobs[index].draft.path } ?? false })
   }
 
   /// Tells an error that comes of an event from one that would meet every other as well.
@@ -148,7 +179,6 @@ struct SendBatchWorker: RoomBatchWorker {
   private func earlierEvent(of job: SendJob) async -> EventID? {
     guard let transaction = job.transaction else { return nil }
     // When looking fails the job is just done again: the persister looks, too.
-    return try? await storage.events.eventID(
-      roomID: job.draft.roomID, userID: transaction.userID, deviceID: transaction.deviceID, txnID: transaction.txnID)
+    return try? await storage.events.eventID(roomID: job.draft.roomID, transaction: transaction)
   }
 }

@@ -1,17 +1,20 @@
 import MatrixEvents
 import MatrixPrimitives
+import Stores
 import Synchronization
 
-/// Makes repeated requests with one transaction id answer with one event: concurrent ones share the work, later ones find the
+/// Makes repeated requests with one transaction id and path answer with one event: concurrent ones share the work, later ones find the
 /// result for as long as it is remembered.
 final class TransactionRegister: Sendable {
   /// Identifies a client's transaction.
   struct Key: Hashable, Sendable {
     let userID: UserID
     /// Holds the device, or what else stands for the session when there is none.
-    let session: String
+    let session: Text
     let roomID: RoomID
-    let transactionID: String
+    let transactionID: Text
+    /// The operation; the same id on another path is another request.
+    let path: TransactionPath
   }
 
   private struct State {

@@ -3,8 +3,12 @@ import MatrixPrimitives
 import Stores
 
 /// Finds what is shown together with events: the newest edit, the thread, what refers to them.
+///
+/// All of it is visible to the reader by itself, and sent by nobody whom the reader ignores.
 struct AggregationReader: Sendable {
   let storage: Storage
+  let access: RoomAccess
+  let visibility: VisibilityFilter
 
   /// Reads the aggregations of events; those without any are absent.
   ///
@@ -20,7 +24,7 @@ struct AggregationReader: Sendable {
     guard !bundles.isEmpty else { return [:] }
     let latest = bundles.values.compactMap { $0.thread?.latest }
     let inThreads = latest.isEmpty ? [:] : try await storage.events.events(latest)
-    let ofLatest = latest.isEmpty ? [:] : try await storage.relations.bundles(for: latest, reader: reader)
+    let ofLatest = try await self.bundles(of: inThreads.values.filter { !$0.isKnownUnrelated }, for: reader)
     let edited = Dictionary(parents.map { ($0.eventID, $0) }) { first, _ in first }.merging(inThreads) { $1 }
     let edits = try await edits(bundles.merging(ofLatest) { first, _ in first }.mapValues(\.edits), of: edited)
     var result: [EventID: BundledAggregations] = [:]
@@ -42,14 +46,54 @@ struct AggregationReader: Sendable {
   private func bundles(
     of parents: [StoredEvent], for reader: UserID
   ) async throws -> [EventID: RelationStore.Bundle] {
+    guard !parents.isEmpty else { return [:] }
     let arrivals = storage.relations.arrivals
-    var bundles = try await storage.relations.bundles(for: parents.map(\.eventID), reader: reader)
-    let lonely = parents.filter { bundles[$0.eventID] == nil }
+    let targets = try await storage.relations.targets(among: parents.map(\.eventID))
+    let lonely = parents.filter { !targets.contains($0.eventID) }
     for event in lonely { event.noteUnrelated(true) }
     // What came meanwhile was perhaps not read, and told before it was noted that there is nothing.
     if storage.relations.arrivals != arrivals { for event in lonely { event.noteUnrelated(false) } }
+    guard !targets.isEmpty else { return [:] }
+    let related = parents.filter { targets.contains($0.eventID) }
+    let rights = try await access.rights(of: reader, in: Set(related.map(\.roomID)))
+    let open = try await storage.historyOpenness.openSince(rights.filter { $0.value == .member }.map(\.key))
+    let isOpen = { (event: StoredEvent) in open[event.roomID].map { event.streamOrdering > $0 } ?? false }
+    let ignored = try await storage.accountData.data(of: reader).ignoredUsers
+    var bundles = try await storage.relations.bundles(
+      for: related.filter(isOpen).map(\.eventID), reader: reader, ignoring: ignored)
+    let closed = try await visibleBundles(of: related.filter { !isOpen($0) }, for: reader, rights)
+    bundles.merge(closed) { $1 }
     for event in parents {
       if !RelatedEvent(event.event).mayBeParent(of: EventRelation.Kind.thread) { bundles[event.eventID]?.thread = nil }
+    }
+    return bundles
+  }
+
+  /// Gathers what may be bundled in rooms that do not show the reader everything that came after the parents.
+  private func visibleBundles(
+    of parents: [StoredEvent], for reader: UserID, _ rights: [RoomID: RoomAccess.Right]
+  ) async throws -> [EventID: RelationStore.Bundle] {
+    guard !parents.isEmpty else { return [:] }
+    let children = try await storage.relations.children(of: parents.map(\.eventID))
+    let events = try await storage.events.events(children.map(\.eventID))
+    var visible: Set<EventID> = []
+    for (room, inRoom) in Dictionary(grouping: events.values, by: \.roomID) {
+      let shown = try await visibility.visible(inRoom, to: reader, with: rights[room] ?? .peeking)
+      visible.formUnion(shown.map(\.event.eventID))
+    }
+    var bundles: [EventID: RelationStore.Bundle] = [:]
+    for parent in parents {
+      let shown = children.filter { $0.parent == parent.eventID && visible.contains($0.eventID) }
+      let thread = shown.filter { $0.kind == EventRelation.Kind.thread }.map(\.eventID)
+      var bundle = RelationStore.Bundle()
+      bundle.edits = shown.filter { $0.kind == EventRelation.Kind.replacement }.map(\.eventID)
+      bundle.references = shown.filter { $0.kind == EventRelation.Kind.reference }.map(\.eventID).reversed()
+      if let latest = thread.first {
+        bundle.thread = RelationStore.Thread(
+          count: Int64(thread.count), latest: latest,
+          hasParticipated: parent.sender == reader || thread.contains { events[$0]?.sender == reader })
+      }
+      if !bundle.isEmpty { bundles[parent.eventID] = bundle }
     }
     return bundles
   }

@@ -8,7 +8,7 @@ public struct ClientEvent: Sendable {
   /// Holds the event, in its redacted form when it is redacted.
   public let stored: StoredEvent
   /// Holds the reader's membership of the room at the event (MSC4115, `unsigned.membership`); nil to leave it out.
-  public var membership: String?
+  public var membership: Text?
   /// Holds the state event that this one replaced, for `unsigned.prev_content`; nil to leave it out.
   public var replaced: StoredEvent?
   /// Holds the bundled aggregations (`unsigned.m.relations`); nil when there are none.
@@ -16,7 +16,7 @@ public struct ClientEvent: Sendable {
 
   /// Makes a client event.
   public init(
-    _ stored: StoredEvent, membership: String? = nil, replaced: StoredEvent? = nil,
+    _ stored: StoredEvent, membership: Text? = nil, replaced: StoredEvent? = nil,
     aggregations: BundledAggregations? = nil
   ) {
     self.stored = stored

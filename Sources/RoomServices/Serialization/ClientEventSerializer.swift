@@ -8,10 +8,9 @@ public final class ClientEventSerializer: Sendable {
   private let storage: Storage
   private let aggregationReader: AggregationReader
 
-  /// Makes the serializer.
-  public init(storage: Storage) {
+  init(storage: Storage, access: RoomAccess, visibility: VisibilityFilter) {
     self.storage = storage
-    aggregationReader = AggregationReader(storage: storage)
+    aggregationReader = AggregationReader(storage: storage, access: access, visibility: visibility)
   }
 
   /// Fetches what has to stand in the unsigned part of events: replaced state and, if wanted, aggregations.
@@ -20,7 +19,7 @@ public final class ClientEventSerializer: Sendable {
   ///   - memberships: the reader's membership at each event, where it is to be shown.
   ///   - bundles: whether aggregations are read (one statement, three for those that have some; none for events that are known to have none); see ``RelatedEvent/mayBeParent(of:)``.
   public func prepare(
-    _ events: [StoredEvent], for reader: UserID?, memberships: [EventID: String] = [:], bundles: Bool = true
+    _ events: [StoredEvent], for reader: UserID?, memberships: [EventID: Text] = [:], bundles: Bool = true
   ) async throws -> [ClientEvent] {
     var replacedIDs: [EventID] = []
     for event in events {
@@ -52,7 +51,7 @@ public final class ClientEventSerializer: Sendable {
 
   /// Writes one event with what stands in its unsigned part; see ``ClientEvent``.
   public func write(
-    _ stored: StoredEvent, replaced: StoredEvent? = nil, membership: String? = nil,
+    _ stored: StoredEvent, replaced: StoredEvent? = nil, membership: Text? = nil,
     aggregations: BundledAggregations? = nil, _ options: ClientEventOptions, to writer: inout JSONWriter
   ) {
     var unsigned = ClientUnsigned(nowMilliseconds: options.now)
@@ -110,7 +109,7 @@ public final class ClientEventSerializer: Sendable {
   }
 
   /// Returns the transaction id when the reader is the device that sent the event.
-  private static func transactionID(_ event: StoredEvent, reader: Requester?) -> String? {
+  private static func transactionID(_ event: StoredEvent, reader: Requester?) -> Text? {
     guard let transactionID = event.metadata.txnID, let reader, reader.userID == event.sender else { return nil }
     if let deviceID = event.metadata.deviceID { return deviceID == reader.deviceID ? transactionID : nil }
     guard let tokenID = event.metadata.tokenID else { return nil }

@@ -117,14 +117,16 @@ public final class StateService: Sendable {
     return ResolvedState(group: group, snapshot: try await storage.state.snapshot(group: group))
   }
 
-  /// Writes a context's new groups now, as needed before another process is asked to persist the event.
+  /// Writes the new groups of contexts now, in one transaction, as needed before another process is asked to persist the events.
   ///
-  /// - Returns: the context without them.
-  public func store(_ context: EventContext) async throws -> EventContext {
-    try await storage.state.storeGroups(context.newGroups)
-    var stored = context
-    stored.newGroups = []
-    return stored
+  /// - Returns: the contexts without them.
+  public func store(_ contexts: [EventContext]) async throws -> [EventContext] {
+    try await storage.state.storeGroups(contexts.flatMap(\.newGroups))
+    return contexts.map { context in
+      var stored = context
+      stored.newGroups = []
+      return stored
+    }
   }
 
   // MARK: reading

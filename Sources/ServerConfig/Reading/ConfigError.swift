@@ -1,3 +1,4 @@
+import ByteText
 import YAML
 
 /// Tells why the configuration cannot be used, as one line that points at the place.
@@ -6,19 +7,19 @@ public struct ConfigError: Error, Sendable, Hashable, CustomStringConvertible {
   /// read).
   public let mark: YAMLMark?
   /// Names the key with dots and brackets, as in `listeners[0].port`; empty when no key is concerned.
-  public let key: String
+  public let key: Text
   /// Explains the problem, without place and key.
-  public let problem: String
+  public let problem: Text
 
   /// Makes an error with a free explanation.
-  public init(_ key: String, at mark: YAMLMark? = nil, _ problem: String) {
+  public init(_ key: Text, at mark: YAMLMark? = nil, _ problem: Text) {
     self.key = key
     self.mark = mark
     self.problem = problem
   }
 
   /// Makes an error of the form "found X, expected Y".
-  public init(_ key: String, at mark: YAMLMark? = nil, found: String, expected: String) {
+  public init(_ key: Text, at mark: YAMLMark? = nil, found: Text, expected: Text) {
     self.init(key, at: mark, "found \(found), expected \(expected)")
   }
 
@@ -28,7 +29,7 @@ public struct ConfigError: Error, Sendable, Hashable, CustomStringConvertible {
 
   /// Renders `file:line:column: key: problem` in one line, without the parts that are unknown.
   public var description: String {
-    let parts = [mark?.description ?? "", key, problem].filter { !$0.isEmpty }
-    return parts.joined(separator: ": ").split(whereSeparator: \.isNewline).joined(separator: " ")
+    let parts = [mark.map { Text(describing: $0) } ?? "", key, problem].filter { !$0.isEmpty }
+    return parts.joined(separator: ": ").lines.joined(separator: " ").string
   }
 }

@@ -1,3 +1,4 @@
+import ByteText
 import FoundationEssentials
 import Glibc
 import YAML
@@ -11,16 +12,16 @@ public enum ConfigFiles {
   /// - Parameters:
   ///   - paths: values of `--config-path` in the order of the command line.
   ///   - warnings: receives a line for everything in a folder that is passed over.
-  public static func find(_ paths: [String], warnings: inout [String]) throws(ConfigError) -> [String] {
-    var files: [String] = []
+  public static func find(_ paths: [Text], warnings: inout [Text]) throws(ConfigError) -> [Text] {
+    var files: [Text] = []
     for path in paths {
       guard isFolder(path) else {
         files.append(path)
         continue
       }
-      let names: [String]
+      let names: [Text]
       do {
-        names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+        names = try FileManager.default.contentsOfDirectory(atPath: path.string).map { Text($0) }.sorted()
       } catch {
         throw ConfigError("", "cannot list the configuration folder \(path): \(FileFailure.reason(of: error))")
       }
@@ -39,7 +40,7 @@ public enum ConfigFiles {
   }
 
   /// Reads files and merges their top-level keys: a later file replaces an earlier one's value whole.
-  static func merge(_ documents: [(file: String, text: [UInt8])], warnings: inout [String]) throws(ConfigError)
+  static func merge(_ documents: [(file: Text, text: [UInt8])], warnings: inout [Text]) throws(ConfigError)
     -> YAMLMapping
   {
     var merged = YAMLMapping()
@@ -60,23 +61,23 @@ public enum ConfigFiles {
   }
 
   /// Opens the merged top level of files for tools that need a few settings.
-  static func section(paths: [String]) throws(ConfigError) -> SettingsSection {
-    var warnings: [String] = []
-    var documents: [(file: String, text: [UInt8])] = []
+  static func section(paths: [Text]) throws(ConfigError) -> SettingsSection {
+    var warnings: [Text] = []
+    var documents: [(file: Text, text: [UInt8])] = []
     for file in try find(paths, warnings: &warnings) { documents.append((file, try FileText.read(file, key: ""))) }
     return SettingsSection(path: "", mapping: try merge(documents, warnings: &warnings), mark: nil)
   }
 
-  private static func isFolder(_ path: String) -> Bool {
+  private static func isFolder(_ path: Text) -> Bool {
     var isDirectory = false
-    return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory
+    return FileManager.default.fileExists(atPath: path.string, isDirectory: &isDirectory) && isDirectory
   }
 }
 
 /// Reads and writes whole files with errors fit for a configuration message.
 enum FileText {
-  static func read(_ path: String, key: String, at mark: YAMLMark? = nil) throws(ConfigError) -> [UInt8] {
-    guard let stream = fopen(path, "rb") else {
+  static func read(_ path: Text, key: Text, at mark: YAMLMark? = nil) throws(ConfigError) -> [UInt8] {
+    guard let stream = fopen(path.string, "rb" as String) else {
       throw ConfigError(key, at: mark, "cannot read the file \(path): \(systemReason())")
     }
     defer { fclose(stream) }
@@ -95,13 +96,13 @@ enum FileText {
   }
 
   /// Creates or replaces a file; `mode` are its permissions when it is created.
-  static func write(_ text: String, to path: String, mode: Int = 0o644) throws(ConfigError) {
+  static func write(_ text: Text, to path: Text, mode: Int = 0o644) throws(ConfigError) {
     let attributes: [FileAttributeKey: Any] = [.posixPermissions: mode]
-    guard FileManager.default.createFile(atPath: path, contents: Data(text.utf8), attributes: attributes) else {
+    guard FileManager.default.createFile(atPath: path.string, contents: Data(text.utf8), attributes: attributes) else {
       throw ConfigError("", "cannot write the file \(path)")
     }
   }
 
   /// Explains the last failure of a system call.
-  private static func systemReason() -> String { String(cString: strerror(errno)) }
+  private static func systemReason() -> Text { Text(cString: strerror(errno)) }
 }

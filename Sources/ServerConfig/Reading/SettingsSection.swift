@@ -6,42 +6,48 @@ import YAML
 /// A key that is absent and a key whose value is null mean the same: not set.
 final class SettingsSection {
   /// Names the section with dots, empty for the top level.
-  let path: String
-  private let mapping: YAMLMapping
+  let path: Text
+  let mapping: YAMLMapping
   private let mark: YAMLMark?
-  private var asked: Set<String> = []
+  private var asked: Set<Text> = []
   private var children: [SettingsSection] = []
 
-  init(path: String, mapping: YAMLMapping, mark: YAMLMark?) {
+  init(path: Text, mapping: YAMLMapping, mark: YAMLMark?) {
     self.path = path
     self.mapping = mapping
     self.mark = mark
   }
 
-  func name(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+  func name(_ key: Text) -> Text { path.isEmpty ? key : "\(path).\(key)" }
 
-  func node(_ key: String) -> YAMLNode? {
+  func node(_ key: Text) -> YAMLNode? {
     asked.insert(key)
     guard let node = mapping[key], !node.isNull else { return nil }
     return node
   }
 
-  func has(_ key: String) -> Bool { node(key) != nil }
+  func has(_ key: Text) -> Bool { node(key) != nil }
+
+  /// Whether a key is written with the value null, for the few settings that take it as a value of its own.
+  func isNull(_ key: Text) -> Bool {
+    asked.insert(key)
+    return mapping[key]?.isNull ?? false
+  }
 
   /// Marks keys as known although nothing here depends on their value.
-  func accept(_ keys: String...) { asked.formUnion(keys) }
+  func accept(_ keys: Text...) { asked.formUnion(keys) }
 
-  func fail(_ key: String, _ problem: String) -> ConfigError {
+  func fail(_ key: Text, _ problem: Text) -> ConfigError {
     ConfigError(name(key), at: mapping[key]?.mark ?? mark, problem)
   }
 
-  func fail(_ key: String, _ node: YAMLNode, expected: String) -> ConfigError {
+  func fail(_ key: Text, _ node: YAMLNode, expected: Text) -> ConfigError {
     ConfigError(name(key), at: node.mark, found: node.summary, expected: expected)
   }
 
-  func bool(_ key: String, _ standard: Bool) throws(ConfigError) -> Bool { try bool(key) ?? standard }
+  func bool(_ key: Text, _ standard: Bool) throws(ConfigError) -> Bool { try bool(key) ?? standard }
 
-  func bool(_ key: String) throws(ConfigError) -> Bool? {
+  func bool(_ key: Text) throws(ConfigError) -> Bool? {
     guard let node = node(key) else { return nil }
     if let value = node.bool { return value }
     switch node.integer {
@@ -52,8 +58,8 @@ final class SettingsSection {
   }
 
   /// Reads one of the few booleans that Synapse also takes as quoted words.
-  func looseBool(_ key: String, _ standard: Bool) throws(ConfigError) -> Bool {
-    switch node(key)?.string?.lowercased() {
+  func looseBool(_ key: Text, _ standard: Bool) throws(ConfigError) -> Bool {
+    switch node(key)?.string?.asciiLowercased {
     case nil: return try bool(key, standard)
     case "y", "yes", "t", "true", "on", "1": return true
     case "n", "no", "f", "false", "off", "0": return false
@@ -61,7 +67,7 @@ final class SettingsSection {
     }
   }
 
-  func string(_ key: String) throws(ConfigError) -> String? {
+  func string(_ key: Text) throws(ConfigError) -> Text? {
     guard let node = node(key) else { return nil }
     guard let value = node.string else { throw fail(key, node, expected: "text") }
     return value
@@ -69,13 +75,13 @@ final class SettingsSection {
 
   /// Reads a scalar as it is written, for values that look like numbers but are names (room version 10, a numeric
   /// password).
-  func text(_ key: String) throws(ConfigError) -> String? {
+  func text(_ key: Text) throws(ConfigError) -> Text? {
     guard let node = node(key) else { return nil }
     guard let value = node.text else { throw fail(key, node, expected: "text") }
     return value
   }
 
-  func choice(_ key: String, _ allowed: [String], _ standard: String) throws(ConfigError) -> String {
+  func choice(_ key: Text, _ allowed: [Text], _ standard: Text) throws(ConfigError) -> Text {
     guard let node = node(key) else { return standard }
     guard let value = node.string, allowed.contains(value) else {
       throw fail(key, node, expected: "one of " + allowed.joined(separator: ", "))
@@ -83,7 +89,7 @@ final class SettingsSection {
     return value
   }
 
-  func integer(_ key: String, _ standard: Int, in range: ClosedRange<Int> = 0...Int.max) throws(ConfigError) -> Int {
+  func integer(_ key: Text, _ standard: Int, in range: ClosedRange<Int> = 0...Int.max) throws(ConfigError) -> Int {
     guard let node = node(key) else { return standard }
     let top =
       range.upperBound == Int.max
@@ -94,7 +100,7 @@ final class SettingsSection {
     return number
   }
 
-  func number(_ key: String, _ standard: Double) throws(ConfigError) -> Double {
+  func number(_ key: Text, _ standard: Double) throws(ConfigError) -> Double {
     guard let node = node(key) else { return standard }
     guard let value = node.double, value.isFinite, value >= 0 else {
       throw fail(key, node, expected: "a number of at least 0")
@@ -102,7 +108,7 @@ final class SettingsSection {
     return value
   }
 
-  func milliseconds(_ key: String) throws(ConfigError) -> Int64? {
+  func milliseconds(_ key: Text) throws(ConfigError) -> Int64? {
     guard let node = node(key) else { return nil }
     guard let value = node.integer ?? node.string.flatMap(Quantity.milliseconds) else {
       throw fail(key, node, expected: "a duration such as 30s, 5m, 1h, 7d, 2w, 1y or a number of milliseconds")
@@ -110,9 +116,9 @@ final class SettingsSection {
     return value
   }
 
-  func milliseconds(_ key: String, _ standard: Int64) throws(ConfigError) -> Int64 { try milliseconds(key) ?? standard }
+  func milliseconds(_ key: Text, _ standard: Int64) throws(ConfigError) -> Int64 { try milliseconds(key) ?? standard }
 
-  func bytes(_ key: String) throws(ConfigError) -> Int64? {
+  func bytes(_ key: Text) throws(ConfigError) -> Int64? {
     guard let node = node(key) else { return nil }
     guard let value = node.integer ?? node.string.flatMap(Quantity.bytes), value >= 0 else {
       throw fail(key, node, expected: "a size such as 10K, 50M, 1G or a number of bytes")
@@ -120,11 +126,11 @@ final class SettingsSection {
     return value
   }
 
-  func bytes(_ key: String, _ standard: Int64) throws(ConfigError) -> Int64 { try bytes(key) ?? standard }
+  func bytes(_ key: Text, _ standard: Int64) throws(ConfigError) -> Int64 { try bytes(key) ?? standard }
 
   /// Reads a list of texts; not set is an empty list.
-  func strings(_ key: String) throws(ConfigError) -> [String] {
-    var result: [String] = []
+  func strings(_ key: Text) throws(ConfigError) -> [Text] {
+    var result: [Text] = []
     for (index, node) in try list(key).enumerated() {
       guard let value = node.string else { throw fail("\(key)[\(index)]", node, expected: "text") }
       result.append(value)
@@ -133,21 +139,21 @@ final class SettingsSection {
   }
 
   /// Reads a text or a list of texts; nil when not set.
-  func stringOrStrings(_ key: String) throws(ConfigError) -> [String]? {
+  func stringOrStrings(_ key: Text) throws(ConfigError) -> [Text]? {
     guard let node = node(key) else { return nil }
     if let value = node.string { return [value] }
     guard node.elements != nil else { throw fail(key, node, expected: "text or a list of texts") }
     return try strings(key)
   }
 
-  func list(_ key: String) throws(ConfigError) -> [YAMLNode] {
+  func list(_ key: Text) throws(ConfigError) -> [YAMLNode] {
     guard let node = node(key) else { return [] }
     guard let elements = node.elements else { throw fail(key, node, expected: "a list") }
     return elements
   }
 
   /// Opens a nested mapping; not set gives an empty one.
-  func section(_ key: String) throws(ConfigError) -> SettingsSection {
+  func section(_ key: Text) throws(ConfigError) -> SettingsSection {
     guard let node = node(key) else {
       return SettingsSection(path: name(key), mapping: YAMLMapping(), mark: mark)
     }
@@ -155,7 +161,7 @@ final class SettingsSection {
   }
 
   /// Opens every mapping of a list.
-  func sections(_ key: String) throws(ConfigError) -> [SettingsSection] {
+  func sections(_ key: Text) throws(ConfigError) -> [SettingsSection] {
     var result: [SettingsSection] = []
     for (index, node) in try list(key).enumerated() {
       result.append(try open(node, "\(key)[\(index)]"))
@@ -164,8 +170,8 @@ final class SettingsSection {
   }
 
   /// Opens every value of a mapping whose keys are names chosen by the administrator.
-  func namedSections(_ key: String) throws(ConfigError) -> [(name: String, section: SettingsSection)] {
-    var result: [(name: String, section: SettingsSection)] = []
+  func namedSections(_ key: Text) throws(ConfigError) -> [(name: Text, section: SettingsSection)] {
+    var result: [(name: Text, section: SettingsSection)] = []
     for (name, value) in try entries(key) {
       result.append((name, try open(value, "\(key).\(name)")))
     }
@@ -173,53 +179,39 @@ final class SettingsSection {
   }
 
   /// Lists the entries of a mapping whose keys are names chosen by the administrator.
-  func entries(_ key: String) throws(ConfigError) -> [(name: String, value: YAMLNode)] {
+  func entries(_ key: Text) throws(ConfigError) -> [(name: Text, value: YAMLNode)] {
     guard let node = node(key) else { return [] }
     guard let mapping = node.mapping else { throw fail(key, node, expected: "a mapping") }
     return mapping.map { ($0.key.text ?? "", $0.value) }
   }
 
   /// Reads a value of any shape.
-  func json(_ key: String) -> JSON? { node(key).map { JSON($0) } }
+  func json(_ key: Text) -> JSON? { node(key).map { JSON($0) } }
 
   /// Reads a secret given in the file or by the path of a file that holds it; both at once is an error.
-  func secret(_ key: String, path pathKey: String) throws(ConfigError) -> String? {
+  func secret(_ key: Text, path pathKey: Text) throws(ConfigError) -> Text? {
     let inline = try text(key).flatMap { $0.isEmpty ? nil : $0 }
     guard let file = try string(pathKey), !file.isEmpty else { return inline }
     guard inline == nil else { throw fail(pathKey, "\(name(key)) is set as well, expected only one of the two") }
     let bytes = try FileText.read(file, key: name(pathKey), at: node(pathKey)?.mark)
-    return String(decoding: bytes, as: UTF8.self).trimmingWhitespace()
+    return Text(decoding: bytes, as: UTF8.self).trimmed
   }
 
   /// Lists the keys that nobody asked for, here and in every nested mapping that was opened.
-  func unread() -> [(name: String, mark: YAMLMark)] {
+  func unread() -> [(name: Text, mark: YAMLMark)] {
     let own = mapping.filter { !asked.contains($0.key.string ?? "") || $0.key.string == nil }
     return own.map { (name($0.key.text ?? $0.key.summary), $0.key.mark) } + children.flatMap { $0.unread() }
   }
 
-  /// Lists the keys that are written at this level, whether asked for or not.
-  var written: [(name: String, mark: YAMLMark)] {
-    mapping.map { (name($0.key.text ?? $0.key.summary), $0.key.mark) }
-  }
-
-  private func open(_ node: YAMLNode, _ key: String) throws(ConfigError) -> SettingsSection {
+  private func open(_ node: YAMLNode, _ key: Text) throws(ConfigError) -> SettingsSection {
     guard let mapping = node.mapping else { throw fail(key, node, expected: "a mapping") }
     let child = SettingsSection(path: name(key), mapping: mapping, mark: node.mark)
     children.append(child)
     return child
   }
 
-  private func required(_ key: String) throws(ConfigError) -> YAMLNode {
+  private func required(_ key: Text) throws(ConfigError) -> YAMLNode {
     guard let node = node(key) else { throw fail(key, "is missing") }
     return node
-  }
-}
-
-extension String {
-  func trimmingWhitespace() -> String {
-    var text = self[...]
-    while let first = text.first, first.isWhitespace { text.removeFirst() }
-    while let last = text.last, last.isWhitespace { text.removeLast() }
-    return String(text)
   }
 }

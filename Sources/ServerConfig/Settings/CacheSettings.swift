@@ -1,3 +1,5 @@
+import ByteText
+
 /// Holds the sizes of caches.
 public struct CacheSettings: Sendable, Hashable {
   /// Multiplies caches where nothing is set.
@@ -8,7 +10,7 @@ public struct CacheSettings: Sendable, Hashable {
   /// Multiplies the size of every cache.
   public var globalFactor: Double
   /// Multiplies the size of single caches instead; look up by `factor(of:)`.
-  public var factors: [String: Double]
+  public var factors: [Text: Double]
   /// Gives the number of events in memory, before it is multiplied.
   public var eventCacheSize: Int64
   /// Drops entries that were not used for so many milliseconds; nil means never.
@@ -16,7 +18,7 @@ public struct CacheSettings: Sendable, Hashable {
   /// Keeps an answer to sync for so many milliseconds in case the client asks again.
   public var syncResponseMilliseconds: Int64
 
-  init(_ root: SettingsSection, environment: [String: String]) throws(ConfigError) {
+  init(_ root: SettingsSection, environment: [Text: Text]) throws(ConfigError) {
     eventCacheSize = try root.bytes("event_cache_size", Self.standardEventCount)
     let section = try root.section("caches")
     let standard = environment["SYNAPSE_CACHE_FACTOR"].flatMap(Double.init) ?? Self.standardFactor
@@ -36,7 +38,7 @@ public struct CacheSettings: Sendable, Hashable {
       guard let value = Double(text), value.isFinite, value >= 0 else {
         throw ConfigError(name, found: "\"\(text)\" in the environment", expected: "a number of at least 0")
       }
-      factors[Self.canonicalName(String(name.dropFirst("SYNAPSE_CACHE_FACTOR_".count)))] = value
+      factors[Self.canonicalName(name.dropFirst("SYNAPSE_CACHE_FACTOR_".utf8.count))] = value
     }
     let expires = try section.bool("expire_caches", true)
     let lifetime = try section.milliseconds("cache_entry_ttl", 1_800_000)
@@ -45,9 +47,17 @@ public struct CacheSettings: Sendable, Hashable {
   }
 
   /// Returns the factor of a cache by Synapse's name for it; case, asterisks and the digit 0 in names do not count.
-  public func factor(of cache: String) -> Double { factors[Self.canonicalName(cache)] ?? globalFactor }
+  public func factor(of cache: Text) -> Double { factors[Self.canonicalName(cache)] ?? globalFactor }
 
-  private static func canonicalName(_ name: String) -> String {
-    name.filter { $0.isASCII && ($0.isLetter || $0 == "_" || $0.isNumber && $0 != "0") }.lowercased()
+  private static func canonicalName(_ name: Text) -> Text {
+    let kept = name.utf8.filter { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "1")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+        true
+      default: false
+      }
+    }
+    return Text(decoding: kept, as: UTF8.self).asciiLowercased
   }
 }

@@ -1,9 +1,10 @@
+import ByteText
 import YAML
 
 /// Holds how to reach PostgreSQL.
 public struct DatabaseSettings: Sendable, Hashable {
   /// Gives libpq's connection keywords (`host`, `user`, `dbname`, `sslmode`, …).
-  public var arguments: [String: String]
+  public var arguments: [Text: Text]
   /// Gives the number of connections that are opened at start.
   public var minimumConnections: Int
   /// Bounds the number of connections for transactions.
@@ -14,7 +15,7 @@ public struct DatabaseSettings: Sendable, Hashable {
   public var allowsUnsafeLocale: Bool
 
   /// Makes settings by hand, with the standard pool of 5 connections.
-  public init(arguments: [String: String], minimumConnections: Int = 5, maximumConnections: Int = 10) {
+  public init(arguments: [Text: Text], minimumConnections: Int = 5, maximumConnections: Int = 10) {
     self.arguments = arguments
     self.minimumConnections = minimumConnections
     self.maximumConnections = maximumConnections
@@ -49,7 +50,7 @@ public struct DatabaseSettings: Sendable, Hashable {
   ///
   /// Not inlined, since the optimiser of Swift 6.3.1 fails on the loop with this in it.
   @inline(never)
-  private static func keywordValue(_ node: YAMLNode) -> String? {
+  private static func keywordValue(_ node: YAMLNode) -> Text? {
     if let flag = node.bool { return flag ? "1" : "0" }
     return node.text
   }

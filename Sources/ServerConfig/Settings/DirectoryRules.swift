@@ -5,11 +5,11 @@ public struct DirectoryRules: Sendable, Hashable {
   /// Matches users, rooms and aliases by patterns in which `*` stands for any text and `?` for any character.
   public struct Rule: Sendable, Hashable {
     /// Matches the user.
-    public var userID: String
+    public var userID: Text
     /// Matches the room.
-    public var roomID: String
+    public var roomID: Text
     /// Matches one of the aliases.
-    public var alias: String
+    public var alias: Text
     /// Allows rather than denies.
     public var allows: Bool
 
@@ -19,7 +19,7 @@ public struct DirectoryRules: Sendable, Hashable {
   /// Lists the rules in the order in which they are tried.
   public var rules: [Rule]
 
-  init(_ root: SettingsSection, _ key: String, standard: [Rule]) throws(ConfigError) {
+  init(_ root: SettingsSection, _ key: Text, standard: [Rule]) throws(ConfigError) {
     guard root.has(key) else {
       rules = standard
       return
@@ -51,11 +51,12 @@ public struct DirectoryRules: Sendable, Hashable {
   }
 }
 
-/// Matches text against patterns with `*` and `?`, ignoring case as Synapse does.
+/// Matches text against patterns with `*` and `?`, ignoring case as Synapse does; unlike in ``GlobPattern`` a line break is a character
+/// as any other, so that no alias evades a rule by one.
 public enum Glob {
   /// Tells whether the whole text matches. Takes time in proportion to the product of the lengths at worst.
-  public static func matches(_ text: String, _ pattern: String) -> Bool {
-    let text = Array(text.lowercased()), pattern = Array(pattern.lowercased())
+  public static func matches(_ text: Text, _ pattern: Text) -> Bool {
+    let text = FoldedText(text).scalars, pattern = FoldedText(pattern).scalars
     var position = 0, place = 0
     var star: Int?, restart = 0
     while position < text.count {

@@ -1,13 +1,15 @@
+import ByteText
+
 /// Says where a process of the cluster answers HTTP replication.
 public enum InstanceLocation: Sendable, Hashable {
   /// A host and port, with or without TLS.
-  case tcp(host: String, port: Int, usesTLS: Bool)
+  case tcp(host: Text, port: Int, usesTLS: Bool)
   /// A unix socket.
-  case unix(path: String)
+  case unix(path: Text)
 
   /// Reads `instance_map`; the entry `main` is filed under the main process' instance name, `master`.
-  static func readMap(_ root: SettingsSection) throws(ConfigError) -> [String: InstanceLocation] {
-    var result: [String: InstanceLocation] = [:]
+  static func readMap(_ root: SettingsSection) throws(ConfigError) -> [Text: InstanceLocation] {
+    var result: [Text: InstanceLocation] = [:]
     for (name, section) in try root.namedSections("instance_map") {
       result[name == "main" ? HomeserverConfig.mainInstanceName : name] = try InstanceLocation(section)
     }

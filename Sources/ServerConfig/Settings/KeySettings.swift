@@ -7,7 +7,7 @@ public struct KeySettings: Sendable, Hashable {
   /// Keeps a public key that the server signed with in the past.
   public struct OldKey: Sendable, Hashable {
     /// Names the key, as in `ed25519:a_abcd`.
-    public var keyID: String
+    public var keyID: Text
     /// Holds the 32 bytes of the public key.
     public var publicKey: [UInt8]
     /// Tells when the key was last used, in milliseconds since 1970.
@@ -24,10 +24,10 @@ public struct KeySettings: Sendable, Hashable {
   /// hash of the signing key's seed, as in Synapse, so that all processes of a cluster agree.
   public var macaroonSecretKey: [UInt8]
   /// Keys the HMAC of forms and session identifiers.
-  public var formSecret: String?
+  public var formSecret: Text?
 
   init(
-    _ root: SettingsSection, serverName: String, configFolder: String, sharedSecret: String?, warnings: inout [String]
+    _ root: SettingsSection, serverName: Text, configFolder: Text, sharedSecret: Text?, warnings: inout [Text]
   ) throws(ConfigError) {
     signingKeys = try Self.signingKeys(root, serverName: serverName, configFolder: configFolder)
     oldKeys = try Self.oldKeys(root)
@@ -43,12 +43,12 @@ public struct KeySettings: Sendable, Hashable {
   }
 
   /// Tells where the signing keys are kept when no path is set.
-  static func standardSigningKeyPath(serverName: String, configFolder: String) -> String {
+  static func standardSigningKeyPath(serverName: Text, configFolder: Text) -> Text {
     configFolder.isEmpty ? "\(serverName).signing.key" : "\(configFolder)/\(serverName).signing.key"
   }
 
   private static func signingKeys(
-    _ root: SettingsSection, serverName: String, configFolder: String
+    _ root: SettingsSection, serverName: Text, configFolder: Text
   ) throws(ConfigError) -> [SigningKey] {
     let path = try root.string("signing_key_path")
     if let node = root.node("signing_key") {
@@ -58,13 +58,13 @@ public struct KeySettings: Sendable, Hashable {
       return [key]
     }
     let file = path ?? standardSigningKeyPath(serverName: serverName, configFolder: configFolder)
-    let text = String(
+    let text = Text(
       decoding: try FileText.read(file, key: "signing_key_path", at: root.node("signing_key_path")?.mark), as: UTF8.self
     )
     var keys: [SigningKey] = []
-    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
-    where !line.allSatisfy(\.isWhitespace) {
-      guard let key = SigningKey(line: String(line)) else {
+    for (index, line) in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
+    where !line.trimmed.isEmpty {
+      guard let key = SigningKey(line: line) else {
         throw root.fail(
           "signing_key_path", "\(file):\(index + 1) is no key, expected the form: ed25519 a_abcd <base64 of 32 bytes>")
       }

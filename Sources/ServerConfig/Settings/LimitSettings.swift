@@ -4,8 +4,6 @@ public struct LimitSettings: Sendable, Hashable {
   public var maximumUploadBytes: Int64
   /// Bounds the timeline a filter may ask for; -1 means no bound.
   public var filterTimelineLimit: Int
-  /// Bounds an event, in bytes of canonical JSON (a rule of the specification, not a setting).
-  public let maximumEventBytes = 65_536
   /// Forgets clients' addresses after so many milliseconds; nil means never.
   public var userIPsMaximumAgeMilliseconds: Int64?
   /// Records addresses for users whom an administrator impersonates as well.

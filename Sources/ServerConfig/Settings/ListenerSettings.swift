@@ -1,3 +1,4 @@
+import ByteText
 import YAML
 
 /// Describes one socket on which a process listens.
@@ -5,13 +6,13 @@ public struct ListenerSettings: Sendable, Hashable {
   /// Says where to listen.
   public enum Endpoint: Sendable, Hashable {
     /// A TCP port on each of the addresses; several addresses are several sockets.
-    case tcp(addresses: [String], port: Int)
+    case tcp(addresses: [Text], port: Int)
     /// A unix socket with the permissions it is given.
-    case unix(path: String, mode: Int)
+    case unix(path: Text, mode: Int)
   }
 
   /// Says what is spoken on the socket.
-  public enum Kind: String, Sendable, Hashable {
+  public enum Kind: Text, Sendable, Hashable {
     /// The endpoints of `resources`.
     case http
     /// Prometheus metrics only.
@@ -21,13 +22,13 @@ public struct ListenerSettings: Sendable, Hashable {
   /// Groups endpoints that are served together.
   public struct Resource: Sendable, Hashable {
     /// Names the groups: client, federation, keys, media, metrics, replication, health, static, consent, openid.
-    public var names: [String]
+    public var names: [Text]
     /// Allows compressed answers.
     public var compresses: Bool
   }
 
   /// Lists the names that `resources` may have.
-  public static let knownResources: Set<String> = [
+  public static let knownResources: Set<Text> = [
     "client", "consent", "federation", "health", "keys", "media", "metrics", "openid", "replication", "static",
   ]
 
@@ -42,19 +43,21 @@ public struct ListenerSettings: Sendable, Hashable {
   /// Lists what an http listener serves.
   public var resources: [Resource]
   /// Names the listener in logs, instead of its port.
-  public var tag: String?
+  public var tag: Text?
   /// Names a request header whose value identifies the request in logs.
-  public var requestIDHeader: String?
+  public var requestIDHeader: Text?
 
   /// Says whether a group of endpoints is served here.
-  public func serves(_ resource: String) -> Bool {
+  public func serves(_ resource: Text) -> Bool {
     kind == .http ? resources.contains { $0.names.contains(resource) } : resource == "metrics"
   }
 
-  /// Reads a list of listeners. A debug console (`type: manhole`) is left out with a warning: there is none here.
-  static func read(_ root: SettingsSection, _ key: String, warnings: inout [String]) throws(ConfigError)
+  /// Reads a list of listeners. A debug console (`type: manhole`) is left out with a warning: there is none here. So are metrics unless
+  /// `enable_metrics` is true.
+  static func read(_ root: SettingsSection, _ key: Text, warnings: inout [Text]) throws(ConfigError)
     -> [ListenerSettings]
   {
+    let hasMetrics = try root.bool("enable_metrics", false)
     var result: [ListenerSettings] = []
     for section in try root.sections(key) {
       if try section.string("type") == "manhole" {
@@ -63,6 +66,10 @@ public struct ListenerSettings: Sendable, Hashable {
         warnings.append("\(section.path): a manhole is a Python console and is not opened")
       } else {
         result.append(try ListenerSettings(section))
+      }
+      if !hasMetrics, result.last?.serves("metrics") == true {
+        warnings.append("\(section.path): metrics are not served unless enable_metrics is true")
+        if result.last?.kind == .metrics { result.removeLast() }
       }
     }
     return result
@@ -86,7 +93,7 @@ public struct ListenerSettings: Sendable, Hashable {
     requestIDHeader = try section.string("request_id_header")
     resources = []
     for resource in try section.sections("resources") {
-      var names: [String] = []
+      var names: [Text] = []
       for name in try resource.stringOrStrings("names") ?? [] {
         guard Self.knownResources.contains(name) else {
           throw resource.fail(

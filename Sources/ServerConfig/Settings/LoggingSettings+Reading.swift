@@ -1,3 +1,4 @@
+import ByteText
 import Logging
 import YAML
 
@@ -8,12 +9,12 @@ extension LoggingSettings {
   ///   - path: the file that `log_config` or `worker_log_config` names.
   ///   - warnings: receives a line for what has no counterpart here (other handler classes, filters).
   /// - Throws: `ConfigError` when the file cannot be read, is no YAML, or refers to handlers that it does not define.
-  public static func load(path: String, warnings: inout [String]) throws(ConfigError) -> LoggingSettings {
+  public static func load(path: Text, warnings: inout [Text]) throws(ConfigError) -> LoggingSettings {
     try parse(FileText.read(path, key: "log_config"), file: path, warnings: &warnings)
   }
 
   /// Reads the text of a log configuration file.
-  public static func parse(_ text: [UInt8], file: String, warnings: inout [String]) throws(ConfigError)
+  public static func parse(_ text: [UInt8], file: Text, warnings: inout [Text]) throws(ConfigError)
     -> LoggingSettings
   {
     let document: YAMLNode
@@ -37,18 +38,18 @@ extension LoggingSettings {
 /// Walks through the sections of a log configuration.
 private struct LogConfigReader {
   let root: SettingsSection
-  var warnings: [String] = []
-  private var formats: [String: LoggingSettings.Format] = [:]
-  private var targets: [String: String] = [:]
+  var warnings: [Text] = []
+  private var formats: [Text: LoggingSettings.Format] = [:]
+  private var targets: [Text: Text] = [:]
 
   init(root: SettingsSection) { self.root = root }
 
   mutating func read() throws(ConfigError) -> LoggingSettings {
     for (name, section) in try root.namedSections("formatters") { formats[name] = try format(section) }
-    var handlers: [String: LoggingSettings.Handler] = [:]
+    var handlers: [Text: LoggingSettings.Handler] = [:]
     for (name, section) in try root.namedSections("handlers") { handlers[name] = try handler(name, section) }
     try resolveBuffers(&handlers)
-    var loggers: [String: LoggingSettings.LoggerSettings] = [:]
+    var loggers: [Text: LoggingSettings.LoggerSettings] = [:]
     for (name, section) in try root.namedSections("loggers") {
       loggers[name] = LoggingSettings.LoggerSettings(
         level: try level(section), handlers: try names(section, known: handlers),
@@ -63,8 +64,8 @@ private struct LogConfigReader {
   }
 
   private func names(
-    _ section: SettingsSection, known: [String: LoggingSettings.Handler]
-  ) throws(ConfigError) -> [String] {
+    _ section: SettingsSection, known: [Text: LoggingSettings.Handler]
+  ) throws(ConfigError) -> [Text] {
     let names = try section.strings("handlers")
     for name in names where known[name] == nil {
       throw section.fail("handlers", "found \"\(name)\", expected a handler that is defined under handlers")
@@ -73,10 +74,10 @@ private struct LogConfigReader {
     return names
   }
 
-  private func level(_ section: SettingsSection, _ key: String = "level") throws(ConfigError) -> Logger.Level? {
+  private func level(_ section: SettingsSection, _ key: Text = "level") throws(ConfigError) -> Logger.Level? {
     guard let node = section.node(key) else { return nil }
     if let number = node.integer { return Self.level(number) }
-    switch node.string?.uppercased() {
+    switch node.string?.asciiUppercased {
     case "NOTSET": return .trace
     case "DEBUG": return .debug
     case "INFO": return .info
@@ -113,7 +114,7 @@ private struct LogConfigReader {
     return text.map { .text($0) } ?? .standard
   }
 
-  private mutating func handler(_ name: String, _ section: SettingsSection) throws(ConfigError)
+  private mutating func handler(_ name: Text, _ section: SettingsSection) throws(ConfigError)
     -> LoggingSettings.Handler
   {
     var format = LoggingSettings.Format.standard
@@ -152,7 +153,7 @@ private struct LogConfigReader {
     return result
   }
 
-  private func path(_ section: SettingsSection) throws(ConfigError) -> String {
+  private func path(_ section: SettingsSection) throws(ConfigError) -> Text {
     guard let path = try section.string("filename") else {
       throw section.fail("filename", "is missing, expected a path")
     }
@@ -174,7 +175,7 @@ private struct LogConfigReader {
     let interval = Int64(try section.integer("interval", 1, in: 1...1_000_000))
     section.accept("atTime")
     let unit: Int64
-    let when = try section.text("when")?.uppercased() ?? "H"
+    let when = try section.text("when")?.asciiUppercased ?? "H"
     switch when {
     case "S": unit = 1
     case "M": unit = 60
@@ -188,7 +189,7 @@ private struct LogConfigReader {
   }
 
   /// Gives buffering handlers the destination of their target.
-  private func resolveBuffers(_ handlers: inout [String: LoggingSettings.Handler]) throws(ConfigError) {
+  private func resolveBuffers(_ handlers: inout [Text: LoggingSettings.Handler]) throws(ConfigError) {
     for (name, target) in targets.sorted(by: { $0.key < $1.key }) {
       guard let destination = handlers[target], destination.buffer == nil else {
         throw root.fail("handlers.\(name).target", "found \"\(target)\", expected another handler that writes")

@@ -1,3 +1,4 @@
+import ByteText
 import Logging
 
 /// Describes what is logged and where to, as read from Synapse's log configuration (Python's `dictConfig` form).
@@ -11,13 +12,13 @@ public struct LoggingSettings: Sendable, Hashable {
       /// The error output or, if so said, the standard output.
       case console(standardOutput: Bool)
       /// A file, with what happens when it grows.
-      case file(path: String, rotation: Rotation)
+      case file(path: Text, rotation: Rotation)
       /// Nowhere.
       case none
     }
 
     /// Names the handler as in the file.
-    public var name: String
+    public var name: Text
     /// Says where lines go.
     public var destination: Destination
     /// Says how a line looks.
@@ -58,7 +59,7 @@ public struct LoggingSettings: Sendable, Hashable {
   /// Says how a line looks.
   public enum Format: Sendable, Hashable {
     /// Text after a Python format such as `%(asctime)s - %(name)s - %(levelname)s - %(message)s`.
-    case text(String)
+    case text(Text)
     /// A JSON object a line, with time and level when wanted.
     case json(withTimeAndLevel: Bool)
 
@@ -72,7 +73,7 @@ public struct LoggingSettings: Sendable, Hashable {
     /// Passes lines of at least this level; nil inherits from the next shorter name.
     public var level: Logger.Level?
     /// Names the handlers.
-    public var handlers: [String]
+    public var handlers: [Text]
     /// Passes lines on to the handlers of shorter names as well.
     public var propagates: Bool
   }
@@ -80,11 +81,11 @@ public struct LoggingSettings: Sendable, Hashable {
   /// Passes lines of at least this level when no logger says otherwise.
   public var rootLevel: Logger.Level
   /// Names the handlers of the root.
-  public var rootHandlers: [String]
+  public var rootHandlers: [Text]
   /// Maps dotted names to their settings.
-  public var loggers: [String: LoggerSettings]
+  public var loggers: [Text: LoggerSettings]
   /// Maps names to handlers.
-  public var handlers: [String: Handler]
+  public var handlers: [Text: Handler]
 
   /// Logs from level info to the error output: what happens without a log configuration.
   public static let standard = LoggingSettings(
@@ -95,7 +96,7 @@ public struct LoggingSettings: Sendable, Hashable {
     ])
 
   /// Returns the level of a logger: that of the longest configured name that is its dotted prefix, or the root's.
-  public func level(of label: String) -> Logger.Level {
+  public func level(of label: Text) -> Logger.Level {
     for name in Self.prefixes(label) {
       if let level = loggers[name]?.level { return level }
     }
@@ -103,8 +104,8 @@ public struct LoggingSettings: Sendable, Hashable {
   }
 
   /// Returns the handlers that receive a logger's lines.
-  public func handlers(of label: String) -> [Handler] {
-    var names: [String] = []
+  public func handlers(of label: Text) -> [Handler] {
+    var names: [Text] = []
     for name in Self.prefixes(label) {
       guard let settings = loggers[name] else { continue }
       names += settings.handlers
@@ -114,18 +115,18 @@ public struct LoggingSettings: Sendable, Hashable {
   }
 
   /// Lists `a.b.c`, `a.b`, `a`.
-  private static func prefixes(_ label: String) -> [String] {
+  private static func prefixes(_ label: Text) -> [Text] {
     var result = [label]
-    var rest = label[...]
-    while let dot = rest.lastIndex(of: ".") {
+    var rest = label.utf8[...]
+    while let dot = rest.lastIndex(of: UInt8(ascii: ".")) {
       rest = rest[..<dot]
-      result.append(String(rest))
+      result.append(Text(rest))
     }
     return result
   }
 
-  private static func unique(_ names: [String]) -> [String] {
-    var seen: Set<String> = []
+  private static func unique(_ names: [Text]) -> [Text] {
+    var seen: Set<Text> = []
     return names.filter { seen.insert($0).inserted }
   }
 }

@@ -1,11 +1,13 @@
+import ByteText
+
 /// Holds where media is kept and whether this process serves it.
 public struct MediaSettings: Sendable, Hashable {
   /// Serves media in this process.
   public var isEnabled: Bool
   /// Names the folder of uploaded files and thumbnails.
-  public var storePath: String
+  public var storePath: Text
 
-  init(_ root: SettingsSection, workerApp: String?) throws(ConfigError) {
+  init(_ root: SettingsSection, workerApp: Text?) throws(ConfigError) {
     let enabled = try root.bool("enable_media_repo", true)
     isEnabled = enabled || workerApp == "synapse.app.media_repository"
     storePath = try root.string("media_store_path") ?? "media_store"

@@ -1,3 +1,5 @@
+import ByteText
+
 /// Holds how users log in with passwords.
 public struct PasswordSettings: Sendable, Hashable {
   /// Holds the demands on new passwords.
@@ -23,14 +25,14 @@ public struct PasswordSettings: Sendable, Hashable {
   /// Looks passwords up in the database.
   public var usesLocalDatabase: Bool
   /// Is appended to every password before hashing.
-  public var pepper: String
+  public var pepper: Text
   /// Holds the demands on new passwords.
   public var policy: Policy
   /// Gives bcrypt's cost, the logarithm of its rounds.
   public var bcryptRounds: Int
 
   /// Reads only these settings of a file, for tools; the rest of it is not checked.
-  public static func load(path: String) throws(ConfigError) -> PasswordSettings {
+  public static func load(path: Text) throws(ConfigError) -> PasswordSettings {
     try PasswordSettings(ConfigFiles.section(paths: [path]))
   }
 

@@ -1,3 +1,5 @@
+import ByteText
+
 /// Bounds how often something may happen: a bucket that holds `burstCount` and loses `perSecond` every second.
 public struct RateLimit: Sendable, Hashable {
   /// Gives the sustained rate.
@@ -30,8 +32,6 @@ public struct RateLimitSettings: Sendable, Hashable {
   public var adminRedaction: RateLimit?
   /// Limits joins to rooms in which the server already is.
   public var joinsLocal: RateLimit
-  /// Limits joins to rooms through other servers.
-  public var joinsRemote: RateLimit
   /// Limits joins to a room.
   public var joinsPerRoom: RateLimit
   /// Limits queries and claims of device keys.
@@ -76,7 +76,6 @@ public struct RateLimitSettings: Sendable, Hashable {
     adminRedaction = root.has("rc_admin_redaction") ? try Self.read(root, "rc_admin_redaction", 0.17, 3) : nil
     let joins = try root.section("rc_joins")
     joinsLocal = try Self.read(joins, "local", 0.1, 10)
-    joinsRemote = try Self.read(joins, "remote", 0.01, 10)
     joinsPerRoom = try Self.read(root, "rc_joins_per_room", 1, 10)
     keyRequests = try Self.read(root, "rc_key_requests", 20, 100)
     threepidValidation = try Self.read(root, "rc_3pid_validation", 0.003, 5)
@@ -95,7 +94,7 @@ public struct RateLimitSettings: Sendable, Hashable {
   }
 
   private static func read(
-    _ section: SettingsSection, _ key: String, _ perSecond: Double, _ burstCount: Int
+    _ section: SettingsSection, _ key: Text, _ perSecond: Double, _ burstCount: Int
   ) throws(ConfigError) -> RateLimit {
     let limit = try section.section(key)
     return RateLimit(
@@ -103,7 +102,7 @@ public struct RateLimitSettings: Sendable, Hashable {
   }
 
   /// Reads a burst; fractions are cut off, as Synapse does.
-  private static func burst(_ section: SettingsSection, _ key: String, _ standard: Int) throws(ConfigError) -> Int {
+  private static func burst(_ section: SettingsSection, _ key: Text, _ standard: Int) throws(ConfigError) -> Int {
     let value = try section.number(key, Double(standard))
     guard let whole = Int(exactly: value.rounded(.towardZero)) else {
       throw section.fail(key, "found \(value), expected a number below 2^63")

@@ -1,30 +1,32 @@
+import ByteText
+
 /// Holds how to reach Redis; there are none when Redis is switched off.
 public struct RedisSettings: Sendable, Hashable {
   /// Names the host.
-  public var host: String
+  public var host: Text
   /// Gives the TCP port.
   public var port: Int
   /// Names a unix socket, which has precedence over host and port.
-  public var path: String?
+  public var path: Text?
   /// Names the user of Redis' access control.
-  public var username: String?
+  public var username: Text?
   /// Gives the password.
-  public var password: String?
+  public var password: Text?
   /// Chooses the logical database.
   public var databaseIndex: Int?
   /// Demands TLS.
   public var usesTLS: Bool
   /// Names the client's certificate.
-  public var certificateFile: String?
+  public var certificateFile: Text?
   /// Names the client's private key.
-  public var privateKeyFile: String?
+  public var privateKeyFile: Text?
   /// Names a file of certificate authorities to trust.
-  public var caFile: String?
+  public var caFile: Text?
   /// Names a folder of certificate authorities to trust.
-  public var caPath: String?
+  public var caPath: Text?
 
   /// Makes settings by hand.
-  public init(host: String = "localhost", port: Int = 6379, path: String? = nil, password: String? = nil) {
+  public init(host: Text = "localhost", port: Int = 6379, path: Text? = nil, password: Text? = nil) {
     self.host = host
     self.port = port
     self.path = path

@@ -7,7 +7,7 @@ public struct RegistrationSettings: Sendable, Hashable {
   /// Demands a registration token.
   public var requiresToken: Bool
   /// Authorises `register_new_matrix_user`.
-  public var sharedSecret: String?
+  public var sharedSecret: Text?
   /// Lets clients use the server without an account.
   public var allowsGuests: Bool
   /// Hides from the availability check whether a name is taken.
@@ -25,13 +25,13 @@ public struct RegistrationSettings: Sendable, Hashable {
   /// Opens created rooms to users of other servers.
   public var autoJoinRoomsFederate: Bool
   /// Chooses the preset of created rooms: `public_chat`, `private_chat` or `trusted_private_chat`.
-  public var autoJoinRoomPreset: String
+  public var autoJoinRoomPreset: Text
   /// Names the user who creates those rooms and invites into them; nil means the first user.
   public var autoJoinUserID: UserID?
   /// Joins guests as well.
   public var autoJoinsGuests: Bool
 
-  init(_ root: SettingsSection, serverName: String, role: HomeserverConfig.Role) throws(ConfigError) {
+  init(_ root: SettingsSection, serverName: Text, role: HomeserverConfig.Role) throws(ConfigError) {
     let enabled = try root.looseBool("enable_registration", false)
     isEnabled = root.has("disable_registration") ? try !root.looseBool("disable_registration", true) : enabled
     let withoutVerification = try root.looseBool("enable_registration_without_verification", false)

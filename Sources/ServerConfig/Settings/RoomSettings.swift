@@ -3,9 +3,9 @@ import MatrixPrimitives
 /// Holds how rooms are made and listed.
 public struct RoomSettings: Sendable {
   /// Names the room version of rooms created without one.
-  public var defaultRoomVersion: String
+  public var defaultRoomVersion: Text
   /// Lists the presets whose rooms start encrypted.
-  public var encryptedPresets: Set<String>
+  public var encryptedPresets: Set<Text>
   /// Replaces parts of the power levels of new rooms, by preset; nil or an object of objects.
   public var defaultPowerLevelOverride: JSON?
   /// Forgets rooms for users who leave them.
@@ -16,6 +16,8 @@ public struct RoomSettings: Sendable {
   public var blocksNonAdminInvites: Bool
   /// Demands membership of whoever adds an alias to a room.
   public var aliasesRequireMembership: Bool
+  /// How long the content of redacted events stays in the database, in milliseconds; nil for ever (`redaction_retention_period`).
+  public var redactionRetentionMilliseconds: Int64?
   /// Answers searches of the room directory.
   public var allowsListSearch: Bool
   /// Shows the room directory without a login.
@@ -36,14 +38,14 @@ public struct RoomSettings: Sendable {
   /// Names state that is shown before joining.
   public struct PrejoinStateType: Sendable, Hashable {
     /// Names the event type.
-    public var type: String
+    public var type: Text
     /// Names the state key; nil means every key.
-    public var stateKey: String?
+    public var stateKey: Text?
   }
 
   static let presets = ["private_chat", "trusted_private_chat", "public_chat"]
   static let knownVersions =
-    (1...12).map(String.init) + ["org.matrix.msc3757.10", "org.matrix.msc3757.11", "org.matrix.hydra.11"]
+    (1...12).map(Text.init) + ["org.matrix.msc3757.10", "org.matrix.msc3757.11", "org.matrix.hydra.11"]
 
   init(_ root: SettingsSection) throws(ConfigError) {
     defaultRoomVersion = try root.text("default_room_version") ?? "12"
@@ -65,6 +67,9 @@ public struct RoomSettings: Sendable {
     allowsPerRoomProfiles = try root.bool("allow_per_room_profiles", true)
     blocksNonAdminInvites = try root.bool("block_non_admin_invites", false)
     aliasesRequireMembership = try root.bool("require_membership_for_aliases", true)
+    redactionRetentionMilliseconds =
+      root.isNull("redaction_retention_period")
+      ? nil : try root.milliseconds("redaction_retention_period", 7 * 86_400_000)
     allowsListSearch = try root.bool("enable_room_list_search", true)
     let restricted = try root.bool("restrict_public_rooms_to_local_users", false)
     let withoutAuth = try root.bool("allow_public_rooms_without_auth", false)
@@ -77,7 +82,7 @@ public struct RoomSettings: Sendable {
     allowsSearch = try root.bool("enable_search", true)
   }
 
-  private static func encryptedPresets(_ root: SettingsSection) throws(ConfigError) -> Set<String> {
+  private static func encryptedPresets(_ root: SettingsSection) throws(ConfigError) -> Set<Text> {
     let key = "encryption_enabled_by_default_for_room_type"
     guard let node = root.node(key) else { return [] }
     // Unquoted, YAML takes `off` for false.
@@ -90,7 +95,7 @@ public struct RoomSettings: Sendable {
     }
   }
 
-  private static func roomIDs(_ root: SettingsSection, _ key: String) throws(ConfigError) -> Set<RoomID> {
+  private static func roomIDs(_ root: SettingsSection, _ key: Text) throws(ConfigError) -> Set<RoomID> {
     var result: Set<RoomID> = []
     for text in try root.strings(key) {
       guard let roomID = RoomID(text) else { throw root.fail(key, "found \"\(text)\", expected room ids") }

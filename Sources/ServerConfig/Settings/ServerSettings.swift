@@ -2,8 +2,22 @@ import MatrixPrimitives
 
 /// Holds what describes the server as a whole to its clients and to the operating system.
 public struct ServerSettings: Sendable {
+  /// A version of TLS, by its name in the configuration.
+  public enum TLSVersion: Text, Sendable, Hashable, CaseIterable {
+    /// TLS 1.0, which is broken.
+    case tls10 = "1"
+    /// TLS 1.1, which is broken.
+    case tls11 = "1.1"
+    /// TLS 1.2.
+    case tls12 = "1.2"
+    /// TLS 1.3.
+    case tls13 = "1.3"
+  }
+
   /// Names the file that receives the process id; nil for none.
-  public var pidFile: String?
+  public var pidFile: Text?
+  /// Whether the path of that file is printed at the start.
+  public var printsPIDFile: Bool
   /// Asks for a detached process. Accepted for Synapse's sake: the service manager or synctl detaches ours.
   public var daemonizes: Bool
   /// Bounds the open files the process asks for; 0 means as many as the system allows.
@@ -15,15 +29,17 @@ public struct ServerSettings: Sendable {
   /// Adds members to `/.well-known/matrix/client`; always an object.
   public var extraClientWellKnown: JSON
   /// Names the TLS certificate chain of listeners with `tls: true`.
-  public var tlsCertificatePath: String?
+  public var tlsCertificatePath: Text?
   /// Names the private key that belongs to the certificate.
-  public var tlsPrivateKeyPath: String?
+  public var tlsPrivateKeyPath: Text?
+  /// The oldest version of TLS that listeners speak. A setting of this server alone; written as `federation_client_minimum_tls_version` is.
+  public var minimumTLSVersion: TLSVersion
   /// Names a contact for errors about resource limits.
-  public var adminContact: String?
+  public var adminContact: Text?
   /// Refuses all use by clients.
   public var isDisabled: Bool
   /// Tells clients why the server is disabled.
-  public var disabledMessage: String
+  public var disabledMessage: Text
   /// Says whether metrics are kept.
   public var keepsMetrics: Bool
 
@@ -33,6 +49,7 @@ public struct ServerSettings: Sendable {
     let mainPIDFile = try root.string("pid_file")
     let workerPIDFile = try root.string("worker_pid_file")
     pidFile = role == .worker ? workerPIDFile : mainPIDFile
+    printsPIDFile = try root.bool("print_pidfile", false)
     let daemonize = try root.bool("daemonize", false)
     daemonizes = try root.bool("worker_daemonize", false) || daemonize
     softFileLimit = try root.integer("soft_file_limit", 0)
@@ -41,12 +58,23 @@ public struct ServerSettings: Sendable {
     extraClientWellKnown = try Self.extraClientWellKnown(root)
     tlsCertificatePath = try root.string("tls_certificate_path")
     tlsPrivateKeyPath = try root.string("tls_private_key_path")
+    minimumTLSVersion = try Self.minimumTLSVersion(root)
     adminContact = try root.string("admin_contact")
     isDisabled = try root.bool("hs_disabled", false)
     disabledMessage = try root.string("hs_disabled_message") ?? ""
     keepsMetrics = try root.bool("enable_metrics", false)
-    root.accept("report_stats", "report_stats_endpoint", "print_pidfile", "user_agent_suffix", "no_redirect_stdio")
-    root.accept("gc_thresholds", "gc_min_interval", "use_frozen_dicts", "suppress_key_server_warning")
+    // Nothing is redirected, nothing warned of, and synctl reads its own.
+    root.accept("no_redirect_stdio", "suppress_key_server_warning", "synctl_cache_factor", "synctl_cache_factors")
+  }
+
+  private static func minimumTLSVersion(_ root: SettingsSection) throws(ConfigError) -> TLSVersion {
+    let key = "listener_minimum_tls_version"
+    guard let node = root.node(key) else { return .tls12 }
+    // Unquoted it is a number, and 1.0 the same as 1.
+    guard let text = node.text, let version = TLSVersion(rawValue: text == "1.0" ? "1" : text) else {
+      throw root.fail(key, node, expected: "one of 1, 1.1, 1.2, 1.3")
+    }
+    return version
   }
 
   private static func extraClientWellKnown(_ root: SettingsSection) throws(ConfigError) -> JSON {
@@ -63,11 +91,11 @@ public struct ServerSettings: Sendable {
 /// Holds the address under which clients reach the server.
 struct PublicBaseURL {
   /// Ends with a slash.
-  let value: String
+  let value: Text
   /// Says whether the administrator chose it, rather than the default `https://<server_name>/`.
   let isExplicit: Bool
 
-  init(_ root: SettingsSection, serverName: String) throws(ConfigError) {
+  init(_ root: SettingsSection, serverName: Text) throws(ConfigError) {
     guard let text = try root.string("public_baseurl") else {
       value = "https://\(serverName)/"
       isExplicit = false

@@ -1,3 +1,5 @@
+import ByteText
+
 /// Holds how long logins last. Nil means without end; all times are milliseconds.
 public struct SessionSettings: Sendable, Hashable {
   /// Bounds a session from its login on.
@@ -24,7 +26,7 @@ public struct SessionSettings: Sendable, Hashable {
       ? try Self.duration(root, "refreshable_access_token_lifetime") : 300_000
     nonrefreshableAccessTokenMilliseconds = try Self.duration(root, "nonrefreshable_access_token_lifetime")
     refreshTokenMilliseconds = try Self.duration(root, "refresh_token_lifetime")
-    let bounded: [(String, Int64?)] = [
+    let bounded: [(Text, Int64?)] = [
       (
         "refreshable_access_token_lifetime",
         root.has("refreshable_access_token_lifetime") ? refreshableAccessTokenMilliseconds : nil
@@ -46,7 +48,7 @@ public struct SessionSettings: Sendable, Hashable {
   }
 
   /// Reads a lifetime; the documentation writes "infinity" for the standard.
-  private static func duration(_ root: SettingsSection, _ key: String) throws(ConfigError) -> Int64? {
+  private static func duration(_ root: SettingsSection, _ key: Text) throws(ConfigError) -> Int64? {
     root.node(key)?.string == "infinity" ? nil : try root.milliseconds(key)
   }
 }

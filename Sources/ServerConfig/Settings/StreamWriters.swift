@@ -1,3 +1,5 @@
+import ByteText
+
 /// Says which instances write which stream.
 ///
 /// Look a stream up by its configuration name or its wire name: `backfill`, `sticky_events` and `profile_updates` are
@@ -5,7 +7,7 @@
 /// only the main process writes give `["master"]`.
 public struct StreamWriters: Sendable, Hashable {
   /// Lists the names that `stream_writers` can have; true for those that may have several writers.
-  public static let configurable: [String: Bool] = [
+  public static let configurable: [Text: Bool] = [
     "events": true, "typing": false, "to_device": false, "account_data": false, "receipts": true, "presence": false,
     "push_rules": false, "device_lists": true, "thread_subscriptions": true, "quarantined_media_changes": true,
   ]
@@ -15,17 +17,17 @@ public struct StreamWriters: Sendable, Hashable {
     "tag_account_data": "account_data",
   ]
 
-  private var writers: [String: [String]]
+  private var writers: [Text: [Text]]
 
   /// Makes an assignment by hand; streams that are not named belong to the main process.
-  public init(_ writers: [String: [String]] = [:]) { self.writers = writers }
+  public init(_ writers: [Text: [Text]] = [:]) { self.writers = writers }
 
   /// Returns the instances that write a stream, in the order of the configuration (which decides the sharding).
-  public subscript(_ stream: String) -> [String] {
+  public subscript(_ stream: Text) -> [Text] {
     writers[Self.writtenWith[stream] ?? stream] ?? [HomeserverConfig.mainInstanceName]
   }
 
-  init(_ root: SettingsSection, instanceMap: [String: InstanceLocation]) throws(ConfigError) {
+  init(_ root: SettingsSection, instanceMap: [Text: InstanceLocation]) throws(ConfigError) {
     let section = try root.section("stream_writers")
     writers = [:]
     for (stream, allowsSeveral) in Self.configurable.sorted(by: { $0.key < $1.key }) {

@@ -1,13 +1,15 @@
+import ByteText
+
 /// Holds what clients are told about TURN servers for calls.
 public struct TurnSettings: Sendable, Hashable {
   /// Lists the servers' addresses.
-  public var uris: [String]
+  public var uris: [Text]
   /// Keys the time-limited credentials that are made for a user.
-  public var sharedSecret: String?
+  public var sharedSecret: Text?
   /// Gives fixed credentials instead.
-  public var username: String?
+  public var username: Text?
   /// Gives the password of the fixed credentials.
-  public var password: String?
+  public var password: Text?
   /// Bounds the credentials, in milliseconds.
   public var lifetimeMilliseconds: Int64
   /// Gives them to guests as well.

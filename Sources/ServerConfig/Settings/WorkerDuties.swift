@@ -1,12 +1,14 @@
+import ByteText
+
 /// Says which processes do the work that is not tied to a stream.
 ///
 /// The same settings are read by every process, so all of them agree, with the exception of Synapse's old forms
 /// (`start_pushers: false` with a worker app of its own), where only the process itself knows.
 public struct WorkerDuties: Sendable, Hashable {
   /// Lists the instances that send federation traffic; empty when only an old-style worker knows that it does.
-  public var federationSenders: [String]
+  public var federationSenders: [Text]
   /// Lists the instances that run pushers.
-  public var pushers: [String]
+  public var pushers: [Text]
   /// Says whether this process sends federation traffic.
   public var sendsFederation: Bool
   /// Says whether this process runs pushers.
@@ -18,16 +20,16 @@ public struct WorkerDuties: Sendable, Hashable {
   /// Says whether this process sends to application services.
   public var notifiesApplicationServices: Bool
   /// Names the instance that runs periodic jobs.
-  public var backgroundTasksInstance: String
+  public var backgroundTasksInstance: Text
 
   /// Tells the process that the duties are read for.
   struct Process {
-    let app: String?
-    let name: String?
-    var instanceName: String { name ?? HomeserverConfig.mainInstanceName }
+    let app: Text?
+    let name: Text?
+    var instanceName: Text { name ?? HomeserverConfig.mainInstanceName }
   }
 
-  init(_ root: SettingsSection, process: Process, warnings: inout [String]) throws(ConfigError) {
+  init(_ root: SettingsSection, process: Process, warnings: inout [Text]) throws(ConfigError) {
     federationSenders = try Self.instances(
       root, process, switchKey: "send_federation", app: "synapse.app.federation_sender",
       listKey: "federation_sender_instances")
@@ -46,8 +48,8 @@ public struct WorkerDuties: Sendable, Hashable {
   }
 
   private static func instances(
-    _ root: SettingsSection, _ process: Process, switchKey: String, app: String, listKey: String
-  ) throws(ConfigError) -> [String] {
+    _ root: SettingsSection, _ process: Process, switchKey: Text, app: Text, listKey: Text
+  ) throws(ConfigError) -> [Text] {
     let isOn = try root.bool(switchKey, true)
     if root.has(listKey) { return try root.strings(listKey) }
     guard process.app == app else { return isOn ? [HomeserverConfig.mainInstanceName] : [] }
@@ -58,8 +60,8 @@ public struct WorkerDuties: Sendable, Hashable {
   }
 
   private static func isChosen(
-    _ root: SettingsSection, _ process: Process, switchKey: String, app: String, workerKey: String,
-    warnings: inout [String]
+    _ root: SettingsSection, _ process: Process, switchKey: Text, app: Text, workerKey: Text,
+    warnings: inout [Text]
   ) throws(ConfigError) -> Bool {
     let onMain = try root.bool(switchKey)
     if onMain != nil { warnings.append("\(switchKey): an old setting of Synapse, use \(workerKey) instead") }

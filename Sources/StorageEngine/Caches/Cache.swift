@@ -1,3 +1,4 @@
+import ByteText
 import Synchronization
 
 /// Keeps results of queries in memory within a budget, and never a result that an invalidation has overtaken.
@@ -64,7 +65,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: ExpiringCac
   }
 
   /// Names the cache in metrics; the name of Synapse's cached function where there is one.
-  public let name: String
+  public let name: Text
   @usableFromInline let capacity: Int
   @usableFromInline let weigh: @Sendable (Key, Value) -> Int
   @usableFromInline let state = Mutex(State())
@@ -74,7 +75,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: ExpiringCac
   /// - Parameters:
   ///   - name: names it in metrics.
   ///   - capacity: the largest number of entries.
-  convenience init(name: String, capacity: Int) {
+  convenience init(name: Text, capacity: Int) {
     self.init(name: name, byteBudget: capacity) { _, _ in 1 }
   }
 
@@ -84,7 +85,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: ExpiringCac
   ///   - name: names it in metrics.
   ///   - byteBudget: the largest sum of weights, in bytes.
   ///   - weigh: estimates what an entry takes, in bytes; at least one is counted.
-  init(name: String, byteBudget: Int, weigh: @escaping @Sendable (Key, Value) -> Int) {
+  init(name: Text, byteBudget: Int, weigh: @escaping @Sendable (Key, Value) -> Int) {
     self.name = name
     capacity = max(0, byteBudget)
     self.weigh = weigh

@@ -1,3 +1,4 @@
+import ByteText
 import Synchronization
 
 /// Makes the caches of a process, as large as its configuration wants them, and knows which of them hold results of which function.
@@ -5,13 +6,13 @@ import Synchronization
 /// Functions have the names that travel on the stream `caches`.
 public final class CacheRegistry: Sendable {
   /// Reacts to an invalidation; `keys` are the function's arguments, nil means all results.
-  public typealias Invalidation = @Sendable (_ keys: [String]?) -> Void
+  public typealias Invalidation = @Sendable (_ keys: [Text]?) -> Void
 
   private static let stepsOfLife: UInt8 = 8
 
-  private let scale: @Sendable (String) -> Double
+  private let scale: @Sendable (Text) -> Double
   private let lifetime: Duration?
-  private let invalidations = Mutex<[String: [Invalidation]]>([:])
+  private let invalidations = Mutex<[Text: [Invalidation]]>([:])
   private let caches = Mutex<[any ExpiringCache]>([])
 
   /// Makes an empty registry.
@@ -19,7 +20,7 @@ public final class CacheRegistry: Sendable {
   /// - Parameters:
   ///   - lifetime: how long an entry stays that nobody uses; nil means as long as there is room.
   ///   - scale: by how much the size of a cache, which it is given by name, differs from what the cache asks for; at least 0.
-  public init(lifetime: Duration? = nil, scale: @escaping @Sendable (String) -> Double = { _ in 1 }) {
+  public init(lifetime: Duration? = nil, scale: @escaping @Sendable (Text) -> Double = { _ in 1 }) {
     self.lifetime = lifetime
     self.scale = scale
   }
@@ -31,7 +32,7 @@ public final class CacheRegistry: Sendable {
   /// - Parameters:
   ///   - name: names it in the configuration and in metrics; what Synapse calls it where it has one like it.
   ///   - capacity: the largest number of entries where the configuration says nothing about it.
-  public func cache<Key, Value>(_ name: String, capacity: Int) -> Cache<Key, Value> {
+  public func cache<Key, Value>(_ name: Text, capacity: Int) -> Cache<Key, Value> {
     cache(name, byteBudget: capacity) { _, _ in 1 }
   }
 
@@ -42,7 +43,7 @@ public final class CacheRegistry: Sendable {
   ///   - byteBudget: the largest sum of weights, in bytes, where the configuration says nothing about it.
   ///   - weigh: estimates what an entry takes, in bytes; at least one is counted.
   public func cache<Key, Value>(
-    _ name: String, byteBudget: Int, weigh: @escaping @Sendable (Key, Value) -> Int
+    _ name: Text, byteBudget: Int, weigh: @escaping @Sendable (Key, Value) -> Int
   ) -> Cache<Key, Value> {
     let cache = Cache<Key, Value>(name: name, byteBudget: scaled(byteBudget, name), weigh: weigh)
     caches.withLock { $0.append(cache) }
@@ -54,11 +55,11 @@ public final class CacheRegistry: Sendable {
   /// - Parameters:
   ///   - name: names it in the configuration and in metrics.
   ///   - capacity: how many entities are remembered where the configuration says nothing about it.
-  public func changeCache(_ name: String, capacity: Int = 50_000) -> StreamChangeCache {
+  public func changeCache(_ name: Text, capacity: Int = 50_000) -> StreamChangeCache {
     StreamChangeCache(name: name, capacity: scaled(capacity, name))
   }
 
-  private func scaled(_ size: Int, _ name: String) -> Int {
+  private func scaled(_ size: Int, _ name: Text) -> Int {
     let wanted = Double(size) * max(0, scale(name))
     return wanted < Double(1 << 50) ? Int(wanted) : 1 << 50
   }
@@ -70,12 +71,12 @@ public final class CacheRegistry: Sendable {
   /// - Parameters:
   ///   - cacheFunc: the function's name as Synapse spells it.
   ///   - invalidate: called on whatever thread brings the news; must be quick.
-  public func register(_ cacheFunc: String, _ invalidate: @escaping Invalidation) {
+  public func register(_ cacheFunc: Text, _ invalidate: @escaping Invalidation) {
     invalidations.withLock { $0[cacheFunc, default: []].append(invalidate) }
   }
 
   /// Tells all caches concerned; unknown functions are passed over, as no result of theirs is kept here.
-  public func apply(cacheFunc: String, keys: [String]?) {
+  public func apply(cacheFunc: Text, keys: [Text]?) {
     for invalidate in invalidations.withLock({ $0[cacheFunc] ?? [] }) { invalidate(keys) }
   }
 

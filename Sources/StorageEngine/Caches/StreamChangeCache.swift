@@ -1,3 +1,4 @@
+import ByteText
 import Collections
 import Synchronization
 
@@ -8,15 +9,15 @@ import Synchronization
 public final class StreamChangeCache: Sendable {
   private struct State {
     /// The position of each entity's last change.
-    var positions: [String: Int64] = [:]
+    var positions: [Text: Int64] = [:]
     /// The same turned round, ordered by position, for eviction and for ranges.
-    var entities = Deque<(position: Int64, entity: String)>()
+    var entities = Deque<(position: Int64, entity: Text)>()
     /// Changes after this position are all known.
     var earliestKnown: Int64
   }
 
   /// Names the cache in metrics.
-  public let name: String
+  public let name: Text
   private let capacity: Int
   private let state: Mutex<State>
 
@@ -27,7 +28,7 @@ public final class StreamChangeCache: Sendable {
   ///   - earliestKnown: the stream's position from which on every change will be noted; by default nothing is known
   ///     until ``start(at:)``.
   ///   - capacity: how many entities are remembered, at least one.
-  init(name: String, earliestKnown: Int64 = .max, capacity: Int = 50_000) {
+  init(name: Text, earliestKnown: Int64 = .max, capacity: Int = 50_000) {
     self.name = name
     self.capacity = max(1, capacity)
     state = Mutex(State(earliestKnown: earliestKnown))
@@ -40,7 +41,7 @@ public final class StreamChangeCache: Sendable {
   }
 
   /// Notes that an entity changed. Older news than what is known of the entity is ignored.
-  public func entityChanged(_ entity: String, at position: Int64) {
+  public func entityChanged(_ entity: Text, at position: Int64) {
     state.withLock { state in
       guard position > state.earliestKnown, position > state.positions[entity] ?? .min else { return }
       state.positions[entity] = position
@@ -51,7 +52,7 @@ public final class StreamChangeCache: Sendable {
   }
 
   /// Tells whether an entity has changed, or may have, after a position. True when that is unknown.
-  public func hasChanged(_ entity: String, since position: Int64) -> Bool {
+  public func hasChanged(_ entity: Text, since position: Int64) -> Bool {
     state.withLock { state in
       guard position >= state.earliestKnown else { return true }
       return (state.positions[entity] ?? .min) > position
@@ -61,7 +62,7 @@ public final class StreamChangeCache: Sendable {
   /// Picks those of the given entities that changed after a position.
   ///
   /// - Returns: nil when the position lies before what is known.
-  public func changed(of entities: some Sequence<String>, since position: Int64) -> Set<String>? {
+  public func changed(of entities: some Sequence<Text>, since position: Int64) -> Set<Text>? {
     state.withLock { state in
       guard position >= state.earliestKnown else { return nil }
       return Set(entities.filter { (state.positions[$0] ?? .min) > position })
@@ -71,10 +72,10 @@ public final class StreamChangeCache: Sendable {
   /// Lists all entities that changed after a position, the earliest change first.
   ///
   /// - Returns: nil when the position lies before what is known.
-  public func allChanged(since position: Int64) -> [String]? {
+  public func allChanged(since position: Int64) -> [Text]? {
     state.withLock { state in
       guard position >= state.earliestKnown else { return nil }
-      var changed: [String] = []
+      var changed: [Text] = []
       for (at, entity) in state.entities.reversed() {
         guard at > position else { break }
         if state.positions[entity] == at { changed.append(entity) }
@@ -93,7 +94,7 @@ public final class StreamChangeCache: Sendable {
 
   /// News comes almost in order, so the place is found from the end.
   private static func insert(
-    _ change: (position: Int64, entity: String), into entities: inout Deque<(position: Int64, entity: String)>
+    _ change: (position: Int64, entity: Text), into entities: inout Deque<(position: Int64, entity: Text)>
   ) {
     var index = entities.endIndex
     while index > entities.startIndex, entities[index - 1].position > change.position { index -= 1 }

@@ -1,3 +1,4 @@
+import ByteText
 import Logging
 import Postgres
 
@@ -9,13 +10,13 @@ public struct InstanceSessions: Sendable {
   /// Sets the space of advisory locks apart from that of other programs.
   private static let space: Int32 = 0x4D59_454C
 
-  private let instanceName: String
+  private let instanceName: Text
   private let key: Int32
 
   /// Names the sessions of a process.
   ///
   /// - Parameter instanceName: the name of the process, `master` for the main one.
-  public init(instanceName: String) {
+  public init(instanceName: Text) {
     self.instanceName = instanceName
     // FNV-1a: the same in every process. A name that collides with another's would only wait for that one, too.
     let hash = instanceName.utf8.reduce(UInt32(0x811C_9DC5)) { ($0 ^ UInt32($1)) &* 0x0100_0193 }
@@ -23,7 +24,7 @@ public struct InstanceSessions: Sendable {
   }
 
   /// The statement with which each connection marks itself (``PostgresConfiguration/sessionStatement``).
-  public var statement: String { "SELECT pg_advisory_lock_shared(\(Self.space), \(key))" }
+  public var statement: Text { "SELECT pg_advisory_lock_shared(\(Self.space), \(key))" }
 
   /// Returns when no session of an earlier process of this name is left.
   ///
@@ -86,7 +87,7 @@ public struct InstanceSessionError: Error, Sendable, CustomStringConvertible {
   /// A sentence for the administrator.
   public let description: String
 
-  init(_ instanceName: String) {
+  init(_ instanceName: Text) {
     description =
       "another process named \(instanceName) is using this database; stop it first, since two would write the same streams"
   }

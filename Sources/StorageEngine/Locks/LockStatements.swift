@@ -1,9 +1,10 @@
+import ByteText
 import Postgres
 
 /// Makes the statements on the tables of locks.
 enum LockStatements {
   /// Takes a plain lock that is free, has run out or is this process's own; affects one row when it succeeds.
-  static func takePlain(_ hold: WorkerLock.Hold, _ instanceID: String, _ now: Int64) -> SQL {
+  static func takePlain(_ hold: WorkerLock.Hold, _ instanceID: Text, _ now: Int64) -> SQL {
     """
     INSERT INTO worker_locks AS held (lock_name, lock_key, instance_name, token, last_renewed_ts)
     VALUES (\(hold.name), \(hold.key), \(instanceID), \(hold.token), \(now))
@@ -15,7 +16,7 @@ enum LockStatements {
   }
 
   /// Takes a read or write lock; violates a constraint when somebody excludes it.
-  static func takeReadWrite(_ hold: WorkerLock.Hold, _ instanceID: String, _ now: Int64) -> SQL {
+  static func takeReadWrite(_ hold: WorkerLock.Hold, _ instanceID: Text, _ now: Int64) -> SQL {
     """
     INSERT INTO worker_read_write_locks (lock_name, lock_key, instance_name, write_lock, token, last_renewed_ts)
     VALUES (\(hold.name), \(hold.key), \(instanceID), \(hold.kind == .write), \(hold.token), \(now))

@@ -1,3 +1,4 @@
+import ByteText
 import Synchronization
 
 /// Holds a lock that was taken by ``WorkerLocks``, until ``release()``. It is renewed meanwhile.
@@ -10,11 +11,11 @@ public final class WorkerLock: Sendable {
   /// Names one lock and how it is held.
   public struct Hold: Sendable, Hashable {
     /// The name of the lock, for example `new_event_during_purge_lock`.
-    public let name: String
+    public let name: Text
     /// What is locked, for example a room.
-    public let key: String
+    public let key: Text
     /// Tells how often the lock was taken by the same holder apart from others.
-    let token: String
+    let token: Text
     let kind: Kind
 
     func isSamePlainLock(as other: Hold) -> Bool {
@@ -36,7 +37,9 @@ public final class WorkerLock: Sendable {
   ///
   /// A failure is only logged: the lock then runs out by itself after two minutes.
   public func release() async {
-    guard !isReleased.exchange(true, ordering: .acquiringAndReleasing) else { return }
-    await locks.release(self)
+    await locks.release([self])
   }
+
+  /// Whether the caller is the first who gives the lock back, and so has to do it.
+  func claimRelease() -> Bool { !isReleased.exchange(true, ordering: .acquiringAndReleasing) }
 }

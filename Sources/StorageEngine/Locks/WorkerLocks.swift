@@ -9,7 +9,7 @@ import Synchronization
 /// triggers and constraints of the table see to it. Locks are renewed every 30 s by ``run()`` and run out after two minutes.
 public final class WorkerLocks: Sendable {
   /// Tells other processes that a lock is free: the `LOCK_RELEASED` command with instance name, lock name and key.
-  public typealias Announcement = @Sendable (_ instanceName: String, _ lockName: String, _ lockKey: String) -> Void
+  public typealias Announcement = @Sendable (_ instanceName: Text, _ lockName: Text, _ lockKey: Text) -> Void
 
   /// The time after which a lock that was not renewed no longer counts, in milliseconds.
   static let lifetimeMilliseconds: Int64 = 120_000
@@ -17,8 +17,8 @@ public final class WorkerLocks: Sendable {
   private static let reapPeriod: Duration = .seconds(12)
 
   private struct Waiter {
-    let name: String
-    let key: String
+    let name: Text
+    let key: Text
     let continuation: CheckedContinuation<Void, Never>
   }
 
@@ -29,9 +29,9 @@ public final class WorkerLocks: Sendable {
   }
 
   private let database: PostgresClient
-  private let instanceName: String
+  private let instanceName: Text
   /// Stands in the tables as the holder; another one at every start, so that a restarted process is not taken for itself.
-  private let instanceID: String
+  private let instanceID: Text
   private let clock: ServerClock
   private let logger: Logger
   private let announce: Announcement
@@ -46,7 +46,7 @@ public final class WorkerLocks: Sendable {
   ///   - logger: Told when a lock cannot be renewed or given back.
   ///   - announce: Tells other processes that a lock is free; called just after the lock was dropped.
   public init(
-    database: PostgresClient, instanceName: String, clock: ServerClock, logger: Logger,
+    database: PostgresClient, instanceName: Text, clock: ServerClock, logger: Logger,
     announce: @escaping Announcement
   ) {
     self.database = database
@@ -63,42 +63,42 @@ public final class WorkerLocks: Sendable {
   ///
   /// - Returns: The lock, or nil when it is held.
   /// - Throws: `PostgresError` when the database fails.
-  public func tryLock(_ name: String, key: String) async throws -> WorkerLock? {
+  public func tryLock(_ name: Text, key: Text) async throws -> WorkerLock? {
     try await tryAll([(name, key)], kind: .plain)
   }
 
   /// Takes a read or write lock if nobody excludes it.
-  public func tryReadWriteLock(_ name: String, key: String, write: Bool) async throws -> WorkerLock? {
+  public func tryReadWriteLock(_ name: Text, key: Text, write: Bool) async throws -> WorkerLock? {
     try await tryAll([(name, key)], kind: write ? .write : .read)
   }
 
   /// Takes a plain lock and waits for it as long as necessary.
   ///
   /// - Throws: `CancellationError` when the task is cancelled, or `PostgresError`.
-  public func lock(_ name: String, key: String) async throws -> WorkerLock {
+  public func lock(_ name: Text, key: Text) async throws -> WorkerLock {
     try await waitForAll([(name, key)], kind: .plain)
   }
 
   /// Takes a read or write lock and waits for it as long as necessary.
-  public func readWriteLock(_ name: String, key: String, write: Bool) async throws -> WorkerLock {
+  public func readWriteLock(_ name: Text, key: Text, write: Bool) async throws -> WorkerLock {
     try await waitForAll([(name, key)], kind: write ? .write : .read)
   }
 
   /// Takes several read or write locks, all or none, and waits for them as long as necessary.
-  public func readWriteLocks(_ locks: [(name: String, key: String)], write: Bool) async throws -> WorkerLock {
+  public func readWriteLocks(_ locks: [(name: Text, key: Text)], write: Bool) async throws -> WorkerLock {
     try await waitForAll(locks, kind: write ? .write : .read)
   }
 
   /// Runs a closure while a plain lock is held.
   public func withLock<R: Sendable>(
-    _ name: String, key: String, _ body: @Sendable () async throws -> R
+    _ name: Text, key: Text, _ body: @Sendable () async throws -> R
   ) async throws -> R {
     try await hold(try await lock(name, key: key), body)
   }
 
   /// Runs a closure while a read or write lock is held.
   public func withReadWriteLock<R: Sendable>(
-    _ name: String, key: String, write: Bool, _ body: @Sendable () async throws -> R
+    _ name: Text, key: Text, write: Bool, _ body: @Sendable () async throws -> R
   ) async throws -> R {
     try await hold(try await readWriteLock(name, key: key, write: write), body)
   }
@@ -115,7 +115,7 @@ public final class WorkerLocks: Sendable {
   }
 
   /// Wakes those who wait for a lock; called when another process announced that it is free.
-  public func noteReleased(_ name: String, key: String) {
+  public func noteReleased(_ name: Text, key: Text) {
     let woken = state.withLock { state in
       let numbers = state.waiters.filter { $0.value.name == name && $0.value.key == key }.map(\.key)
       return numbers.compactMap { state.waiters.removeValue(forKey: $0)?.continuation }
@@ -123,7 +123,7 @@ public final class WorkerLocks: Sendable {
     for continuation in woken { continuation.resume() }
   }
 
-  private func tryAll(_ names: [(name: String, key: String)], kind: WorkerLock.Kind) async throws -> WorkerLock? {
+  private func tryAll(_ names: [(name: Text, key: Text)], kind: WorkerLock.Kind) async throws -> WorkerLock? {
     let holds = names.map { WorkerLock.Hold(name: $0.name, key: $0.key, token: RandomString.letters(6), kind: kind) }
     // The table lets a process take a plain lock that it has already, so within the process it is excluded here.
     let isFree = state.withLock { state in
@@ -165,7 +165,7 @@ public final class WorkerLocks: Sendable {
     }
   }
 
-  private func waitForAll(_ names: [(name: String, key: String)], kind: WorkerLock.Kind) async throws -> WorkerLock {
+  private func waitForAll(_ names: [(name: Text, key: Text)], kind: WorkerLock.Kind) async throws -> WorkerLock {
     var pause = 0.1
     while true {
       try Task.checkCancellation()
@@ -176,7 +176,7 @@ public final class WorkerLocks: Sendable {
   }
 
   /// Waits until one of the locks is announced to be free, at most for a number of seconds.
-  private func waitForRelease(of names: [(name: String, key: String)], atMost seconds: Double) async {
+  private func waitForRelease(of names: [(name: Text, key: Text)], atMost seconds: Double) async {
     await withTaskGroup(of: Void.self) { group in
       for (name, key) in names { group.addTask { await self.waitForAnnouncement(name, key) } }
       // Cancellation ends the sleep early, which is what is wanted.
@@ -186,7 +186,7 @@ public final class WorkerLocks: Sendable {
     }
   }
 
-  private func waitForAnnouncement(_ name: String, _ key: String) async {
+  private func waitForAnnouncement(_ name: Text, _ key: Text) async {
     let number = state.withLock { state in
       state.lastWaiter += 1
       return state.lastWaiter
@@ -206,12 +206,15 @@ public final class WorkerLocks: Sendable {
 
   // MARK: - Giving back
 
-  func release(_ lock: WorkerLock) async {
+  /// Gives several locks back in one transaction; those that have been given back are left out.
+  public func release(_ locks: [WorkerLock]) async {
+    let holds = locks.filter { $0.claimRelease() }.flatMap(\.holds)
+    guard !holds.isEmpty else { return }
     // The lock has to be given back although the task that held it is being cancelled, and although the table's triggers let the
     // statement collide with those of others who want the lock: a transaction is run again then.
     let task = Task {
       try await self.database.transaction("give back locks", isolation: .readCommitted) { txn in
-        for hold in lock.holds { txn.enqueue(LockStatements.drop(hold)) }
+        for hold in holds { txn.enqueue(LockStatements.drop(hold)) }
       }
     }
     do {
@@ -219,9 +222,9 @@ public final class WorkerLocks: Sendable {
     } catch {
       logger.warning("cannot give back a lock; it runs out in two minutes", metadata: ["error": "\(error)"])
     }
-    forget(lock.holds)
+    forget(holds)
     // Synapse announces just before it deletes, so that a waiter may look too early; after is better, and just as well heard.
-    for hold in lock.holds {
+    for hold in holds {
       announce(instanceName, hold.name, hold.key)
       noteReleased(hold.name, key: hold.key)
     }

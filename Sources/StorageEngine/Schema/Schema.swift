@@ -1,3 +1,4 @@
+import ByteText
 import Postgres
 
 /// Makes sure that a database has the schema that all stores rely on: Synapse's version 94.
@@ -26,40 +27,50 @@ public enum Schema {
   /// Held while a database is looked at and created, so that two processes which start together do not both create it.
   private static let advisoryLock: Int64 = 0x4D79_656C_696E
 
-  /// Creates all tables in an empty database and accepts one with version 94; anything else is refused and left untouched.
+  /// Creates all tables in an empty database and accepts one with version 94 and all that belongs to it; anything else is refused and left
+  /// untouched.
   ///
   /// - Parameters:
   ///   - client: Reaches the database; its user has to be allowed to create tables.
   ///   - serverRole: A worker refuses an empty database.
   ///   - allowsUnsafeLocale: Accepts an existing database whose collation is not `C` (Synapse's `allow_unsafe_locale`).
+  ///   - warn: Receives a sentence about what does not keep an accepted database from being used.
   /// - Throws: `SchemaError` with a sentence for the administrator, or `PostgresError`.
   @discardableResult
   public static func prepare(
-    _ client: PostgresClient, serverRole: ServerRole, allowsUnsafeLocale: Bool = false
+    _ client: PostgresClient, serverRole: ServerRole, allowsUnsafeLocale: Bool = false,
+    warn: (Text) -> Void = { _ in }
   ) async throws -> Outcome {
-    let statements = try SchemaDescription.version94().statements
+    let description = try SchemaDescription.version94()
+    let statements = description.statements
     // Read committed, so that what another process created while this one waited for the lock is seen.
-    return try await client.transaction("prepare schema", isolation: .readCommitted) { txn in
+    let (outcome, comparison) = try await client.transaction("prepare schema", isolation: .readCommitted) {
+      txn -> (Outcome, SchemaComparison?) in
       try txn.execute("SELECT pg_advisory_xact_lock(\(advisoryLock)::bigint)")
       let found = try DatabaseInspection(txn)
       switch try found.judge(allowsUnsafeLocale: allowsUnsafeLocale) {
-      case .accepted: return .accepted
+      case .accepted:
+        let comparison = try SchemaComparison(description, txn)
+        guard comparison.isUsable else { throw SchemaError.incomplete(found.name, comparison) }
+        return (.accepted, comparison)
       case .created:
         guard serverRole == .main else { throw SchemaError.emptyForWorker(found.name) }
         _ = try txn.pipeline(statements)
-        return .created
+        return (.created, nil)
       }
     }
+    if let warning = comparison?.warning { warn(warning) }
+    return outcome
   }
 }
 
 /// Holds what matters about a database before anything is done to it.
 private struct DatabaseInspection {
-  let name: String
+  let name: Text
   let serverVersion: Int
-  let encoding: String
-  let collation: String
-  let characterType: String
+  let encoding: Text
+  let collation: Text
+  let characterType: Text
   let hasVersionTable: Bool
   /// The number of tables, views and sequences that belong to no extension.
   let relations: Int
@@ -80,7 +91,7 @@ private struct DatabaseInspection {
       throw PostgresError(code: .decoding, message: "the database is not in its own catalogue")
     }
     (name, serverVersion, encoding, collation, characterType, hasVersionTable, relations) = try row.decode(
-      String.self, Int.self, String.self, String.self, String.self, Bool.self, Int.self)
+      Text.self, Int.self, Text.self, Text.self, Text.self, Bool.self, Int.self)
     version =
       hasVersionTable ? try txn.query("SELECT version FROM schema_version").first?.get(0, as: Int.self) : nil
   }

@@ -1,3 +1,4 @@
+import ByteText
 import Postgres
 
 extension SchemaDescription {
@@ -55,7 +56,7 @@ extension SchemaDescription.Table {
 }
 
 extension SchemaDescription.Column {
-  fileprivate var definition: String {
+  fileprivate var definition: Text {
     var text = "\"\(name)\" \(type)"
     if isIdentity { text += " GENERATED ALWAYS AS IDENTITY" }
     if isNotNull { text += " NOT NULL" }
@@ -66,7 +67,7 @@ extension SchemaDescription.Column {
 
 extension SchemaDescription.Constraint {
   /// The constraint as a member of CREATE TABLE; nil for what is added later.
-  fileprivate var tableMember: String? {
+  fileprivate var tableMember: Text? {
     switch kind {
     case .primary: "CONSTRAINT \(name) PRIMARY KEY \(definition)"
     case .unique: "CONSTRAINT \(name) UNIQUE \(definition)"
@@ -77,9 +78,9 @@ extension SchemaDescription.Constraint {
 }
 
 extension SchemaDescription.Index {
-  fileprivate func createStatement(table: String) -> SQL {
+  fileprivate func createStatement(table: Text) -> SQL {
     var text = "CREATE \(isUnique ? "UNIQUE " : "")INDEX \(name) ON \(table) USING \(method) (\(keys))"
     if let condition { text += " WHERE \(condition)" }
-    return SQL(stringLiteral: text)
+    return SQL(stringLiteral: text.string)
   }
 }

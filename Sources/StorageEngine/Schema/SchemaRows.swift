@@ -1,8 +1,9 @@
+import ByteText
 import Postgres
 
 /// Makes the rows that a new database has.
 enum SchemaRows {
-  static func statements(deltas: [(version: Int64, file: String)]) -> [SQL] {
+  static func statements(deltas: [(version: Int64, file: Text)]) -> [SQL] {
     positions + [
       "INSERT INTO schema_version (version, upgraded) VALUES (\(Schema.version), true)",
       "INSERT INTO schema_compat_version (compat_version) VALUES (\(Schema.compatibleVersion))",

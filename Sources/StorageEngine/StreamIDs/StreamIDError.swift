@@ -1,13 +1,15 @@
+import ByteText
+
 /// Says why ids of a stream cannot be handed out.
 public struct StreamIDError: Error, Sendable, Hashable, CustomStringConvertible {
   /// A sentence for the log.
   public let description: String
 
-  static func notAWriter(_ sequence: String, _ instance: String) -> StreamIDError {
+  static func notAWriter(_ sequence: Text, _ instance: Text) -> StreamIDError {
     StreamIDError(description: "\(instance) is not configured as a writer of the stream of \(sequence)")
   }
 
-  static func behindPositions(_ stream: String, _ sequence: String, _ position: Int64, _ last: Int64) -> StreamIDError {
+  static func behindPositions(_ stream: Text, _ sequence: Text, _ position: Int64, _ last: Int64) -> StreamIDError {
     StreamIDError(
       description: """
         The table stream_positions says that the stream \(stream) has reached \(position), but the sequence \(sequence) has \
@@ -20,7 +22,7 @@ public struct StreamIDError: Error, Sendable, Hashable, CustomStringConvertible 
     StreamIDError(description: "\(count) ids were asked for; 0 to \(StreamIDGenerator.largestCount) can be")
   }
 
-  static func incomplete(_ sequence: String) -> StreamIDError {
+  static func incomplete(_ sequence: Text) -> StreamIDError {
     StreamIDError(description: "the sequence \(sequence) handed out fewer ids than it was asked for")
   }
 }

@@ -1,3 +1,4 @@
+import ByteText
 import Logging
 import Postgres
 import Synchronization
@@ -8,17 +9,17 @@ import Synchronization
 /// writer's position is kept in `stream_positions`. The positions of other writers come through ``advance(_:to:)``.
 public final class StreamIDGenerator: Sendable {
   /// Names a table that holds rows of the stream.
-  public typealias Table = (table: String, idColumn: String, instanceColumn: String?)
+  public typealias Table = (table: Text, idColumn: Text, instanceColumn: Text?)
 
   /// The number of ids that can be asked for at once.
   public static let largestCount = 100_000
 
   /// The name in `stream_positions`; nil for a stream whose positions are not stored.
-  public let streamName: String?
+  public let streamName: Text?
   /// The name of this process.
-  public let instanceName: String
+  public let instanceName: Text
   /// The processes that may write; empty when all may.
-  public let writers: [String]
+  public let writers: [Text]
   /// Whether ids fall: -2, -3, … for history that is fetched later.
   public let isBackward: Bool
 
@@ -36,7 +37,7 @@ public final class StreamIDGenerator: Sendable {
   }
 
   private let database: PostgresClient
-  private let sequence: String
+  private let sequence: Text
   private let tables: [Table]
   private let state: Mutex<State>
   private let positionWriter: StreamPositionWriter?
@@ -53,8 +54,8 @@ public final class StreamIDGenerator: Sendable {
   ///   - isBackward: Whether ids are the negated numbers.
   ///   - logger: Told when a position cannot be stored.
   public init(
-    database: PostgresClient, streamName: String?, instanceName: String, writers: [String], sequence: String,
-    tables: [(table: String, idColumn: String, instanceColumn: String?)], isBackward: Bool = false,
+    database: PostgresClient, streamName: Text?, instanceName: Text, writers: [Text], sequence: Text,
+    tables: [(table: Text, idColumn: Text, instanceColumn: Text?)], isBackward: Bool = false,
     logger: Logger = Logger(label: "stream-ids")
   ) {
     self.database = database
@@ -191,12 +192,12 @@ public final class StreamIDGenerator: Sendable {
   }
 
   /// Returns how far a writer is; for this process as far as it may claim to be.
-  public func position(of instance: String) -> Int64 {
+  public func position(of instance: Text) -> Int64 {
     state.withLock { $0.positions.position(of: instance) } * sign
   }
 
   /// The positions of all writers that are known.
-  public var positions: [String: Int64] {
+  public var positions: [Text: Int64] {
     state.withLock { $0.positions.all }.mapValues { $0 * sign }
   }
 
@@ -206,7 +207,7 @@ public final class StreamIDGenerator: Sendable {
   }
 
   /// Notes how far another writer is, as heard through replication. Never moves backwards.
-  public func advance(_ instance: String, to position: Int64) {
+  public func advance(_ instance: Text, to position: Int64) {
     change { $0.advance(instance, to: position * sign) }
   }
 

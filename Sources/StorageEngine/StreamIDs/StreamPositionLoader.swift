@@ -1,11 +1,12 @@
+import ByteText
 import Postgres
 
 /// Reads the positions of a stream from the database when a process starts.
 struct StreamPositionLoader: Sendable {
-  let streamName: String?
-  let instanceName: String
-  let writers: [String]
-  let sequence: String
+  let streamName: Text?
+  let instanceName: Text
+  let writers: [Text]
+  let sequence: Text
   let tables: [StreamIDGenerator.Table]
   let isBackward: Bool
 
@@ -44,8 +45,8 @@ struct StreamPositionLoader: Sendable {
     return try txn.query("SELECT greatest(0, \(parts.joined(separator: ", ")))").first?.get(0, as: Int64.self) ?? 0
   }
 
-  private func storedPositions(_ txn: Transaction, last: inout Int64) throws -> [String: Int64] {
-    var known: [String: Int64] = [:]
+  private func storedPositions(_ txn: Transaction, last: inout Int64) throws -> [Text: Int64] {
+    var known: [Text: Int64] = [:]
     if let streamName, !writers.isEmpty {
       // A writer that comes back after a long time has to count as new, and not to stand where it once was.
       txn.enqueue(
@@ -53,7 +54,7 @@ struct StreamPositionLoader: Sendable {
       for row in try txn.query(
         "SELECT instance_name, stream_id FROM stream_positions WHERE stream_name = \(streamName)")
       {
-        let (instance, position) = try row.decode(String.self, Int64.self)
+        let (instance, position) = try row.decode(Text.self, Int64.self)
         known[instance] = position * sign
       }
       if let furthest = known.values.max(), furthest > last {
@@ -67,7 +68,7 @@ struct StreamPositionLoader: Sendable {
     return known
   }
 
-  private func rows(from smallest: Int64, _ txn: Transaction) throws -> [(instance: String?, id: Int64)] {
+  private func rows(from smallest: Int64, _ txn: Transaction) throws -> [(instance: Text?, id: Int64)] {
     guard !tables.isEmpty else { return [] }
     let parts = tables.map { table -> SQL in
       let instance: SQL = table.instanceColumn.map { "\(identifier: $0)::text" } ?? "NULL::text"
@@ -78,7 +79,7 @@ struct StreamPositionLoader: Sendable {
         """
     }
     return try txn.query(parts.joined(separator: " UNION ALL ")).map { row in
-      let (instance, id) = try row.decode(String?.self, Int64.self)
+      let (instance, id) = try row.decode(Text?.self, Int64.self)
       return (instance, id * sign)
     }
   }

@@ -1,3 +1,4 @@
+import ByteText
 import Logging
 import Postgres
 import Synchronization
@@ -20,13 +21,13 @@ final class StreamPositionWriter: Sendable {
   private static let pause = Duration.milliseconds(50)
 
   private let database: PostgresClient
-  private let streamName: String
-  private let instanceName: String
+  private let streamName: Text
+  private let instanceName: Text
   private let isBackward: Bool
   private let logger: Logger
   private let state = Mutex(State())
 
-  init(database: PostgresClient, streamName: String, instanceName: String, isBackward: Bool, logger: Logger) {
+  init(database: PostgresClient, streamName: Text, instanceName: Text, isBackward: Bool, logger: Logger) {
     self.database = database
     self.streamName = streamName
     self.instanceName = instanceName

@@ -1,3 +1,4 @@
+import ByteText
 import Collections
 
 /// Works out which positions of a stream are complete, for one process among several writers. Pure: no input, no output.
@@ -10,9 +11,9 @@ struct StreamPositions: Sendable {
     fileprivate let highestSeen: Int64
   }
 
-  let instanceName: String
+  let instanceName: Text
   /// The position of every writer that is known.
-  private(set) var writers: [String: Int64] = [:]
+  private(set) var writers: [Text: Int64] = [:]
   /// Everything up to here has been persisted, by whomever. The first id handed out is 2, so it starts at 1.
   private(set) var persistedUpTo: Int64 = 1
   /// The own position when nothing is in flight: as far as anybody has been heard to be.
@@ -28,7 +29,7 @@ struct StreamPositions: Sendable {
   private var knownPersisted = Heap<Int64>()
 
   /// Begins with nothing known.
-  init(instanceName: String) {
+  init(instanceName: Text) {
     self.instanceName = instanceName
   }
 
@@ -40,8 +41,8 @@ struct StreamPositions: Sendable {
   ///   - largest: The largest id in the tables; counts only when no writer has a position.
   ///   - rows: The ids in the tables from the smallest position on, with their writers.
   init(
-    instanceName: String, known: [String: Int64], configured: [String], largest: Int64,
-    rows: [(instance: String?, id: Int64)]
+    instanceName: Text, known: [Text: Int64], configured: [Text], largest: Int64,
+    rows: [(instance: Text?, id: Int64)]
   ) {
     self.instanceName = instanceName
     writers = known
@@ -64,7 +65,7 @@ struct StreamPositions: Sendable {
   var isBusy: Bool { !inFlight.isEmpty || !fetches.isEmpty }
 
   /// Returns the position of a writer; one that was never heard of is where everything persisted is.
-  func position(of instance: String) -> Int64 {
+  func position(of instance: Text) -> Int64 {
     if instance == instanceName { return ownMaximum }
     return max(writers[instance] ?? persistedUpTo, persistedUpTo)
   }
@@ -73,7 +74,7 @@ struct StreamPositions: Sendable {
   var own: Int64 { writers[instanceName] ?? persistedUpTo }
 
   /// All known writers with how far their rows may be read.
-  var all: [String: Int64] { writers.mapValues { max($0, persistedUpTo) } }
+  var all: [Text: Int64] { writers.mapValues { max($0, persistedUpTo) } }
 
   /// Notes that ids are being asked for.
   mutating func beginFetch() -> Fetch {
@@ -109,7 +110,7 @@ struct StreamPositions: Sendable {
   }
 
   /// Notes how far another writer says it is. What is said of this process is not believed: it knows better.
-  mutating func advance(_ instance: String, to position: Int64) {
+  mutating func advance(_ instance: Text, to position: Int64) {
     guard instance != instanceName else { return }
     writers[instance] = max(writers[instance] ?? 0, position)
     highestSeen = max(highestSeen, position)

@@ -4,21 +4,54 @@ import Replication
 import StorageEngine
 
 extension AccountDataStore {
+  /// What users may store. The first writer of the stream checks it, also for what other processes ask of it.
+  private enum Bounds {
+    /// The longest type, in bytes.
+    static let typeLength = 255
+    /// The largest content of global account data, in bytes.
+    static let globalSize = 1 << 20
+    /// The largest content of account data or of a tag of a room, in bytes.
+    static let roomSize = 65_536
+    /// How many types of global account data a user may have.
+    static let globalCount = 500
+    /// How many pieces of account data in rooms a user may have: clients name the rooms, and none need exist.
+    static let roomCount = 50_000
+    /// How many tags a room may have.
+    static let tagCount = 100
+    /// How many users a user may ignore.
+    static let ignoredCount = 10_000
+
+    static func check(_ type: Text, _ content: JSONValue, _ size: Int) throws(MatrixError) {
+      guard type.utf8.count <= typeLength else { throw .invalidParam("The type is longer than \(typeLength) bytes") }
+      guard content.raw.count <= size else {
+        throw .tooLarge("The content is too large (\(content.raw.count) bytes > \(size) bytes)")
+      }
+    }
+
+    static func tooMany(_ what: Text, _ count: Int) -> MatrixError {
+      .unknown("There is too much \(what) (at most \(count))", status: 400)
+    }
+  }
+
   /// Stores a piece of global account data, replacing the one of the same type.
   ///
   /// - Returns: the stream id of the change.
-  /// - Throws: 400 `M_INVALID_PARAM` when the user would ignore themselves.
-  public func setGlobal(_ user: UserID, type: String, content: JSONValue) async throws -> Int64 {
+  /// - Throws: 400 `M_INVALID_PARAM` when the user would ignore themselves; 413 and 400 for what is too large or too much.
+  public func setGlobal(_ user: UserID, type: Text, content: JSONValue) async throws -> Int64 {
+    try Bounds.check(type, content, Bounds.globalSize)
     let ignored = try type == Self.ignoredUserList ? Self.ignoredUsers(in: content, by: user) : nil
     let (json, invalidator, instanceName) = (JSON(content).encodedText, invalidator, writer.instanceName)
     return try await writing(AccountDataRow(userID: user, roomID: nil, type: type)) { txn, streamID in
-      txn.enqueue(
+      let stored = try txn.execute(
         """
         INSERT INTO account_data (user_id, account_data_type, stream_id, content, instance_name)
-        VALUES (\(user.rawValue), \(type), \(streamID), \(json), \(instanceName))
+        SELECT \(user.rawValue), \(type), \(streamID)::bigint, \(json), \(instanceName)
+        WHERE \(Bounds.globalCount)::bigint > (SELECT count(*) FROM account_data
+          WHERE user_id = \(user.rawValue) AND account_data_type <> \(type))
         ON CONFLICT (user_id, account_data_type)
         DO UPDATE SET stream_id = EXCLUDED.stream_id, content = EXCLUDED.content, instance_name = EXCLUDED.instance_name
         """)
+      guard stored > 0 else { throw Bounds.tooMany("account data", Bounds.globalCount) }
       if let ignored { try Self.replaceIgnored(txn, by: user, with: ignored, invalidator) }
     }
   }
@@ -26,31 +59,42 @@ extension AccountDataStore {
   /// Stores a piece of account data for one room, replacing the one of the same type.
   ///
   /// - Returns: the stream id of the change.
-  public func setRoom(_ user: UserID, room: RoomID, type: String, content: JSONValue) async throws -> Int64 {
+  /// - Throws: 413 and 400 for what is too large or too much.
+  public func setRoom(_ user: UserID, room: RoomID, type: Text, content: JSONValue) async throws -> Int64 {
+    try Bounds.check(type, content, Bounds.roomSize)
     let (json, instanceName) = (JSON(content).encodedText, writer.instanceName)
     return try await writing(AccountDataRow(userID: user, roomID: room, type: type)) { txn, streamID in
-      txn.enqueue(
+      let stored = try txn.execute(
         """
         INSERT INTO room_account_data (user_id, room_id, account_data_type, stream_id, content, instance_name)
-        VALUES (\(user.rawValue), \(room.rawValue), \(type), \(streamID), \(json), \(instanceName))
+        SELECT \(user.rawValue), \(room.rawValue), \(type), \(streamID)::bigint, \(json), \(instanceName)
+        WHERE \(Bounds.roomCount)::bigint > (SELECT count(*) FROM room_account_data WHERE user_id = \(user.rawValue))
+          OR EXISTS (SELECT 1 FROM room_account_data
+            WHERE user_id = \(user.rawValue) AND room_id = \(room.rawValue) AND account_data_type = \(type))
         ON CONFLICT (user_id, room_id, account_data_type)
         DO UPDATE SET stream_id = EXCLUDED.stream_id, content = EXCLUDED.content, instance_name = EXCLUDED.instance_name
         """)
+      guard stored > 0 else { throw Bounds.tooMany("account data", Bounds.roomCount) }
     }
   }
 
   /// Stores a tag of a room, replacing the one of the same name.
   ///
   /// - Returns: the stream id of the change.
-  public func setTag(_ user: UserID, room: RoomID, tag: String, content: JSONValue) async throws -> Int64 {
+  /// - Throws: 413 and 400 for what is too large or too much.
+  public func setTag(_ user: UserID, room: RoomID, tag: Text, content: JSONValue) async throws -> Int64 {
+    try Bounds.check(tag, content, Bounds.roomSize)
     let (json, instanceName) = (JSON(content).encodedText, writer.instanceName)
     return try await writing(AccountDataRow(userID: user, roomID: room, type: "m.tag")) { txn, streamID in
-      txn.enqueue(
+      let stored = try txn.execute(
         """
         INSERT INTO room_tags (user_id, room_id, tag, content)
-        VALUES (\(user.rawValue), \(room.rawValue), \(tag), \(json))
+        SELECT \(user.rawValue), \(room.rawValue), \(tag), \(json)
+        WHERE \(Bounds.tagCount)::bigint > (SELECT count(*) FROM room_tags
+          WHERE user_id = \(user.rawValue) AND room_id = \(room.rawValue) AND tag <> \(tag))
         ON CONFLICT (user_id, room_id, tag) DO UPDATE SET content = EXCLUDED.content
         """)
+      guard stored > 0 else { throw Bounds.tooMany("tagging", Bounds.tagCount) }
       Self.enqueueTagRevision(txn, user, room, streamID, instanceName)
     }
   }
@@ -58,7 +102,7 @@ extension AccountDataStore {
   /// Removes a tag of a room; that it does not exist is no error.
   ///
   /// - Returns: the stream id of the change.
-  public func removeTag(_ user: UserID, room: RoomID, tag: String) async throws -> Int64 {
+  public func removeTag(_ user: UserID, room: RoomID, tag: Text) async throws -> Int64 {
     let instanceName = writer.instanceName
     return try await writing(AccountDataRow(userID: user, roomID: room, type: "m.tag")) { txn, streamID in
       txn.enqueue(
@@ -83,7 +127,7 @@ extension AccountDataStore {
   }
 
   private static func enqueueTagRevision(
-    _ txn: Transaction, _ user: UserID, _ room: RoomID, _ streamID: Int64, _ instanceName: String
+    _ txn: Transaction, _ user: UserID, _ room: RoomID, _ streamID: Int64, _ instanceName: Text
   ) {
     txn.enqueue(
       """
@@ -95,18 +139,19 @@ extension AccountDataStore {
   }
 
   /// Reads the users named in `m.ignored_user_list`; content of another shape ignores nobody, as on Synapse.
-  private static func ignoredUsers(in content: JSONValue, by user: UserID) throws(MatrixError) -> Set<String> {
+  private static func ignoredUsers(in content: JSONValue, by user: UserID) throws(MatrixError) -> Set<Text> {
     guard let members = content["ignored_users"]?.members else { return [] }
     let ignored = Set(members.map(\.key))
     guard !ignored.contains(user.rawValue) else { throw .invalidParam("You cannot ignore yourself") }
+    guard ignored.count <= Bounds.ignoredCount else { throw Bounds.tooMany("ignoring", Bounds.ignoredCount) }
     return ignored
   }
 
   private static func replaceIgnored(
-    _ txn: Transaction, by user: UserID, with ignored: Set<String>, _ invalidator: CacheInvalidator
+    _ txn: Transaction, by user: UserID, with ignored: Set<Text>, _ invalidator: CacheInvalidator
   ) throws {
     let rows = try txn.query("SELECT ignored_user_id FROM ignored_users WHERE ignorer_user_id = \(user.rawValue)")
-    let before = Set(try rows.map { try $0.get(0, as: String.self) })
+    let before = Set(try rows.map { try $0.get(0, as: Text.self) })
     let changed = before.symmetricDifference(ignored)
     guard !changed.isEmpty else { return }
     txn.enqueue(
@@ -127,5 +172,5 @@ extension AccountDataStore {
 
 extension JSON {
   /// Returns the compact text form, for columns of type text.
-  var encodedText: String { String(decoding: encoded, as: UTF8.self) }
+  var encodedText: Text { Text(decoding: encoded, as: UTF8.self) }
 }

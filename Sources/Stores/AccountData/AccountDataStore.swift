@@ -103,7 +103,7 @@ public final class AccountDataStore: Sendable {
     var data = UserAccountData()
     for row in rows {
       let (kind, room, name, streamID, content) = try row.decode(
-        Int.self, String.self, String.self, Int64.self, SQLText.self)
+        Int.self, Text.self, Text.self, Int64.self, SQLText.self)
       data.add(kind: kind, room: RoomID(unchecked: room), name: name, streamID: streamID, content: content.bytes)
     }
     return data
@@ -111,7 +111,7 @@ public final class AccountDataStore: Sendable {
 }
 
 extension UserAccountData {
-  fileprivate mutating func add(kind: Int, room: RoomID, name: String, streamID: Int64, content: [UInt8]) {
+  fileprivate mutating func add(kind: Int, room: RoomID, name: Text, streamID: Int64, content: [UInt8]) {
     switch kind {
     case 0: global[name] = Entry(streamID: streamID, content: content)
     case 1: rooms[room, default: [:]][name] = Entry(streamID: streamID, content: content)

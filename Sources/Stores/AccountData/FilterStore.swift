@@ -9,6 +9,9 @@ public final class FilterStore: Sendable {
     let filterID: Int64
   }
 
+  /// How many filters a user may have: they are never deleted, and a client needs a few.
+  private static let mostFilters = 5_000
+
   private let database: PostgresClient
   private let cache: Cache<Key, JSONValue?>
 
@@ -33,6 +36,8 @@ public final class FilterStore: Sendable {
   }
 
   /// Stores a filter and returns its number; a filter that is equal to an earlier one gets the earlier number.
+  ///
+  /// - Throws: 400 when the user has too many.
   public func add(_ filter: JSONValue, for user: UserID) async throws -> Int64 {
     let json = try CanonicalJSON.encode(filter, strict: false)
     for attempt in 1...5 {
@@ -52,6 +57,10 @@ public final class FilterStore: Sendable {
     ])
     if let existing = answers.first?.first { return try existing.get(0) }
     guard let next = try answers.last?.first?.get(0, as: Int64.self) else { throw StreamIDMissing() }
+    // Numbers are given without gaps, so the next one is the count.
+    guard next < mostFilters else {
+      throw MatrixError.unknown("There are too many filters (at most \(mostFilters))", status: 400)
+    }
     txn.enqueue(
       """
       INSERT INTO user_filters (full_user_id, user_id, filter_id, filter_json)

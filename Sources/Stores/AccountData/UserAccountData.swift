@@ -22,16 +22,16 @@ public struct UserAccountData: Sendable {
     /// Holds the position of the last change of any tag of the room; 0 when it never changed.
     public var streamID: Int64 = 0
     /// Holds the content of each tag, by tag name.
-    public var tags: [String: [UInt8]] = [:]
+    public var tags: [Text: [UInt8]] = [:]
 
     /// Makes an empty set of tags.
     public init() {}
   }
 
   /// Holds the user's global account data by type, without push rules.
-  public internal(set) var global: [String: Entry] = [:]
+  public internal(set) var global: [Text: Entry] = [:]
   /// Holds the user's account data of each room by type, without tags.
-  public internal(set) var rooms: [RoomID: [String: Entry]] = [:]
+  public internal(set) var rooms: [RoomID: [Text: Entry]] = [:]
   /// Holds the user's tags; rooms whose tags were all removed stay, with no tags.
   public internal(set) var tags: [RoomID: RoomTags] = [:]
   /// Holds the users whose events and invitations this user does not want to see.
@@ -41,13 +41,13 @@ public struct UserAccountData: Sendable {
   public init() {}
 
   /// Returns the global data that changed after `streamID`.
-  public func globalChanges(since streamID: Int64) -> [String: Entry] {
+  public func globalChanges(since streamID: Int64) -> [Text: Entry] {
     global.filter { $0.value.streamID > streamID }
   }
 
   /// Returns each room's data that changed after `streamID`.
-  public func roomChanges(since streamID: Int64) -> [RoomID: [String: Entry]] {
-    var changes: [RoomID: [String: Entry]] = [:]
+  public func roomChanges(since streamID: Int64) -> [RoomID: [Text: Entry]] {
+    var changes: [RoomID: [Text: Entry]] = [:]
     for (room, entries) in rooms {
       let changed = entries.filter { $0.value.streamID > streamID }
       if !changed.isEmpty { changes[room] = changed }

@@ -6,19 +6,19 @@ public struct ClientUse: Sendable {
   /// The user who owns the token.
   public let user: UserID
   /// The access token.
-  public let token: String
+  public let token: Text
   /// The address.
-  public let ip: String
+  public let ip: Text
   /// The client's `User-Agent`.
-  public let userAgent: String
+  public let userAgent: Text
   /// The device of the token.
-  public let deviceID: String?
+  public let deviceID: Text?
   /// When, since 1970.
   public let lastSeenMilliseconds: Int64
 
   /// Collects a use.
   public init(
-    user: UserID, token: String, ip: String, userAgent: String, deviceID: String?, lastSeenMilliseconds: Int64
+    user: UserID, token: Text, ip: Text, userAgent: Text, deviceID: Text?, lastSeenMilliseconds: Int64
   ) {
     self.user = user
     self.token = token

@@ -4,18 +4,18 @@ import Postgres
 /// A session of user-interactive authentication as the database holds it.
 public struct UserInteractiveAuthSession: Sendable {
   /// Names the session to clients; 24 letters.
-  public let id: String
+  public let id: Text
   /// The request's body at the root level, without `auth`.
   public let clientParameters: JSON
   /// The path of the operation that is being authorised.
-  public let uri: String
+  public let uri: Text
   /// The HTTP method of that operation.
-  public let method: String
+  public let method: Text
   /// What the server keeps with the session, such as a password hash.
   public let serverData: JSON
 
   /// Collects what is known of a session.
-  public init(id: String, clientParameters: JSON, uri: String, method: String, serverData: JSON) {
+  public init(id: Text, clientParameters: JSON, uri: Text, method: Text, serverData: JSON) {
     self.id = id
     self.clientParameters = clientParameters
     self.uri = uri
@@ -32,8 +32,8 @@ public final class UserInteractiveAuthStore: Sendable {
 
   /// Opens a session and answers its id of 24 letters.
   public func create(
-    clientParameters: JSON, uri: String, method: String, description: String, nowMilliseconds: Int64
-  ) async throws -> String {
+    clientParameters: JSON, uri: Text, method: Text, description: Text, nowMilliseconds: Int64
+  ) async throws -> Text {
     let id = RandomString.letters(24)
     _ = try await database.read(
       """
@@ -44,58 +44,89 @@ public final class UserInteractiveAuthStore: Sendable {
   }
 
   /// Reads a session; nil when the client made its id up.
-  public func session(_ id: String) async throws -> UserInteractiveAuthSession? {
+  public func session(_ id: Text) async throws -> UserInteractiveAuthSession? {
     let rows = try await database.read(
       "SELECT clientdict, uri, method, serverdict FROM ui_auth_sessions WHERE session_id = \(id)")
     guard let row = rows.first else { return nil }
-    let (client, uri, method, server) = try row.decode(String.self, String.self, String.self, String.self)
+    let (client, uri, method, server) = try row.decode(Text.self, Text.self, Text.self, Text.self)
     return UserInteractiveAuthSession(
       id: id, clientParameters: try JSON.parse(client), uri: uri, method: method, serverData: try JSON.parse(server))
   }
 
-  /// Remembers from where and with what a session was used.
-  public func note(_ session: String, address: String, userAgent: String) async throws {
+  /// The largest number of addresses and programs that are remembered of a session.
+  static let maximumClients = 16
+
+  /// Remembers from where and with what a session was used, up to ``maximumClients`` of them.
+  public func note(_ session: Text, address: Text, userAgent: Text) async throws {
     _ = try await database.read(
       """
-      INSERT INTO ui_auth_sessions_ips (session_id, ip, user_agent) VALUES (\(session), \(address), \(userAgent))
+      INSERT INTO ui_auth_sessions_ips (session_id, ip, user_agent)
+      SELECT \(session)::text, \(address)::text, \(userAgent)::text
+      WHERE (SELECT count(*) FROM ui_auth_sessions_ips WHERE session_id = \(session)) < \(Self.maximumClients)::bigint
       ON CONFLICT DO NOTHING
       """)
   }
 
   /// Replaces the remembered request parameters.
-  public func setClientParameters(_ parameters: JSON, session: String) async throws {
+  public func setClientParameters(_ parameters: JSON, session: Text) async throws {
     _ = try await database.read(
       "UPDATE ui_auth_sessions SET clientdict = \(text(parameters)) WHERE session_id = \(session)")
   }
 
   /// Keeps one value of the server's with the session.
-  public func setServerData(_ key: String, _ value: JSON, session: String) async throws {
-    try await database.transaction("set_ui_auth_session_data") { txn in
-      let rows = try txn.query("SELECT serverdict FROM ui_auth_sessions WHERE session_id = \(session) FOR UPDATE")
-      guard let row = rows.first else { return }
-      var members = try JSON.parse(row.get(0, as: String.self)).members ?? [:]
-      members[key] = value
-      txn.enqueue("UPDATE ui_auth_sessions SET serverdict = \(text(.object(members))) WHERE session_id = \(session)")
+  public func setServerData(_ key: Text, _ value: JSON, session: Text) async throws {
+    try await database.transaction("set_ui_auth_session_data", isolation: .readCommitted) { txn in
+      try Self.setServerData(key, value, of: session, in: txn)
+    }
+  }
+
+  /// Reads what the server keeps with a session; others who do the same wait until the transaction, a read-committed one, is over.
+  ///
+  /// - Returns: nil when there is no such session.
+  static func serverData(of session: Text, in txn: Transaction) throws -> JSON? {
+    try txn.query("SELECT serverdict FROM ui_auth_sessions WHERE session_id = \(session) FOR UPDATE").first.map {
+      try JSON.parse($0.get(0, as: Text.self))
+    }
+  }
+
+  /// Keeps one value of the server's with the session.
+  static func setServerData(_ key: Text, _ value: JSON, of session: Text, in txn: Transaction) throws {
+    guard var members = try serverData(of: session, in: txn)?.members else { return }
+    members[key] = value
+    txn.enqueue("UPDATE ui_auth_sessions SET serverdict = \(text(.object(members))) WHERE session_id = \(session)")
+  }
+
+  /// Takes a completed session away, so that it authorises one request.
+  ///
+  /// - Returns: whether the session was still there.
+  public func consume(_ session: Text) async throws -> Bool {
+    try await database.transaction("consume_ui_auth_session", isolation: .readCommitted) { txn in
+      guard try Self.serverData(of: session, in: txn) != nil else { return false }
+      Self.delete([session], in: txn)
+      return true
     }
   }
 
   /// Marks a stage complete with its result.
-  public func complete(stage: String, result: JSON, session: String) async throws {
-    _ = try await database.read(
-      """
-      INSERT INTO ui_auth_sessions_credentials (session_id, stage_type, result)
-      VALUES (\(session), \(stage), \(text(result)))
-      ON CONFLICT (session_id, stage_type) DO UPDATE SET result = EXCLUDED.result
-      """)
+  public func complete(stage: Text, result: JSON, session: Text) async throws {
+    _ = try await database.read(Self.completion(of: stage, result, session))
+  }
+
+  static func completion(of stage: Text, _ result: JSON, _ session: Text) -> SQL {
+    """
+    INSERT INTO ui_auth_sessions_credentials (session_id, stage_type, result)
+    VALUES (\(session), \(stage), \(text(result)))
+    ON CONFLICT (session_id, stage_type) DO UPDATE SET result = EXCLUDED.result
+    """
   }
 
   /// Lists the completed stages of a session with their results.
-  public func completedStages(session: String) async throws -> [String: JSON] {
+  public func completedStages(session: Text) async throws -> [Text: JSON] {
     let rows = try await database.read(
       "SELECT stage_type, result FROM ui_auth_sessions_credentials WHERE session_id = \(session)")
-    var stages: [String: JSON] = [:]
+    var stages: [Text: JSON] = [:]
     for row in rows {
-      let (stage, result) = try row.decode(String.self, String.self)
+      let (stage, result) = try row.decode(Text.self, Text.self)
       stages[stage] = try JSON.parse(result)
     }
     return stages
@@ -106,26 +137,39 @@ public final class UserInteractiveAuthStore: Sendable {
   /// A registration token that such a session had reserved is given back. A finished registration has replaced the
   /// token in the stage's result by `true`.
   public func deleteSessions(openedBefore milliseconds: Int64) async throws {
+    while try await deleteSome(openedBefore: milliseconds) {}
+  }
+
+  /// Deletes a thousand sessions. Returns whether there may be more.
+  private func deleteSome(openedBefore milliseconds: Int64) async throws -> Bool {
     try await database.transaction("delete_old_ui_auth_sessions") { txn in
       let rows = try txn.query(
         "SELECT session_id FROM ui_auth_sessions WHERE creation_time <= \(milliseconds) LIMIT 1000")
-      let ids = try rows.map { try $0.get(0, as: String.self) }
-      guard !ids.isEmpty else { return }
+      let ids = try rows.map { try $0.get(0, as: Text.self) }
+      guard !ids.isEmpty else { return false }
+      let results = try txn.query(
+        """
+        SELECT result FROM ui_auth_sessions_credentials
+        WHERE session_id = ANY(\(ids)::text[]) AND stage_type = 'm.login.registration_token'
+        """)
+      // `true`, or what another process wrote in another form, names no token.
+      let tokens = results.compactMap { try? JSONValue.parse($0.get(0, as: Text.self)).string }
       txn.enqueue(
         """
         UPDATE registration_tokens SET pending = greatest(pending - reserved.count, 0)
-        FROM (
-          SELECT result::jsonb #>> '{}' AS token, count(*)::integer AS count FROM ui_auth_sessions_credentials
-          WHERE session_id = ANY(\(ids)::text[]) AND stage_type = 'm.login.registration_token' AND result <> 'true'
-          GROUP BY 1
-        ) AS reserved
+        FROM (SELECT token, count(*)::integer AS count FROM unnest(\(tokens)::text[]) AS token GROUP BY token) AS reserved
         WHERE registration_tokens.token = reserved.token
         """)
-      txn.enqueue("DELETE FROM ui_auth_sessions_ips WHERE session_id = ANY(\(ids)::text[])")
-      txn.enqueue("DELETE FROM ui_auth_sessions_credentials WHERE session_id = ANY(\(ids)::text[])")
-      txn.enqueue("DELETE FROM ui_auth_sessions WHERE session_id = ANY(\(ids)::text[])")
+      Self.delete(ids, in: txn)
+      return ids.count == 1000
     }
+  }
+
+  private static func delete(_ sessions: [Text], in txn: Transaction) {
+    txn.enqueue("DELETE FROM ui_auth_sessions_ips WHERE session_id = ANY(\(sessions)::text[])")
+    txn.enqueue("DELETE FROM ui_auth_sessions_credentials WHERE session_id = ANY(\(sessions)::text[])")
+    txn.enqueue("DELETE FROM ui_auth_sessions WHERE session_id = ANY(\(sessions)::text[])")
   }
 }
 
-private func text(_ json: JSON) -> String { String(decoding: json.encoded, as: UTF8.self) }
+private func text(_ json: JSON) -> Text { Text(decoding: json.encoded, as: UTF8.self) }

@@ -5,15 +5,15 @@ import StorageEngine
 /// A device of a local user.
 public struct Device: Sendable {
   /// Names the device; unique for its user.
-  public let deviceID: String
+  public let deviceID: Text
   /// The name that the user gave it.
-  public let displayName: String?
+  public let displayName: Text?
   /// When it was last used, since 1970.
   public let lastSeenMilliseconds: Int64?
   /// From which address it was last used.
-  public let lastSeenIP: String?
+  public let lastSeenIP: Text?
   /// With which client it was last used.
-  public let lastSeenUserAgent: String?
+  public let lastSeenUserAgent: Text?
 }
 
 /// Reads and writes `devices` and, on a writer of the `device_lists` stream, what tells others of a change.
@@ -21,9 +21,9 @@ public final class DeviceStore: Sendable {
   private let database: PostgresClient
   private let invalidator: CacheInvalidator
   private let deviceListIDs: StreamIDGenerator
-  private let instanceName: String
+  private let instanceName: Text
 
-  init(database: PostgresClient, invalidator: CacheInvalidator, deviceListIDs: StreamIDGenerator, instanceName: String)
+  init(database: PostgresClient, invalidator: CacheInvalidator, deviceListIDs: StreamIDGenerator, instanceName: Text)
   {
     self.database = database
     self.invalidator = invalidator
@@ -42,7 +42,7 @@ public final class DeviceStore: Sendable {
   }
 
   /// Reads one device; nil when it is not there or reserved.
-  public func device(_ deviceID: String, of user: UserID) async throws -> Device? {
+  public func device(_ deviceID: Text, of user: UserID) async throws -> Device? {
     try await database.read(
       """
       SELECT device_id, display_name, last_seen, ip, user_agent FROM devices
@@ -51,33 +51,52 @@ public final class DeviceStore: Sendable {
     ).first.map(Self.decode)
   }
 
-  /// Makes sure that a device exists.
+  /// Makes sure that a device exists, within the transaction that opens its session.
   ///
   /// - Parameter displayName: the name of a new device; an existing one keeps its own.
-  /// - Returns: true when the device is new.
+  /// - Returns: whether the device is new.
   /// - Throws: `MatrixError` 400 `M_FORBIDDEN` when the ID is reserved, as a cross-signing key's is.
-  public func ensureDevice(_ deviceID: String, of user: UserID, displayName: String?) async throws -> Bool {
-    let isNew = try await database.transaction("store_device") { txn in
-      let inserted = try txn.query(
-        """
-        INSERT INTO devices (user_id, device_id, display_name, hidden)
-        VALUES (\(user.rawValue), \(deviceID), \(displayName), false)
-        ON CONFLICT (user_id, device_id) DO NOTHING RETURNING 1
-        """)
-      if inserted.isEmpty { return false }
-      try self.invalidator.enqueue([CacheInvalidation("get_device", [user.rawValue, deviceID])], in: txn)
+  func add(_ deviceID: Text, of user: UserID, displayName: Text?, in txn: Transaction) throws -> Bool {
+    let inserted = try txn.query(
+      """
+      INSERT INTO devices (user_id, device_id, display_name, hidden)
+      VALUES (\(user.rawValue), \(deviceID), \(displayName), false)
+      ON CONFLICT (user_id, device_id) DO NOTHING RETURNING 1
+      """)
+    guard inserted.isEmpty else {
+      try invalidator.enqueue([CacheInvalidation("get_device", [user.rawValue, deviceID])], in: txn)
       return true
     }
-    if !isNew, try await device(deviceID, of: user) == nil {
+    let visible = try txn.query(
+      "SELECT 1 FROM devices WHERE user_id = \(user.rawValue) AND device_id = \(deviceID) AND NOT hidden")
+    if visible.isEmpty {
       throw MatrixError.custom(status: 400, errcode: "M_FORBIDDEN", message: "The device ID is in use", extras: [:])
     }
-    return isNew
+    return false
+  }
+
+  /// Notes the provider's session by which a device was logged in, so that the provider can end it.
+  func note(_ provider: AuthProviderSession, _ deviceID: Text, of user: UserID, in txn: Transaction) {
+    txn.enqueue(
+      "DELETE FROM device_auth_providers WHERE user_id = \(user.rawValue) AND device_id = \(deviceID)")
+    txn.enqueue(
+      """
+      INSERT INTO device_auth_providers (user_id, device_id, auth_provider_id, auth_provider_session_id)
+      VALUES (\(user.rawValue), \(deviceID), \(provider.providerID), \(provider.sessionID))
+      """)
+  }
+
+  /// Lists the IDs of a user's devices within a transaction; reserved entries are left out.
+  func ids(of user: UserID, in txn: Transaction) throws -> [Text] {
+    try txn.query("SELECT device_id FROM devices WHERE user_id = \(user.rawValue) AND NOT hidden").map {
+      try $0.get(0, as: Text.self)
+    }
   }
 
   /// Renames a device.
   ///
   /// - Returns: false when there is no such device.
-  public func rename(_ deviceID: String, of user: UserID, to name: String) async throws -> Bool {
+  public func rename(_ deviceID: Text, of user: UserID, to name: Text) async throws -> Bool {
     try await database.transaction("update_device") { txn in
       let changed = try txn.execute(
         """
@@ -90,23 +109,21 @@ public final class DeviceStore: Sendable {
     }
   }
 
-  /// Deletes devices with their keys and undelivered messages.
-  public func delete(_ devices: [String], of user: UserID) async throws {
+  /// Deletes devices with their keys and undelivered messages, within the transaction that ends their sessions.
+  func remove(_ devices: [Text], of user: UserID, in txn: Transaction) throws {
     guard !devices.isEmpty else { return }
-    try await database.transaction("delete_devices") { txn in
-      let filter: SQL = " WHERE user_id = \(user.rawValue) AND device_id = ANY(\(devices)::text[])"
-      txn.enqueue("DELETE FROM devices" + filter + " AND NOT hidden")
-      txn.enqueue("DELETE FROM device_auth_providers" + filter)
-      txn.enqueue("DELETE FROM e2e_device_keys_json" + filter)
-      txn.enqueue("DELETE FROM e2e_one_time_keys_json" + filter)
-      txn.enqueue("DELETE FROM e2e_fallback_keys_json" + filter)
-      txn.enqueue("DELETE FROM dehydrated_devices" + filter)
-      txn.enqueue("DELETE FROM device_inbox" + filter)
-      try self.invalidator.enqueue(
-        ["get_device", "count_e2e_one_time_keys", "get_e2e_unused_fallback_key_types"].map {
-          CacheInvalidation($0, [user.rawValue])
-        }, in: txn)
-    }
+    let filter: SQL = " WHERE user_id = \(user.rawValue) AND device_id = ANY(\(devices)::text[])"
+    txn.enqueue("DELETE FROM devices" + filter + " AND NOT hidden")
+    txn.enqueue("DELETE FROM device_auth_providers" + filter)
+    txn.enqueue("DELETE FROM e2e_device_keys_json" + filter)
+    txn.enqueue("DELETE FROM e2e_one_time_keys_json" + filter)
+    txn.enqueue("DELETE FROM e2e_fallback_keys_json" + filter)
+    txn.enqueue("DELETE FROM dehydrated_devices" + filter)
+    txn.enqueue("DELETE FROM device_inbox" + filter)
+    try invalidator.enqueue(
+      ["get_device", "count_e2e_one_time_keys", "get_e2e_unused_fallback_key_types"].map {
+        CacheInvalidation($0, [user.rawValue])
+      }, in: txn)
   }
 
   /// Notes on the `device_lists` stream that devices of a user changed. Writers of that stream only.
@@ -119,7 +136,7 @@ public final class DeviceStore: Sendable {
   ///   - committed: gets the last stream id once the rows are stored and before the position passes them: what is published
   ///     here is heard by everybody who hears of the position.
   public func recordChange(
-    of devices: [String], user: UserID, rooms: [RoomID], nowMilliseconds: Int64,
+    of devices: [Text], user: UserID, rooms: [RoomID], nowMilliseconds: Int64,
     committed: @escaping @Sendable (Int64) -> Void
   ) async throws {
     guard !devices.isEmpty else { return }
@@ -155,8 +172,30 @@ public final class DeviceStore: Sendable {
     }
   }
 
+  /// Notes on the `device_lists` stream that a user signed other users' keys, which only the user's own devices are told of. Writers of that
+  /// stream only.
+  ///
+  /// - Parameter committed: as in ``recordChange(of:user:rooms:nowMilliseconds:committed:)``.
+  public func recordSignatures(
+    by user: UserID, of others: [UserID], committed: @escaping @Sendable (Int64) -> Void
+  ) async throws {
+    let instance = instanceName
+    let list = JSON.array(others.map { .string($0.rawValue) }).encoded
+    try await deviceListIDs.withIDs(1) { ids in
+      guard let id = ids.first else { return }
+      try await self.database.transaction("add_user_sig_change_to_streams") { txn in
+        txn.afterCommit(orUnknown: true) { committed(id) }
+        txn.enqueue(
+          """
+          INSERT INTO user_signature_stream (stream_id, from_user_id, user_ids, instance_name)
+          VALUES (\(id), \(user.rawValue), \(Text(decoding: list, as: UTF8.self)), \(instance))
+          """)
+      }
+    }
+  }
+
   private static func decode(_ row: PostgresRow) throws -> Device {
-    let (id, name, seen, ip, agent) = try row.decode(String.self, String?.self, Int64?.self, String?.self, String?.self)
+    let (id, name, seen, ip, agent) = try row.decode(Text.self, Text?.self, Int64?.self, Text?.self, Text?.self)
     return Device(
       deviceID: id, displayName: name, lastSeenMilliseconds: seen, lastSeenIP: ip, lastSeenUserAgent: agent)
   }

@@ -9,9 +9,9 @@ public final class DirectoryStore: Sendable {
     /// Holds the room that the alias names.
     public let roomID: RoomID
     /// Holds the servers through which the room may be joined, in no particular order.
-    public let servers: [String]
+    public let servers: [Text]
     /// Holds the user who made the alias; nil when it is not known.
-    public let creator: String?
+    public let creator: Text?
   }
 
   private let database: PostgresClient
@@ -32,30 +32,37 @@ public final class DirectoryStore: Sendable {
       FROM room_aliases AS a WHERE a.room_alias = \(alias.rawValue)
       """)
     guard let row = rows.first else { return nil }
-    let (roomID, creator, servers) = try row.decode(String.self, String?.self, [String].self)
+    let (roomID, creator, servers) = try row.decode(Text.self, Text?.self, [Text].self)
     return Association(roomID: RoomID(unchecked: roomID), servers: servers, creator: creator)
   }
 
   /// Lists the local aliases of a room, sorted.
-  public func aliases(of roomID: RoomID) async throws -> [String] {
+  public func aliases(of roomID: RoomID) async throws -> [Text] {
     let rows = try await database.read(
       "SELECT room_alias FROM room_aliases WHERE room_id = \(roomID.rawValue) ORDER BY room_alias")
-    return try rows.map { try $0.get(0, as: String.self) }
+    return try rows.map { try $0.get(0, as: Text.self) }
   }
+
+  /// How many aliases a room may have on this server.
+  private static let mostAliases = 1_000
 
   /// Takes an alias for a room.
   ///
-  /// - Throws: `MatrixError` 409 `M_UNKNOWN`, as Synapse answers, when the alias is taken already.
-  public func create(_ alias: RoomAlias, roomID: RoomID, servers: [String], creator: UserID) async throws {
+  /// - Throws: `MatrixError` 409 `M_UNKNOWN`, as Synapse answers, when the alias is taken already; 400 when the room has too many.
+  public func create(_ alias: RoomAlias, roomID: RoomID, servers: [Text], creator: UserID) async throws {
     do {
       try await invalidator.withInvalidations(
         "create_room_alias_association", isolation: .readCommitted, [Self.invalidation(roomID.rawValue)]
       ) { txn in
-        txn.enqueue(
+        let stored = try txn.execute(
           """
           INSERT INTO room_aliases (room_alias, room_id, creator)
-          VALUES (\(alias.rawValue), \(roomID.rawValue), \(creator.rawValue))
+          SELECT \(alias.rawValue), \(roomID.rawValue), \(creator.rawValue)
+          WHERE (SELECT count(*) FROM room_aliases WHERE room_id = \(roomID.rawValue)) < \(Self.mostAliases)::bigint
           """)
+        guard stored > 0 else {
+          throw MatrixError.unknown("The room has too many aliases (at most \(Self.mostAliases))", status: 400)
+        }
         txn.enqueue(
           """
           INSERT INTO room_alias_servers (room_alias, server)
@@ -68,7 +75,7 @@ public final class DirectoryStore: Sendable {
     }
   }
 
-  private static func invalidation(_ roomID: String) -> CacheInvalidation {
+  private static func invalidation(_ roomID: Text) -> CacheInvalidation {
     CacheInvalidation("get_aliases_for_room", [roomID])
   }
 
@@ -83,7 +90,7 @@ public final class DirectoryStore: Sendable {
         "DELETE FROM room_aliases WHERE room_alias = \(alias.rawValue) RETURNING room_id",
       ])
       guard let row = results.last?.first else { return nil }
-      let roomID = try row.get(0, as: String.self)
+      let roomID = try row.get(0, as: Text.self)
       try invalidator.enqueue([Self.invalidation(roomID)], in: txn)
       return RoomID(unchecked: roomID)
     }

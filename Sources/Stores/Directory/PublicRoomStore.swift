@@ -3,6 +3,8 @@ import MatrixPrimitives
 import Postgres
 
 /// Reads the list of published rooms from `rooms` and the current state.
+///
+/// The database finds the events and counts the members; what the events say is parsed here ("Data that breaks others" in `Docs/text.md`).
 public final class PublicRoomStore: Sendable {
   /// Describes one published room, as the room directory shows it.
   public struct Entry: Sendable {
@@ -11,21 +13,21 @@ public final class PublicRoomStore: Sendable {
     /// Holds the number of joined members.
     public let joinedMembers: Int64
     /// Holds the room's name.
-    public let name: String?
+    public let name: Text?
     /// Holds the room's topic.
-    public let topic: String?
+    public let topic: Text?
     /// Holds the room's main alias.
-    public let canonicalAlias: String?
+    public let canonicalAlias: Text?
     /// Holds the address of the avatar.
-    public let avatarURL: String?
+    public let avatarURL: Text?
     /// Holds who may read the history.
-    public let historyVisibility: String?
+    public let historyVisibility: Text?
     /// Tells whether guests may join: `can_join` or not.
-    public let guestAccess: String?
+    public let guestAccess: Text?
     /// Holds how one joins.
-    public let joinRule: String?
+    public let joinRule: Text?
     /// Holds the type of the room, such as `m.space`.
-    public let roomType: String?
+    public let roomType: Text?
   }
 
   /// Marks a place in the list, which is ordered by members (most first) and then by room id (greatest first).
@@ -33,10 +35,10 @@ public final class PublicRoomStore: Sendable {
     /// Holds the number of joined members.
     public let joinedMembers: Int64
     /// Holds the room's id.
-    public let roomID: String
+    public let roomID: Text
 
     /// Makes a value of its parts.
-    public init(joinedMembers: Int64, roomID: String) {
+    public init(joinedMembers: Int64, roomID: Text) {
       self.joinedMembers = joinedMembers
       self.roomID = roomID
     }
@@ -44,112 +46,133 @@ public final class PublicRoomStore: Sendable {
 
   /// Narrows the list.
   public struct Filter: Sendable {
-    /// Holds a text that the name, the topic or the canonical alias must contain, in any case; nil for all rooms.
-    public var searchTerm: String?
+    /// Holds a text that the name, the topic or the canonical alias must contain, compared as ``SearchText``; nil for all rooms.
+    public var searchTerm: Text?
     /// Holds the room types wanted, a nil element standing for rooms without a type; nil for all.
-    public var roomTypes: [String?]?
+    public var roomTypes: [Text?]?
 
     /// Makes a value of its parts.
-    public init(searchTerm: String? = nil, roomTypes: [String?]? = nil) {
+    public init(searchTerm: Text? = nil, roomTypes: [Text?]? = nil) {
       self.searchTerm = searchTerm
       self.roomTypes = roomTypes
     }
   }
 
-  private let database: PostgresClient
-
-  /// Makes the store.
-  public init(database: PostgresClient) {
-    self.database = database
+  /// A page of the list.
+  public struct Page: Sendable {
+    /// The rooms, in list order whatever the direction.
+    public let entries: [Entry]
+    /// The number of rooms that match, on all pages.
+    public let total: Int64
   }
 
-  /// Reads up to `limit` rooms beyond a bound, in list order whatever the direction.
+  private let database: PostgresClient
+  private let events: EventStore
+
+  /// Makes the store.
+  public init(database: PostgresClient, events: EventStore) {
+    self.database = database
+    self.events = events
+  }
+
+  /// Reads up to `limit` rooms beyond a bound.
   ///
+  /// Rooms with neither a public join rule, a knockable one, nor world-readable history are left out, as are empty ones. Costs one
+  /// statement over all published rooms; the texts that decide about them are remembered by event.
   /// - Parameters:
   ///   - limit: the number of rooms, at least 1.
   ///   - bound: the room at which the last page ended (or began, when going backwards); nil for the start.
   ///   - forwards: whether rooms with fewer members follow.
-  public func rooms(filter: Filter, limit: Int, bound: Bound?, forwards: Bool) async throws -> [Entry] {
-    var sql: SQL = "\(Self.summaries(filter)) SELECT * FROM summaries"
-    if let bound {
-      sql =
+  public func page(filter: Filter, limit: Int, bound: Bound?, forwards: Bool) async throws -> Page {
+    let rooms = try await matching(try await published(bound, forwards: forwards), filter)
+    let beyond = rooms.filter(\.isBeyond)
+    let page = forwards ? beyond.prefix(limit) : beyond.suffix(limit)
+    let known = try await events.events(page.flatMap { $0.states.values })
+    return Page(entries: page.map { Self.entry($0, known) }, total: Int64(rooms.count))
+  }
+
+  // MARK: Finding
+
+  /// A published room with its state events of interest by type.
+  private struct Candidate {
+    let roomID: RoomID
+    let joinedMembers: Int64
+    let isBeyond: Bool
+    var states: [Text: EventID] = [:]
+  }
+
+  private static let types = [
+    EventType.joinRules, EventType.historyVisibility, EventType.create, EventType.name, EventType.topic,
+    EventType.canonicalAlias, EventType.avatar, EventType.guestAccess,
+  ]
+
+  /// Reads all published rooms that have members, in list order.
+  private func published(_ bound: Bound?, forwards: Bool) async throws -> [Candidate] {
+    let isBeyond: SQL =
+      if let bound {
         forwards
-        ? "\(sql) WHERE (joined, room_id) < (\(bound.joinedMembers)::bigint, \(bound.roomID))"
-        : "\(sql) WHERE (joined, room_id) > (\(bound.joinedMembers)::bigint, \(bound.roomID))"
-    }
-    sql =
-      forwards
-      ? "\(sql) ORDER BY joined DESC, room_id DESC LIMIT \(Int64(limit))"
-      : "\(sql) ORDER BY joined ASC, room_id ASC LIMIT \(Int64(limit))"
-    let entries = try await database.read(sql).map(Self.entry)
-    return forwards ? entries : entries.reversed()
-  }
-
-  /// Counts the rooms that match.
-  public func count(filter: Filter) async throws -> Int64 {
-    let rows = try await database.read("\(Self.summaries(filter)) SELECT count(*) FROM summaries")
-    return try rows.first?.get(0, as: Int64.self) ?? 0
-  }
-
-  /// Builds the common table expressions: the content of the interesting state events of every published room, one row a
-  /// room. Rooms with neither a public join rule, a knockable one, nor world-readable history are left out, as are empty ones.
-  private static func summaries(_ filter: Filter) -> SQL {
-    let found: SQL = """
-      WITH states AS (
-        SELECT r.room_id,
-          max(CASE WHEN c.type = 'm.room.name' THEN j.json::json->'content'->>'name' END) AS name,
-          max(CASE WHEN c.type = 'm.room.topic' THEN j.json::json->'content'->>'topic' END) AS topic,
-          max(CASE WHEN c.type = 'm.room.canonical_alias' THEN j.json::json->'content'->>'alias' END) AS alias,
-          max(CASE WHEN c.type = 'm.room.avatar' THEN j.json::json->'content'->>'url' END) AS avatar,
-          max(CASE WHEN c.type = 'm.room.history_visibility'
-            THEN j.json::json->'content'->>'history_visibility' END) AS visibility,
-          max(CASE WHEN c.type = 'm.room.guest_access' THEN j.json::json->'content'->>'guest_access' END) AS guests,
-          max(CASE WHEN c.type = 'm.room.join_rules' THEN j.json::json->'content'->>'join_rule' END) AS rule,
-          max(CASE WHEN c.type = 'm.room.create' THEN j.json::json->'content'->>'type' END) AS room_type
-        FROM rooms AS r
-        JOIN current_state_events AS c ON c.room_id = r.room_id AND c.state_key = '' AND c.type IN (
-          'm.room.name', 'm.room.topic', 'm.room.canonical_alias', 'm.room.avatar', 'm.room.history_visibility',
-          'm.room.guest_access', 'm.room.join_rules', 'm.room.create')
-        JOIN event_json AS j ON j.event_id = c.event_id
-        WHERE r.is_public GROUP BY r.room_id
-      ), members AS (
-        SELECT s.room_id, (SELECT count(*) FROM current_state_events AS m
-          WHERE m.room_id = s.room_id AND m.type = 'm.room.member' AND m.membership = 'join') AS joined
-        FROM states AS s
-      ), summaries AS (
-        SELECT s.room_id, m.joined, s.name, s.topic, s.alias, s.avatar, s.visibility, s.guests, s.rule, s.room_type
-        FROM states AS s JOIN members AS m ON m.room_id = s.room_id
-        WHERE m.joined > 0 AND (s.rule IN ('public', 'knock', 'knock_restricted') OR s.visibility = 'world_readable')
+          ? "(m.joined, r.room_id) < (\(bound.joinedMembers)::bigint, \(bound.roomID))"
+          : "(m.joined, r.room_id) > (\(bound.joinedMembers)::bigint, \(bound.roomID))"
+      } else { "true" }
+    let rows = try await database.read(
       """
-    return "\(found)\(condition(filter)))"
+      SELECT r.room_id, m.joined, \(isBeyond), c.types, c.events FROM rooms AS r
+      CROSS JOIN LATERAL (SELECT count(*) AS joined FROM current_state_events
+        WHERE room_id = r.room_id AND type = 'm.room.member' AND membership = 'join') AS m
+      CROSS JOIN LATERAL (SELECT array_agg(type) AS types, array_agg(event_id) AS events FROM current_state_events
+        WHERE room_id = r.room_id AND state_key = '' AND type = ANY(\(Self.types)::text[])) AS c
+      WHERE r.is_public AND m.joined > 0 AND c.types IS NOT NULL
+      ORDER BY m.joined DESC, r.room_id DESC
+      """)
+    return try rows.map { row in
+      let (room, joined, isBeyond, types, events) = try row.decode(
+        Text.self, Int64.self, Bool.self, [Text].self, [Text].self)
+      var candidate = Candidate(roomID: RoomID(unchecked: room), joinedMembers: joined, isBeyond: isBeyond)
+      for (type, event) in zip(types, events) { candidate.states[type] = EventID(unchecked: event) }
+      return candidate
+    }
   }
 
-  private static func condition(_ filter: Filter) -> SQL {
-    var sql: SQL = ""
-    if let term = filter.searchTerm, !term.isEmpty {
-      sql = """
-        \(sql) AND (strpos(lower(coalesce(s.name, '')), lower(\(term))) > 0
-          OR strpos(lower(coalesce(s.topic, '')), lower(\(term))) > 0
-          OR strpos(lower(coalesce(s.alias, '')), lower(\(term))) > 0)
-        """
+  /// Leaves the rooms that are shown and pass a filter.
+  private func matching(_ candidates: [Candidate], _ filter: Filter) async throws -> [Candidate] {
+    var rooms = try await texts(of: candidates, [EventType.joinRules, EventType.historyVisibility]) { room in
+      ["public", "knock", "knock_restricted"].contains(room[EventType.joinRules]?.exact)
+        || room[EventType.historyVisibility]?.exact == "world_readable"
     }
     if let types = filter.roomTypes {
-      let named = types.compactMap { $0 }
-      let untyped = types.contains { $0 == nil }
-      sql = """
-        \(sql) AND (coalesce(s.room_type, '') = ANY(\(named)::text[])
-          OR (\(untyped)::boolean AND coalesce(s.room_type, '') = ''))
-        """
+      let wanted = Set(types.map { $0 ?? "" })
+      rooms = try await texts(of: rooms, [EventType.create]) { wanted.contains($0[EventType.create]?.exact ?? "") }
     }
-    return sql
+    if let term = filter.searchTerm.map({ SearchText($0) }), !term.bytes.isEmpty {
+      rooms = try await texts(of: rooms, [EventType.name, EventType.topic, EventType.canonicalAlias]) { room in
+        room.values.contains { $0.searched?.contains(term) ?? false }
+      }
+    }
+    return rooms
   }
 
-  private static func entry(_ row: PostgresRow) throws -> Entry {
-    Entry(
-      roomID: RoomID(unchecked: try row.get(0, as: String.self)), joinedMembers: try row.get(1, as: Int64.self),
-      name: try row.get(2, as: String?.self), topic: try row.get(3, as: String?.self),
-      canonicalAlias: try row.get(4, as: String?.self), avatarURL: try row.get(5, as: String?.self),
-      historyVisibility: try row.get(6, as: String?.self), guestAccess: try row.get(7, as: String?.self),
-      joinRule: try row.get(8, as: String?.self), roomType: try row.get(9, as: String?.self))
+  /// Leaves the rooms of which the texts of some types meet a condition.
+  private func texts(
+    of rooms: [Candidate], _ types: [Text], meet condition: ([Text: RoomListText]) -> Bool
+  ) async throws -> [Candidate] {
+    let texts = try await events.listedTexts(rooms.flatMap { room in types.compactMap { room.states[$0] } })
+    return rooms.filter { room in
+      var found: [Text: RoomListText] = [:]
+      for type in types { found[type] = room.states[type].flatMap { texts[$0] } }
+      return condition(found)
+    }
+  }
+
+  private static func entry(_ room: Candidate, _ events: [EventID: StoredEvent]) -> Entry {
+    func text(_ type: Text, _ key: Text) -> Text? {
+      room.states[type].flatMap { events[$0]?.content[key]?.string }
+    }
+    return Entry(
+      roomID: room.roomID, joinedMembers: room.joinedMembers, name: text(EventType.name, "name"),
+      topic: text(EventType.topic, "topic"), canonicalAlias: text(EventType.canonicalAlias, "alias"),
+      avatarURL: text(EventType.avatar, "url"),
+      historyVisibility: text(EventType.historyVisibility, "history_visibility"),
+      guestAccess: text(EventType.guestAccess, "guest_access"), joinRule: text(EventType.joinRules, "join_rule"),
+      roomType: text(EventType.create, "type"))
   }
 }

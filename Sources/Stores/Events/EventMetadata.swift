@@ -8,7 +8,7 @@ public struct EventMetadata: Sendable, Hashable {
   /// Tells whether this is an invite or a leave of a room that the server is not in.
   public var outOfBandMembership = false
   /// Holds the server on whose behalf the event was sent; nil for the sender's own.
-  public var sendOnBehalfOf: String?
+  public var sendOnBehalfOf: Text?
   /// Tells whether the redaction's sender must still be compared with the redacted event's; nil for other events.
   public var recheckRedaction: Bool?
   /// Tells whether the event is kept, but not shown and not built upon.
@@ -22,15 +22,15 @@ public struct EventMetadata: Sendable, Hashable {
   /// Tells whether the stored JSON is the redacted form.
   public var redacted = false
   /// Holds the transaction id that the client gave.
-  public var txnID: String?
+  public var txnID: Text?
   /// Holds the id of the delayed event from which this one came.
-  public var delayID: String?
+  public var delayID: Text?
   /// Holds the id of the access token that sent it, as older versions recorded it.
   public var tokenID: Int64?
   /// Holds the device that sent it.
-  public var deviceID: String?
+  public var deviceID: Text?
   /// Holds auth events that were worked out rather than stated.
-  public var calculatedAuthEventIDs: [String]?
+  public var calculatedAuthEventIDs: [Text]?
 
   /// Makes the metadata of an event about which nothing is remembered.
   public init() {}
@@ -74,9 +74,9 @@ public struct EventMetadata: Sendable, Hashable {
   }
 
   /// Returns the object as text, ready for the column.
-  public var encoded: String {
+  public var encoded: Text {
     var writer = JSONWriter(capacity: 96)
     write(to: &writer)
-    return String(decoding: writer.bytes, as: UTF8.self)
+    return Text(decoding: writer.bytes, as: UTF8.self)
   }
 }

@@ -21,12 +21,12 @@ struct EventRows: Sendable {
     """
 
   /// Reads the events with the given ids.
-  static func events(_ ids: [String]) -> SQL {
+  static func events(_ ids: [Text]) -> SQL {
     "SELECT \(columns) FROM events AS e \(joins) WHERE e.event_id = ANY(\(unseen: ids))"
   }
 
   /// Reads the accepted redactions of the given events: the redacted id, then the redaction's own columns.
-  static func redactions(of ids: [String]) -> SQL {
+  static func redactions(of ids: [Text]) -> SQL {
     """
     SELECT \(columns), d.redacts FROM redactions AS d
     JOIN events AS e ON e.event_id = d.event_id
@@ -39,17 +39,18 @@ struct EventRows: Sendable {
 
   /// Decodes one row, columns from `offset` on; nil (and a log line) when the stored event cannot be read.
   func stored(_ row: PostgresRow, from offset: Int = 0) throws -> StoredEvent? {
-    let id = EventID(unchecked: try row.get(offset, as: String.self))
+    let id = EventID(unchecked: try row.get(offset, as: Text.self))
     let metadata = try row.get(offset + 6, as: SQLText.self)
     let json = try row.get(offset + 7, as: SQLText.self)
     let format = try row.get(offset + 8, as: Int64.self)
-    let name = try row.get(offset + 9, as: String?.self)
+    let name = try row.get(offset + 9, as: Text?.self)
     guard let version = RoomVersion.named(name ?? (format == 1 ? "1" : format == 2 ? "3" : "4")) else {
       logger.warning("event of a room version that is not supported", metadata: ["event_id": "\(id.rawValue)"])
       return nil
     }
     do {
-      let event = try Event.parse(try JSONValue.parse(json.bytes), version: version, eventID: id)
+      let value = try JSONValue.parse(json.bytes, maximumDepth: JSONDocument.storedDepth)
+      let event = try Event.parse(value, version: version, eventID: id)
       return StoredEvent(
         event: event, streamOrdering: try row.get(offset + 1), instanceName: try row.get(offset + 2),
         isOutlier: try row.get(offset + 3), rejectedReason: try row.get(offset + 4),
@@ -72,7 +73,7 @@ struct EventRows: Sendable {
     var redactions: [EventID: [StoredEvent]] = [:]
     for row in redactionRows {
       guard let redaction = try stored(row) else { continue }
-      redactions[EventID(unchecked: try row.get(10, as: String.self)), default: []].append(redaction)
+      redactions[EventID(unchecked: try row.get(10, as: Text.self)), default: []].append(redaction)
     }
     var events: [EventID: StoredEvent] = Dictionary(minimumCapacity: rows.count)
     for row in rows {

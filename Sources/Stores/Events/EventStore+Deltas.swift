@@ -7,7 +7,7 @@ public struct StateDelta: Sendable, Hashable {
   /// Holds the place in the events stream; the least place of the batch that caused the change.
   public let streamID: Int64
   /// Holds the writer that stored the change.
-  public let instanceName: String
+  public let instanceName: Text
   /// Names the room.
   public let roomID: RoomID
   /// Names what changed.
@@ -27,11 +27,11 @@ public struct MembershipChange: Sendable, Hashable {
   /// Holds who caused it.
   public let sender: UserID
   /// Holds the new membership, as in the event.
-  public let membership: String
+  public let membership: Text
   /// Holds the place in the events stream.
   public let streamOrdering: Int64
   /// Holds the writer that stored the event.
-  public let instanceName: String
+  public let instanceName: Text
 }
 
 extension EventStore {
@@ -60,7 +60,7 @@ extension EventStore {
     var deltas: [StateDelta] = []
     for row in found {
       let (stream, instance, room, type, key, event, previous) = try row.decode(
-        Int64.self, String.self, String.self, String.self, String.self, String?.self, String?.self)
+        Int64.self, Text.self, Text.self, Text.self, Text.self, Text?.self, Text?.self)
       guard upTo.position.covers(stream, instance: instance), !after.position.covers(stream, instance: instance) else {
         continue
       }
@@ -96,7 +96,7 @@ extension EventStore {
     var changes: [MembershipChange] = []
     for row in found {
       let (event, room, sender, membership, stream, instance) = try row.decode(
-        String.self, String.self, String.self, String.self, Int64.self, String.self)
+        Text.self, Text.self, Text.self, Text.self, Int64.self, Text.self)
       guard upTo.position.covers(stream, instance: instance), !after.position.covers(stream, instance: instance) else {
         continue
       }

@@ -13,7 +13,7 @@ public struct EventPosition: Sendable, Hashable {
   /// Holds its place in the stream.
   public let streamOrdering: Int64
   /// Holds the writer that stored it.
-  public let instanceName: String
+  public let instanceName: Text
 
   /// Returns the point just after the event in the room's history.
   public var historyToken: RoomStreamToken { RoomStreamToken(topological: depth, stream: streamOrdering) }
@@ -64,7 +64,7 @@ extension EventStore {
   ///
   /// - Parameter types: the event types to look at; nil for all.
   public func lastEvent(
-    roomID: RoomID, upTo token: RoomStreamToken, types: [String]? = nil
+    roomID: RoomID, upTo token: RoomStreamToken, types: [Text]? = nil
   ) async throws -> EventPosition? {
     // A page of a few rows leaves room for rows of writers that are ahead of the token.
     var bound = token.position.maximum
@@ -87,25 +87,29 @@ extension EventStore {
     }
   }
 
-  static func typeCondition(_ types: [String]?) -> SQL {
+  static func typeCondition(_ types: [Text]?) -> SQL {
     guard let types else { return "" }
     return "AND e.type = ANY(\(types)::text[])"
   }
 
   static func position(_ row: PostgresRow) throws -> EventPosition {
     let (eventID, roomID, depth, stream, instance) = try row.decode(
-      String.self, String.self, Int64.self, Int64.self, String.self)
+      Text.self, Text.self, Int64.self, Int64.self, Text.self)
     return EventPosition(
       eventID: EventID(unchecked: eventID), roomID: RoomID(unchecked: roomID), depth: depth, streamOrdering: stream,
       instanceName: instance)
   }
 
-  /// Finds the event of a room that is nearest to a time: the first at or after it, or the last at or before it.
+  /// Finds the events of a room that are nearest to a time, nearest first: from the first at or after it on, or from the last at or before
+  /// it back.
   ///
-  /// - Parameter timestamp: `origin_server_ts` in milliseconds since 1970.
-  public func eventID(
-    roomID: RoomID, nearestTo timestamp: Int64, direction: PageDirection
-  ) async throws -> EventID? {
+  /// - Parameters:
+  ///   - timestamp: `origin_server_ts` in milliseconds since 1970.
+  ///   - limit: the greatest number of events.
+  ///   - offset: how many of the nearest are left out.
+  public func eventIDs(
+    roomID: RoomID, nearestTo timestamp: Int64, direction: PageDirection, limit: Int, offset: Int
+  ) async throws -> [EventID] {
     let bounds: SQL =
       switch direction {
       case .forward:
@@ -122,9 +126,10 @@ extension EventStore {
     let found = try await database.read(
       """
       SELECT e.event_id FROM events AS e LEFT JOIN rejections AS x ON x.event_id = e.event_id
-      WHERE e.room_id = \(roomID.rawValue) AND NOT e.outlier AND x.event_id IS NULL AND \(bounds) LIMIT 1
+      WHERE e.room_id = \(roomID.rawValue) AND NOT e.outlier AND x.event_id IS NULL AND \(bounds)
+      LIMIT \(Int64(limit))::bigint OFFSET \(Int64(offset))::bigint
       """)
-    return try found.first.map { EventID(unchecked: try $0.get(0)) }
+    return try found.map { EventID(unchecked: try $0.get(0)) }
   }
 
   /// Finds the highest place in the stream among events stored before a time; nil when there are none.

@@ -51,7 +51,7 @@ extension EventStore {
       """)
     var pages: [RoomID: (rows: [RecentRows<EventID>.Entry], isLimited: Bool)] = [:]
     for row in found {
-      let (room, event, stream, instance) = try row.decode(String.self, String.self, Int64.self, String.self)
+      let (room, event, stream, instance) = try row.decode(Text.self, Text.self, Int64.self, Text.self)
       guard upTo.position.covers(stream, instance: instance) else { continue }
       if let after, after.position.covers(stream, instance: instance) { continue }
       let roomID = RoomID(unchecked: room)
@@ -89,7 +89,7 @@ extension EventStore {
       """)
     var ids: [EventID] = []
     for row in found {
-      let (event, stream, instance) = try row.decode(String.self, Int64.self, String.self)
+      let (event, stream, instance) = try row.decode(Text.self, Int64.self, Text.self)
       guard upTo.position.covers(stream, instance: instance), !after.position.covers(stream, instance: instance) else {
         continue
       }

@@ -13,6 +13,8 @@ public final class EventStore: Sendable {
   let ids: StreamIDs
   let rows: EventRows
   let cache: Cache<EventID, StoredEvent>
+  /// Remembers the texts by which lists of rooms are filtered.
+  let listed: Cache<EventID, RoomListText>
   /// Remembers which rooms changed lately, to answer "anything new?" without the database.
   let roomChanges: StreamChangeCache
   /// Remembers in which rooms the current state changed lately.
@@ -25,6 +27,7 @@ public final class EventStore: Sendable {
     self.ids = ids
     rows = EventRows(logger: logger)
     cache = caches.cache(CacheRegistry.eventCacheName, byteBudget: CacheRegistry.standardEventBytes) { $1.weight }
+    listed = caches.cache("room_list_texts", byteBudget: 8 << 20) { 128 + $1.weight }
     roomChanges = caches.changeCache("EventsRoomStreamChangeCache")
     stateChanges = caches.changeCache("_curr_state_delta_stream_cache")
   }
@@ -65,7 +68,12 @@ public final class EventStore: Sendable {
     try await database.read(EventRows.events([id.rawValue])).first.flatMap { try rows.stored($0) }
   }
 
-  private func load(_ ids: [EventID]) async throws -> [EventID: StoredEvent] {
+  /// Reads events as the database has them now, past the memory; rejected ones, too.
+  public func storedEvents(_ ids: [EventID]) async throws -> [EventID: StoredEvent] {
+    ids.isEmpty ? [:] : try await load(ids)
+  }
+
+  func load(_ ids: [EventID]) async throws -> [EventID: StoredEvent] {
     let texts = ids.map(\.rawValue)
     async let found = database.read(EventRows.events(texts))
     async let redactions = database.read(EventRows.redactions(of: texts))
@@ -83,102 +91,23 @@ public final class EventStore: Sendable {
     return known
   }
 
-  /// Names a transaction of a device.
-  public struct DeviceTransaction: Hashable, Sendable {
-    /// Names the user.
-    public let userID: UserID
-    /// Names the user's device.
-    public let deviceID: String
-    /// Holds the id that the device chose.
-    public let txnID: String
-
-    /// Names a transaction.
-    public init(userID: UserID, deviceID: String, txnID: String) {
-      self.userID = userID
-      self.deviceID = deviceID
-      self.txnID = txnID
-    }
-  }
-
-  /// Finds the events that were sent into a room in the given transactions, in one statement; new ones are absent.
-  public func eventIDs(
-    roomID: RoomID, transactions: [DeviceTransaction]
-  ) async throws -> [DeviceTransaction: EventID] {
-    guard !transactions.isEmpty else { return [:] }
-    // In subqueries the arrays' lengths do not count for the plan, which is made once then; LIMIT keeps the index in use.
-    let found = try await database.read(
-      """
-      SELECT q.user_id, q.device_id, q.txn_id, t.event_id
-      FROM unnest((SELECT \(transactions.map(\.userID.rawValue))::text[]),
-        (SELECT \(transactions.map(\.deviceID))::text[]), (SELECT \(transactions.map(\.txnID))::text[]))
-        AS q(user_id, device_id, txn_id)
-      CROSS JOIN LATERAL (
-        SELECT event_id FROM event_txn_id_device_id
-        WHERE user_id = q.user_id AND device_id = q.device_id AND room_id = \(roomID.rawValue) AND txn_id = q.txn_id
-        LIMIT 1) AS t
-      """)
-    var result: [DeviceTransaction: EventID] = [:]
-    for row in found {
-      let (user, device, txnID, eventID) = try row.decode(String.self, String.self, String.self, String.self)
-      let transaction = DeviceTransaction(userID: UserID(unchecked: user), deviceID: device, txnID: txnID)
-      result[transaction] = EventID(unchecked: eventID)
-    }
-    return result
-  }
-
-  /// Finds the event that a device sent with a transaction id; nil when the transaction is new.
-  public func eventID(roomID: RoomID, userID: UserID, deviceID: String, txnID: String) async throws -> EventID? {
-    try await eventIDs(roomID: roomID, userID: userID, deviceID: deviceID, txnIDs: [txnID])[txnID]
-  }
-
-  /// Finds the events that a device sent with the given transaction ids.
-  public func eventIDs(
-    roomID: RoomID, userID: UserID, deviceID: String, txnIDs: [String]
-  ) async throws -> [String: EventID] {
-    let found = try await database.read(
-      """
-      SELECT txn_id, event_id FROM event_txn_id_device_id
-      WHERE room_id = \(roomID.rawValue) AND user_id = \(userID.rawValue) AND device_id = \(deviceID)
-        AND txn_id = ANY(\(txnIDs)::text[])
-      """)
-    var result: [String: EventID] = [:]
-    for row in found {
-      let (txnID, eventID) = try row.decode(String.self, String.self)
-      result[txnID] = EventID(unchecked: eventID)
-    }
-    return result
-  }
-
-  /// Finds the transaction ids with which a device sent the given events.
-  public func transactionIDs(
-    eventIDs: [EventID], userID: UserID, deviceID: String
-  ) async throws -> [EventID: String] {
-    guard !eventIDs.isEmpty else { return [:] }
-    let found = try await database.read(
-      """
-      SELECT event_id, txn_id FROM event_txn_id_device_id
-      WHERE event_id = ANY(\(eventIDs.map(\.rawValue))::text[])
-        AND user_id = \(userID.rawValue) AND device_id = \(deviceID)
-      """)
-    var result: [EventID: String] = [:]
-    for row in found {
-      let (eventID, txnID) = try row.decode(String.self, String.self)
-      result[EventID(unchecked: eventID)] = txnID
-    }
-    return result
-  }
-
   /// Puts events that were just committed into the cache and drops what they make stale.
   ///
   /// - Parameter redacted: events that one of them redacts.
   public func prefill(_ events: [StoredEvent], redacted: [EventID]) {
     for event in events where redacted.contains(event.eventID) == false { cache.insert(event.eventID, event) }
-    for id in redacted { cache.invalidate(id) }
+    for id in redacted { invalidate(id) }
   }
 
   /// Drops an event from the cache.
-  public func invalidate(_ id: EventID) { cache.invalidate(id) }
+  public func invalidate(_ id: EventID) {
+    cache.invalidate(id)
+    listed.invalidate(id)
+  }
 
   /// Drops all events from the cache, as after a purge.
-  public func invalidateAll() { cache.invalidateAll() }
+  public func invalidateAll() {
+    cache.invalidateAll()
+    listed.invalidateAll()
+  }
 }

@@ -11,11 +11,11 @@ public final class StoredEvent: Sendable {
   /// Holds the place in the events stream: positive for live events, negative for history fetched later.
   public let streamOrdering: Int64
   /// Holds the writer that stored it.
-  public let instanceName: String
+  public let instanceName: Text
   /// Tells whether the event is kept outside the room's timeline, without state of its own.
   public let isOutlier: Bool
   /// Holds why the event was refused by the auth rules; nil when it was accepted.
-  public let rejectedReason: String?
+  public let rejectedReason: Text?
   /// Holds the time of storing in milliseconds since 1970; nil when it is not known.
   public let receivedTS: Int64?
   /// Holds what the server remembers about the event.
@@ -26,7 +26,7 @@ public final class StoredEvent: Sendable {
 
   /// Makes a stored event.
   public init(
-    event: Event, streamOrdering: Int64, instanceName: String, isOutlier: Bool = false, rejectedReason: String? = nil,
+    event: Event, streamOrdering: Int64, instanceName: Text, isOutlier: Bool = false, rejectedReason: Text? = nil,
     receivedTS: Int64? = nil, metadata: EventMetadata = EventMetadata(), redactedBecause: StoredEvent? = nil
   ) {
     self.event = event
@@ -44,9 +44,9 @@ public final class StoredEvent: Sendable {
   /// Forwards the event's room.
   public var roomID: RoomID { event.roomID }
   /// Forwards the event's type.
-  public var type: String { event.type }
+  public var type: Text { event.type }
   /// Forwards the event's state key; nil when it is not state.
-  public var stateKey: String? { event.stateKey }
+  public var stateKey: Text? { event.stateKey }
   /// Forwards the event's sender.
   public var sender: UserID { event.sender }
   /// Forwards the event's content.
@@ -76,6 +76,17 @@ public final class StoredEvent: Sendable {
     StoredEvent(
       event: try event.redacted(), streamOrdering: streamOrdering, instanceName: instanceName, isOutlier: isOutlier,
       rejectedReason: rejectedReason, receivedTS: receivedTS, metadata: metadata, redactedBecause: redaction)
+  }
+
+  /// Returns this event without what a redaction would take away and without its aggregations, for readers who are not to see them.
+  ///
+  /// - Throws: what ``Event/redacted()`` throws.
+  public func stripped() throws -> StoredEvent {
+    let stripped = StoredEvent(
+      event: try event.redacted(), streamOrdering: streamOrdering, instanceName: instanceName, isOutlier: isOutlier,
+      rejectedReason: rejectedReason, receivedTS: receivedTS, metadata: metadata, redactedBecause: redactedBecause)
+    stripped.noteUnrelated(true)
+    return stripped
   }
 
   /// Estimates the memory held, in bytes, for cache budgets; the form for clients is made sooner or later.

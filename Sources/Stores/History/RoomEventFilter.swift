@@ -6,17 +6,17 @@ import Postgres
 /// Types may contain `*`; the lists of things not wanted win over the lists of things wanted.
 public struct RoomEventFilter: Sendable, Equatable {
   /// Lists the types wanted; nil for all.
-  public var types: [String]?
+  public var types: [Text]?
   /// Lists the types not wanted.
-  public var notTypes: [String] = []
+  public var notTypes: [Text] = []
   /// Lists the senders wanted; nil for all.
-  public var senders: [String]?
+  public var senders: [Text]?
   /// Lists the senders not wanted.
-  public var notSenders: [String] = []
+  public var notSenders: [Text] = []
   /// Lists the rooms wanted; nil for all.
-  public var rooms: [String]?
+  public var rooms: [Text]?
   /// Lists the rooms not wanted.
-  public var notRooms: [String] = []
+  public var notRooms: [Text] = []
   /// Holds whether events must (true) or must not (false) have a `url` in their content; nil when it does not matter.
   public var containsURL: Bool?
   /// Tells whether only the members are wanted who have sent something.
@@ -24,9 +24,9 @@ public struct RoomEventFilter: Sendable, Equatable {
   /// Tells whether members are sent again that the client knows already.
   public var includeRedundantMembers = false
   /// Holds relation types of which one must point at a wanted event; nil when it does not matter.
-  public var relatedByRelationTypes: [String]?
+  public var relatedByRelationTypes: [Text]?
   /// Holds senders of whom one must have related to a wanted event; nil when it does not matter.
-  public var relatedBySenders: [String]?
+  public var relatedBySenders: [Text]?
   /// Holds the number of events asked for, if the filter names one.
   public var limit: Int64?
   /// Tells whether events are wanted in the format of federation.
@@ -55,10 +55,16 @@ public struct RoomEventFilter: Sendable, Equatable {
     wantsFederationFormat = value["event_format"]?.string == "federation"
   }
 
-  private static func strings(_ value: JSONValue, _ key: String) throws(MatrixError) -> [String]? {
+  /// How many elements a list may have that is compared with every event.
+  private static let mostElements = 500
+
+  private static func strings(_ value: JSONValue, _ key: Text) throws(MatrixError) -> [Text]? {
     guard let member = value[key], !member.isNull else { return nil }
     guard let elements = member.elements else { throw MatrixError.badJSON("\(key) is not a list") }
-    var result: [String] = []
+    guard elements.count <= mostElements else {
+      throw MatrixError.badJSON("\(key) has more than \(mostElements) elements")
+    }
+    var result: [Text] = []
     for element in elements {
       guard let text = element.string else { throw MatrixError.badJSON("\(key) contains something other than strings") }
       result.append(text)
@@ -67,7 +73,7 @@ public struct RoomEventFilter: Sendable, Equatable {
   }
 
   /// Tells whether no event of the room can pass.
-  public func excludes(room: String) -> Bool {
+  public func excludes(room: Text) -> Bool {
     notRooms.contains(room) || (rooms.map { !$0.contains(room) } ?? false)
   }
 
@@ -83,24 +89,11 @@ public struct RoomEventFilter: Sendable, Equatable {
     return sql
   }
 
-  private static func anyType(_ types: [String]) -> SQL {
-    let exact = types.filter { !$0.contains("*") }
-    let patterns = types.filter { $0.contains("*") }.map(likePattern)
+  private static func anyType(_ types: [Text]) -> SQL {
+    let star = UInt8(ascii: "*")
+    let exact = types.filter { !$0.utf8.contains(star) }
+    let patterns = types.filter { $0.utf8.contains(star) }.map { LikePattern(wildcards: $0).text }
     return "e.type = ANY(\(exact)::text[]) OR e.type LIKE ANY(\(patterns)::text[])"
-  }
-
-  private static func likePattern(_ type: String) -> String {
-    var pattern = ""
-    for character in type {
-      switch character {
-      case "*": pattern.append("%")
-      case "%", "_", "\\":
-        pattern.append("\\")
-        pattern.append(character)
-      default: pattern.append(character)
-      }
-    }
-    return pattern
   }
 
   private var relatedCondition: SQL {
@@ -113,21 +106,23 @@ public struct RoomEventFilter: Sendable, Equatable {
   }
 
   /// Tells whether an event of this type and sender passes the lists (not the conditions on URLs and relations).
-  public func allows(type: String, sender: String) -> Bool {
+  public func allows(type: Text, sender: Text) -> Bool {
     if notSenders.contains(sender) || notTypes.contains(where: { Self.matches(type, $0) }) { return false }
     if let senders, !senders.contains(sender) { return false }
     if let types, !types.contains(where: { Self.matches(type, $0) }) { return false }
     return true
   }
 
-  /// Matches a type against a pattern in which `*` stands for any run of characters.
-  static func matches(_ type: String, _ pattern: String) -> Bool {
-    guard pattern.contains("*") else { return type == pattern }
-    let parts = pattern.split(separator: "*", omittingEmptySubsequences: false)
-    guard let first = parts.first, let last = parts.last, type.hasPrefix(first),
-      type.utf8.count >= first.utf8.count + last.utf8.count, type.hasSuffix(last)
+  /// Matches a type against a pattern in which `*` stands for any run of characters, byte by byte.
+  static func matches(_ type: Text, _ pattern: Text) -> Bool {
+    let text = Array(type.utf8)
+    let parts = pattern.utf8.split(separator: UInt8(ascii: "*"), omittingEmptySubsequences: false).map { Array($0) }
+    guard let first = parts.first, let last = parts.last, parts.count > 1 else {
+      return text.elementsEqual(pattern.utf8)
+    }
+    guard text.count >= first.count + last.count, text.starts(with: first), text.suffix(last.count).elementsEqual(last)
     else { return false }
-    var rest = type.utf8.dropFirst(first.utf8.count).dropLast(last.utf8.count)
+    var rest = text[first.count..<(text.count - last.count)]
     for part in parts.dropFirst().dropLast() where !part.isEmpty {
       guard let end = Self.end(of: part, in: rest) else { return false }
       rest = rest[end...]
@@ -135,11 +130,10 @@ public struct RoomEventFilter: Sendable, Equatable {
     return true
   }
 
-  private static func end(of part: Substring, in text: Substring.UTF8View) -> Substring.UTF8View.Index? {
-    var start = text.startIndex
-    while start != text.endIndex {
-      if text[start...].starts(with: part.utf8) { return text.index(start, offsetBy: part.utf8.count) }
-      start = text.index(after: start)
+  private static func end(of part: [UInt8], in text: ArraySlice<UInt8>) -> Int? {
+    guard part.count <= text.count else { return nil }
+    for start in text.startIndex...(text.endIndex - part.count) where text[start...].starts(with: part) {
+      return start + part.count
     }
     return nil
   }

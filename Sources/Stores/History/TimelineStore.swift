@@ -25,7 +25,7 @@ public final class TimelineStore: Sendable {
     let eventID: EventID
     let depth: Int64
     let stream: Int64
-    let instanceName: String
+    let instanceName: Text
   }
 
   private let database: PostgresClient
@@ -97,7 +97,7 @@ public final class TimelineStore: Sendable {
   }
 
   private static func place(_ row: PostgresRow) throws -> Place {
-    let (eventID, depth, stream, instance) = try row.decode(String.self, Int64.self, Int64.self, String.self)
+    let (eventID, depth, stream, instance) = try row.decode(Text.self, Int64.self, Int64.self, Text.self)
     return Place(eventID: EventID(unchecked: eventID), depth: depth, stream: stream, instanceName: instance)
   }
 }

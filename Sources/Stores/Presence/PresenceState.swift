@@ -3,7 +3,7 @@ import MatrixPrimitives
 /// Holds what is known of a user's presence: one row of `presence_stream`, one row of the `presence` stream.
 public struct PresenceState: Sendable, Hashable {
   /// Names the states of the specification, and `busy` of MSC3026.
-  public enum Availability: String, Sendable {
+  public enum Availability: Text, Sendable {
     case online, unavailable, offline, busy
   }
 
@@ -18,14 +18,14 @@ public struct PresenceState: Sendable, Hashable {
   /// Holds when the user last synced, in milliseconds; 0 when never.
   public var lastUserSyncTS: Int64
   /// Holds the user's status message.
-  public var statusMessage: String?
+  public var statusMessage: Text?
   /// Tells whether the user is active right now, which `online` clients are shown instead of a time.
   public var isCurrentlyActive: Bool
 
   /// Makes a state; the defaults are those of a user nothing is known of.
   public init(
     user: UserID, state: Availability = .offline, lastActiveTS: Int64 = 0, lastFederationUpdateTS: Int64 = 0,
-    lastUserSyncTS: Int64 = 0, statusMessage: String? = nil, isCurrentlyActive: Bool = false
+    lastUserSyncTS: Int64 = 0, statusMessage: Text? = nil, isCurrentlyActive: Bool = false
   ) {
     self.user = user
     self.state = state

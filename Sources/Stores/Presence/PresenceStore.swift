@@ -85,15 +85,15 @@ public final class PresenceStore: Sendable {
   private static func state(from row: PostgresRow) throws -> PresenceState {
     PresenceState(
       user: UserID(unchecked: try row.get(0)),
-      state: PresenceState.Availability(rawValue: try row.get(1, as: String?.self) ?? "") ?? .offline,
+      state: PresenceState.Availability(rawValue: try row.get(1, as: Text?.self) ?? "") ?? .offline,
       lastActiveTS: try row.get(2, as: Int64?.self) ?? 0,
       lastFederationUpdateTS: try row.get(3, as: Int64?.self) ?? 0,
       lastUserSyncTS: try row.get(4, as: Int64?.self) ?? 0,
-      statusMessage: try row.get(5, as: String?.self),
+      statusMessage: try row.get(5, as: Text?.self),
       isCurrentlyActive: try row.get(6, as: Bool?.self) ?? false)
   }
 
-  private static func insert(_ states: [PresenceState], _ ids: [Int64], _ instance: String) -> SQL {
+  private static func insert(_ states: [PresenceState], _ ids: [Int64], _ instance: Text) -> SQL {
     """
     INSERT INTO presence_stream (stream_id, user_id, state, last_active_ts, last_federation_update_ts, last_user_sync_ts,
       status_msg, currently_active, instance_name)

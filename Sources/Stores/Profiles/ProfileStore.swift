@@ -4,11 +4,11 @@ import Postgres
 /// The profile of a local user.
 public struct Profile: Sendable {
   /// The name to show; nil when unset.
-  public let displayName: String?
+  public let displayName: Text?
   /// The picture, as a `mxc:` address; nil when unset.
-  public let avatarURL: String?
+  public let avatarURL: Text?
   /// Fields beyond display name and avatar, such as `m.tz`.
-  public let fields: [String: JSON]
+  public let fields: [Text: JSON]
 }
 
 /// Reads and writes `profiles`. The table's `user_id` is the localpart, `full_user_id` the whole ID.
@@ -25,13 +25,13 @@ public final class ProfileStore: Sendable {
     let rows = try await database.read(
       "SELECT displayname, avatar_url, fields FROM profiles WHERE user_id = \(user.localpart)")
     guard let row = rows.first else { return nil }
-    let (name, avatar, fields) = try row.decode(String?.self, String?.self, String?.self)
+    let (name, avatar, fields) = try row.decode(Text?.self, Text?.self, Text?.self)
     let custom = try fields.map { try JSON.parse($0).members ?? [:] } ?? [:]
     return Profile(displayName: name, avatarURL: avatar, fields: custom)
   }
 
   /// Sets or, with nil, clears the display name.
-  public func setDisplayName(_ name: String?, of user: UserID) async throws {
+  public func setDisplayName(_ name: Text?, of user: UserID) async throws {
     try await database.transaction("set_profile_displayname") { txn in
       txn.enqueue(
         """
@@ -43,7 +43,7 @@ public final class ProfileStore: Sendable {
   }
 
   /// Sets or, with nil, clears the avatar.
-  public func setAvatarURL(_ url: String?, of user: UserID) async throws {
+  public func setAvatarURL(_ url: Text?, of user: UserID) async throws {
     try await database.transaction("set_profile_avatar_url") { txn in
       let rows = try txn.query(
         """
@@ -51,15 +51,15 @@ public final class ProfileStore: Sendable {
         ON CONFLICT (user_id) DO UPDATE SET avatar_url = EXCLUDED.avatar_url
         RETURNING displayname
         """)
-      UserDirectoryIndex.enqueueUpdate(of: user, displayName: try rows.first?.get(0, as: String?.self), in: txn)
+      UserDirectoryIndex.enqueueUpdate(of: user, displayName: try rows.first?.get(0, as: Text?.self), in: txn)
     }
   }
 
   /// Sets one custom field.
   ///
   /// - Throws: `MatrixError` 400 `M_PROFILE_TOO_LARGE` when the profile would exceed `maximumSize`.
-  public func setField(_ name: String, _ value: JSON, of user: UserID) async throws {
-    let encoded = String(decoding: value.encoded, as: UTF8.self)
+  public func setField(_ name: Text, _ value: JSON, of user: UserID) async throws {
+    let encoded = Text(decoding: value.encoded, as: UTF8.self)
     let limit = Self.maximumSize
     try await database.transaction("set_profile_field") { txn in
       txn.enqueue(
@@ -83,13 +83,8 @@ public final class ProfileStore: Sendable {
   }
 
   /// Removes one custom field.
-  public func deleteField(_ name: String, of user: UserID) async throws {
+  public func deleteField(_ name: Text, of user: UserID) async throws {
     _ = try await database.read(
       "UPDATE profiles SET fields = fields - \(name)::text WHERE user_id = \(user.localpart)")
-  }
-
-  /// Removes the whole profile, for an account that is deactivated.
-  public func deleteProfile(of user: UserID) async throws {
-    _ = try await database.read("DELETE FROM profiles WHERE user_id = \(user.localpart)")
   }
 }

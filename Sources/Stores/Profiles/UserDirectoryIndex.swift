@@ -10,7 +10,7 @@ enum UserDirectoryIndex {
   ///
   /// Support users, users of application services and deactivated users are not to be found and get none.
   /// - Parameter displayName: the name that the profile has now; words of any script are found by it in any case.
-  static func enqueueUpdate(of user: UserID, displayName: String?, in txn: Transaction) {
+  static func enqueueUpdate(of user: UserID, displayName: Text?, in txn: Transaction) {
     txn.enqueue(
       """
       INSERT INTO user_directory (user_id, display_name, avatar_url)
@@ -20,7 +20,7 @@ enum UserDirectoryIndex {
       ON CONFLICT (user_id) DO UPDATE SET display_name = EXCLUDED.display_name, avatar_url = EXCLUDED.avatar_url
       """)
     // PostgreSQL lowers only ASCII under the collation C.
-    let words = displayName?.lowercased() ?? ""
+    let words = displayName.map { Text($0.string.lowercased()) } ?? ""
     txn.enqueue(
       """
       INSERT INTO user_directory_search (user_id, vector)

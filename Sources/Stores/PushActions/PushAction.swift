@@ -13,11 +13,11 @@ public struct PushAction: Sendable, Hashable {
   /// Tells whether the event makes the room unread (MSC2654).
   public let unread: Bool
   /// Holds the root of the thread, or `main`.
-  public let threadID: String
+  public let threadID: Text
 
   /// Describes what is wanted.
   public init(
-    userIDs: [UserID], actions: [JSON], notify: Bool, highlight: Bool, unread: Bool, threadID: String = "main"
+    userIDs: [UserID], actions: [JSON], notify: Bool, highlight: Bool, unread: Bool, threadID: Text = "main"
   ) {
     self.userIDs = userIDs
     self.actions = actions
@@ -35,15 +35,15 @@ public struct PushAction: Sendable, Hashable {
   ]
 
   /// Returns the actions as the column holds them: JSON, or nothing for the two most common lists.
-  public var stored: String {
+  public var stored: Text {
     if actions == (highlight ? Self.plainHighlight : Self.plainNotification) { return "" }
-    return String(decoding: JSON.array(actions).encoded, as: UTF8.self)
+    return Text(decoding: JSON.array(actions).encoded, as: UTF8.self)
   }
 
   /// Reads the column `actions` back.
   ///
   /// - Throws: `JSONError` when the text is neither empty nor JSON.
-  public static func actions(stored: String, isHighlight: Bool) throws -> [JSON] {
+  public static func actions(stored: Text, isHighlight: Bool) throws -> [JSON] {
     if stored.isEmpty { return isHighlight ? plainHighlight : plainNotification }
     return try JSONValue.parse(stored).json.elements ?? []
   }

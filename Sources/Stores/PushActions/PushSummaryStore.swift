@@ -22,7 +22,7 @@ public final class PushSummaryStore: Sendable {
   ///   - limit: number of receipts to take at most.
   ///   - serverName: this server's name; only its users have push actions.
   /// - Returns: whether all receipts up to the id have been taken.
-  public func takeReceipts(upTo streamID: Int64, limit: Int = 500, serverName: String) async throws -> Bool {
+  public func takeReceipts(upTo streamID: Int64, limit: Int = 500, serverName: Text) async throws -> Bool {
     try await database.transaction("push summaries: receipts") { txn in
       let last = try Self.number("SELECT stream_id FROM event_push_summary_last_receipt_stream_id", txn) ?? 0
       guard last < streamID else { return true }
@@ -32,10 +32,10 @@ public final class PushSummaryStore: Sendable {
         WHERE stream_id > \(last)::bigint AND stream_id <= \(streamID)::bigint
         ORDER BY stream_id LIMIT \(limit)::bigint
         """)
-      var pairs: (users: [String], rooms: [String]) = ([], [])
+      var pairs: (users: [Text], rooms: [Text]) = ([], [])
       var reached = last
       for row in rows {
-        let (id, user, room) = try row.decode(Int64.self, String.self, String.self)
+        let (id, user, room) = try row.decode(Int64.self, Text.self, Text.self)
         reached = id
         guard UserID(unchecked: user).serverName == serverName else { continue }
         pairs.users.append(user)
@@ -136,7 +136,7 @@ public final class PushSummaryStore: Sendable {
 extension PushSummaryStore {
   /// For each thread of some users' rooms that is read further than its sum says: sums up what lies behind the receipt, and
   /// removes what lies before it.
-  private static func readFurther(_ users: [String], _ rooms: [String]) -> SQL {
+  private static func readFurther(_ users: [Text], _ rooms: [Text]) -> SQL {
     """
     WITH pair AS (
       SELECT DISTINCT q.user_id, q.room_id FROM unnest(\(users)::text[], \(rooms)::text[]) AS q(user_id, room_id)

@@ -9,9 +9,9 @@ extension PushRuleStore {
     /// Puts the rule before all others of its kind.
     case first
     /// Puts the rule just before another one.
-    case before(String)
+    case before(Text)
     /// Puts the rule just after another one.
-    case after(String)
+    case after(Text)
   }
 
   /// Holds the bounds of `push_rules.limits` in the configuration.
@@ -51,7 +51,7 @@ extension PushRuleStore {
   /// Removes a rule.
   ///
   /// - Returns: the stream id of the change; nil when there is no such rule.
-  public func delete(_ ruleID: String, of user: UserID) async throws -> Int64? {
+  public func delete(_ ruleID: Text, of user: UserID) async throws -> Int64? {
     do {
       return try await writing(user) { txn, entry in
         let deleted = try txn.execute(
@@ -67,7 +67,7 @@ extension PushRuleStore {
   ///
   /// - Parameter isDefault: the rule is one of the server's, which need not be stored.
   /// - Returns: the stream id of the change; nil when there is no such rule.
-  public func setEnabled(_ isEnabled: Bool, _ ruleID: String, of user: UserID, isDefault: Bool) async throws -> Int64? {
+  public func setEnabled(_ isEnabled: Bool, _ ruleID: Text, of user: UserID, isDefault: Bool) async throws -> Int64? {
     let id = try await nextRowID()
     do {
       return try await writing(user) { txn, entry in
@@ -92,7 +92,7 @@ extension PushRuleStore {
   /// - Parameter isDefault: the rule is one of the server's: a row that only holds the actions is stored.
   /// - Returns: the stream id of the change; nil when there is no such rule.
   public func setActions(
-    _ actions: JSON, _ ruleID: String, of user: UserID, isDefault: Bool, limits: Limits
+    _ actions: JSON, _ ruleID: Text, of user: UserID, isDefault: Bool, limits: Limits
   ) async throws -> Int64? {
     let (id, enableID) = (try await nextRowID(), try await nextRowID())
     do {
@@ -116,12 +116,12 @@ extension PushRuleStore {
   }
 
   private static func replaceActions(
-    _ txn: Transaction, _ actions: JSON, _ ruleID: String, _ user: UserID, _ limits: Limits
+    _ txn: Transaction, _ actions: JSON, _ ruleID: Text, _ user: UserID, _ limits: Limits
   ) throws {
     let rows = try txn.query(
       "SELECT conditions FROM push_rules WHERE user_name = \(user.rawValue) AND rule_id = \(ruleID) FOR UPDATE")
     guard let row = rows.first else { throw NoSuchRule() }
-    try checkSize(try row.get(0, as: String.self).utf8.count + actions.encoded.count, limits)
+    try checkSize(try row.get(0, as: Text.self).utf8.count + actions.encoded.count, limits)
     txn.enqueue(
       """
       UPDATE push_rules SET actions = \(actions.encodedText)
@@ -138,10 +138,10 @@ extension PushRuleStore {
     let streamID: Int64
     let eventOrdering: Int64
     let user: UserID
-    let instance: String
+    let instance: Text
 
     func enqueue(
-      _ txn: Transaction, _ ruleID: String, _ operation: String, _ rule: StoredPushRule? = nil, _ priority: Int? = nil,
+      _ txn: Transaction, _ ruleID: Text, _ operation: Text, _ rule: StoredPushRule? = nil, _ priority: Int? = nil,
       actions: JSON? = nil
     ) {
       txn.enqueue(
@@ -187,7 +187,7 @@ extension PushRuleStore {
   private static func priority(
     _ txn: Transaction, _ rule: StoredPushRule, _ user: UserID, _ place: Place
   ) throws -> Int {
-    let neighbour: String
+    let neighbour: Text
     switch place {
     case .first:
       let rows = try txn.query(

@@ -80,7 +80,7 @@ public final class PushRuleStore: Sendable {
     var found = Dictionary(users.map { ($0, StoredPushRules()) }, uniquingKeysWith: { a, _ in a })
     for row in rows {
       let (user, rule, priorityClass, _, conditions, actions, enabled) = try row.decode(
-        String.self, String.self, Int.self, Int.self, String.self, String.self, Int?.self)
+        Text.self, Text.self, Int.self, Int.self, Text.self, Text.self, Int?.self)
       let id = UserID(unchecked: user)
       if let enabled {
         found[id]?.enabled[rule] = enabled != 0

@@ -11,7 +11,7 @@ public struct StoredPushRule: Sendable, Hashable {
   }
 
   /// Holds the id with its kind, such as `global/override/my.rule`.
-  public let ruleID: String
+  public let ruleID: Text
   /// Holds the number of the kind (``PriorityClass``).
   public let priorityClass: Int
   /// Holds the conditions, a JSON array.
@@ -20,7 +20,7 @@ public struct StoredPushRule: Sendable, Hashable {
   public let actions: JSON
 
   /// Makes a rule.
-  public init(ruleID: String, priorityClass: Int, conditions: JSON, actions: JSON) {
+  public init(ruleID: Text, priorityClass: Int, conditions: JSON, actions: JSON) {
     self.ruleID = ruleID
     self.priorityClass = priorityClass
     self.conditions = conditions
@@ -33,7 +33,7 @@ public struct StoredPushRules: Sendable, Hashable {
   /// Holds the stored rules, most important first.
   public internal(set) var rules: [StoredPushRule] = []
   /// Holds which rules were switched on or off, by id with kind; a rule not named keeps its default.
-  public internal(set) var enabled: [String: Bool] = [:]
+  public internal(set) var enabled: [Text: Bool] = [:]
 
   /// Makes the rules of a user who stored none.
   public init() {}

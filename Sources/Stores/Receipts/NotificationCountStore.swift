@@ -79,7 +79,7 @@ public final class NotificationCountStore: Sendable {
     var counts: [RoomID: RoomNotificationCounts] = [:]
     for row in rows {
       let (room, thread, notifications, highlights, unread) = try row.decode(
-        String.self, String.self, Int.self, Int.self, Int.self)
+        Text.self, Text.self, Int.self, Int.self, Int.self)
       var entry = NotificationCounts()
       (entry.notifications, entry.highlights, entry.unread) = (notifications, highlights, unread)
       // Threads that were read completely are not there for clients.
@@ -100,7 +100,7 @@ public final class NotificationCountStore: Sendable {
 
   /// Names `base` (how far each room is read by receipts that cover all threads, else the join) and `thread_read` (threads
   /// that are read further).
-  private static func positions(_ user: String, _ rooms: [String]) -> SQL {
+  private static func positions(_ user: Text, _ rooms: [Text]) -> SQL {
     """
     WITH base AS (
       SELECT m.room_id, COALESCE((
@@ -136,7 +136,7 @@ public final class NotificationCountStore: Sendable {
     """
 
   /// Names `summary`: the rows of event_push_summary that are valid for the newest receipts.
-  private static func summaries(_ user: String) -> SQL {
+  private static func summaries(_ user: Text) -> SQL {
     """
     , summary AS (
       SELECT s.room_id, s.thread_id, s.notif_count, COALESCE(s.unread_count, 0) AS unread_count
@@ -149,7 +149,7 @@ public final class NotificationCountStore: Sendable {
 
   /// Adds what is not summed up. Everything before the last rotation is, so that only what came after it has to be looked at,
   /// unless the sum of a thread is not valid; highlights are never summed up and have an index of their own.
-  private static func total(_ user: String) -> SQL {
+  private static func total(_ user: Text) -> SQL {
     """
     , floor AS (
       SELECT base.room_id, base.pos AS read_to, o.stream_ordering AS rotated_to, CASE WHEN EXISTS (

@@ -1,3 +1,5 @@
+import ByteText
+
 /// Holds how much of a room, or of one thread, a user has not read.
 public struct NotificationCounts: Sendable, Hashable {
   /// Holds how many unread events notified the user.
@@ -23,7 +25,7 @@ public struct RoomNotificationCounts: Sendable, Hashable {
   /// Holds the counts of what is in no thread.
   public var main = NotificationCounts()
   /// Holds the counts of threads, by the id of the root event.
-  public var threads: [String: NotificationCounts] = [:]
+  public var threads: [Text: NotificationCounts] = [:]
 
   /// Makes counts of zero.
   public init() {}

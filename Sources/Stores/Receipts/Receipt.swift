@@ -16,18 +16,18 @@ public struct Receipt: Sendable, Hashable {
   /// Holds the room.
   public let room: RoomID
   /// Holds the receipt type, such as `m.read`.
-  public let type: String
+  public let type: Text
   /// Holds the user who has read.
   public let user: UserID
   /// Holds the newest event that was read.
-  public let eventID: String
+  public let eventID: Text
   /// Holds the thread: `main`, the id of a thread's root event, or nil for a receipt that covers all threads.
-  public let threadID: String?
+  public let threadID: Text?
   /// Holds the receipt's JSON object, usually `{"ts":…}`.
   public let data: [UInt8]
 
   /// Makes a receipt.
-  public init(room: RoomID, type: String, user: UserID, eventID: String, threadID: String?, data: [UInt8]) {
+  public init(room: RoomID, type: Text, user: UserID, eventID: Text, threadID: Text?, data: [UInt8]) {
     self.room = room
     self.type = type
     self.user = user

@@ -23,7 +23,7 @@ public final class ReceiptStore: Sendable {
   func load() { recent.reset(floor: writer.ids.currentToken) }
 
   /// Takes note of a receipt: to be called for every row of the stream before the position advances.
-  public func note(_ receipt: Receipt, at token: Int64, instanceName: String) {
+  public func note(_ receipt: Receipt, at token: Int64, instanceName: Text) {
     recent.append(receipt, id: token, instanceName: instanceName, room: receipt.room)
   }
 
@@ -71,7 +71,7 @@ public final class ReceiptStore: Sendable {
     var found: [RoomID: [Receipt]] = [:]
     for row in rows {
       let (id, instance, room, type, user, event, thread, data) = try row.decode(
-        Int64.self, String?.self, String.self, String.self, String.self, String.self, String?.self, SQLText.self)
+        Int64.self, Text?.self, Text.self, Text.self, Text.self, Text.self, Text?.self, SQLText.self)
       guard from.map({ !$0.covers(id, instance: instance) }) ?? true, upTo.covers(id, instance: instance) else {
         continue
       }
@@ -87,8 +87,8 @@ public final class ReceiptStore: Sendable {
   private static func newest(_ receipts: [Receipt]) -> [Receipt] {
     struct Key: Hashable {
       let user: UserID
-      let type: String
-      let thread: String?
+      let type: Text
+      let thread: Text?
     }
     guard receipts.count > 1 else { return receipts }
     var last: [Key: Int] = [:]
@@ -104,7 +104,7 @@ public final class ReceiptStore: Sendable {
   ///   - receipt: what to store; `eventID` must be one of `eventIDs`.
   ///   - eventIDs: the events as the sender named them (several only from other servers).
   /// - Returns: the stream id; nil when the receipt is old and was dropped.
-  public func insert(_ receipt: Receipt, eventIDs: [String]? = nil) async throws -> Int64? {
+  public func insert(_ receipt: Receipt, eventIDs: [Text]? = nil) async throws -> Int64? {
     let graph = JSON.array((eventIDs ?? [receipt.eventID]).map { .string($0) }).encodedText
     return try await writer.write { [self] streamID -> (result: Int64?, rows: [StreamRow]) in
       let instance = writer.instanceName
@@ -119,8 +119,8 @@ public final class ReceiptStore: Sendable {
     }
   }
 
-  private static func upsertLinearized(_ receipt: Receipt, _ streamID: Int64, _ instance: String) -> SQL {
-    let data = String(decoding: receipt.data, as: UTF8.self)
+  private static func upsertLinearized(_ receipt: Receipt, _ streamID: Int64, _ instance: Text) -> SQL {
+    let data = Text(decoding: receipt.data, as: UTF8.self)
     let insert: SQL = """
       INSERT INTO receipts_linearized AS old (stream_id, instance_name, room_id, receipt_type, user_id, event_id, thread_id,
         event_stream_ordering, data)
@@ -140,8 +140,8 @@ public final class ReceiptStore: Sendable {
       """
   }
 
-  private static func upsertGraph(_ receipt: Receipt, _ eventIDs: String) -> SQL {
-    let data = String(decoding: receipt.data, as: UTF8.self)
+  private static func upsertGraph(_ receipt: Receipt, _ eventIDs: Text) -> SQL {
+    let data = Text(decoding: receipt.data, as: UTF8.self)
     let insert: SQL = """
       INSERT INTO receipts_graph (room_id, receipt_type, user_id, event_ids, thread_id, data)
       VALUES (\(receipt.room.rawValue), \(receipt.type), \(receipt.user.rawValue), \(eventIDs), \(receipt.threadID), \(data))
@@ -151,29 +151,5 @@ public final class ReceiptStore: Sendable {
       ? " ON CONFLICT (room_id, receipt_type, user_id) WHERE thread_id IS NULL"
       : " ON CONFLICT (room_id, receipt_type, user_id, thread_id)"
     return insert + target + " DO UPDATE SET event_ids = EXCLUDED.event_ids, data = EXCLUDED.data"
-  }
-
-  /// Returns the thread an event belongs to for the purpose of receipts: the root's id, or `main`.
-  ///
-  /// - Parameter includingRoots: also count a thread's root event, and what relates to it, as part of the thread; false asks only
-  ///   whether the event itself leads up to a thread relation. Relations are followed at most four levels up, as on Synapse.
-  public func thread(of eventID: String, includingRoots: Bool) async throws -> String {
-    let ancestors: SQL = """
-      WITH RECURSIVE chain (event_id, parent, kind, level) AS (
-        SELECT event_id, relates_to_id, relation_type, 0 FROM event_relations WHERE event_id = \(eventID)
-        UNION
-        SELECT r.event_id, r.relates_to_id, r.relation_type, c.level + 1
-        FROM chain AS c JOIN event_relations AS r ON r.event_id = c.parent WHERE c.level <= 3
-      )
-      """
-    let direct = " SELECT parent FROM chain WHERE kind = 'm.thread' ORDER BY level DESC LIMIT 1" as SQL
-    let root: SQL = """
-       SELECT relates_to_id FROM event_relations
-      WHERE relation_type = 'm.thread'
-        AND relates_to_id = COALESCE((SELECT parent FROM chain ORDER BY level DESC LIMIT 1), \(eventID))
-      LIMIT 1
-      """
-    let rows = try await database.read(ancestors + (includingRoots ? root : direct))
-    return try rows.first?.get(0) ?? "main"
   }
 }

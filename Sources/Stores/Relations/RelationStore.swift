@@ -13,6 +13,13 @@ public final class RelationStore: Sendable {
     public let latest: EventID
     /// Tells whether the user who asked has begun the thread or written into it.
     public let hasParticipated: Bool
+
+    /// Makes a summary.
+    public init(count: Int64, latest: EventID, hasParticipated: Bool) {
+      self.count = count
+      self.latest = latest
+      self.hasParticipated = hasParticipated
+    }
   }
 
   /// Holds what is bundled with one event.
@@ -23,6 +30,9 @@ public final class RelationStore: Sendable {
     public var thread: Thread?
     /// Names the events that refer to the event.
     public var references: [EventID] = []
+
+    /// Makes an empty bundle.
+    public init() {}
 
     /// Tells whether nothing is bundled.
     public var isEmpty: Bool { edits.isEmpty && thread == nil && references.isEmpty }
@@ -50,7 +60,7 @@ public final class RelationStore: Sendable {
     self.database = database
   }
 
-  /// Counts the events with relations that came to this process's knowledge. When it is the same before and after ``bundles(for:reader:)``,
+  /// Counts the events with relations that came to this process's knowledge. When it is the same before and after ``targets(among:)``,
   /// an event that is absent from the answer has no relations until it is told of one.
   public var arrivals: UInt64 { arrived.load(ordering: .acquiring) }
 
@@ -62,21 +72,32 @@ public final class RelationStore: Sendable {
     target?.noteUnrelated(false)
   }
 
-  /// Reads what may be bundled with events; events without anything are absent.
-  ///
-  /// What the columns of the tables tell is looked at here: same room, for edits same sender and type. ``RelatedEvent`` knows all rules.
-  ///
-  /// Cost: one statement that finds the events with relations, which are few, and for these three that share a round trip.
-  public func bundles(for events: [EventID], reader: UserID) async throws -> [EventID: Bundle] {
-    guard !events.isEmpty else { return [:] }
+  /// Finds which of the events have relations of a kind that is bundled, whoever may see them.
+  public func targets(among events: [EventID]) async throws -> Set<EventID> {
+    guard !events.isEmpty else { return [] }
     let related = try await database.read(
       """
       SELECT DISTINCT relates_to_id FROM event_relations
       WHERE relates_to_id = ANY(\(events.map(\.rawValue))::text[])
         AND relation_type IN ('m.replace', 'm.thread', 'm.reference')
       """)
-    let ids = try related.map { try $0.get(0, as: String.self) }
-    guard !ids.isEmpty else { return [:] }
+    return Set(try related.map { EventID(unchecked: try $0.get(0, as: Text.self)) })
+  }
+
+  /// Reads what may be bundled with events for a reader who may see all that relates to them; events without anything are absent.
+  ///
+  /// What the columns of the tables tell is looked at here: same room, for edits same sender and type. ``RelatedEvent`` knows all rules.
+  /// - Parameters:
+  ///   - events: events of ``targets(among:)``.
+  ///   - ignored: users whose events are neither shown nor counted.
+  ///
+  /// Cost: three statements that share a round trip.
+  public func bundles(
+    for events: [EventID], reader: UserID, ignoring ignored: Set<UserID>
+  ) async throws -> [EventID: Bundle] {
+    guard !events.isEmpty else { return [:] }
+    let ids = events.map(\.rawValue)
+    let ignored = ignored.map(\.rawValue)
     async let edits = database.read(
       """
       SELECT o.event_id, (array_agg(n.event_id ORDER BY n.origin_server_ts DESC, n.event_id DESC))
@@ -97,6 +118,7 @@ public final class RelationStore: Sendable {
       JOIN events AS c ON c.event_id = r.event_id AND c.rejection_reason IS NULL
       JOIN events AS p ON p.event_id = r.relates_to_id AND p.room_id = c.room_id
       WHERE r.relates_to_id = ANY(\(ids)::text[]) AND r.relation_type = 'm.thread'
+        AND c.sender <> ALL(\(ignored)::text[])
         AND NOT EXISTS (SELECT 1 FROM redactions AS x WHERE x.redacts = c.event_id)
       GROUP BY r.relates_to_id
       """)
@@ -107,10 +129,51 @@ public final class RelationStore: Sendable {
       JOIN events AS c ON c.event_id = r.event_id AND c.rejection_reason IS NULL
       JOIN events AS p ON p.event_id = r.relates_to_id AND p.room_id = c.room_id
       WHERE r.relates_to_id = ANY(\(ids)::text[]) AND r.relation_type = 'm.reference'
+        AND c.sender <> ALL(\(ignored)::text[])
         AND NOT EXISTS (SELECT 1 FROM redactions AS x WHERE x.redacts = c.event_id)
       GROUP BY r.relates_to_id
       """)
     return try Self.assemble(try await edits, try await threads, try await references)
+  }
+
+  /// An event that may be bundled with another one.
+  public struct Child: Sendable {
+    /// The other event.
+    public let parent: EventID
+    /// The event.
+    public let eventID: EventID
+    /// The kind of relation.
+    public let kind: Text
+  }
+
+  /// The greatest number of events that ``children(of:)`` answers for one event.
+  public static let greatestChildCount = 1000
+
+  /// Reads what may be bundled with events one by one, newest first (for edits by time), as far as it is not redacted: for readers who may
+  /// not see everything. Edits are by the sender of the event and of its type.
+  public func children(of events: [EventID]) async throws -> [Child] {
+    guard !events.isEmpty else { return [] }
+    let found = try await database.read(
+      """
+      SELECT p.event_id, c.event_id, c.relation_type
+      FROM events AS p CROSS JOIN LATERAL (
+        SELECT n.event_id, r.relation_type, n.origin_server_ts, n.topological_ordering, n.stream_ordering
+        FROM event_relations AS r JOIN events AS n ON n.event_id = r.event_id
+        WHERE r.relates_to_id = p.event_id AND n.room_id = p.room_id AND n.rejection_reason IS NULL
+          AND (r.relation_type IN ('m.thread', 'm.reference')
+            OR r.relation_type = 'm.replace' AND n.sender = p.sender AND n.type = p.type)
+          AND NOT EXISTS (SELECT 1 FROM redactions AS x WHERE x.redacts = n.event_id)
+        ORDER BY n.topological_ordering DESC, n.stream_ordering DESC LIMIT \(Int64(Self.greatestChildCount))::bigint
+      ) AS c
+      WHERE p.event_id = ANY(\(events.map(\.rawValue))::text[])
+      ORDER BY c.relation_type = 'm.replace', CASE WHEN c.relation_type = 'm.replace' THEN c.origin_server_ts END DESC,
+        CASE WHEN c.relation_type = 'm.replace' THEN c.event_id END DESC, c.topological_ordering DESC,
+        c.stream_ordering DESC
+      """)
+    return try found.map { row in
+      let (parent, event, kind) = try row.decode(Text.self, Text.self, Text.self)
+      return Child(parent: EventID(unchecked: parent), eventID: EventID(unchecked: event), kind: kind)
+    }
   }
 
   private static func assemble(
@@ -118,17 +181,17 @@ public final class RelationStore: Sendable {
   ) throws -> [EventID: Bundle] {
     var bundles: [EventID: Bundle] = [:]
     for row in edits {
-      let (target, ids) = try row.decode(String.self, [String].self)
+      let (target, ids) = try row.decode(Text.self, [Text].self)
       bundles[EventID(unchecked: target), default: Bundle()].edits = ids.map { EventID(unchecked: $0) }
     }
     for row in threads {
       let (root, count, latest, hasParticipated) = try row.decode(
-        String.self, Int64.self, String.self, Bool.self)
+        Text.self, Int64.self, Text.self, Bool.self)
       bundles[EventID(unchecked: root), default: Bundle()].thread = Thread(
         count: count, latest: EventID(unchecked: latest), hasParticipated: hasParticipated)
     }
     for row in references {
-      let (target, ids) = try row.decode(String.self, [String].self)
+      let (target, ids) = try row.decode(Text.self, [Text].self)
       bundles[EventID(unchecked: target), default: Bundle()].references = ids.map { EventID(unchecked: $0) }
     }
     return bundles
@@ -140,7 +203,7 @@ public final class RelationStore: Sendable {
   ///   - limit: the greatest number of events, at least 1; one more is read to learn whether there are more.
   ///   - isRecursive: whether relations of relations (down to three steps) count as well.
   public func relations(
-    of eventID: EventID, room: RoomID, type: String?, eventType: String?, from start: RoomStreamToken?,
+    of eventID: EventID, room: RoomID, type: Text?, eventType: Text?, from start: RoomStreamToken?,
     to end: RoomStreamToken?, direction: PageDirection, limit: Int, isRecursive: Bool
   ) async throws -> [Relation] {
     let depth: Int64 = isRecursive ? 3 : 1
@@ -166,7 +229,7 @@ public final class RelationStore: Sendable {
       : "\(sql) ORDER BY e.topological_ordering ASC, e.stream_ordering ASC"
     let rows = try await database.read("\(sql) LIMIT \(Int64(limit) + 1)")
     return try rows.map { row in
-      let (id, topological, stream) = try row.decode(String.self, Int64.self, Int64.self)
+      let (id, topological, stream) = try row.decode(Text.self, Int64.self, Int64.self)
       return Relation(eventID: EventID(unchecked: id), topological: topological, stream: stream)
     }
   }
@@ -182,7 +245,7 @@ public final class RelationStore: Sendable {
   }
 
   /// Tells whether the user has already sent this reaction to this event.
-  public func hasAnnotated(_ eventID: EventID, type: String, key: String, sender: UserID) async throws -> Bool {
+  public func hasAnnotated(_ eventID: EventID, type: Text, key: Text, sender: UserID) async throws -> Bool {
     let rows = try await database.read(
       """
       SELECT 1 FROM event_relations AS r JOIN events AS e ON e.event_id = r.event_id
@@ -199,7 +262,9 @@ public final class RelationStore: Sendable {
   }
 
   /// Reads the thread that an event belongs to: the root of its own relation or of one of its relations' (down to three
-  /// steps); nil for the main timeline.
+  /// steps); nil for the main timeline, where roots of threads are, too, with what relates to them otherwise.
+  ///
+  /// https://spec.matrix.org/v1.16/client-server-api/#threaded-read-receipts
   public func thread(of eventID: EventID) async throws -> EventID? {
     let rows = try await database.read(
       """
@@ -211,6 +276,6 @@ public final class RelationStore: Sendable {
       )
       SELECT relates_to_id FROM chain WHERE relation_type = 'm.thread' ORDER BY depth LIMIT 1
       """)
-    return try rows.first.map { EventID(unchecked: try $0.get(0, as: String.self)) }
+    return try rows.first.map { EventID(unchecked: try $0.get(0, as: Text.self)) }
   }
 }

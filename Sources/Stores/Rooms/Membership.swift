@@ -2,7 +2,7 @@ import MatrixEvents
 import MatrixPrimitives
 
 /// Says how a user stands to a room.
-public enum Membership: String, Sendable, Hashable, CaseIterable {
+public enum Membership: Text, Sendable, Hashable, CaseIterable {
   case join, invite, leave, ban, knock
 }
 
@@ -19,7 +19,7 @@ public struct RoomForUser: Sendable, Hashable {
   /// Holds that event's place in the events stream.
   public let streamOrdering: Int64
   /// Holds the writer that stored it.
-  public let instanceName: String
+  public let instanceName: Text
   /// Holds the room's version; nil when this server does not know it.
   public let roomVersion: RoomVersion?
   /// Tells whether the user has forgotten the room.

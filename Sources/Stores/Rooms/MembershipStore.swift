@@ -10,11 +10,11 @@ import StorageEngine
 /// between versions, so that a join into a room of ten thousand costs one entry.
 public final class MembershipStore: Sendable {
   let database: PostgresClient
-  let serverName: String
+  let serverName: Text
   let members: Cache<RoomID, RoomMembers>
   let roomsOfUser: Cache<UserID, [RoomForUser]>
 
-  init(database: PostgresClient, serverName: String, caches: CacheRegistry) {
+  init(database: PostgresClient, serverName: Text, caches: CacheRegistry) {
     self.database = database
     self.serverName = serverName
     members = caches.cache("get_users_in_room", byteBudget: 32 << 20) { $1.weight }
@@ -42,7 +42,7 @@ public final class MembershipStore: Sendable {
       var entries: [(UserID, RoomMember)] = []
       entries.reserveCapacity(found.count)
       for row in found {
-        let (user, membership, event) = try row.decode(String.self, String?.self, String.self)
+        let (user, membership, event) = try row.decode(Text.self, Text?.self, Text.self)
         guard let membership = membership.flatMap(Membership.init(rawValue:)) else { continue }
         entries.append(
           (UserID(unchecked: user), RoomMember(membership: membership, eventID: EventID(unchecked: event))))
@@ -77,7 +77,7 @@ public final class MembershipStore: Sendable {
       WHERE room_id = \(room.rawValue) AND type = 'm.room.member' AND state_key = \(user.rawValue)
       """)
     guard let row = found.first else { return nil }
-    let (membership, event) = try row.decode(String?.self, String.self)
+    let (membership, event) = try row.decode(Text?.self, Text.self)
     return membership.flatMap(Membership.init(rawValue:))
       .map { RoomMember(membership: $0, eventID: EventID(unchecked: event)) }
   }
@@ -117,7 +117,7 @@ public final class MembershipStore: Sendable {
 
   private static func roomForUser(_ row: PostgresRow) throws -> RoomForUser? {
     let (room, membership, event, sender, stream, instance, version, forgotten) = try row.decode(
-      String.self, String.self, String.self, String.self, Int64.self, String.self, String.self, Bool.self)
+      Text.self, Text.self, Text.self, Text.self, Int64.self, Text.self, Text.self, Bool.self)
     guard let membership = Membership(rawValue: membership) else { return nil }
     return RoomForUser(
       roomID: RoomID(unchecked: room), membership: membership, eventID: EventID(unchecked: event),
@@ -154,7 +154,7 @@ public final class MembershipStore: Sendable {
   /// Reads the display names and avatars of a room's joined members as the room knows them.
   public func joinedProfiles(
     _ room: RoomID
-  ) async throws -> [(userID: UserID, displayName: String?, avatarURL: String?)] {
+  ) async throws -> [(userID: UserID, displayName: Text?, avatarURL: Text?)] {
     let found = try await database.read(
       """
       SELECT c.state_key, m.display_name, m.avatar_url FROM current_state_events AS c
@@ -162,7 +162,7 @@ public final class MembershipStore: Sendable {
       WHERE c.room_id = \(room.rawValue) AND c.type = 'm.room.member' AND c.membership = 'join'
       """)
     return try found.map { row in
-      let (user, name, avatar) = try row.decode(String.self, String?.self, String?.self)
+      let (user, name, avatar) = try row.decode(Text.self, Text?.self, Text?.self)
       return (UserID(unchecked: user), name, avatar)
     }
   }
@@ -178,7 +178,7 @@ public final class MembershipStore: Sendable {
       ORDER BY c.membership NOT IN ('join', 'invite'), c.event_stream_ordering LIMIT \(Int64(limit))::bigint
       """)
     let active = try await members(room)
-    let users = try found.map { UserID(unchecked: try $0.get(0, as: String.self)) }
+    let users = try found.map { UserID(unchecked: try $0.get(0, as: Text.self)) }
     let present = users.filter { active[$0].map { $0.membership == .join || $0.membership == .invite } ?? false }
     return present.isEmpty ? users : present
   }

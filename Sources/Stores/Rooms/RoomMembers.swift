@@ -6,12 +6,12 @@ public struct RoomMembers: Sendable {
   private var entries: TreeDictionary<UserID, RoomMember>
   private var counts: [Membership: Int] = [:]
   private var joinedLocals: TreeSet<UserID> = []
-  private let suffix: String
+  private let suffix: Text
 
   /// Makes the list from entries; of several for one user the last one counts.
   ///
   /// - Parameter serverName: the server whose users are local.
-  public init(_ list: some Sequence<(UserID, RoomMember)>, serverName: String) {
+  public init(_ list: some Sequence<(UserID, RoomMember)>, serverName: Text) {
     entries = [:]
     suffix = ":" + serverName
     for (user, member) in list { set(user, member) }

@@ -58,7 +58,7 @@ public final class RoomStore: Sendable {
       FROM rooms WHERE room_id = \(id.rawValue)
       """)
     guard let row = found.first else { return nil }
-    let (name, creator, isPublic, hasIndex) = try row.decode(String.self, String?.self, Bool.self, Bool.self)
+    let (name, creator, isPublic, hasIndex) = try row.decode(Text.self, Text?.self, Bool.self, Bool.self)
     guard let version = RoomVersion.named(name) else { throw MatrixError.unsupportedRoomVersion() }
     versions.insert(id, version)
     return RoomInfo(
@@ -82,6 +82,20 @@ public final class RoomStore: Sendable {
       VALUES (\(id.rawValue), \(creator.rawValue), \(isPublic)::boolean, \(version.identifier), true)
       """)
     versions.insert(id, version)
+  }
+
+  /// Removes the row of a room none of whose events was stored; does nothing when there are any.
+  public func removeWithoutEvents(_ id: RoomID) async throws {
+    try await database.transaction("remove_empty_room", isolation: .readCommitted) { txn in
+      // Whoever stores events keeps the row locked, so that the second statement sees them.
+      txn.enqueue("SELECT 1 FROM rooms WHERE room_id = \(id.rawValue) FOR UPDATE")
+      txn.enqueue(
+        """
+        DELETE FROM rooms WHERE room_id = \(id.rawValue)
+          AND NOT EXISTS (SELECT 1 FROM events WHERE room_id = \(id.rawValue))
+        """)
+    }
+    versions.invalidate(id)
   }
 
   /// Writes the row of a room that became known by an invite or a knock, unless there is one.
@@ -123,7 +137,7 @@ public final class RoomStore: Sendable {
         """)
       var depths: [EventID: Int64] = [:]
       for row in found {
-        let (event, depth) = try row.decode(String.self, Int64.self)
+        let (event, depth) = try row.decode(Text.self, Int64.self)
         depths[EventID(unchecked: event)] = depth
       }
       return depths

@@ -38,11 +38,11 @@ public final class AuthChainStore: Sendable {
       var places: [EventID: ChainPlace] = [:]
       let walk = try txn.pipeline([Self.places(start), Self.walk(start + sharedWithoutPlace.map(\.rawValue))])
       for row in walk[0] {
-        let (event, chain, number) = try row.decode(String.self, Int64.self, Int64.self)
+        let (event, chain, number) = try row.decode(Text.self, Int64.self, Int64.self)
         places[EventID(unchecked: event)] = ChainPlace(chain: chain, number: number)
       }
       for row in walk[1] {
-        let (event, auth, chain, number) = try row.decode(String.self, String.self, Int64?.self, Int64?.self)
+        let (event, auth, chain, number) = try row.decode(Text.self, Text.self, Int64?.self, Int64?.self)
         let id = EventID(unchecked: auth)
         graph[EventID(unchecked: event), default: []].append(id)
         if let chain, let number { places[id] = ChainPlace(chain: chain, number: number) }
@@ -94,7 +94,7 @@ public final class AuthChainStore: Sendable {
       """)
     var graph: [EventID: [EventID]] = [:]
     for row in found {
-      let (event, auth) = try row.decode(String.self, String.self)
+      let (event, auth) = try row.decode(Text.self, Text.self)
       graph[EventID(unchecked: event), default: []].append(EventID(unchecked: auth))
     }
     return graph
@@ -111,11 +111,11 @@ public final class AuthChainStore: Sendable {
     try rows.map { EventID(unchecked: try $0.get(0)) }
   }
 
-  private static func places(_ events: [String]) -> SQL {
+  private static func places(_ events: [Text]) -> SQL {
     "SELECT event_id, chain_id, sequence_number FROM event_auth_chains WHERE event_id = ANY(\(events)::text[])"
   }
 
-  private static func withoutPlace(_ events: [String]) -> SQL {
+  private static func withoutPlace(_ events: [Text]) -> SQL {
     """
     SELECT q.id FROM unnest(\(events)::text[]) AS q(id)
     WHERE NOT EXISTS (SELECT 1 FROM event_auth_chains AS c WHERE c.event_id = q.id)
@@ -123,7 +123,7 @@ public final class AuthChainStore: Sendable {
   }
 
   /// Walks from events without a place to the first ones with one; of those that have one at the start nothing is read.
-  private static func walk(_ events: [String]) -> SQL {
+  private static func walk(_ events: [Text]) -> SQL {
     """
     WITH RECURSIVE reached(id) AS (
       SELECT q.id FROM unnest(\(events)::text[]) AS q(id)
@@ -141,7 +141,7 @@ public final class AuthChainStore: Sendable {
 
   /// Finds where shared events stand in known chains, and where their own chains lead to in one step: most of a large room are
   /// memberships, each a chain of its own that leads to the same few places.
-  private static func sharedPlaces(_ events: [String], in known: Set<Int64>) -> SQL {
+  private static func sharedPlaces(_ events: [Text], in known: Set<Int64>) -> SQL {
     """
     WITH shared AS (
       SELECT chain_id, max(sequence_number) AS number FROM event_auth_chains

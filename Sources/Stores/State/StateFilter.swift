@@ -5,12 +5,12 @@ import Postgres
 /// Says which entries of a room's state are wanted.
 public struct StateFilter: Sendable, Hashable {
   /// Lists the wanted state keys of a type; a nil value stands for all keys of that type.
-  public let types: [String: Set<String>?]
+  public let types: [Text: Set<Text>?]
   /// Tells whether types that are not listed are wanted as well.
   public let includesOthers: Bool
 
   /// Makes a filter.
-  public init(types: [String: Set<String>?], includesOthers: Bool = false) {
+  public init(types: [Text: Set<Text>?], includesOthers: Bool = false) {
     self.types = types
     self.includesOthers = includesOthers
   }
@@ -26,7 +26,7 @@ public struct StateFilter: Sendable, Hashable {
 
   /// Wants the given entries.
   public static func keys(_ keys: some Sequence<StateKey>) -> StateFilter {
-    var types: [String: Set<String>?] = [:]
+    var types: [Text: Set<Text>?] = [:]
     for key in keys {
       var wanted = types[key.type].flatMap { $0 } ?? []
       wanted.insert(key.stateKey)
@@ -63,9 +63,9 @@ public struct StateFilter: Sendable, Hashable {
   /// Compiles the filter for rows with columns `type` and `state_key`; begins with `AND` when it is not empty.
   var condition: SQL {
     if isAll { return "" }
-    var exactTypes: [String] = []
-    var exactKeys: [String] = []
-    var wholeTypes: [String] = []
+    var exactTypes: [Text] = []
+    var exactKeys: [Text] = []
+    var wholeTypes: [Text] = []
     for (type, keys) in types.sorted(by: { $0.key < $1.key }) {
       guard let keys else {
         wholeTypes.append(type)

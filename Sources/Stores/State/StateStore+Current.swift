@@ -54,7 +54,7 @@ extension StateStore {
   /// Reads wanted entries of the current state of many rooms in one statement; rooms without any are absent.
   public func currentState(rooms: [RoomID], filter: StateFilter) async throws -> [RoomID: StateMap] {
     var result: [RoomID: StateMap] = [:]
-    var missing: [String] = []
+    var missing: [Text] = []
     for room in rooms {
       if let cached = current.peek(room) {
         result[room] = cached.map(filter)
@@ -69,7 +69,7 @@ extension StateStore {
       WHERE room_id = ANY(\(missing)::text[]) \(filter.condition)
       """)
     for row in found {
-      let (room, type, key, event) = try row.decode(String.self, String.self, String.self, String.self)
+      let (room, type, key, event) = try row.decode(Text.self, Text.self, Text.self, Text.self)
       result[RoomID(unchecked: room), default: [:]][StateKey(type, key)] = EventID(unchecked: event)
     }
     return result

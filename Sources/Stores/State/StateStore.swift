@@ -49,7 +49,7 @@ public final class StateStore: Sendable {
         """)
       var result: [EventID: Int64] = [:]
       for row in found {
-        let (event, group) = try row.decode(String.self, Int64.self)
+        let (event, group) = try row.decode(Text.self, Int64.self)
         result[EventID(unchecked: event)] = group
       }
       return result
@@ -90,7 +90,7 @@ public final class StateStore: Sendable {
   static func snapshot(_ rows: PostgresRows) throws -> StateSnapshot {
     var map: StateMap = Dictionary(minimumCapacity: rows.count)
     for row in rows {
-      let (type, key, event) = try row.decode(String.self, String.self, String.self)
+      let (type, key, event) = try row.decode(Text.self, Text.self, Text.self)
       map[StateKey(type, key)] = EventID(unchecked: event)
     }
     return StateSnapshot(map)

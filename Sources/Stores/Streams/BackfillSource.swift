@@ -17,11 +17,11 @@ final class BackfillSource: StreamSource {
   var stream: StreamName { .backfill }
   var minimalLocalToken: Int64? { abs(ids.minimalLocalToken) }
 
-  func currentToken(of instance: String) -> Int64 { abs(ids.position(of: instance)) }
+  func currentToken(of instance: Text) -> Int64 { abs(ids.position(of: instance)) }
 
-  func advance(_ instance: String, to token: Int64) { ids.advance(instance, to: ids.isBackward ? -token : token) }
+  func advance(_ instance: Text, to token: Int64) { ids.advance(instance, to: ids.isBackward ? -token : token) }
 
-  func updates(of instance: String, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
+  func updates(of instance: Text, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
     guard from < to else { return StreamUpdates(rows: [], upTo: to, limited: false) }
     return try await StreamPage.read(to: to, limit: limit) { size in
       let rows = try await database.read(
@@ -38,7 +38,7 @@ final class BackfillSource: StreamSource {
         """)
       return try rows.map { row in
         let (token, id, room, type, key, redacts, relation) = try row.decode(
-          Int64.self, String.self, String.self, String.self, String?.self, String?.self, String?.self)
+          Int64.self, Text.self, Text.self, Text.self, Text?.self, Text?.self, Text?.self)
         let event = BackfillRow(
           eventID: EventID(unchecked: id), roomID: RoomID(unchecked: room), type: type, stateKey: key,
           redacts: redacts.map { EventID(unchecked: $0) }, relatesTo: relation.map { EventID(unchecked: $0) })

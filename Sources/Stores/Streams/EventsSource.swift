@@ -20,11 +20,11 @@ final class EventsSource: StreamSource {
   var stream: StreamName { .events }
   var minimalLocalToken: Int64? { ids.minimalLocalToken }
 
-  func currentToken(of instance: String) -> Int64 { ids.position(of: instance) }
+  func currentToken(of instance: Text) -> Int64 { ids.position(of: instance) }
 
-  func advance(_ instance: String, to token: Int64) { ids.advance(instance, to: token) }
+  func advance(_ instance: Text, to token: Int64) { ids.advance(instance, to: token) }
 
-  func updates(of instance: String, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
+  func updates(of instance: Text, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
     guard from < to else { return StreamUpdates(rows: [], upTo: to, limited: false) }
     let half = max(limit / 2, 1)
     let events = try await database.read(
@@ -73,7 +73,7 @@ final class EventsSource: StreamSource {
 
   private static func event(_ row: PostgresRow) throws -> StreamPage.Row {
     let (token, id, room, type, key, redacts, relation, membership, isRejected, isOutlier) = try row.decode(
-      Int64.self, String.self, String.self, String.self, String?.self, String?.self, String?.self, String?.self,
+      Int64.self, Text.self, Text.self, Text.self, Text?.self, Text?.self, Text?.self, Text?.self,
       Bool.self, Bool.self)
     let event = EventsRow.Event(
       eventID: EventID(unchecked: id), roomID: RoomID(unchecked: room), type: type, stateKey: key,
@@ -83,10 +83,10 @@ final class EventsSource: StreamSource {
   }
 
   private static func states(_ rows: PostgresRows) throws -> [StreamPage.Row] {
-    var counts: [String: Int] = [:]
-    var lastTokens: [String: Int64] = [:]
+    var counts: [Text: Int] = [:]
+    var lastTokens: [Text: Int64] = [:]
     for row in rows {
-      let room = try row.get(1, as: String.self)
+      let room = try row.get(1, as: Text.self)
       counts[room, default: 0] += 1
       lastTokens[room] = try row.get(0, as: Int64.self)
     }
@@ -94,7 +94,7 @@ final class EventsSource: StreamSource {
     var result: [StreamPage.Row] = []
     for row in rows {
       let (token, room, type, key, event) = try row.decode(
-        Int64.self, String.self, String.self, String.self, String?.self)
+        Int64.self, Text.self, Text.self, Text.self, Text?.self)
       if crowded.contains(room) { continue }
       let state = EventsRow.State(
         roomID: RoomID(unchecked: room), type: type, stateKey: key, eventID: event.map { EventID(unchecked: $0) })

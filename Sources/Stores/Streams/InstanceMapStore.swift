@@ -1,11 +1,12 @@
+import ByteText
 import Postgres
 import Synchronization
 
 /// Translates between writers' names and their numbers in tokens (table `instance_map`), remembering every answer.
 public final class InstanceMapStore: InstanceDirectory {
   private struct Maps {
-    var ids: [String: Int64] = [:]
-    var names: [Int64: String] = [:]
+    var ids: [Text: Int64] = [:]
+    var names: [Int64: Text] = [:]
   }
 
   private let database: PostgresClient
@@ -15,7 +16,7 @@ public final class InstanceMapStore: InstanceDirectory {
   public init(database: PostgresClient) { self.database = database }
 
   /// Returns a writer's number, inserting a row on first use.
-  public func instanceID(forName name: String) async throws -> Int64 {
+  public func instanceID(forName name: Text) async throws -> Int64 {
     if let known = maps.withLock({ $0.ids[name] }) { return known }
     // The no-op update makes the statement return the row in either case.
     let rows = try await database.read(
@@ -30,17 +31,17 @@ public final class InstanceMapStore: InstanceDirectory {
   }
 
   /// Returns the writer with a number, or nil when there is none.
-  public func instanceName(forID id: Int64) async throws -> String? {
+  public func instanceName(forID id: Int64) async throws -> Text? {
     if let known = maps.withLock({ $0.names[id] }) { return known }
     guard id > 0, id <= Int64(Int32.max) else { return nil }
     let rows = try await database.read("SELECT instance_name FROM instance_map WHERE instance_id = \(id)::bigint")
     guard let row = rows.first else { return nil }
-    let name = try row.get(0, as: String.self)
+    let name = try row.get(0, as: Text.self)
     remember(id, name)
     return name
   }
 
-  private func remember(_ id: Int64, _ name: String) {
+  private func remember(_ id: Int64, _ name: Text) {
     maps.withLock {
       $0.ids[name] = id
       $0.names[id] = name

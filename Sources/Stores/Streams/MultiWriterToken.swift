@@ -1,3 +1,5 @@
+import ByteText
+
 /// Marks a point in a stream that several processes may write: every writer's position, kept as a common minimum plus the
 /// writers that are ahead of it.
 ///
@@ -7,16 +9,16 @@ public struct MultiWriterToken: Hashable, Sendable {
   public let stream: Int64
   /// Holds the position of each writer that is ahead of ``stream``, by instance name; every value is greater than
   /// ``stream``.
-  public let ahead: [String: Int64]
+  public let ahead: [Text: Int64]
 
   /// Makes a token; entries of `ahead` that are not beyond `stream` are dropped.
-  public init(stream: Int64, ahead: [String: Int64] = [:]) {
+  public init(stream: Int64, ahead: [Text: Int64] = [:]) {
     self.stream = stream
     self.ahead = ahead.isEmpty ? ahead : ahead.filter { $0.value > stream }
   }
 
   /// Returns the position that `instance` had reached; rows of unknown origin (nil) count against the minimum.
-  public func position(of instance: String?) -> Int64 {
+  public func position(of instance: Text?) -> Int64 {
     guard let instance, !ahead.isEmpty else { return stream }
     return ahead[instance] ?? stream
   }
@@ -25,7 +27,7 @@ public struct MultiWriterToken: Hashable, Sendable {
   public var maximum: Int64 { ahead.values.reduce(stream) { $0 > $1 ? $0 : $1 } }
 
   /// Tells whether the row with id `id`, written by `instance`, is at or before this point.
-  public func covers(_ id: Int64, instance: String?) -> Bool { id <= position(of: instance) }
+  public func covers(_ id: Int64, instance: Text?) -> Bool { id <= position(of: instance) }
 
   /// Tells whether every writer's position here is at or before its position in `other`.
   public func isBeforeOrEqual(_ other: MultiWriterToken) -> Bool {
@@ -37,7 +39,7 @@ public struct MultiWriterToken: Hashable, Sendable {
 
   /// Returns the token that is after both tokens in every writer's order.
   public func advanced(to other: MultiWriterToken) -> MultiWriterToken {
-    var merged: [String: Int64] = [:]
+    var merged: [Text: Int64] = [:]
     for instance in ahead.keys { merged[instance] = max(position(of: instance), other.position(of: instance)) }
     for instance in other.ahead.keys { merged[instance] = max(position(of: instance), other.position(of: instance)) }
     return MultiWriterToken(stream: max(stream, other.stream), ahead: merged)
@@ -53,7 +55,7 @@ public struct MultiWriterToken: Hashable, Sendable {
   ///
   /// - Returns: nil when the text is not a token, is negative, or names an instance that the database does not know.
   /// - Throws: what the directory throws when it cannot be read.
-  public static func parse(_ text: Substring, directory: some InstanceDirectory) async throws -> MultiWriterToken? {
+  public static func parse(_ text: Text, directory: some InstanceDirectory) async throws -> MultiWriterToken? {
     let token =
       if text.utf8.first == UInt8(ascii: "m") {
         try await parseVector(text.dropFirst(), directory: directory)
@@ -64,12 +66,12 @@ public struct MultiWriterToken: Hashable, Sendable {
   }
 
   /// Reads what follows the `m` of a vector form.
-  static func parseVector(_ text: Substring, directory: some InstanceDirectory) async throws -> MultiWriterToken? {
-    let parts = text.split(separator: "~", omittingEmptySubsequences: false)
+  static func parseVector(_ text: Text, directory: some InstanceDirectory) async throws -> MultiWriterToken? {
+    let parts = text.split(separator: UInt8(ascii: "~"), omittingEmptySubsequences: false)
     guard let first = parts.first, let stream = TokenInteger.parse(first), parts.count <= 128 else { return nil }
-    var ahead: [String: Int64] = [:]
+    var ahead: [Text: Int64] = [:]
     for part in parts.dropFirst() where !part.isEmpty {
-      let pair = part.split(separator: ".", omittingEmptySubsequences: false)
+      let pair = part.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
       guard pair.count == 2, let id = TokenInteger.parse(pair[0]), let position = TokenInteger.parse(pair[1]),
         position > stream, let name = try await directory.instanceName(forID: id)
       else { return nil }
@@ -79,11 +81,11 @@ public struct MultiWriterToken: Hashable, Sendable {
   }
 
   /// Writes the wire form; a writer without an id gets one (a database write on first use).
-  public func text(directory: some InstanceDirectory) async throws -> String {
-    ahead.isEmpty ? String(stream) : try await vectorText(directory: directory)
+  public func text(directory: some InstanceDirectory) async throws -> Text {
+    ahead.isEmpty ? Text(stream) : try await vectorText(directory: directory)
   }
 
-  func vectorText(directory: some InstanceDirectory) async throws -> String {
+  func vectorText(directory: some InstanceDirectory) async throws -> Text {
     var result = "m\(stream)"
     for (instance, position) in ahead.sorted(by: { $0.key < $1.key }) {
       result += "~\(try await directory.instanceID(forName: instance)).\(position)"
@@ -94,8 +96,8 @@ public struct MultiWriterToken: Hashable, Sendable {
 
 /// Reads the integers of tokens: an optional minus sign and up to 18 ASCII digits, so that sums cannot overflow.
 enum TokenInteger {
-  static func parse(_ text: Substring) -> Int64? {
-    var digits = text.utf8
+  static func parse(_ text: Text) -> Int64? {
+    var digits = text.utf8[...]
     let isNegative = digits.first == UInt8(ascii: "-")
     if isNegative { digits = digits.dropFirst() }
     guard !digits.isEmpty, digits.count <= 18 else { return nil }

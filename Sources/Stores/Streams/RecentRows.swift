@@ -12,12 +12,12 @@ public final class RecentRows<Row: Sendable & Equatable>: Sendable {
     /// Holds the row's stream id.
     public let id: Int64
     /// Holds the name of the process that wrote the row.
-    public let instanceName: String
+    public let instanceName: Text
     /// Holds the row.
     public let row: Row
 
     /// Makes an entry.
-    public init(id: Int64, instanceName: String, row: Row) {
+    public init(id: Int64, instanceName: Text, row: Row) {
       self.id = id
       self.instanceName = instanceName
       self.row = row
@@ -57,7 +57,7 @@ public final class RecentRows<Row: Sendable & Equatable>: Sendable {
   }
 
   /// Adds a row. Rows of one writer come in order; rows of several writers may interleave.
-  public func append(_ row: Row, id: Int64, instanceName: String, room: RoomID) {
+  public func append(_ row: Row, id: Int64, instanceName: Text, room: RoomID) {
     state.withLock { state in
       var rows = state.rooms[room] ?? RoomRows(floor: state.floor, last: id)
       state.rooms[room] = nil  // so that the deque is changed in place

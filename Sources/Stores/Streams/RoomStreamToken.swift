@@ -1,3 +1,5 @@
+import ByteText
+
 /// Marks a point between two events: in the order of arrival (live), or in a room's history (depth first).
 ///
 /// Wire forms, as Synapse's: `s<position>` live, `m<minimum>~<instance id>.<position>…` live with several writers, and
@@ -30,14 +32,16 @@ public struct RoomStreamToken: Hashable, Sendable {
   ///
   /// - Returns: nil when the text is not a token.
   /// - Throws: what the directory throws when it cannot be read.
-  public static func parse(_ text: Substring, directory: some InstanceDirectory) async throws -> RoomStreamToken? {
+  public static func parse(_ text: Text, directory: some InstanceDirectory) async throws -> RoomStreamToken? {
     let rest = text.dropFirst()
     switch text.utf8.first {
     case UInt8(ascii: "s"): return TokenInteger.parse(rest).map { RoomStreamToken(stream: $0) }
     case UInt8(ascii: "m"): return try await MultiWriterToken.parseVector(rest, directory: directory).map(Self.init)
     case UInt8(ascii: "t"):
-      guard let dash = rest.dropFirst().firstIndex(of: "-"), let depth = TokenInteger.parse(rest[..<dash]),
-        let stream = TokenInteger.parse(rest[rest.index(after: dash)...])
+      // A minus sign may stand before the first number, too.
+      guard let dash = rest.utf8.dropFirst().firstIndex(of: UInt8(ascii: "-")),
+        let depth = TokenInteger.parse(Text(rest.utf8[..<dash])),
+        let stream = TokenInteger.parse(Text(rest.utf8[dash...].dropFirst()))
       else { return nil }
       return RoomStreamToken(topological: depth, stream: stream)
     default: return nil
@@ -45,7 +49,7 @@ public struct RoomStreamToken: Hashable, Sendable {
   }
 
   /// Writes the wire form.
-  public func text(directory: some InstanceDirectory) async throws -> String {
+  public func text(directory: some InstanceDirectory) async throws -> Text {
     if let topological { return "t\(topological)-\(position.stream)" }
     return position.ahead.isEmpty ? "s\(position.stream)" : try await position.vectorText(directory: directory)
   }

@@ -1,3 +1,4 @@
+import ByteText
 import Postgres
 import Replication
 import StorageEngine
@@ -44,16 +45,16 @@ public final class StreamIDs: Sendable {
   /// - Parameters:
   ///   - instanceName: the name of this process.
   ///   - writers: gives the configured writers of a stream.
-  public init(database: PostgresClient, instanceName: String, writers: (StreamName) -> [String]) {
-    typealias Table = (table: String, idColumn: String, instanceColumn: String?)
+  public init(database: PostgresClient, instanceName: Text, writers: (StreamName) -> [Text]) {
+    typealias Table = (table: Text, idColumn: Text, instanceColumn: Text?)
     func make(
-      _ stored: String?, _ sequence: String, _ writers: [String], _ tables: [Table], backward: Bool = false
+      _ stored: Text?, _ sequence: Text, _ writers: [Text], _ tables: [Table], backward: Bool = false
     ) -> StreamIDGenerator {
       StreamIDGenerator(
         database: database, streamName: stored, instanceName: instanceName, writers: writers, sequence: sequence,
         tables: tables, isBackward: backward)
     }
-    func streamTables(_ names: String...) -> [Table] { names.map { ($0, "stream_id", "instance_name") } }
+    func streamTables(_ names: Text...) -> [Table] { names.map { ($0, "stream_id", "instance_name") } }
     let eventWriters = writers(.events)
     let outliers: Table = ("ex_outlier_stream", "event_stream_ordering", "instance_name")
     let events: Table = ("events", "stream_ordering", "instance_name")

@@ -1,3 +1,5 @@
+import ByteText
+
 /// Marks a point in all streams that a client follows: `next_batch`, `since`, `prev_batch` and the tokens of `/messages`.
 ///
 /// Wire form: 14 fields joined by `_` in the order of the properties below, for example
@@ -55,9 +57,9 @@ public struct StreamToken: Hashable, Sendable {
   ///
   /// - Returns: nil when the text is not a token; Synapse answers 400 `M_UNKNOWN` "Invalid stream token" then.
   /// - Throws: what the directory throws when it cannot be read.
-  public static func parse(_ text: String, directory: some InstanceDirectory) async throws -> StreamToken? {
+  public static func parse(_ text: Text, directory: some InstanceDirectory) async throws -> StreamToken? {
     guard text.utf8.count <= 4096 else { return nil }
-    let fields = text.split(separator: "_", maxSplits: fieldCount, omittingEmptySubsequences: false)
+    let fields = text.split(separator: UInt8(ascii: "_"), maxSplits: fieldCount, omittingEmptySubsequences: false)
     guard fields.count <= fieldCount, let first = fields.first,
       let room = try await RoomStreamToken.parse(first, directory: directory)
     else { return nil }
@@ -69,7 +71,7 @@ public struct StreamToken: Hashable, Sendable {
     return token
   }
 
-  private mutating func set(_ index: Int, _ field: Substring, _ directory: some InstanceDirectory) async throws -> Bool
+  private mutating func set(_ index: Int, _ field: Text, _ directory: some InstanceDirectory) async throws -> Bool
   {
     let vector: WritableKeyPath<StreamToken, MultiWriterToken>
     switch index {
@@ -102,7 +104,7 @@ public struct StreamToken: Hashable, Sendable {
   }
 
   /// Writes the wire form.
-  public func text(directory: some InstanceDirectory) async throws -> String {
+  public func text(directory: some InstanceDirectory) async throws -> Text {
     var result = try await room.text(directory: directory)
     result += "_\(presence)_\(typing)_\(try await receipt.text(directory: directory))"
     result += "_\(accountData)_\(pushRules)_\(toDevice)_\(try await deviceList.text(directory: directory))"

@@ -1,3 +1,4 @@
+import ByteText
 import Postgres
 import Replication
 import StorageEngine
@@ -10,7 +11,7 @@ struct StreamWriter: Sendable {
   let hub: StreamHub
 
   /// Names this process in the stream's tables.
-  var instanceName: String { hub.instanceName }
+  var instanceName: Text { hub.instanceName }
 
   /// Runs a write under one fresh id.
   ///

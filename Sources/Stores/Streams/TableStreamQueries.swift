@@ -15,7 +15,7 @@ enum TableStreamQueries {
 
   @Sendable
   static func receipts(
-    _ database: PostgresClient, _ instance: String, _ from: Int64, _ to: Int64, _ limit: Int
+    _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [Row] {
     let rows = try await database.read(
       """
@@ -24,7 +24,7 @@ enum TableStreamQueries {
       """)
     return try rows.map { row in
       let (id, room, type, user, event, thread, data) = try row.decode(
-        Int64.self, String.self, String.self, String.self, String.self, String?.self, SQLText.self)
+        Int64.self, Text.self, Text.self, Text.self, Text.self, Text?.self, SQLText.self)
       let receipt = ReceiptRow(
         roomID: RoomID(unchecked: room), receiptType: type, userID: UserID(unchecked: user),
         eventID: EventID(unchecked: event), threadID: thread, data: try JSONValue.parse(data.bytes).json)
@@ -34,7 +34,7 @@ enum TableStreamQueries {
 
   @Sendable
   static func accountData(
-    _ database: PostgresClient, _ instance: String, _ from: Int64, _ to: Int64, _ limit: Int
+    _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [Row] {
     let range = bounds("stream_id", from, to)
     let rows = try await database.read(
@@ -47,7 +47,7 @@ enum TableStreamQueries {
       \(tail(limit))
       """)
     return try rows.map { row in
-      let (id, user, room, type) = try row.decode(Int64.self, String.self, String?.self, String.self)
+      let (id, user, room, type) = try row.decode(Int64.self, Text.self, Text?.self, Text.self)
       let changed = AccountDataRow(
         userID: UserID(unchecked: user), roomID: room.map { RoomID(unchecked: $0) }, type: type)
       return (id, .accountData(changed))
@@ -56,7 +56,7 @@ enum TableStreamQueries {
 
   @Sendable
   static func pushRules(
-    _ database: PostgresClient, _ instance: String, _ from: Int64, _ to: Int64, _ limit: Int
+    _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [Row] {
     let rows = try await database.read(
       "SELECT stream_id, user_id FROM push_rules_stream WHERE \(bounds("stream_id", from, to)) \(tail(limit))")
@@ -65,7 +65,7 @@ enum TableStreamQueries {
 
   @Sendable
   static func pushers(
-    _ database: PostgresClient, _ instance: String, _ from: Int64, _ to: Int64, _ limit: Int
+    _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [Row] {
     let rows = try await database.read(
       """
@@ -76,14 +76,14 @@ enum TableStreamQueries {
       """)
     return try rows.map { row in
       let (id, user, app, key, deleted) = try row.decode(
-        Int64.self, String.self, String.self, String.self, Bool.self)
+        Int64.self, Text.self, Text.self, Text.self, Bool.self)
       return (id, .pusher(PusherRow(userID: UserID(unchecked: user), appID: app, pushKey: key, isDeleted: deleted)))
     }
   }
 
   @Sendable
   static func caches(
-    _ database: PostgresClient, _ instance: String, _ from: Int64, _ to: Int64, _ limit: Int
+    _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [Row] {
     // Dropping too much does no harm, so rows beyond `to` are taken along.
     let rows = try await database.read(
@@ -92,14 +92,14 @@ enum TableStreamQueries {
       WHERE stream_id > \(from)::bigint AND instance_name = \(instance) \(tail(limit))
       """)
     return try rows.map { row in
-      let (id, function, keys, time) = try row.decode(Int64.self, String.self, [String]?.self, Int64?.self)
+      let (id, function, keys, time) = try row.decode(Int64.self, Text.self, [Text]?.self, Int64?.self)
       return (id, .caches(CachesRow(cacheFunction: function, keys: keys, invalidationTS: time)))
     }
   }
 
   @Sendable
   static func deviceLists(
-    _ database: PostgresClient, _ instance: String, _ from: Int64, _ to: Int64, _ limit: Int
+    _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [Row] {
     let range = bounds("stream_id", from, to)
     let rows = try await database.read(
@@ -112,7 +112,7 @@ enum TableStreamQueries {
       \(tail(limit))
       """)
     return try rows.map { row in
-      let (id, user, isSignature, calculated) = try row.decode(Int64.self, String.self, Bool.self, Bool.self)
+      let (id, user, isSignature, calculated) = try row.decode(Int64.self, Text.self, Bool.self, Bool.self)
       let changed = DeviceListRow(
         userID: UserID(unchecked: user), isSignature: isSignature, areHostsCalculated: calculated)
       return (id, .deviceLists(changed))
@@ -121,7 +121,7 @@ enum TableStreamQueries {
 
   @Sendable
   static func toDevice(
-    _ database: PostgresClient, _ instance: String, _ from: Int64, _ to: Int64, _ limit: Int
+    _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [Row] {
     let range = bounds("stream_id", from, to)
     let rows = try await database.read(
@@ -136,7 +136,7 @@ enum TableStreamQueries {
 
   @Sendable
   static func threadSubscriptions(
-    _ database: PostgresClient, _ instance: String, _ from: Int64, _ to: Int64, _ limit: Int
+    _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [Row] {
     let rows = try await database.read(
       """
@@ -144,7 +144,7 @@ enum TableStreamQueries {
       WHERE \(bounds("stream_id", from, to)) \(tail(limit))
       """)
     return try rows.map { row in
-      let (id, user, room, event) = try row.decode(Int64.self, String.self, String.self, String.self)
+      let (id, user, room, event) = try row.decode(Int64.self, Text.self, Text.self, Text.self)
       let changed = ThreadSubscriptionRow(
         userID: UserID(unchecked: user), roomID: RoomID(unchecked: room), eventID: EventID(unchecked: event))
       return (id, .threadSubscription(changed))
@@ -153,7 +153,7 @@ enum TableStreamQueries {
 
   @Sendable
   static func stickyEvents(
-    _ database: PostgresClient, _ instance: String, _ from: Int64, _ to: Int64, _ limit: Int
+    _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [Row] {
     let rows = try await database.read(
       """
@@ -161,14 +161,14 @@ enum TableStreamQueries {
       WHERE \(bounds("stream_id", from, to)) AND instance_name = \(instance) \(tail(limit))
       """)
     return try rows.map { row in
-      let (id, room, event) = try row.decode(Int64.self, String.self, String.self)
+      let (id, room, event) = try row.decode(Int64.self, Text.self, Text.self)
       return (id, .stickyEvent(StickyEventRow(roomID: RoomID(unchecked: room), eventID: EventID(unchecked: event))))
     }
   }
 
   @Sendable
   static func unPartialStatedRooms(
-    _ database: PostgresClient, _ instance: String, _ from: Int64, _ to: Int64, _ limit: Int
+    _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [Row] {
     let rows = try await database.read(
       """
@@ -180,7 +180,7 @@ enum TableStreamQueries {
 
   @Sendable
   static func unPartialStatedEvents(
-    _ database: PostgresClient, _ instance: String, _ from: Int64, _ to: Int64, _ limit: Int
+    _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [Row] {
     let rows = try await database.read(
       """
@@ -188,7 +188,7 @@ enum TableStreamQueries {
       WHERE \(bounds("stream_id", from, to)) AND instance_name = \(instance) \(tail(limit))
       """)
     return try rows.map { row in
-      let (id, event, changed) = try row.decode(Int64.self, String.self, Bool.self)
+      let (id, event, changed) = try row.decode(Int64.self, Text.self, Bool.self)
       let done = UnPartialStatedEventRow(eventID: EventID(unchecked: event), didRejectionChange: changed)
       return (id, .unPartialStatedEvent(done))
     }
@@ -196,7 +196,7 @@ enum TableStreamQueries {
 
   @Sendable
   static func quarantinedMedia(
-    _ database: PostgresClient, _ instance: String, _ from: Int64, _ to: Int64, _ limit: Int
+    _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [Row] {
     let rows = try await database.read(
       """
@@ -204,7 +204,7 @@ enum TableStreamQueries {
       WHERE \(bounds("stream_id", from, to)) \(tail(limit))
       """)
     return try rows.map { row in
-      let (id, origin, media, isQuarantined) = try row.decode(Int64.self, String.self, String.self, Bool.self)
+      let (id, origin, media, isQuarantined) = try row.decode(Int64.self, Text.self, Text.self, Bool.self)
       let changed = QuarantinedMediaRow(origin: origin, mediaID: media, isQuarantined: isQuarantined)
       return (id, .quarantinedMedia(changed))
     }
@@ -212,7 +212,7 @@ enum TableStreamQueries {
 
   @Sendable
   static func profileUpdates(
-    _ database: PostgresClient, _ instance: String, _ from: Int64, _ to: Int64, _ limit: Int
+    _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [Row] {
     let rows = try await database.read(
       """
@@ -220,7 +220,7 @@ enum TableStreamQueries {
       WHERE \(bounds("stream_id", from, to)) AND instance_name = \(instance) \(tail(limit))
       """)
     return try rows.map { row in
-      let (id, user, action, fields) = try row.decode(Int64.self, String.self, String.self, SQLText?.self)
+      let (id, user, action, fields) = try row.decode(Int64.self, Text.self, Text.self, SQLText?.self)
       let names = try fields.map { try JSONValue.parse($0.bytes).elements?.compactMap(\.string) ?? [] }
       return (
         id, .profileUpdate(ProfileUpdateRow(userID: UserID(unchecked: user), action: action, affectedFields: names))

@@ -8,7 +8,7 @@ final class TableStreamSource: StreamSource {
   /// Reads at most `limit` rows with `from < token <= to`, ordered by token.
   typealias Fetch =
     @Sendable (
-      _ database: PostgresClient, _ instance: String, _ from: Int64, _ to: Int64, _ limit: Int
+      _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
     ) async throws -> [StreamPage.Row]
 
   let stream: StreamName
@@ -23,11 +23,11 @@ final class TableStreamSource: StreamSource {
     self.fetch = fetch
   }
 
-  func currentToken(of instance: String) -> Int64 { ids.position(of: instance) }
+  func currentToken(of instance: Text) -> Int64 { ids.position(of: instance) }
 
-  func advance(_ instance: String, to token: Int64) { ids.advance(instance, to: token) }
+  func advance(_ instance: Text, to token: Int64) { ids.advance(instance, to: token) }
 
-  func updates(of instance: String, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
+  func updates(of instance: Text, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
     guard from < to else { return StreamUpdates(rows: [], upTo: to, limited: false) }
     return try await StreamPage.read(to: to, limit: limit) { size in
       try await fetch(database, instance, from, to, size)

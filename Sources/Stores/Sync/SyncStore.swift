@@ -6,15 +6,15 @@ import StorageEngine
 public final class SyncStore: Sendable {
   struct Device: Hashable, Sendable {
     let user: UserID
-    let device: String
+    let device: Text
   }
 
   /// Holds what a device has left of the keys that others use up.
   public struct KeyCounts: Sendable {
     /// Holds the number of one-time keys by algorithm; `signed_curve25519` is always there.
-    public let oneTimeKeys: [String: Int]
+    public let oneTimeKeys: [Text: Int]
     /// Holds the algorithms that have a fallback key nobody used yet.
-    public let unusedFallbackKeys: [String]
+    public let unusedFallbackKeys: [Text]
   }
 
   let database: PostgresClient
@@ -46,8 +46,26 @@ public final class SyncStore: Sendable {
     signatureChanges.start(at: position)
   }
 
+  /// Whether a user has sent an event into one of the rooms, or a receipt, after positions of the streams.
+  ///
+  /// Cost: one statement.
+  public func hasWritten(
+    _ user: UserID, eventsIn rooms: [RoomID], after position: Int64, receiptsAfter receiptPosition: Int64
+  ) async throws -> Bool {
+    let rows = try await database.read(
+      """
+      SELECT EXISTS (
+          SELECT 1 FROM events WHERE room_id = ANY(\(rooms.map(\.rawValue))::text[])
+            AND stream_ordering > \(position)::bigint AND sender = \(user.rawValue)
+        ) OR EXISTS (
+          SELECT 1 FROM receipts_linearized
+          WHERE user_id = \(user.rawValue) AND stream_id > \(receiptPosition)::bigint)
+      """)
+    return try rows.first?.get(0) ?? false
+  }
+
   /// Returns the keys left of a device.
-  public func keyCounts(of user: UserID, device: String) async throws -> KeyCounts {
+  public func keyCounts(of user: UserID, device: Text) async throws -> KeyCounts {
     let database = self.database
     return try await keyCounts.value(Device(user: user, device: device)) {
       let rows = try await database.read(
@@ -58,9 +76,9 @@ public final class SyncStore: Sendable {
         SELECT algorithm, 0, false FROM e2e_fallback_keys_json
         WHERE user_id = \(user.rawValue) AND device_id = \(device) AND NOT used
         """)
-      var (counts, unused) = (["signed_curve25519": 0], [String]())
+      var (counts, unused) = (["signed_curve25519": 0], [Text]())
       for row in rows {
-        let (algorithm, count, isOneTime) = try row.decode(String.self, Int.self, Bool.self)
+        let (algorithm, count, isOneTime) = try row.decode(Text.self, Int.self, Bool.self)
         if isOneTime { counts[algorithm] = count } else { unused.append(algorithm) }
       }
       return KeyCounts(oneTimeKeys: counts, unusedFallbackKeys: unused)
@@ -96,7 +114,7 @@ public final class SyncStore: Sendable {
       """)
     var users: Set<UserID> = []
     for row in rows {
-      let list = try JSON.parse(try row.get(0, as: String.self))
+      let list = try JSON.parse(try row.get(0, as: Text.self))
       for name in list.elements ?? [] { if let name = name.string { users.insert(UserID(unchecked: name)) } }
     }
     return users
@@ -104,7 +122,7 @@ public final class SyncStore: Sendable {
 
   /// Returns for each room up to six members by whom a room without a name is called, best first: those joined, then
   /// invited, then those who left or were banned, each in the order in which they came.
-  public func namingMembers(of rooms: [RoomID]) async throws -> [RoomID: [(user: UserID, membership: String)]] {
+  public func namingMembers(of rooms: [RoomID]) async throws -> [RoomID: [(user: UserID, membership: Text)]] {
     guard !rooms.isEmpty else { return [:] }
     let rows = try await database.read(
       """
@@ -117,9 +135,9 @@ public final class SyncStore: Sendable {
         LIMIT 6
       ) AS m
       """)
-    var members: [RoomID: [(user: UserID, membership: String)]] = [:]
+    var members: [RoomID: [(user: UserID, membership: Text)]] = [:]
     for row in rows {
-      let (room, user, membership) = try row.decode(String.self, String.self, String.self)
+      let (room, user, membership) = try row.decode(Text.self, Text.self, Text.self)
       members[RoomID(unchecked: room), default: []].append((UserID(unchecked: user), membership))
     }
     return members

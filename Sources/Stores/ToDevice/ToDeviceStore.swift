@@ -18,7 +18,7 @@ public final class ToDeviceStore: Sendable {
 
   private struct Device: Hashable, Sendable {
     let user: UserID
-    let device: String
+    let device: Text
   }
 
   /// Holds how many messages one sync returns at most, as Synapse.
@@ -36,7 +36,7 @@ public final class ToDeviceStore: Sendable {
   /// Takes note of a row of the stream before the position advances.
   ///
   /// - Parameter entity: a user id, or the name of a server for outgoing messages.
-  public func note(entity: String, at token: Int64) {
+  public func note(entity: Text, at token: Int64) {
     if entity.hasPrefix("@") { inboxChanges.entityChanged(entity, at: token) }
   }
 
@@ -47,7 +47,7 @@ public final class ToDeviceStore: Sendable {
   ///
   /// - Returns: at most ``batchLimit`` messages, and the position up to which they are complete.
   public func messages(
-    for user: UserID, device: String, after from: Int64, upTo: Int64
+    for user: UserID, device: Text, after from: Int64, upTo: Int64
   ) async throws -> (messages: [[UInt8]], upTo: Int64) {
     guard from < upTo, inboxChanges.hasChanged(user.rawValue, since: from) else { return ([], upTo) }
     let rows = try await database.read(
@@ -64,7 +64,7 @@ public final class ToDeviceStore: Sendable {
   /// Deletes what a device has acknowledged by coming back with a later token.
   ///
   /// - Parameter upTo: the position of the device's token; messages at it and before are deleted.
-  public func deleteMessages(for user: UserID, device: String, upTo: Int64) async throws {
+  public func deleteMessages(for user: UserID, device: Text, upTo: Int64) async throws {
     let key = Device(user: user, device: device)
     if let last = emptied.withLock({ $0[key] }), !inboxChanges.hasChanged(user.rawValue, since: last) { return }
     _ = try await database.read(
@@ -86,7 +86,7 @@ public final class ToDeviceStore: Sendable {
   ///   - local: user → device → the complete message object (`content`, `type`, `sender`).
   ///   - remote: the EDU content for each other server.
   /// - Returns: the stream id.
-  public func add(local: [UserID: [String: [UInt8]]], remote: [String: [UInt8]]) async throws -> Int64 {
+  public func add(local: [UserID: [Text: [UInt8]]], remote: [Text: [UInt8]]) async throws -> Int64 {
     try await writer.write { [self] streamID in
       let (instance, now) = (writer.instanceName, clock.nowMilliseconds)
       try await database.transaction("add_to_device", isolation: .readCommitted) { txn in
@@ -99,13 +99,24 @@ public final class ToDeviceStore: Sendable {
     }
   }
 
-  private static func insertLocal(_ local: [UserID: [String: [UInt8]]], _ streamID: Int64, _ instance: String) -> SQL {
-    var (users, devices, messages): ([String], [String], [String]) = ([], [], [])
+  /// Drops what waits for other servers beyond the newest rows.
+  ///
+  /// For the process that is to send it and cannot: nothing else would ever take the rows away.
+  public func trimOutbox(toNewest count: Int) async throws {
+    _ = try await database.read(
+      """
+      DELETE FROM device_federation_outbox
+      WHERE stream_id <= (SELECT stream_id FROM device_federation_outbox ORDER BY stream_id DESC OFFSET \(count) LIMIT 1)
+      """)
+  }
+
+  private static func insertLocal(_ local: [UserID: [Text: [UInt8]]], _ streamID: Int64, _ instance: Text) -> SQL {
+    var (users, devices, messages): ([Text], [Text], [Text]) = ([], [], [])
     for (user, byDevice) in local {
       for (device, message) in byDevice where device != "*" || byDevice.count == 1 {
         users.append(user.rawValue)
         devices.append(device)
-        messages.append(String(decoding: message, as: UTF8.self))
+        messages.append(Text(decoding: message, as: UTF8.self))
       }
     }
     return """
@@ -118,10 +129,10 @@ public final class ToDeviceStore: Sendable {
   }
 
   private static func insertRemote(
-    _ remote: [String: [UInt8]], _ streamID: Int64, _ instance: String, _ now: Int64
+    _ remote: [Text: [UInt8]], _ streamID: Int64, _ instance: Text, _ now: Int64
   ) -> SQL {
     let servers = Array(remote.keys)
-    let contents = servers.map { String(decoding: remote[$0] ?? [], as: UTF8.self) }
+    let contents = servers.map { Text(decoding: remote[$0] ?? [], as: UTF8.self) }
     return """
       INSERT INTO device_federation_outbox (destination, stream_id, queued_ts, messages_json, instance_name)
       SELECT r.destination, \(streamID)::bigint, \(now)::bigint, r.content, \(instance)::text

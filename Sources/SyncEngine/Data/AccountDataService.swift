@@ -6,10 +6,10 @@ import Stores
 public final class AccountDataService: Sendable {
   private let storage: Storage
   private let replication: ReplicationClient?
-  private let writers: [String]
+  private let writers: [Text]
   private let isWriter: Bool
 
-  init(storage: Storage, replication: ReplicationClient?, writers: [String], instanceName: String) {
+  init(storage: Storage, replication: ReplicationClient?, writers: [Text], instanceName: Text) {
     self.storage = storage
     self.replication = replication
     self.writers = writers
@@ -21,7 +21,7 @@ public final class AccountDataService: Sendable {
   /// - Returns: a position of the stream at which the change can be read.
   /// - Throws: 400 `M_INVALID_PARAM` when users would ignore themselves.
   @discardableResult
-  public func set(_ user: UserID, type: String, content: JSONValue) async throws -> Int64 {
+  public func set(_ user: UserID, type: Text, content: JSONValue) async throws -> Int64 {
     if isWriter { return try await storage.accountData.setGlobal(user, type: type, content: content) }
     return try await ask("add_user_account_data", [user.rawValue, type], content)
   }
@@ -30,7 +30,7 @@ public final class AccountDataService: Sendable {
   ///
   /// - Returns: a position of the stream at which the change can be read.
   @discardableResult
-  public func set(_ user: UserID, room: RoomID, type: String, content: JSONValue) async throws -> Int64 {
+  public func set(_ user: UserID, room: RoomID, type: Text, content: JSONValue) async throws -> Int64 {
     if isWriter { return try await storage.accountData.setRoom(user, room: room, type: type, content: content) }
     return try await ask("add_room_account_data", [user.rawValue, room.rawValue, type], content)
   }
@@ -39,7 +39,7 @@ public final class AccountDataService: Sendable {
   ///
   /// - Returns: a position of the stream at which the change can be read.
   @discardableResult
-  public func setTag(_ user: UserID, room: RoomID, tag: String, content: JSONValue) async throws -> Int64 {
+  public func setTag(_ user: UserID, room: RoomID, tag: Text, content: JSONValue) async throws -> Int64 {
     if isWriter { return try await storage.accountData.setTag(user, room: room, tag: tag, content: content) }
     return try await ask("add_tag", [user.rawValue, room.rawValue, tag], content)
   }
@@ -48,12 +48,12 @@ public final class AccountDataService: Sendable {
   ///
   /// - Returns: a position of the stream at which the change can be read.
   @discardableResult
-  public func removeTag(_ user: UserID, room: RoomID, tag: String) async throws -> Int64 {
+  public func removeTag(_ user: UserID, room: RoomID, tag: Text) async throws -> Int64 {
     if isWriter { return try await storage.accountData.removeTag(user, room: room, tag: tag) }
     return try await ask("remove_tag", [user.rawValue, room.rawValue, tag], nil)
   }
 
-  private func ask(_ endpoint: String, _ arguments: [String], _ content: JSONValue?) async throws -> Int64 {
+  private func ask(_ endpoint: Text, _ arguments: [Text], _ content: JSONValue?) async throws -> Int64 {
     guard let replication, let writer = writers.randomElement() else {
       throw MatrixError.unknown("No process writes account data", status: 500)
     }

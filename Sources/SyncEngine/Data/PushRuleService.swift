@@ -17,6 +17,9 @@ public final class PushRuleService: Sendable {
     self.isWriter = isWriter
   }
 
+  /// Waits until this process has what was stored of a user's rules before the call, by whichever process.
+  public func catchUp(_ user: UserID) async throws { try await storage.barrier.pass(pushRulesOf: user) }
+
   /// Returns a user's rules, stored ones laid over the server's.
   public func rules(of user: UserID) async throws -> PushRules {
     let stored = try await storage.pushRules.rules(of: user)
@@ -46,7 +49,7 @@ public final class PushRuleService: Sendable {
   ///   - after: the id of a rule of the same kind to stand after; nil for none.
   /// - Throws: 400 when the rule is malformed or may not be added, 413 when it is too large.
   public func put(
-    _ user: UserID, kind: String, id: String, body: JSONValue, before: String?, after: String?
+    _ user: UserID, kind: Text, id: Text, body: JSONValue, before: Text?, after: Text?
   ) async throws {
     let (number, ruleID) = try target(kind, id)
     guard !id.hasPrefix(".") else {
@@ -65,7 +68,7 @@ public final class PushRuleService: Sendable {
   /// Removes a rule.
   ///
   /// - Throws: 404 when there is no such rule; the server's own cannot be removed.
-  public func delete(_ user: UserID, kind: String, id: String) async throws {
+  public func delete(_ user: UserID, kind: Text, id: Text) async throws {
     guard try await storage.pushRules.delete("global/\(kind)/\(id)", of: user) != nil else {
       throw MatrixError.notFound("Not found")
     }
@@ -77,7 +80,7 @@ public final class PushRuleService: Sendable {
   ///   - attribute: `enabled` or `actions`.
   ///   - body: what the client sent: an object with the attribute, or for `enabled` a bare boolean.
   /// - Throws: 404 when there is no such rule or attribute, 400 when the value is malformed.
-  public func set(_ attribute: String, _ user: UserID, kind: String, id: String, body: JSONValue) async throws {
+  public func set(_ attribute: Text, _ user: UserID, kind: Text, id: Text, body: JSONValue) async throws {
     let (_, ruleID) = try target(kind, id)
     guard attribute == "enabled" || attribute == "actions" else { throw MatrixError.unrecognized(status: 400) }
     let isDefault = id.hasPrefix(".")
@@ -100,7 +103,7 @@ public final class PushRuleService: Sendable {
     guard change != nil else { throw MatrixError.notFound("Unknown rule") }
   }
 
-  private func target(_ kind: String, _ id: String) throws(MatrixError) -> (number: Int, ruleID: String) {
+  private func target(_ kind: Text, _ id: Text) throws(MatrixError) -> (number: Int, ruleID: Text) {
     guard let number = StoredPushRule.PriorityClass.numbers[kind] else {
       throw .unknown("Unknown template: \(kind)", status: 400)
     }
@@ -111,7 +114,7 @@ public final class PushRuleService: Sendable {
   // MARK: Reading rules
 
   /// Works out the conditions of a new rule: stated by the client, or implied by the kind and the id.
-  private static func conditions(_ kind: String, _ id: String, _ body: JSONValue) throws(MatrixError) -> JSON {
+  private static func conditions(_ kind: Text, _ id: Text, _ body: JSONValue) throws(MatrixError) -> JSON {
     guard body.kind == .object else { throw .unknown("No actions found", status: 400) }
     switch kind {
     case "override", "underride":
@@ -131,7 +134,7 @@ public final class PushRuleService: Sendable {
     }
   }
 
-  private static func match(_ key: String, _ pattern: String) -> JSON {
+  private static func match(_ key: Text, _ pattern: Text) -> JSON {
     ["kind": "event_match", "key": .string(key), "pattern": .string(pattern)]
   }
 
@@ -140,7 +143,7 @@ public final class PushRuleService: Sendable {
     for action in list {
       if let name = action.string, ["notify", "dont_notify", "coalesce"].contains(name) { continue }
       if action["set_tweak"] != nil { continue }
-      throw .unknown("Unrecognised action \(String(decoding: action.raw, as: UTF8.self))", status: 400)
+      throw .unknown("Unrecognised action \(Text(decoding: action.raw, as: UTF8.self))", status: 400)
     }
     return json?.json ?? []
   }
@@ -149,9 +152,9 @@ public final class PushRuleService: Sendable {
 extension StoredPushRule {
   /// Returns the rule in the form that is matched against events; nil when its kind is not known.
   public var pushRule: PushRule? {
-    let parts = ruleID.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
+    let parts = ruleID.split(separator: UInt8(ascii: "/"), maxSplits: 2, omittingEmptySubsequences: false)
     let kind =
-      PushRule.Kind(priorityClass: priorityClass) ?? (parts.count > 1 ? PushRule.Kind(rawValue: String(parts[1])) : nil)
+      PushRule.Kind(priorityClass: priorityClass) ?? (parts.count > 1 ? PushRule.Kind(rawValue: parts[1]) : nil)
     return kind.map { PushRule(ruleID: ruleID, kind: $0, conditions: conditions, actions: actions) }
   }
 }

@@ -6,22 +6,26 @@ import Stores
 public final class ToDeviceService: Sendable {
   private struct Transaction: Hashable, Sendable {
     let user: UserID
-    let device: String?
-    let type: String
-    let id: String
+    let device: Text?
+    let type: Text
+    let id: Text
   }
 
   private let storage: Storage
-  private let serverName: String
-  private let transactions: SharedAnswers<Transaction>
+  private let serverName: Text
+  private let transactions: SharedAnswers<Transaction, [UInt8]>
 
   /// Tells whether this process may store messages; requests to others are refused, as on Synapse.
   public let isWriter: Bool
 
   /// Holds the largest content of one message in canonical form, in bytes: larger ones do not fit into a federation transaction.
   private static let largestContent = 65_536
+  /// The longest event type and transaction id, in bytes: both are remembered.
+  private static let longestType = 255, longestTransactionID = 1_024
+  /// The most EDUs for other servers that one request may make: as many as fit into a transaction between servers.
+  static let mostEDUs = 100
 
-  init(storage: Storage, serverName: String, isWriter: Bool, clock: ServerClock) {
+  init(storage: Storage, serverName: Text, isWriter: Bool, clock: ServerClock) {
     transactions = SharedAnswers(clock: clock, lifetimeMilliseconds: 30 * 60_000, byteBudget: 20_000)
     self.storage = storage
     self.serverName = serverName
@@ -37,19 +41,29 @@ public final class ToDeviceService: Sendable {
   ///   - messages: user id → device id (or `*`) → content; user ids that are none are left out.
   /// - Throws: 400 `M_BAD_JSON` when the shape is wrong, 413 `M_TOO_LARGE` when a message is too large.
   public func send(
-    from requester: Requester, type: String, transactionID: String, messages: JSONValue
+    from requester: Requester, type: Text, transactionID: Text, messages: JSONValue
   ) async throws {
+    guard type.utf8.count <= Self.longestType, transactionID.utf8.count <= Self.longestTransactionID else {
+      throw MatrixError.invalidParam("The event type or the transaction ID is too long")
+    }
     let key = Transaction(user: requester.userID, device: requester.deviceID, type: type, id: transactionID)
     _ = try await transactions.answer(key) { [self] in
       try await store(from: requester.userID, type: type, messages: messages)
-      return SharedAnswers.Answer(body: [1], isReusable: true)
+      return [1]
     }
   }
 
-  private func store(from sender: UserID, type: String, messages: JSONValue) async throws {
+  /// How many EDUs wait for other servers at most while no process sends them.
+  private static let mostWaiting = 2_000
+
+  /// Bounds what waits for other servers. To be called now and then by the process that alone has the duty to send to them, which
+  /// no process of ours can: a Synapse process that takes over the duty finds the newest.
+  func trimOutbox() async throws { try await storage.toDevice.trimOutbox(toNewest: Self.mostWaiting) }
+
+  private func store(from sender: UserID, type: Text, messages: JSONValue) async throws {
     guard let byUser = messages.members else { throw MatrixError.badJSON("messages must be an object") }
-    var local: [UserID: [String: [UInt8]]] = [:]
-    var remote: [String: [String: JSON]] = [:]
+    var local: [UserID: [Text: [UInt8]]] = [:]
+    var remote: [Text: RemoteMessages] = [:]
     for (name, devices) in byUser {
       guard let byDevice = devices.members else {
         throw MatrixError.badJSON("messages must hold an object of devices for each user")
@@ -57,22 +71,32 @@ public final class ToDeviceService: Sendable {
       guard let user = UserID(name) else { continue }
       for (device, content) in byDevice {
         try Self.check(content, user, device)
-        guard user.serverName == serverName else { continue }
-        local[user, default: [:]][device] = Self.message(type, sender, content)
+        if user.serverName == serverName {
+          local[user, default: [:]][device] = Self.message(type, sender, content)
+        } else {
+          remote[user.serverName, default: RemoteMessages()].add(content, user: name, device: device)
+        }
       }
-      if user.serverName != serverName { remote[user.serverName, default: [:]][name] = devices.json }
     }
-    guard !local.isEmpty || !remote.isEmpty else { return }
-    let edus = remote.mapValues { messages in
-      JSON.object([
-        "messages": .object(messages), "sender": .string(sender.rawValue), "type": .string(type),
-        "message_id": .string(RandomString.alphanumeric(16)),
-      ]).encoded
+    let edus = remote.mapValues { $0.parts.map { Self.edu($0, type, sender) } }
+    guard edus.values.reduce(0, { $0 + $1.count }) <= Self.mostEDUs else {
+      throw MatrixError.tooLarge("Too many messages for other servers in one request")
     }
-    _ = try await storage.toDevice.add(local: local, remote: edus)
+    // Readers take a stream id as done when they have seen one EDU of it, so each of a server's has its own.
+    for round in 0..<(edus.values.map(\.count).max() ?? (local.isEmpty ? 0 : 1)) {
+      let part = edus.compactMapValues { $0.indices.contains(round) ? $0[round] : nil }
+      _ = try await storage.toDevice.add(local: round == 0 ? local : [:], remote: part)
+    }
   }
 
-  private static func check(_ content: JSONValue, _ user: UserID, _ device: String) throws {
+  private static func edu(_ messages: JSON, _ type: Text, _ sender: UserID) -> [UInt8] {
+    JSON.object([
+      "messages": messages, "sender": .string(sender.rawValue), "type": .string(type),
+      "message_id": .string(RandomString.alphanumeric(16)),
+    ]).encoded
+  }
+
+  private static func check(_ content: JSONValue, _ user: UserID, _ device: Text) throws {
     guard content.kind == .object else { throw MatrixError.badJSON("The content of a message must be an object") }
     let size = try CanonicalJSON.encode(content, strict: false).count
     guard size <= largestContent else {
@@ -81,7 +105,7 @@ public final class ToDeviceService: Sendable {
     }
   }
 
-  private static func message(_ type: String, _ sender: UserID, _ content: JSONValue) -> [UInt8] {
+  private static func message(_ type: Text, _ sender: UserID, _ content: JSONValue) -> [UInt8] {
     var writer = JSONWriter(capacity: content.raw.count + 128)
     writer.beginObject()
     writer.member("content", content)
@@ -90,4 +114,25 @@ public final class ToDeviceService: Sendable {
     writer.endObject()
     return writer.bytes
   }
+}
+
+/// The messages for the users of another server, in parts that fit into one EDU each (as Synapse cuts them).
+private struct RemoteMessages {
+  private static let largestPart = 65_536
+
+  private var users: [[Text: [Text: JSON]]] = []
+  private var size = 0
+
+  mutating func add(_ content: JSONValue, user: Text, device: Text) {
+    let added = content.raw.count + device.utf8.count + user.utf8.count + 8
+    if users.isEmpty || size + added > Self.largestPart {
+      users.append([:])
+      size = 0
+    }
+    size += added
+    users[users.count - 1][user, default: [:]][device] = content.json
+  }
+
+  /// User → device → content of each part.
+  var parts: [JSON] { users.map { .object($0.mapValues { .object($0) }) } }
 }

@@ -10,12 +10,12 @@ enum ReceiptContent {
   static func event(_ receipts: [Receipt], for reader: UserID) -> [UInt8]? {
     struct Reading: Hashable {
       let user: UserID
-      let event: String
+      let event: Text
     }
     let visible = receipts.filter { $0.type != Receipt.Kind.readPrivate || $0.user == reader }
     guard !visible.isEmpty else { return nil }
     let unthreaded = Set(visible.filter { $0.threadID == nil }.map { Reading(user: $0.user, event: $0.eventID) })
-    var byEvent: [String: [String: [UserID: Receipt]]] = [:]
+    var byEvent: [Text: [Text: [UserID: Receipt]]] = [:]
     for receipt in visible {
       if receipt.threadID != nil, unthreaded.contains(Reading(user: receipt.user, event: receipt.eventID)) { continue }
       byEvent[receipt.eventID, default: [:]][receipt.type, default: [:]][receipt.user] = receipt

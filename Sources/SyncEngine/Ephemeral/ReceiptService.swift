@@ -30,16 +30,15 @@ public final class ReceiptService: Sendable {
   /// - Throws: 403 for somebody who is not in the room, 404 when the event is not for this user to see; 400 `M_INVALID_PARAM`
   ///   when it is not in the thread.
   public func receive(
-    _ requester: Requester, room: RoomID, type: String, event: EventID, threadID: String?
+    _ requester: Requester, room: RoomID, type: Text, event: EventID, threadID: Text?
   ) async throws {
     if try await storage.events.position(of: event) != nil {
       _ = try await rooms.history.event(event, room: room, requester: requester)
-    } else if try await !storage.memberships.isJoined(requester.userID, in: room) {
+    } else if try await !rooms.history.access.isMember(requester.userID, of: room) {
       throw MatrixError.forbidden("User \(requester.userID) not in room \(room)")
     }
     if let threadID {
-      let thread = try await storage.receipts.thread(of: event.rawValue, includingRoots: threadID != "main")
-      guard thread == threadID else {
+      guard try await storage.relations.thread(of: event)?.rawValue ?? "main" == threadID else {
         throw MatrixError.invalidParam("event_id \(event) is not related to thread \(threadID)")
       }
     }

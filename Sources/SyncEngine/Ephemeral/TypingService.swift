@@ -72,7 +72,7 @@ public final class TypingService: Sendable {
   ///   - timeout: for how long, in milliseconds; cut to ``longestTimeout``.
   public func setTyping(_ user: UserID, in room: RoomID, isTyping: Bool, timeout: Int64) {
     let member = Member(room: room, user: user)
-    let until = clock.nowMilliseconds + min(max(0, timeout), Self.longestTimeout)
+    let until = clock.monotonicMilliseconds + min(max(0, timeout), Self.longestTimeout)
     let isChange = state.withLock { state in
       let wasTyping = state.rooms[room]?.users.contains(user) ?? false
       state.until[member] = isTyping ? until : nil
@@ -89,7 +89,7 @@ public final class TypingService: Sendable {
 
   /// Ends everything whose time is up.
   func expire() {
-    let now = clock.nowMilliseconds
+    let now = clock.monotonicMilliseconds
     let expired = state.withLock { state in
       let expired = state.until.filter { $0.value <= now }.map(\.key)
       for member in expired { state.until[member] = nil }
@@ -166,9 +166,9 @@ final class TypingSource: StreamSource {
   init(typing: TypingService) { self.typing = typing }
 
   var stream: StreamName { .typing }
-  func currentToken(of instance: String) -> Int64 { typing.currentToken }
-  func advance(_ instance: String, to token: Int64) { typing.advance(to: token) }
-  func updates(of instance: String, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
+  func currentToken(of instance: Text) -> Int64 { typing.currentToken }
+  func advance(_ instance: Text, to token: Int64) { typing.advance(to: token) }
+  func updates(of instance: Text, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
     typing.updates(from: from, to: to, limit: limit)
   }
 }

@@ -11,27 +11,27 @@ public struct EventFilter: Sendable {
   /// Tells whether unread counts of threads come apart from those of the room.
   public var unreadThreadNotifications = false
   /// Holds the types that pass, `*` at the end being a wildcard; nil lets all pass.
-  public var types: [String]?
+  public var types: [Text]?
   /// Holds the types that do not pass.
-  public var notTypes: [String] = []
+  public var notTypes: [Text] = []
   /// Holds the rooms that pass; nil lets all pass.
-  public var rooms: Set<String>?
+  public var rooms: Set<Text>?
   /// Holds the rooms that do not pass.
-  public var notRooms: Set<String> = []
+  public var notRooms: Set<Text> = []
   /// Holds the senders that pass; nil lets all pass.
-  public var senders: Set<String>?
+  public var senders: Set<Text>?
   /// Holds the senders that do not pass.
-  public var notSenders: Set<String> = []
+  public var notSenders: Set<Text> = []
   /// Demands (true) or forbids (false) that `content.url` is a string.
   public var containsURL: Bool?
   /// Holds MSC2326 labels of which an event must have one; nil does not ask.
-  public var labels: [String]?
+  public var labels: [Text]?
   /// Holds MSC2326 labels that an event must not have.
-  public var notLabels: [String] = []
+  public var notLabels: [Text] = []
   /// Holds users of whom one must have related an event to the event; nil does not ask.
-  public var relatedBySenders: [String]?
+  public var relatedBySenders: [Text]?
   /// Holds relation types of which one must point to the event; nil does not ask.
-  public var relatedByRelationTypes: [String]?
+  public var relatedByRelationTypes: [Text]?
 
   /// Makes the filter that lets everything pass.
   public init() {}
@@ -56,7 +56,7 @@ public struct EventFilter: Sendable {
     relatedByRelationTypes = Self.strings(json["related_by_rel_types"])
   }
 
-  private static func strings(_ json: JSONValue?) -> [String]? { json?.elements.map { $0.compactMap(\.string) } }
+  private static func strings(_ json: JSONValue?) -> [Text]? { json?.elements.map { $0.compactMap(\.string) } }
 
   /// Tells whether the definition lets no event pass at all.
   public var blocksAll: Bool { blocksAllTypes || blocksAllSenders || blocksAllRooms }
@@ -77,18 +77,18 @@ public struct EventFilter: Sendable {
   }
 
   /// Tells whether rooms with this id pass.
-  public func passes(room: String) -> Bool {
+  public func passes(room: Text) -> Bool {
     !notRooms.contains(room) && (rooms?.contains(room) ?? true)
   }
 
   /// Tells whether a type passes.
-  public func passes(type: String) -> Bool {
+  public func passes(type: Text) -> Bool {
     if notTypes.contains(where: { Self.matches(type, $0) }) { return false }
     return types?.contains { Self.matches(type, $0) } ?? true
   }
 
   /// Tells whether a sender passes; account data has none.
-  public func passes(sender: String?) -> Bool {
+  public func passes(sender: Text?) -> Bool {
     if let sender, notSenders.contains(sender) { return false }
     guard let senders else { return true }
     return sender.map(senders.contains) ?? false
@@ -101,7 +101,7 @@ public struct EventFilter: Sendable {
   ///   - sender: the sender, when it has one.
   ///   - room: the room, when it is in one.
   ///   - content: the content; read only when the filter asks for it.
-  public func passes(type: String, sender: String?, room: String?, content: @autoclosure () -> JSONValue?) -> Bool {
+  public func passes(type: Text, sender: Text?, room: Text?, content: @autoclosure () -> JSONValue?) -> Bool {
     guard passes(type: type), passes(sender: sender), room.map(passes(room:)) ?? (rooms == nil) else { return false }
     guard containsURL != nil || labels != nil || !notLabels.isEmpty else { return true }
     let content = content()
@@ -111,7 +111,7 @@ public struct EventFilter: Sendable {
     return labels?.contains(where: own.contains) ?? true
   }
 
-  private static func matches(_ type: String, _ pattern: String) -> Bool {
+  private static func matches(_ type: Text, _ pattern: Text) -> Bool {
     pattern.utf8.last == UInt8(ascii: "*") ? type.utf8.starts(with: pattern.utf8.dropLast()) : type == pattern
   }
 }

@@ -29,7 +29,7 @@ public final class SyncFilter: Sendable {
   /// Holds `event_format`.
   public let eventFormat: EventFormat
   /// Holds `event_fields`; nil sends whole events.
-  public let eventFields: [String]?
+  public let eventFields: [Text]?
 
   /// Holds the filter of a client that gave none.
   public static let none = SyncFilter(JSONValue.emptyObject, maximumTimelineLimit: -1)

@@ -6,6 +6,12 @@ struct DevicePresence: Sendable {
   var lastActiveTS: Int64 = 0
   var lastSyncTS: Int64 = 0
 
+  /// Makes times that are later than `now` that time.
+  mutating func takeBack(to now: Int64) {
+    lastActiveTS = min(lastActiveTS, now)
+    lastSyncTS = min(lastSyncTS, now)
+  }
+
   /// Returns the state a user has with these devices: the most available one counts.
   static func combined(_ devices: some Sequence<DevicePresence>) -> PresenceState.Availability {
     devices.max { ($0.state.rank, $0.lastActiveTS) < ($1.state.rank, $1.lastActiveTS) }?.state ?? .offline

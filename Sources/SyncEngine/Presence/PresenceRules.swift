@@ -52,7 +52,7 @@ struct PresenceRules: Sendable {
   ///   - now: the time, in milliseconds.
   /// - Returns: the state to run through ``update(from:to:now:force:)``; nil when nothing changed.
   func timeout(
-    _ state: PresenceState, devices: inout [String?: DevicePresence], isSyncing: (String?) -> Bool, now: Int64
+    _ state: PresenceState, devices: inout [Text?: DevicePresence], isSyncing: (Text?) -> Bool, now: Int64
   ) -> PresenceState? {
     guard state.state != .offline else { return nil }
     var (state, isChanged) = (state, false)
@@ -69,7 +69,7 @@ struct PresenceRules: Sendable {
   }
 
   private func expireDevices(
-    _ devices: inout [String?: DevicePresence], isSyncing: (String?) -> Bool, now: Int64
+    _ devices: inout [Text?: DevicePresence], isSyncing: (Text?) -> Bool, now: Int64
   ) -> Bool {
     var isChanged = false
     for (id, device) in devices {

@@ -9,23 +9,25 @@ import Synchronization
 public final class PresenceService: Sendable {
   private struct Device: Hashable, Sendable {
     let user: UserID
-    let device: String?
+    let device: Text?
   }
 
   private struct Follower: Sendable {
     var syncs: [Device: Int] = [:]
     var goingOffline: [Device: Int64] = [:]
-    var lastSent: [Device: (state: String, time: Int64)] = [:]
+    var lastSent: [Device: (state: Text, time: Int64)] = [:]
   }
 
   /// Holds how long a device may stay away before the writer hears that it stopped syncing, in milliseconds (as Synapse).
   private static let offlineDelay: Int64 = 10_000
+  /// The longest status message, in bytes: it goes to everybody who shares a room.
+  static let longestStatusMessage = 4_096
 
   private let storage: Storage
   private let hub: StreamHub
   private let replication: ReplicationClient?
-  private let writerName: String?
-  private let instanceID: String
+  private let writerName: Text?
+  private let instanceID: Text
   private let timers: PresenceTimers
   private let clock: ServerClock
   private let logger: Logger
@@ -38,7 +40,7 @@ public final class PresenceService: Sendable {
   public let tracksActivity: Bool
 
   init(
-    storage: Storage, hub: StreamHub, replication: ReplicationClient?, writers: [String], instanceID: String,
+    storage: Storage, hub: StreamHub, replication: ReplicationClient?, writers: [Text], instanceID: Text,
     isEnabled: Bool, tracksActivity: Bool, timers: PresenceTimers, clock: ServerClock, logger: Logger
   ) {
     self.storage = storage
@@ -61,7 +63,8 @@ public final class PresenceService: Sendable {
 
   /// Returns a user's presence.
   public func state(of user: UserID) async throws -> PresenceState {
-    try await storage.presence.states(of: [user])[user] ?? PresenceState(user: user)
+    try await storage.barrier.pass(presenceOf: user)
+    return try await storage.presence.states(of: [user])[user] ?? PresenceState(user: user)
   }
 
   /// Tells whether one user may see another's presence: they share a room.
@@ -81,10 +84,13 @@ public final class PresenceService: Sendable {
   ///   - force: publish although nothing changed.
   /// - Throws: 400 for another state; errors of the presence writer's process.
   public func setState(
-    _ user: UserID, device: String?, state: String, statusMessage: String?, force: Bool = false, isSync: Bool = false
+    _ user: UserID, device: Text?, state: Text, statusMessage: Text?, force: Bool = false, isSync: Bool = false
   ) async throws {
     guard let availability = PresenceState.Availability(rawValue: state), availability != .busy else {
       throw MatrixError.unknown("Invalid presence state", status: 400)
+    }
+    guard statusMessage.map({ $0.utf8.count <= Self.longestStatusMessage }) ?? true else {
+      throw MatrixError.tooLarge("status_msg is too long (at most \(Self.longestStatusMessage) bytes)")
     }
     guard isEnabled, tracksActivity else { return }
     if let writer {
@@ -92,7 +98,7 @@ public final class PresenceService: Sendable {
         user, device: device, to: availability, statusMessage: statusMessage, force: force, isSync: isSync)
     }
     guard shouldTell(Device(user: user, device: device), state, isRepeatable: isSync && !force) else { return }
-    var content: [String: JSON] = ["presence": .string(state)]
+    var content: [Text: JSON] = ["presence": .string(state)]
     if let statusMessage { content["status_msg"] = .string(statusMessage) }
     try await tellWriter(
       "presence_set_state", user,
@@ -103,7 +109,7 @@ public final class PresenceService: Sendable {
   }
 
   /// Takes note that a user did something; never fails, since the user's own request matters more.
-  public func bump(_ user: UserID, device: String?) async {
+  public func bump(_ user: UserID, device: Text?) async {
     guard isEnabled, tracksActivity else { return }
     do {
       if let writer { return try await writer.bump(user, device: device) }
@@ -114,14 +120,14 @@ public final class PresenceService: Sendable {
     }
   }
 
-  private func tellWriter(_ endpoint: String, _ user: UserID, _ body: [String: JSON]) async throws {
+  private func tellWriter(_ endpoint: Text, _ user: UserID, _ body: [Text: JSON]) async throws {
     guard let replication, let writerName else { return }
     _ = try await replication.call(
       endpoint, arguments: [user.rawValue], instance: writerName, body: .object(body), cached: false)
   }
 
   /// Tells whether the writer must hear of this; the same news is not repeated for some seconds.
-  private func shouldTell(_ device: Device, _ state: String, isRepeatable: Bool) -> Bool {
+  private func shouldTell(_ device: Device, _ state: Text, isRepeatable: Bool) -> Bool {
     let now = clock.nowMilliseconds
     let interval = min(timers.syncOnlineTimeout, timers.lastActiveGranularity) * 5 / 6
     return follower.withLock { follower in
@@ -139,14 +145,14 @@ public final class PresenceService: Sendable {
   ///
   /// - Parameter state: `set_presence` of the request; `offline` leaves presence alone.
   /// - Returns: whether it was noted; then ``endSync(_:device:)`` has to follow.
-  public func beginSync(_ user: UserID, device: String?, state: String) async -> Bool {
+  public func beginSync(_ user: UserID, device: Text?, state: Text) async -> Bool {
     guard isEnabled, tracksActivity, state != "offline" else { return false }
     await began(user, device, state)
     return true
   }
 
   /// Notes that a sync request has ended.
-  public func endSync(_ user: UserID, device: String?) async {
+  public func endSync(_ user: UserID, device: Text?) async {
     if let writer {
       do { try await writer.syncEnded(user, device: device) } catch {
         logger.warning("presence after a sync was not updated", metadata: ["error": "\(error)"])
@@ -161,7 +167,7 @@ public final class PresenceService: Sendable {
     }
   }
 
-  private func began(_ user: UserID, _ device: String?, _ state: String) async {
+  private func began(_ user: UserID, _ device: Text?, _ state: Text) async {
     do {
       try await setState(user, device: device, state: state, statusMessage: nil, isSync: true)
     } catch {

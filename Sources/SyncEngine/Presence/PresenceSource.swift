@@ -1,3 +1,4 @@
+import ByteText
 import Replication
 import StorageEngine
 import Stores
@@ -14,10 +15,10 @@ final class PresenceSource: StreamSource {
 
   var stream: StreamName { .presence }
   var minimalLocalToken: Int64? { ids.minimalLocalToken }
-  func currentToken(of instance: String) -> Int64 { ids.position(of: instance) }
-  func advance(_ instance: String, to token: Int64) { ids.advance(instance, to: token) }
+  func currentToken(of instance: Text) -> Int64 { ids.position(of: instance) }
+  func advance(_ instance: Text, to token: Int64) { ids.advance(instance, to: token) }
 
-  func updates(of instance: String, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
+  func updates(of instance: Text, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
     let rows = try await store.rows(after: from, upTo: to, limit: limit)
     let isLimited = rows.count >= limit
     return StreamUpdates(

@@ -8,7 +8,7 @@ import Stores
 actor PresenceWriter {
   struct Device: Hashable, Sendable {
     let user: UserID
-    let device: String?
+    let device: Text?
   }
 
   private static let processExpiry: Int64 = 5 * 60_000
@@ -18,12 +18,14 @@ actor PresenceWriter {
   private let clock: ServerClock
 
   private var states: [UserID: PresenceState] = [:]
-  private var devices: [UserID: [String?: DevicePresence]] = [:]
+  private var devices: [UserID: [Text?: DevicePresence]] = [:]
   private var localSyncs: [Device: Int] = [:]
-  private var remoteSyncs: [String: Set<Device>] = [:]
-  private var remoteLastSeen: [String: Int64] = [:]
+  private var remoteSyncs: [Text: Set<Device>] = [:]
+  private var remoteLastSeen: [Text: Int64] = [:]
   private var checks: PresenceChecks
   private var unstored: Set<UserID> = []
+  /// When users were looked at last, by the clock that administrators set.
+  private var lastLook = Int64.min
 
   init(store: PresenceStore, rules: PresenceRules, clock: ServerClock) {
     self.store = store
@@ -54,7 +56,7 @@ actor PresenceWriter {
   ///   - force: publish although nothing changed.
   ///   - isSync: the state came with a sync: it does not end `busy`.
   func setState(
-    _ user: UserID, device: String?, to availability: PresenceState.Availability, statusMessage: String?, force: Bool,
+    _ user: UserID, device: Text?, to availability: PresenceState.Availability, statusMessage: Text?, force: Bool,
     isSync: Bool
   ) async throws {
     let now = clock.nowMilliseconds
@@ -73,7 +75,7 @@ actor PresenceWriter {
   }
 
   /// Takes note that a user did something.
-  func bump(_ user: UserID, device: String?) async throws {
+  func bump(_ user: UserID, device: Text?) async throws {
     let now = clock.nowMilliseconds
     var own = devices[user]?[device] ?? DevicePresence()
     own.lastActiveTS = now
@@ -88,10 +90,10 @@ actor PresenceWriter {
   // MARK: Who syncs
 
   /// Takes note that a device begins a sync request here.
-  func syncBegan(_ user: UserID, device: String?) { localSyncs[Device(user: user, device: device), default: 0] += 1 }
+  func syncBegan(_ user: UserID, device: Text?) { localSyncs[Device(user: user, device: device), default: 0] += 1 }
 
   /// Takes note that a sync request here ended.
-  func syncEnded(_ user: UserID, device: String?) async throws {
+  func syncEnded(_ user: UserID, device: Text?) async throws {
     let key = Device(user: user, device: device)
     let left = (localSyncs[key] ?? 1) - 1
     localSyncs[key] = left > 0 ? left : nil
@@ -99,8 +101,8 @@ actor PresenceWriter {
   }
 
   /// Takes note of a USER_SYNC command of another process.
-  func syncReported(by process: String, _ user: UserID, device: String?, isSyncing: Bool, at time: Int64) async throws {
-    remoteLastSeen[process] = clock.nowMilliseconds
+  func syncReported(by process: Text, _ user: UserID, device: Text?, isSyncing: Bool, at time: Int64) async throws {
+    remoteLastSeen[process] = clock.monotonicMilliseconds
     let key = Device(user: user, device: device)
     if isSyncing {
       remoteSyncs[process, default: []].insert(key)
@@ -110,13 +112,13 @@ actor PresenceWriter {
   }
 
   /// Forgets all syncs of a process that stopped.
-  func syncsCleared(of process: String) async throws {
+  func syncsCleared(of process: Text) async throws {
     remoteLastSeen[process] = nil
     let now = clock.nowMilliseconds
     for key in remoteSyncs.removeValue(forKey: process) ?? [] { try await noteSync(key.user, key.device, at: now) }
   }
 
-  private func noteSync(_ user: UserID, _ device: String?, at time: Int64) async throws {
+  private func noteSync(_ user: UserID, _ device: Text?, at time: Int64) async throws {
     devices[user]?[device]?.lastSyncTS = time
     var new = try await state(of: user)
     new.lastUserSyncTS = time
@@ -128,8 +130,11 @@ actor PresenceWriter {
   /// Looks at the users whose time has come.
   func checkTimeouts() async throws {
     let now = clock.nowMilliseconds
+    if now < lastLook { forgetTimes(after: now) }
+    lastLook = now
     var due = checks.takeDue(now: now)
-    for (process, seen) in remoteLastSeen where now - seen > Self.processExpiry {
+    let steady = clock.monotonicMilliseconds
+    for (process, seen) in remoteLastSeen where steady - seen > Self.processExpiry {
       due.formUnion((remoteSyncs.removeValue(forKey: process) ?? []).map(\.user))
       remoteLastSeen[process] = nil
     }
@@ -137,11 +142,26 @@ actor PresenceWriter {
     for user in due {
       guard let state = states[user] else { continue }
       var own = devices[user] ?? [:]
-      let isSyncing = { (device: String?) in self.isSyncing(Device(user: user, device: device)) }
+      let isSyncing = { (device: Text?) in self.isSyncing(Device(user: user, device: device)) }
       if let new = rules.timeout(state, devices: &own, isSyncing: isSyncing, now: now) { changed.append(new) }
       devices[user] = own.isEmpty ? nil : own
     }
     if !changed.isEmpty { try await update(changed) }
+  }
+
+  /// Takes back what lies in the future since the clock was set back, and what was to be checked then: nobody is to seem active until the clock
+  /// gets there again. The times are those of the database, so that they cannot be counted by another clock.
+  private func forgetTimes(after now: Int64) {
+    checks = PresenceChecks(timers: rules.timers)
+    for (user, var state) in states {
+      state.lastActiveTS = min(state.lastActiveTS, now)
+      state.lastUserSyncTS = min(state.lastUserSyncTS, now)
+      states[user] = state
+      for device in (devices[user] ?? [:]).keys {
+        devices[user]?[device]?.takeBack(to: now)
+      }
+      checks.insert(user, at: now)
+    }
   }
 
   /// Stores the states that changed too little to be published, before the process ends.

@@ -2,10 +2,10 @@ import MatrixPrimitives
 
 /// Cuts events down to the fields that a filter's `event_fields` names.
 struct EventFieldSelection: Sendable {
-  private let paths: [[String]]
+  private let paths: [[Text]]
 
   /// Reads fields such as `content.body`; a dot that belongs to a name is written `\.`, a backslash `\\`.
-  init(_ fields: [String]) { paths = fields.map(Self.split) }
+  init(_ fields: [Text]) { paths = fields.map(Self.split) }
 
   /// Returns the event with nothing but the selected fields; `event_id`-less selections are the client's own wish.
   func select(from event: JSONValue) -> JSON {
@@ -16,12 +16,12 @@ struct EventFieldSelection: Sendable {
     return result
   }
 
-  private static func value(_ json: JSONValue, _ path: ArraySlice<String>) -> JSONValue? {
+  private static func value(_ json: JSONValue, _ path: ArraySlice<Text>) -> JSONValue? {
     guard let first = path.first else { return json }
     return json[first].flatMap { value($0, path.dropFirst()) }
   }
 
-  private static func put(_ value: JSON, at path: ArraySlice<String>, in target: inout JSON) {
+  private static func put(_ value: JSON, at path: ArraySlice<Text>, in target: inout JSON) {
     guard let first = path.first else {
       target = value
       return
@@ -33,20 +33,20 @@ struct EventFieldSelection: Sendable {
     target = .object(members)
   }
 
-  private static func split(_ field: String) -> [String] {
-    var (parts, current, isEscaped) = ([String](), "", false)
-    for character in field {
+  private static func split(_ field: Text) -> [Text] {
+    var (parts, current, isEscaped) = ([Text](), "", false)
+    for scalar in field.unicodeScalars {
       if isEscaped {
-        if character != ".", character != "\\" { current.append("\\") }
-        current.append(character)
+        if scalar != ".", scalar != "\\" { current.append("\\") }
+        current.append(Text(scalar))
         isEscaped = false
-      } else if character == "\\" {
+      } else if scalar == "\\" {
         isEscaped = true
-      } else if character == "." {
+      } else if scalar == "." {
         parts.append(current)
         current = ""
       } else {
-        current.append(character)
+        current.append(Text(scalar))
       }
     }
     if isEscaped { current.append("\\") }

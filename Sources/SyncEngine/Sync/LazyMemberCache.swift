@@ -9,11 +9,11 @@ import Stores
 struct LazyMemberCache: Sendable {
   private struct Member: Hashable, Sendable {
     let room: RoomID
-    let user: String
+    let user: Text
   }
 
   private struct Sent: Sendable {
-    let eventID: String
+    let eventID: Text
     let at: MultiWriterToken
   }
 
@@ -32,12 +32,12 @@ struct LazyMemberCache: Sendable {
   }
 
   /// Tells whether the member event was the last one sent for this user of the room.
-  func wasSent(_ room: RoomID, _ user: String, _ eventID: String) -> Bool {
+  func wasSent(_ room: RoomID, _ user: Text, _ eventID: Text) -> Bool {
     sent[Member(room: room, user: user)]?.eventID == eventID
   }
 
   /// Remembers that a member event goes out with a response that ends at `position`.
-  mutating func markSent(_ room: RoomID, _ user: String, _ eventID: String, at position: MultiWriterToken) {
+  mutating func markSent(_ room: RoomID, _ user: Text, _ eventID: Text, at position: MultiWriterToken) {
     let member = Member(room: room, user: user)
     sent.removeValue(forKey: member)
     sent[member] = Sent(eventID: eventID, at: position)

@@ -6,7 +6,7 @@ import Synchronization
 final class LazyMemberCaches: Sendable {
   private struct Key: Hashable, Sendable {
     let user: UserID
-    let device: String?
+    let device: Text?
   }
 
   private struct Slot: Sendable {
@@ -22,8 +22,8 @@ final class LazyMemberCaches: Sendable {
   init(clock: ServerClock) { self.clock = clock }
 
   /// Reads or changes the cache of a device.
-  func with<R: Sendable>(_ user: UserID, _ device: String?, _ body: (inout LazyMemberCache) -> R) -> R {
-    let now = clock.nowMilliseconds
+  func with<R: Sendable>(_ user: UserID, _ device: Text?, _ body: (inout LazyMemberCache) -> R) -> R {
+    let now = clock.monotonicMilliseconds
     let key = Key(user: user, device: device)
     return slots.withLock { slots in
       var slot = slots.removeValue(forKey: key) ?? Slot(lastUsed: now)
@@ -36,7 +36,7 @@ final class LazyMemberCaches: Sendable {
 
   /// Drops the caches that nobody used for half an hour.
   func expire() {
-    let limit = clock.nowMilliseconds - Self.lifetimeMilliseconds
+    let limit = clock.monotonicMilliseconds - Self.lifetimeMilliseconds
     slots.withLock { slots in slots = slots.filter { $0.value.lastUsed > limit } }
   }
 }

@@ -3,13 +3,14 @@ import Stores
 
 /// Holds which rooms a sync looks at, and why.
 struct RoomChanges: Sendable {
-  /// Holds a room the user left since the last sync, or has left.
+  /// A room the user left since the last sync, or has left.
   struct Left: Sendable {
     let room: RoomID
-    /// Names the membership event.
+    /// The newest membership event.
     let eventID: EventID
-    /// Holds the point just after that event, where the user's view of the room ends.
-    let end: RoomStreamToken
+    /// The event by which the user was last joined no more, where their view of the room ends. Another one than the newest when the user has
+    /// been invited since, or has knocked; nil when the user never was joined and sees nothing but the newest event.
+    var departure: EventPosition?
     /// Tells whether the user joined in the same span, so that the client has never seen the room.
     let isNewlyJoined: Bool
   }
@@ -25,7 +26,7 @@ struct RoomChanges: Sendable {
   var invites: [EventID] = []
   var knocks: [EventID] = []
   /// Holds the user's account data of rooms.
-  var accountData: [RoomID: [String: UserAccountData.Entry]] = [:]
+  var accountData: [RoomID: [Text: UserAccountData.Entry]] = [:]
   var tags: [RoomID: UserAccountData.RoomTags] = [:]
   var typing: [RoomID: [UserID]] = [:]
   var receipts: [RoomID: [Receipt]] = [:]

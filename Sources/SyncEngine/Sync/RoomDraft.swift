@@ -7,7 +7,7 @@ struct RoomDraft: Sendable {
   /// Pairs an event of the timeline with the reader's membership at it.
   struct Shown: Sendable {
     let event: StoredEvent
-    let membership: String
+    let membership: Text
   }
 
   let id: RoomID
@@ -19,8 +19,10 @@ struct RoomDraft: Sendable {
   let after: RoomStreamToken?
   /// Holds where the user's view ends.
   let end: RoomStreamToken
-  /// Names the membership event of a room the user has left.
-  var leaveEventID: EventID?
+  /// For a room the user has left: the event after which the user sees nothing; nil for whoever never was joined.
+  var departure: EventID?
+  /// For a room the user has left by another event than ``departure``: that event, which is shown nevertheless.
+  var farewell: EventID?
 
   /// Holds the timeline, oldest first, before it is known what the reader may see.
   var candidates: [StoredEvent] = []

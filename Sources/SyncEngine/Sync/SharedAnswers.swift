@@ -1,16 +1,18 @@
 import MatrixPrimitives
 import Synchronization
 
-/// Lets equal requests share one computation, and gives its answer again for a while to whoever repeats the request.
+/// Lets equal requests share one computation, and keeps for a while what it found for whoever repeats the request.
 ///
 /// A client that retries because its connection broke thus neither doubles the work nor loses its place. The computation is
-/// cancelled when nobody waits for it any more. Kept answers are bounded in time and in bytes.
-final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
-  /// Holds what a computation made.
+/// cancelled when nobody waits for it any more. What is kept is bounded in time and in bytes.
+final class SharedAnswers<Key: Hashable & Sendable, Finding: Sendable>: Sendable {
+  /// What a computation made.
   struct Answer: Sendable {
     let body: [UInt8]
-    /// Tells whether the answer may be given again to a later request.
-    let isReusable: Bool
+    /// What is kept, to answer a later request from; nil for nothing.
+    let kept: Finding?
+    /// The memory that it takes, in bytes.
+    let weight: Int
   }
 
   /// Told once what came of a request.
@@ -18,6 +20,8 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
   /// Begins a computation, which calls `end` once; returns what cancels it.
   typealias Computation =
     @Sendable (_ end: @escaping @Sendable (Result<Answer, any Error>) -> Void) -> @Sendable () -> Void
+  /// Begins to answer from what was kept, calling back once; returns what cancels it.
+  typealias Repetition = @Sendable (_ kept: Finding, _ completion: @escaping Completion) -> @Sendable () -> Void
 
   /// Work on a request. What it holds is touched only with the state's lock held, which makes `@unchecked Sendable` true.
   private final class Running: @unchecked Sendable {
@@ -26,14 +30,15 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
   }
 
   private struct Kept: Sendable {
-    let body: [UInt8]
-    let expires: Int64
+    let finding: Finding
+    let weight: Int
+    let number: UInt64
   }
 
   private struct State: Sendable {
     var running: [Key: Running] = [:]
     var kept: [Key: Kept] = [:]
-    var order: [(key: Key, expires: Int64)] = []
+    var order: [(key: Key, number: UInt64, expires: Int64)] = []
     var bytes = 0
     var nextWaiter: UInt64 = 0
   }
@@ -42,8 +47,14 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
   private let clock: ServerClock
   private let lifetimeMilliseconds: Int64
   private let byteBudget: Int
+  private let weigh: @Sendable (Key) -> Int
 
-  init(clock: ServerClock, lifetimeMilliseconds: Int64, byteBudget: Int = 32 << 20) {
+  /// - Parameter weigh: what a key takes beside its answer, in bytes; for keys in which clients' texts stand.
+  init(
+    clock: ServerClock, lifetimeMilliseconds: Int64, byteBudget: Int = 32 << 20,
+    weigh: @escaping @Sendable (Key) -> Int = { _ in 0 }
+  ) {
+    self.weigh = weigh
     self.clock = clock
     self.lifetimeMilliseconds = lifetimeMilliseconds
     self.byteBudget = byteBudget
@@ -54,15 +65,14 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
   /// - Parameters:
   ///   - key: what makes requests equal.
   ///   - completion: told once, possibly before this returns; `CancellationError` when the request is given up.
+  ///   - again: answers from what an equal request found.
   ///   - compute: begins to compute.
   /// - Returns: what gives the request up. The last one who does takes the computation along.
   func answer(
-    _ key: Key, then completion: @escaping Completion, compute: Computation
+    _ key: Key, then completion: @escaping Completion, again: Repetition, compute: Computation
   ) -> @Sendable () -> Void {
     switch join(key, completion) {
-    case .kept(let body):
-      completion(.success(body))
-      return {}
+    case .kept(let kept): return again(kept, completion)
     case .joined(let running, let waiter): return { self.leave(running, key, waiter) }
     case .began(let running, let waiter):
       let cancel = compute { self.finish(running, key, $0) }
@@ -76,16 +86,11 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
   }
 
   /// Answers a request and waits for it; see the other form.
-  func answer(_ key: Key, compute: @escaping @Sendable () async throws -> Answer) async throws -> [UInt8] {
+  func answer(_ key: Key, again: Repetition, compute: Computation) async throws -> [UInt8] {
     let giveUp = Mutex<(@Sendable () -> Void)?>(nil)
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
-        let leave = answer(key, then: { continuation.resume(with: $0) }) { end in
-          let task = Task {
-            do { end(.success(try await compute())) } catch { end(.failure(error)) }
-          }
-          return { task.cancel() }
-        }
+        let leave = answer(key, then: { continuation.resume(with: $0) }, again: again, compute: compute)
         giveUp.withLock { $0 = leave }
         if Task.isCancelled { leave() }
       }
@@ -94,8 +99,15 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
     }
   }
 
+  /// Forgets what was kept for equal requests.
+  func forget(_ key: Key) {
+    state.withLock { state in
+      if let kept = state.kept.removeValue(forKey: key) { state.bytes -= kept.weight }
+    }
+  }
+
   private enum Joined {
-    case kept([UInt8])
+    case kept(Finding)
     case joined(Running, UInt64)
     case began(Running, UInt64)
   }
@@ -104,7 +116,7 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
     let now = clock.nowMilliseconds
     return state.withLock { state in
       Self.dropExpired(&state, now: now, budget: byteBudget)
-      if let kept = state.kept[key] { return .kept(kept.body) }
+      if let kept = state.kept[key] { return .kept(kept.finding) }
       state.nextWaiter &+= 1
       let known = state.running[key]
       let running = known ?? Running()
@@ -133,11 +145,14 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
       running.cancel = nil
       guard state.running[key] === running else { return waiters }
       state.running[key] = nil
-      guard case .success(let answer) = outcome, answer.isReusable, lifetimeMilliseconds > 0, state.kept[key] == nil
+      guard case .success(let answer) = outcome, let finding = answer.kept, lifetimeMilliseconds > 0,
+        state.kept[key] == nil
       else { return waiters }
-      state.kept[key] = Kept(body: answer.body, expires: expires)
-      state.order.append((key, expires))
-      state.bytes += answer.body.count
+      let weight = answer.weight + weigh(key)
+      state.nextWaiter &+= 1
+      state.kept[key] = Kept(finding: finding, weight: weight, number: state.nextWaiter)
+      state.order.append((key, state.nextWaiter, expires))
+      state.bytes += weight
       Self.dropExpired(&state, now: expires - lifetimeMilliseconds, budget: byteBudget)
       return waiters
     }
@@ -149,9 +164,33 @@ final class SharedAnswers<Key: Hashable & Sendable>: Sendable {
     while dropped < state.order.count {
       let oldest = state.order[dropped]
       guard oldest.expires <= now || state.bytes > budget else { break }
-      if let kept = state.kept.removeValue(forKey: oldest.key) { state.bytes -= kept.body.count }
+      if let kept = state.kept[oldest.key], kept.number == oldest.number {
+        state.kept[oldest.key] = nil
+        state.bytes -= kept.weight
+      }
       dropped += 1
     }
     if dropped > 0 { state.order.removeFirst(dropped) }
+  }
+}
+
+extension SharedAnswers where Finding == [UInt8] {
+  /// Answers a request and waits for it; later ones get the same body again.
+  func answer(_ key: Key, compute: @escaping @Sendable () async throws -> [UInt8]) async throws -> [UInt8] {
+    let again: Repetition = { kept, completion in
+      completion(.success(kept))
+      return {}
+    }
+    return try await answer(key, again: again) { end in
+      let task = Task {
+        do {
+          let body = try await compute()
+          end(.success(Answer(body: body, kept: body, weight: body.count)))
+        } catch {
+          end(.failure(error))
+        }
+      }
+      return { task.cancel() }
+    }
   }
 }

@@ -14,6 +14,7 @@ extension SyncComputation {
       addAllMemberships(memberships, to: &changes)
     }
     guard !filter.blocksAllRooms else { return changes }
+    try await addDepartures(to: &changes)
     try await addRoomData(to: &changes)
     try await addEphemeral(now, to: &changes)
     addRoomsWithEvents(to: &changes)
@@ -41,10 +42,7 @@ extension SyncComputation {
       case .leave, .ban:
         // Rooms the user left by their own will are sent only when asked for.
         guard filter.includeLeave || room.membership == .ban || room.sender != user else { continue }
-        changes.left.append(
-          RoomChanges.Left(
-            room: room.roomID, eventID: room.eventID, end: RoomStreamToken(stream: room.streamOrdering),
-            isNewlyJoined: true))
+        changes.left.append(RoomChanges.Left(room: room.roomID, eventID: room.eventID, isNewlyJoined: true))
       }
     }
   }
@@ -66,7 +64,7 @@ extension SyncComputation {
   /// Returns how the user stood to each room at the token: what the first event of the span replaced.
   private func membershipsBefore(
     _ byRoom: [RoomID: [MembershipChange]], _ since: StreamToken
-  ) async throws -> [RoomID: String] {
+  ) async throws -> [RoomID: Text] {
     let firsts = try await storage.events.events(byRoom.values.compactMap { $0.first?.eventID })
     var replaced: [RoomID: EventID] = [:]
     for event in firsts.values {
@@ -76,8 +74,10 @@ extension SyncComputation {
     return replaced.compactMapValues { previous[$0]?.event.membership }
   }
 
-  /// Sorts a room by the user's memberships of it in the span, oldest first.
-  private func classify(_ room: RoomID, _ events: [MembershipChange], _ before: String?, to changes: inout RoomChanges)
+  /// Sorts a room into one section, that of the user's newest membership.
+  ///
+  /// - Parameter events: the user's memberships of the room in the span, oldest first.
+  private func classify(_ room: RoomID, _ events: [MembershipChange], _ before: Text?, to changes: inout RoomChanges)
   {
     let others = events.filter { $0.membership != "join" }
     let hasJoined = others.count < events.count
@@ -85,24 +85,21 @@ extension SyncComputation {
       if !others.isEmpty || before != "join" { changes.newlyJoined.insert(room) }
       return
     }
-    guard let last = others.last else { return }
-    let isNewlyJoined = hasJoined && before != "join"
-    if events.last?.membership != "join", hasJoined || before == "join" { changes.newlyLeft.insert(room) }
+    guard let last = events.last, last.membership != "join" else { return }
+    if hasJoined || before == "join" { changes.newlyLeft.insert(room) }
     switch last.membership {
     case "invite": changes.invites.append(last.eventID)
     case "knock": changes.knocks.append(last.eventID)
-    default: break
+    default:
+      changes.left.append(
+        RoomChanges.Left(room: room, eventID: last.eventID, isNewlyJoined: hasJoined && before != "join"))
     }
-    guard let leave = others.last(where: { $0.membership == "leave" || $0.membership == "ban" }) else { return }
-    changes.left.append(
-      RoomChanges.Left(
-        room: room, eventID: leave.eventID, end: Self.point(leave.streamOrdering, leave.instanceName),
-        isNewlyJoined: isNewlyJoined))
   }
 
-  /// Returns the point just after an event, good for its own room only.
-  private static func point(_ streamOrdering: Int64, _ instance: String) -> RoomStreamToken {
-    RoomStreamToken(stream: streamOrdering)
+  /// Finds where the user's view of the rooms ends that they have left.
+  private func addDepartures(to changes: inout RoomChanges) async throws {
+    let departures = try await storage.memberships.departures(of: user, from: changes.left.map(\.room))
+    for index in changes.left.indices { changes.left[index].departure = departures[changes.left[index].room] }
   }
 
   // MARK: Data

@@ -33,9 +33,11 @@ extension SyncComputation {
     }
     for left in changes.left where filter.passes(room: left.room) {
       var draft = RoomDraft(
-        id: left.room, isFull: isFull || left.isNewlyJoined, isJoined: false,
-        after: left.isNewlyJoined ? nil : since?.room, end: left.end)
-      draft.leaveEventID = left.eventID
+        id: left.room, isFull: isFull || (left.isNewlyJoined && left.departure != nil), isJoined: false,
+        after: left.isNewlyJoined ? nil : since?.room,
+        end: left.departure.map { RoomStreamToken(stream: $0.streamOrdering) } ?? now.room)
+      draft.departure = left.departure?.eventID
+      if draft.departure != left.eventID { draft.farewell = left.eventID }
       drafts.append(draft)
     }
     return drafts
@@ -101,7 +103,7 @@ extension SyncComputation {
   }
 
   private func client(
-    _ events: [StoredEvent], _ memberships: [EventID: String], bundles: Bool
+    _ events: [StoredEvent], _ memberships: [EventID: Text], bundles: Bool
   ) async throws -> [EventID: ClientEvent] {
     guard !events.isEmpty else { return [:] }
     let prepared = try await service.rooms.serializer.prepare(
@@ -182,7 +184,7 @@ extension SyncComputation {
     try await addHeroes(wanted, to: &result)
   }
 
-  private func heroes(_ members: [(user: UserID, membership: String)]) -> [UserID] {
+  private func heroes(_ members: [(user: UserID, membership: Text)]) -> [UserID] {
     let others = members.filter { $0.user != user }
     let present = others.filter { $0.membership == "join" || $0.membership == "invite" }
     return (present.isEmpty ? others : present).prefix(5).map(\.user)

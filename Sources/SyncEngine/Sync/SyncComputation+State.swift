@@ -23,12 +23,14 @@ extension SyncComputation {
       var chosen: [StateKey: EventID]
       var changed: Set<StateKey> = []
       if draft.isFull {
-        let end = draft.isJoined ? current[draft.id] ?? [:] : try await stateAtLeave(draft, wanted)
+        let end = draft.isJoined ? current[draft.id] ?? [:] : try await stateAtLeave(draft, leftFilter(wanted))
         chosen = Self.before(draft, end.filter { Self.isWanted($0.key, wanted, isLazy: filter.lazyLoadMembers) })
-      } else {
+      } else if draft.isJoined || draft.departure != nil {
         chosen = Self.changes(draft, deltas[draft.id] ?? [])
         changed = Set(chosen.keys)
         try await addSenders(wanted, draft, to: &chosen)
+      } else {
+        chosen = [:]
       }
       drafts[index].stateIDs = lazily(draft, chosen, changed, now)
     }
@@ -67,11 +69,11 @@ extension SyncComputation {
   // MARK: Which members
 
   /// Returns the users whose memberships a lazily loading client needs: the senders of each timeline.
-  private func lazyMembersOfInterest(_ drafts: [RoomDraft]) -> [RoomID: Set<String>] {
+  private func lazyMembersOfInterest(_ drafts: [RoomDraft]) -> [RoomID: Set<Text>] {
     guard filter.lazyLoadMembers else { return [:] }
-    var members: [RoomID: Set<String>] = [:]
+    var members: [RoomID: Set<Text>] = [:]
     for draft in drafts {
-      var (senders, seen) = (Set<String>(), Set<String>())
+      var (senders, seen) = (Set<Text>(), Set<Text>())
       for shown in draft.shown {
         // A membership event in the timeline tells the client about what its subject sends later.
         if !seen.contains(shown.event.sender.rawValue) { senders.insert(shown.event.sender.rawValue) }
@@ -83,28 +85,34 @@ extension SyncComputation {
     return members
   }
 
-  private func fullFilter(_ members: [RoomID: Set<String>], _ full: [RoomDraft]) -> StateFilter {
+  private func fullFilter(_ members: [RoomID: Set<Text>], _ full: [RoomDraft]) -> StateFilter {
     guard filter.lazyLoadMembers else { return .all }
-    let all = full.reduce(into: Set<String>()) { $0.formUnion(members[$1.id] ?? []) }
+    let all = full.reduce(into: Set<Text>()) { $0.formUnion(members[$1.id] ?? []) }
     return .lazyMembers(all.map { UserID(unchecked: $0) })
   }
 
-  private static func isWanted(_ key: StateKey, _ members: Set<String>, isLazy: Bool) -> Bool {
+  private static func isWanted(_ key: StateKey, _ members: Set<Text>, isLazy: Bool) -> Bool {
     !isLazy || key.type != "m.room.member" || members.contains(key.stateKey)
   }
 
-  private func stateAtLeave(_ draft: RoomDraft, _ members: Set<String>) async throws -> StateMap {
-    guard let leave = draft.leaveEventID, let group = try await storage.state.stateGroup(of: leave) else { return [:] }
-    let filter: StateFilter =
-      filter.lazyLoadMembers ? .lazyMembers(members.map { UserID(unchecked: $0) }) : .all
+  private func leftFilter(_ members: Set<Text>) -> StateFilter {
+    filter.lazyLoadMembers ? .lazyMembers(members.map { UserID(unchecked: $0) }) : .all
+  }
+
+  /// Reads the state in which the user left a room; nothing for whoever never was joined.
+  private func stateAtLeave(_ draft: RoomDraft, _ filter: StateFilter) async throws -> StateMap {
+    guard let leave = draft.departure, let group = try await storage.state.stateGroup(of: leave) else { return [:] }
     return try await storage.state.stateMap(group: group, filter: filter)
   }
 
-  private func addSenders(_ members: Set<String>, _ draft: RoomDraft, to chosen: inout [StateKey: EventID]) async throws
+  private func addSenders(_ members: Set<Text>, _ draft: RoomDraft, to chosen: inout [StateKey: EventID]) async throws
   {
     let missing = members.map { StateKey("m.room.member", $0) }.filter { chosen[$0] == nil }
     guard !missing.isEmpty, !draft.shown.isEmpty else { return }
-    let state = try await storage.state.currentState(draft.id, filter: .keys(missing))
+    let state =
+      draft.isJoined
+      ? try await storage.state.currentState(draft.id, filter: .keys(missing))
+      : try await stateAtLeave(draft, .keys(missing))
     for (key, id) in Self.before(draft, state) { chosen[key] = id }
   }
 

@@ -21,15 +21,32 @@ extension SyncComputation {
       for index in refillable { try await refill(&drafts[index]) }
       try await show(&drafts, refillable, changes, memberships)
     }
+    try await addFarewells(&drafts)
     for index in drafts.indices { drafts[index].finishTimeline(limit: filter.timeline.limit) }
+  }
+
+  /// Adds the events that tell users of the end of an invitation or a knock, though they see nothing else of the room at that time.
+  private func addFarewells(_ drafts: inout [RoomDraft]) async throws {
+    let ids = drafts.compactMap(\.farewell)
+    guard !ids.isEmpty else { return }
+    let events = try await storage.events.events(ids)
+    for index in drafts.indices {
+      guard let event = drafts[index].farewell.flatMap({ events[$0] }),
+        filter.timeline.passes(
+          type: event.type, sender: event.sender.rawValue, room: event.roomID.rawValue, content: event.content)
+      else { continue }
+      drafts[index].shown.append(RoomDraft.Shown(event: event, membership: event.event.membership ?? "leave"))
+    }
   }
 
   private func loadCandidates(_ drafts: inout [RoomDraft], _ changes: RoomChanges) async throws {
     let limit = max(1, filter.timeline.limit)
     let condition = filter.timeline.condition
-    var groups: [String: [Int]] = [:]
+    var groups: [Text: [Int]] = [:]
     for (index, draft) in drafts.enumerated() {
-      guard draft.isFull || !draft.isJoined || changes.withEvents.contains(draft.id) else { continue }
+      guard draft.isJoined ? draft.isFull || changes.withEvents.contains(draft.id) : draft.departure != nil else {
+        continue
+      }
       guard filter.timeline.passes(room: draft.id.rawValue) else { continue }
       let key = draft.isJoined ? (draft.after == nil ? "whole" : "news") : draft.id.rawValue
       groups[key, default: []].append(index)
@@ -88,7 +105,7 @@ extension SyncComputation {
     let open = try await storage.historyOpenness.openSince(
       indices.filter { !drafts[$0].candidates.isEmpty }.map { drafts[$0].id })
     var doubtful: [StoredEvent] = []
-    var shown: [EventID: String] = [:]
+    var shown: [EventID: RoomDraft.Shown] = [:]
     for index in indices {
       let draft = drafts[index]
       let joinedAt = draft.isJoined ? memberships[draft.id].map(\.streamOrdering) : nil
@@ -96,7 +113,9 @@ extension SyncComputation {
         if let joinedAt, let openSince = open[draft.id], event.streamOrdering >= joinedAt,
           event.streamOrdering > openSince, !event.isSoftFailed, event.type != "m.room.history_visibility"
         {
-          if event.event.isState || !changes.ignoredUsers.contains(event.sender) { shown[event.eventID] = "join" }
+          if event.event.isState || !changes.ignoredUsers.contains(event.sender) {
+            shown[event.eventID] = RoomDraft.Shown(event: event, membership: "join")
+          }
         } else {
           doubtful.append(event)
         }
@@ -104,26 +123,28 @@ extension SyncComputation {
     }
     if !doubtful.isEmpty {
       for visible in try await service.rooms.history.visibility.visible(doubtful, to: user) {
-        shown[visible.event.eventID] = visible.membership
+        // The event may come in another form than the stored one, which is not for this reader.
+        shown[visible.event.eventID] = RoomDraft.Shown(event: visible.event, membership: visible.membership)
       }
     }
     for index in indices {
-      let new = drafts[index].candidates.compactMap { event in
-        shown[event.eventID].map { RoomDraft.Shown(event: event, membership: $0) }
-      }
+      let new = drafts[index].candidates.compactMap { shown[$0.eventID] }
       drafts[index].shown.insert(contentsOf: new, at: 0)
     }
   }
 }
 
 extension RoomDraft {
-  /// Cuts the timeline to the limit and notes from where older events are found.
+  /// Cuts the timeline to the limit and notes from where older events are found. Where all of a room is shown, that is its end, as on
+  /// Synapse: clients that page back from there expect to find these events again.
   fileprivate mutating func finishTimeline(limit: Int) {
     if shown.count > limit {
       shown.removeFirst(shown.count - limit)
       isLimited = true
     }
-    if let first = shown.first {
+    if after == nil, !isLimited {
+      previous = end
+    } else if let first = shown.first {
       previous = RoomStreamToken(stream: first.event.streamOrdering - 1)
     } else if isLimited {
       previous = end

@@ -22,6 +22,8 @@ final class SyncComputation: Sendable {
   var storage: Storage { service.storage }
   var user: UserID { request.requester.userID }
   var filter: SyncFilter { request.filter }
+  /// The longest wait until the position has reached a membership that the database has already.
+  private static let catchUpTimeout = Duration.seconds(2)
   /// Tells whether everything is sent, not only what changed.
   var isFull: Bool { since == nil || request.wantsFullState }
 
@@ -34,10 +36,9 @@ final class SyncComputation: Sendable {
 
   /// Computes the result up to this moment.
   func result() async throws -> SyncResult {
-    // The rooms are read before the position, so that the position never promises a room that was not looked at.
-    let memberships = try await storage.memberships.allRooms(for: user)
-    let now = service.tokens.current()
+    let (memberships, now) = try await memberships()
     var result = SyncResult(nextBatch: now)
+    result.memberships = memberships
     try await addGlobalAccountData(to: &result)
     let changes = try await roomChanges(memberships, now)
     try await addRooms(changes, now, to: &result)
@@ -49,11 +50,59 @@ final class SyncComputation: Sendable {
     return result
   }
 
+  /// Reads how the user stands to rooms, and the position up to which that is so: it promises no change that the list lacks, and the list has
+  /// none that lies beyond it, which the next sync would take for known.
+  private func memberships() async throws -> ([RoomForUser], StreamToken) {
+    let deadline = ContinuousClock.now + Self.catchUpTimeout
+    while true {
+      let mark = service.notifier.positionMark()
+      let now = service.tokens.current()
+      // Asked for after the position: what is kept in memory is struck off before the position advances.
+      let memberships = try await storage.memberships.allRooms(for: user)
+      let isCovered = memberships.allSatisfy {
+        now.room.position.covers($0.streamOrdering, instance: $0.instanceName)
+      }
+      if isCovered { return (memberships, now) }
+      guard case .changed = await service.notifier.waitForPosition(after: mark, until: deadline) else {
+        return (memberships, now)
+      }
+    }
+  }
+
+  /// Brings what counts from now in an earlier result up to date, so that it can be given again.
+  ///
+  /// - Returns: nil when the user has changed something since that the result would hide.
+  func renewed(_ earlier: SyncResult) async throws -> SyncResult? {
+    guard try await !hasUserChangedAnything(since: earlier) else { return nil }
+    var result = earlier
+    let states = try await storage.presence.states(of: earlier.presence.map(\.user))
+    result.presence = earlier.presence.map { states[$0.user] ?? $0 }
+    try await addKeyCounts(to: &result)
+    return result
+  }
+
+  /// Whether the user has come into another relation to a room, forgotten one, changed account data or push rules, or sent an event or a
+  /// receipt.
+  private func hasUserChangedAnything(since earlier: SyncResult) async throws -> Bool {
+    let then = earlier.nextBatch
+    let memberships = try await storage.memberships.allRooms(for: user)
+    // The order is as the database gives them.
+    guard memberships == earlier.memberships || Set(memberships) == Set(earlier.memberships),
+      !storage.accountData.changes.hasChanged(user.rawValue, since: then.accountData),
+      try await !storage.pushRules.haveChanged(user, since: then.pushRules)
+    else { return true }
+    let joined = memberships.lazy.filter { $0.membership == .join }.map(\.roomID)
+    let rooms = storage.events.roomsChanged(joined, since: then.room) ?? Set(joined)
+    guard !rooms.isEmpty || service.tokens.current().receipt != then.receipt else { return false }
+    return try await storage.sync.hasWritten(
+      user, eventsIn: Array(rooms), after: then.room.stream, receiptsAfter: then.receipt.stream)
+  }
+
   // MARK: Account data
 
   private func addGlobalAccountData(to result: inout SyncResult) async throws {
     guard !filter.accountData.blocksAllTypes, !filter.accountData.blocksAllSenders else { return }
-    var entries: [String: UserAccountData.Entry] = [:]
+    var entries: [Text: UserAccountData.Entry] = [:]
     var hasRules = isFull
     if let since, !isFull {
       if storage.accountData.changes.hasChanged(user.rawValue, since: since.accountData) {
@@ -71,7 +120,7 @@ final class SyncComputation: Sendable {
   }
 
   static func items(
-    _ entries: [String: UserAccountData.Entry], _ filter: EventFilter, room: String?
+    _ entries: [Text: UserAccountData.Entry], _ filter: EventFilter, room: Text?
   ) -> [SyncResult.Item] {
     var items: [SyncResult.Item] = []
     for (type, entry) in entries {

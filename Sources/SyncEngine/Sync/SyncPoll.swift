@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// All work is done in tasks that end. Clients wait for most of the time, and thousands do: meanwhile a poll is an entry in the notifier.
 final class SyncPoll: Sendable {
-  typealias Answer = SharedAnswers<SyncRequest.Key>.Answer
+  typealias Answer = SharedAnswers<SyncRequest.Key, SyncResult>.Answer
 
   /// Holds what was found at a look, and what had happened before.
   private final class Attempt: Sendable {
@@ -101,6 +101,8 @@ final class SyncPoll: Sendable {
 
   private func finish(with result: SyncResult) async throws {
     let body = try await SyncResponseWriter(service: service, request: request).body(of: result)
-    end(.success(Answer(body: body, isReusable: !result.isEmpty && result.nextBatch != request.since)))
+    let hasNews = !result.isEmpty && result.nextBatch != request.since
+    // A result is the events in decoded form, beside what the caches of events and states hold anyway.
+    end(.success(Answer(body: body, kept: hasNews ? result : nil, weight: body.count * 3)))
   }
 }

@@ -9,11 +9,11 @@ public final class SyncRequest: Sendable {
   /// Holds the token the client comes with; nil for an initial sync.
   public let since: StreamToken?
   /// Holds that token as the client wrote it.
-  public let sinceText: String?
+  public let sinceText: Text?
   /// Holds the filter.
   public let filter: SyncFilter
   /// Holds the filter as the client wrote it: its number, or JSON.
-  public let filterText: String?
+  public let filterText: Text?
   /// Holds how long to wait for news, in milliseconds, not negative.
   public let timeoutMilliseconds: Int64
   /// Tells whether the client wants the full state of all its rooms.
@@ -21,7 +21,7 @@ public final class SyncRequest: Sendable {
 
   /// Makes a request.
   public init(
-    requester: Requester, since: StreamToken?, sinceText: String?, filter: SyncFilter, filterText: String?,
+    requester: Requester, since: StreamToken?, sinceText: Text?, filter: SyncFilter, filterText: Text?,
     timeoutMilliseconds: Int64, wantsFullState: Bool
   ) {
     self.requester = requester
@@ -39,9 +39,9 @@ public final class SyncRequest: Sendable {
   /// Holds what makes two requests the same, so that they may share an answer.
   struct Key: Hashable, Sendable {
     let user: UserID
-    let device: String?
-    let since: String?
-    let filter: String?
+    let device: Text?
+    let since: Text?
+    let filter: Text?
     let timeout: Int64
     let fullState: Bool
     /// Tells initial syncs apart by the list of ignored users, which decides what they show.

@@ -21,7 +21,7 @@ struct SyncResponseWriter: Sendable {
   /// Returns the body of the response.
   func body(of result: SyncResult) async throws -> [UInt8] {
     let next = try await result.nextBatch.text(directory: service.storage.instances)
-    var previous: [RoomID: String] = [:]
+    var previous: [RoomID: Text] = [:]
     for room in result.joined + result.left {
       previous[room.id] = try await result.nextBatch.replacingRoom(room.timeline.previous)
         .text(directory: service.storage.instances)
@@ -57,7 +57,7 @@ struct SyncResponseWriter: Sendable {
     writer.member("device_unused_fallback_key_types", strings: result.unusedFallbackKeys)
   }
 
-  private func writeEvents(_ key: String, to writer: inout JSONWriter, _ body: (inout JSONWriter) -> Void) {
+  private func writeEvents(_ key: Text, to writer: inout JSONWriter, _ body: (inout JSONWriter) -> Void) {
     writer.key(key)
     writer.beginObject()
     writer.key("events" as StaticString)
@@ -94,7 +94,7 @@ struct SyncResponseWriter: Sendable {
 
   // MARK: Rooms
 
-  private func writeRooms(of result: SyncResult, _ previous: [RoomID: String], to writer: inout JSONWriter) {
+  private func writeRooms(of result: SyncResult, _ previous: [RoomID: Text], to writer: inout JSONWriter) {
     guard !(result.joined.isEmpty && result.invited.isEmpty && result.knocked.isEmpty && result.left.isEmpty) else {
       return
     }
@@ -112,7 +112,7 @@ struct SyncResponseWriter: Sendable {
   }
 
   private func writeMap<Element>(
-    _ key: String, _ elements: [Element], _ id: KeyPath<Element, RoomID>, to writer: inout JSONWriter,
+    _ key: Text, _ elements: [Element], _ id: KeyPath<Element, RoomID>, to writer: inout JSONWriter,
     _ body: (Element, inout JSONWriter) -> Void
   ) {
     guard !elements.isEmpty else { return }
@@ -126,7 +126,7 @@ struct SyncResponseWriter: Sendable {
   }
 
   private func writeRoom(
-    _ room: SyncResult.Room, isJoined: Bool, _ previous: [RoomID: String], to writer: inout JSONWriter
+    _ room: SyncResult.Room, isJoined: Bool, _ previous: [RoomID: Text], to writer: inout JSONWriter
   ) {
     writer.beginObject()
     writer.key("timeline" as StaticString)
@@ -198,14 +198,16 @@ struct SyncResponseWriter: Sendable {
     for event in events {
       var whole = JSONWriter(capacity: 1024)
       service.rooms.serializer.write(event, options, to: &whole)
-      if let json = try? JSONValue.parse(whole.bytes) { writer.value(fields.select(from: json)) }
+      if let json = try? JSONValue.parse(whole.bytes, maximumDepth: JSONDocument.storedDepth) {
+        writer.value(fields.select(from: json))
+      }
     }
     writer.endArray()
   }
 
   /// Writes the state that came with an invitation or a knock, and the membership event itself (MSC4319), stripped.
   private func writeStripped(
-    _ room: SyncResult.Stripped, _ key: String, _ source: String, to writer: inout JSONWriter
+    _ room: SyncResult.Stripped, _ key: Text, _ source: Text, to writer: inout JSONWriter
   ) {
     writer.beginObject()
     writeEvents(key, to: &writer) { writer in

@@ -7,7 +7,7 @@ import Stores
 struct SyncResult: Sendable {
   /// Holds an event that has only a type and a content: account data.
   struct Item: Sendable {
-    let type: String
+    let type: Text
     let content: [UInt8]
   }
 
@@ -50,6 +50,8 @@ struct SyncResult: Sendable {
   }
 
   var nextBatch: StreamToken
+  /// How the user stood to rooms, at ``nextBatch``.
+  var memberships: [RoomForUser] = []
   var accountData: [Item] = []
   var presence: [PresenceState] = []
   var toDevice: [[UInt8]] = []
@@ -59,8 +61,8 @@ struct SyncResult: Sendable {
   var left: [Room] = []
   var changedDeviceLists: Set<UserID> = []
   var leftDeviceLists: Set<UserID> = []
-  var oneTimeKeyCounts: [String: Int] = [:]
-  var unusedFallbackKeys: [String] = []
+  var oneTimeKeyCounts: [Text: Int] = [:]
+  var unusedFallbackKeys: [Text] = []
 
   init(nextBatch: StreamToken) { self.nextBatch = nextBatch }
 

@@ -18,7 +18,7 @@ public final class SyncService: Sendable {
   let settings: SyncSettings
   let lazyMembers: LazyMemberCaches
   let clock: ServerClock
-  private let answers: SharedAnswers<SyncRequest.Key>
+  private let answers: SharedAnswers<SyncRequest.Key, SyncResult>
   private let logger: Logger
 
   /// Holds the longest wait for other processes' rows that a token presupposes.
@@ -39,12 +39,15 @@ public final class SyncService: Sendable {
     self.clock = clock
     self.logger = logger
     lazyMembers = LazyMemberCaches(clock: clock)
-    answers = SharedAnswers(clock: clock, lifetimeMilliseconds: settings.answerLifetimeMilliseconds)
+    answers = SharedAnswers(clock: clock, lifetimeMilliseconds: settings.answerLifetimeMilliseconds) {
+      ($0.since?.utf8.count ?? 0) + ($0.filter?.utf8.count ?? 0)
+    }
   }
 
   /// Begins to work on the body of the response.
   ///
-  /// Equal requests share one computation, and an answer with news is given again to the same request for a while.
+  /// Equal requests share one computation, and an answer with news is given again to the same request for a while, unless the user has
+  /// changed something meanwhile.
   /// - Parameters:
   ///   - request: the request.
   ///   - completion: told once, on whatever thread: the body, `CancellationError` after the request was given up, or an error of the
@@ -55,10 +58,38 @@ public final class SyncService: Sendable {
     _ request: SyncRequest, completion: @escaping @Sendable (Result<[UInt8], any Error>) -> Void
   ) async throws -> @Sendable () -> Void {
     let ignoredList = request.since == nil ? try await ignoredListPosition(of: request.requester.userID) : 0
-    return answers.answer(request.key(ignoredList: ignoredList), then: completion) { [self] end in
+    let key = request.key(ignoredList: ignoredList)
+    return answers.answer(key, then: completion, again: repetition(request, key), compute: poll(request))
+  }
+
+  private func poll(_ request: SyncRequest) -> SharedAnswers<SyncRequest.Key, SyncResult>.Computation {
+    { [self] end in
       let poll = SyncPoll(self, request, end: end)
       return { poll.cancel() }
     }
+  }
+
+  private func repetition(
+    _ request: SyncRequest, _ key: SyncRequest.Key
+  ) -> SharedAnswers<SyncRequest.Key, SyncResult>.Repetition {
+    { [self] earlier, completion in
+      let task = Task {
+        do { completion(.success(try await answer(request, key, again: earlier))) } catch {
+          completion(.failure(error))
+        }
+      }
+      return { task.cancel() }
+    }
+  }
+
+  /// Answers a request as an equal one before, or anew when that would hide what the user has done since.
+  private func answer(_ request: SyncRequest, _ key: SyncRequest.Key, again earlier: SyncResult) async throws -> [UInt8]
+  {
+    if let result = try await SyncComputation(self, request, since: request.since).renewed(earlier) {
+      return try await SyncResponseWriter(service: self, request: request).body(of: result)
+    }
+    answers.forget(key)
+    return try await answers.answer(key, again: repetition(request, key), compute: poll(request))
   }
 
   /// Answers a request that does not want to wait when nothing at all has happened since its token, without any computation.

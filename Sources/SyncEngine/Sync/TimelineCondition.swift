@@ -40,18 +40,10 @@ extension EventFilter {
   }
 
   /// Compiles "the type is one of these"; a type that ends in `*` stands for all that begin so.
-  private static func matches(_ types: [String]) -> SQL {
-    let exact = types.filter { $0.utf8.last != UInt8(ascii: "*") }
-    let prefixes = types.filter { $0.utf8.last == UInt8(ascii: "*") }.map { escapeLike(String($0.dropLast())) + "%" }
+  private static func matches(_ types: [Text]) -> SQL {
+    let star = UInt8(ascii: "*")
+    let exact = types.filter { $0.utf8.last != star }
+    let prefixes = types.filter { $0.utf8.last == star }.map { LikePattern(lastWildcard: $0).text }
     return "e.type = ANY(\(exact)::text[]) OR e.type LIKE ANY(\(prefixes)::text[])"
-  }
-
-  private static func escapeLike(_ text: String) -> String {
-    var escaped = ""
-    for character in text {
-      if character == "%" || character == "_" || character == "\\" { escaped.append("\\") }
-      escaped.append(character)
-    }
-    return escaped
   }
 }

@@ -11,11 +11,11 @@ enum AccessLog {
     // Put together piece by piece, which costs a fraction of interpolating it.
     var line = ""
     line.reserveCapacity(160 + record.target.utf8.count + record.userAgent.utf8.count)
-    line += record.clientIP
+    line += record.clientIP.string
     line += " - "
     line += tag
     line += " - {"
-    line += record.user ?? "-"
+    line += record.user?.string ?? "-"
     line += "} Processed request: "
     line += seconds(record.duration)
     line += "sec "
@@ -23,13 +23,13 @@ enum AccessLog {
     line += "B "
     line += record.status.map { String($0) } ?? "499!"
     line += " \""
-    line += record.method
+    line += record.method.string
     line += " "
-    line += record.target
+    line += record.target.string
     line += "\" \""
-    line += record.userAgent
+    line += record.userAgent.string
     line += "\""
-    logger.log(level: level, Logger.Message(stringLiteral: line), metadata: ["request": .string(record.id)])
+    logger.log(level: level, Logger.Message(stringLiteral: line), metadata: ["request": .string(record.id.string)])
   }
 
   private static func seconds(_ duration: Duration) -> String {

@@ -19,6 +19,7 @@ final class HTTPListener: Service {
   private let settings: ListenerSettings
   private let tls: TLSConfiguration?
   private let adapter: RequestAdapter
+  private let maximumConnections: Int
   private let readiness: StartReadiness
   private let logger: Logger
 
@@ -28,15 +29,17 @@ final class HTTPListener: Service {
   ///   - settings: the entry of the configuration.
   ///   - tls: certificate and key, for an entry with `tls: true`.
   ///   - adapter: answers requests.
+  ///   - maximumConnections: of the whole process; beyond them this listener accepts none.
   ///   - readiness: told as each socket opens.
   ///   - logger: receives notices and warnings.
   init(
-    _ settings: ListenerSettings, tls: TLSConfiguration?, adapter: RequestAdapter, readiness: StartReadiness,
-    logger: Logger
+    _ settings: ListenerSettings, tls: TLSConfiguration?, adapter: RequestAdapter, maximumConnections: Int = .max,
+    readiness: StartReadiness, logger: Logger
   ) {
     self.settings = settings
     self.tls = tls
     self.adapter = adapter
+    self.maximumConnections = maximumConnections
     self.readiness = readiness
     self.logger = logger
     readiness.expect(Self.addresses(settings).count)
@@ -73,8 +76,8 @@ final class HTTPListener: Service {
     switch settings.endpoint {
     case .tcp(let addresses, let port):
       // `::` covers IPv4 as well on most systems, so it comes first.
-      (addresses.filter { $0 == "::" } + addresses.filter { $0 != "::" }).map { .tcp(host: $0, port: port) }
-    case .unix(let path, let mode): [.unix(path: path, mode: mode)]
+      (addresses.filter { $0 == "::" } + addresses.filter { $0 != "::" }).map { .tcp(host: $0.string, port: port) }
+    case .unix(let path, let mode): [.unix(path: path.string, mode: mode)]
     }
   }
 
@@ -121,14 +124,30 @@ final class HTTPListener: Service {
     let server = Server(
       childChannelSetup: ConnectionChannel(base: base, adapter: adapter),
       configuration: ServerConfiguration(address: target, backlog: 1_024),
-      onServerRunning: { _ in
+      onServerRunning: { channel in
         if case .unix(let path, let mode) = address { chmod(path, mode_t(mode)) }
+        await self.addGate(to: channel, address)
         self.logger.info("Listening on \(self.describe(address))")
         self.readiness.opened()
         whenOpen()
       },
       eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet)
     try await server.run()
+  }
+
+  private func addGate(to channel: any Channel, _ address: Address) async {
+    let name = describe(address)
+    let added = channel.eventLoop.submit { [adapter, maximumConnections, logger] in
+      let gate = AcceptGate(
+        connections: adapter.connections, maximumConnections: maximumConnections, name: name, logger: logger)
+      try channel.pipeline.syncOperations.addHandler(gate, position: .first)
+    }
+    do {
+      try await added.get()
+    } catch {
+      // The socket has been closed already.
+      logger.debug("\(name) is closed: \(error)")
+    }
   }
 
   private func describe(_ address: Address) -> String {

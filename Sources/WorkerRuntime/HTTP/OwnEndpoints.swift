@@ -1,3 +1,4 @@
+import ByteText
 import EndpointKit
 
 /// Declares the endpoints that every process answers about itself.
@@ -19,7 +20,7 @@ enum OwnEndpoints {
       endpoints: [
         Endpoint(
           name: "Metrics", method: .get, paths: ["/metrics", "/_synapse/metrics"], auth: .none, role: .everyProcess
-        ) { _ in .text(page(), contentType: "text/plain; version=0.0.4; charset=utf-8") }
+        ) { _ in .text(Text(page()), contentType: "text/plain; version=0.0.4; charset=utf-8") }
       ])
   }
 }

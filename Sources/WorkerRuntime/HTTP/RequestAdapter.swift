@@ -1,3 +1,4 @@
+import ByteText
 import EndpointKit
 import HTTPTypes
 import HummingbirdCore
@@ -12,17 +13,19 @@ final class RequestAdapter: Sendable {
   let connections: ConnectionRegistry
   let deadlines: DeadlineWatch
   let trustsForwardedFor: Bool
+  let requestIDHeader: HTTPField.Name?
   let compressedResources: CompressionRule
   let date: HTTPDate
 
   init(
     router: Router, connections: ConnectionRegistry, deadlines: DeadlineWatch, trustsForwardedFor: Bool,
-    compressedResources: CompressionRule, date: HTTPDate
+    requestIDHeader: HTTPField.Name? = nil, compressedResources: CompressionRule, date: HTTPDate
   ) {
     self.router = router
     self.connections = connections
     self.deadlines = deadlines
     self.trustsForwardedFor = trustsForwardedFor
+    self.requestIDHeader = requestIDHeader
     self.compressedResources = compressedResources
     self.date = date
   }
@@ -63,8 +66,8 @@ final class RequestAdapter: Sendable {
     _ request: HummingbirdCore.Request, _ body: BodySource, _ connection: Connection
   ) -> IncomingRequest {
     IncomingRequest(
-      method: request.method.rawValue, target: request.head.path ?? "/", headers: request.headers,
-      clientIP: clientIP(request, connection), hasBody: body.isExpected,
+      method: Text(request.method.rawValue), target: Text(request.head.path ?? "/"), headers: request.headers,
+      clientIP: clientIP(request, connection), id: requestID(request), hasBody: body.isExpected,
       body: { limit in try await body.read(limit: limit) },
       onDisconnect: { action in connection.onDisconnect(action) })
   }
@@ -78,13 +81,19 @@ final class RequestAdapter: Sendable {
       response: head, body: sendsBody ? ResponseBody(byteBuffer: ByteBuffer(bytes: response.body)) : ResponseBody())
   }
 
-  private func clientIP(_ request: HummingbirdCore.Request, _ connection: Connection) -> String {
+  private func clientIP(_ request: HummingbirdCore.Request, _ connection: Connection) -> Text {
     if trustsForwardedFor, let name = Self.forwardedFor, let field = request.headers[name],
-      let first = field.split(separator: ",").first
+      let first = Text(field).split(separator: UInt8(ascii: ",")).first?.words.first
     {
-      return String(first.drop { $0 == " " }.prefix { $0 != " " })
+      return first
     }
-    return connection.remoteAddress
+    return Text(connection.remoteAddress)
+  }
+
+  /// The proxy's identifier of a request, cut where it is longer than one.
+  private func requestID(_ request: HummingbirdCore.Request) -> Text? {
+    guard let requestIDHeader, let field = request.headers[requestIDHeader] else { return nil }
+    return Text(field).utf8Prefix(128)
   }
 
   private static let forwardedFor = HTTPField.Name("X-Forwarded-For")

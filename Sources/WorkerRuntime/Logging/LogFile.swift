@@ -6,6 +6,9 @@ import ServerConfig
 ///
 /// Not safe to share: `LogSink` calls it from one queue.
 struct LogFile {
+  /// Permissions of new files: addresses and names of users are for the server's account and its group.
+  private static let mode: mode_t = 0o640
+
   private let path: String?
   private let rotation: LoggingSettings.Rotation
   private var descriptor: Int32
@@ -26,7 +29,7 @@ struct LogFile {
       rotation = .none
       descriptor = -1
     case .file(let path, let rotation):
-      self.path = path
+      self.path = path.string
       self.rotation = rotation
       descriptor = -1
       guard open() else { throw StartError("cannot open log file \(path): \(String(cString: strerror(errno)))") }
@@ -61,7 +64,7 @@ struct LogFile {
 
   private mutating func open() -> Bool {
     guard let path else { return true }
-    descriptor = Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644)
+    descriptor = Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, Self.mode)
     guard descriptor >= 0 else { return false }
     var status = stat()
     fstat(descriptor, &status)

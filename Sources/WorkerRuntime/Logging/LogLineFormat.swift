@@ -20,7 +20,7 @@ struct LogLineFormat: Sendable {
 
   init(_ format: LoggingSettings.Format) {
     switch format {
-    case .text(let pattern): style = .text(Self.parse(pattern))
+    case .text(let pattern): style = .text(Self.parse(pattern.string))
     case .json(let withTimeAndLevel): style = .json(withTimeAndLevel: withTimeAndLevel)
     }
   }
@@ -113,16 +113,16 @@ struct LogLineFormat: Sendable {
   ) -> [UInt8] {
     var writer = JSONWriter()
     writer.beginObject()
-    writer.member("log", event.message.description)
-    writer.member("namespace", label)
+    writer.member("log", Text(event.message.description))
+    writer.member("namespace", Text(label))
     if withTimeAndLevel {
       let now = timespec.now
-      writer.member("level", Self.name(event.level))
-      writer.key("time")
+      writer.member("level", Text(Self.name(event.level)))
+      writer.key("time" as Text)
       writer.value(Double(now.tv_sec) + Double(now.tv_nsec / 1_000) / 1e6)
     }
-    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { writer.member(key, "\(value)") }
-    if let error = event.error { writer.member("error", "\(error)") }
+    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { writer.member(Text(key), "\(value)" as Text) }
+    if let error = event.error { writer.member("error", "\(error)" as Text) }
     writer.endObject()
     return writer.bytes + [UInt8(ascii: "\n")]
   }

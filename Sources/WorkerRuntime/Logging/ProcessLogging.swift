@@ -1,9 +1,10 @@
+import ByteText
 import Logging
 import ServerConfig
 
 /// Sets the process's logging up from Synapse's log configuration.
 struct ProcessLogging: Sendable {
-  private let sinks: [String: LogSink]
+  private let sinks: [Text: LogSink]
   private let settings: LoggingSettings
 
   /// Opens all handlers that a logger uses.
@@ -12,7 +13,7 @@ struct ProcessLogging: Sendable {
   init(_ settings: LoggingSettings) throws(StartError) {
     self.settings = settings
     let used = Set(settings.rootHandlers + settings.loggers.values.flatMap(\.handlers))
-    var sinks: [String: LogSink] = [:]
+    var sinks: [Text: LogSink] = [:]
     for (name, handler) in settings.handlers where used.contains(name) { sinks[name] = try LogSink(handler) }
     self.sinks = sinks
   }
@@ -25,7 +26,7 @@ struct ProcessLogging: Sendable {
   /// Makes the handler of one logger.
   func makeHandler(_ label: String) -> ProcessLogHandler {
     ProcessLogHandler(
-      label: label, sinks: settings.handlers(of: label).compactMap { sinks[$0.name] }, level: settings.level(of: label))
+      label: label, sinks: settings.handlers(of: Text(label)).compactMap { sinks[$0.name] }, level: settings.level(of: Text(label)))
   }
 
   /// Opens log files again under their names, as log rotation by other programs asks for with SIGHUP.

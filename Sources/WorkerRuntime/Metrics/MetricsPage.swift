@@ -49,7 +49,7 @@ struct MetricsPage: Sendable {
     text.family(
       "myelin_stream_position", .gauge, help: "How far this process has written each stream.",
       context.hub.ownPositions().sorted { $0.key < $1.key }.map { stream, position in
-        ([("stream", stream)], Double(position))
+        ([("stream", stream.string)], Double(position))
       })
   }
 }

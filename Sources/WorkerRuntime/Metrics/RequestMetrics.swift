@@ -1,11 +1,12 @@
+import ByteText
 import EndpointKit
 import Synchronization
 
 /// Counts requests and their time by endpoint, method and status.
 final class RequestMetrics: Sendable {
   private struct Key: Hashable {
-    let endpoint: String
-    let method: String
+    let endpoint: Text
+    let method: Text
     let status: Int
   }
 
@@ -25,7 +26,7 @@ final class RequestMetrics: Sendable {
 
   /// Adds one request. Unknown paths share one name, and unknown methods too, so that strangers cannot add lines without end.
   func record(_ record: RequestRecord) {
-    let method = HTTPMethod(rawValue: record.method)?.rawValue ?? "other"
+    let method = HTTPMethod(rawValue: record.method)?.rawValue ?? ("other" as Text)
     let key = Key(endpoint: record.endpoint ?? "unrecognized", method: method, status: record.status ?? 499)
     let seconds = Double(record.duration.components.seconds) + Double(record.duration.components.attoseconds) / 1e18
     values.withLock { $0[key, default: Value()].add(seconds: seconds, bytes: record.responseBytes) }
@@ -36,7 +37,7 @@ final class RequestMetrics: Sendable {
     let all = values.withLock { $0 }.sorted { ($0.key.endpoint, $0.key.status) < ($1.key.endpoint, $1.key.status) }
     func samples(_ value: (Value) -> Double) -> [(labels: [(String, String)], value: Double)] {
       all.map { key, entry in
-        ([("servlet", key.endpoint), ("method", key.method), ("code", String(key.status))], value(entry))
+        ([("servlet", key.endpoint.string), ("method", key.method.string), ("code", String(key.status))], value(entry))
       }
     }
     text.family(

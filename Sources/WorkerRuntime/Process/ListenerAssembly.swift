@@ -1,4 +1,5 @@
 import EndpointKit
+import HTTPTypes
 import Logging
 import MatrixPrimitives
 import NIOSSL
@@ -25,10 +26,13 @@ struct ListenerAssembly {
       let adapter = RequestAdapter(
         router: try router(settings), connections: connections, deadlines: deadlines,
         trustsForwardedFor: settings.trustsForwardedHeaders,
+        requestIDHeader: settings.requestIDHeader.flatMap { HTTPField.Name($0.string) },
         compressedResources: RequestAdapter.CompressionRule(prefixes: Self.compressedPrefixes(settings)),
         date: date)
       return HTTPListener(
-        settings, tls: settings.usesTLS ? try tls() : nil, adapter: adapter, readiness: readiness, logger: logger)
+        settings, tls: settings.usesTLS ? try tls() : nil, adapter: adapter,
+        maximumConnections: Self.facesClients(settings) ? FileLimit.clientConnections() : FileLimit.ownConnections(),
+        readiness: readiness, logger: logger)
     }
   }
 
@@ -59,7 +63,7 @@ struct ListenerAssembly {
     let own = [OwnEndpoints.health, OwnEndpoints.metrics(metricsPage)]
     return (own + role.families).filter { family in
       if family.resource == "health" { return true }
-      if family.resource == "metrics" { return listener.serves("metrics") }
+      if family.resource == "metrics" { return listener.serves("metrics") && config.server.keepsMetrics }
       return listener.serves(family.resource)
     }.flatMap(\.endpoints).filter { config.isMainProcess || $0.role != .main }
   }
@@ -69,24 +73,32 @@ struct ListenerAssembly {
       throw StartError("a listener has tls: true, but tls_certificate_path or tls_private_key_path is missing")
     }
     do {
-      let chain = try NIOSSLCertificate.fromPEMFile(certificatePath).map { NIOSSLCertificateSource.certificate($0) }
-      let key = try NIOSSLPrivateKey(file: keyPath, format: .pem)
-      return TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
+      let chain = try NIOSSLCertificate.fromPEMFile(certificatePath.string).map { NIOSSLCertificateSource.certificate($0) }
+      let key = try NIOSSLPrivateKey(file: keyPath.string, format: .pem)
+      var tls = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
+      tls.minimumTLSVersion = TLSVersion(config.server.minimumTLSVersion)
+      return tls
     } catch {
       throw StartError("cannot read the TLS certificate \(certificatePath) or key \(keyPath): \(error)")
     }
   }
 
+  /// Whether strangers may open connections to a listener; those of other processes must not have to wait for theirs.
+  private static func facesClients(_ listener: ListenerSettings) -> Bool {
+    listener.kind == .http
+      && listener.resources.flatMap(\.names).contains { !["replication", "health", "metrics"].contains($0) }
+  }
+
   private static func tag(_ listener: ListenerSettings) -> String {
-    if let tag = listener.tag { return tag }
+    if let tag = listener.tag { return tag.string }
     switch listener.endpoint {
     case .tcp(_, let port): return String(port)
-    case .unix(let path, _): return path
+    case .unix(let path, _): return path.string
     }
   }
 
   private static func compressedPrefixes(_ listener: ListenerSettings) -> [String] {
-    let prefixes = ["client": ["/_matrix/client/"], "federation": ["/_matrix/federation/"], "keys": ["/_matrix/key/"]]
+    let prefixes: [Text: [String]] = ["client": ["/_matrix/client/"], "federation": ["/_matrix/federation/"], "keys": ["/_matrix/key/"]]
     return listener.resources.filter(\.compresses).flatMap(\.names).flatMap { prefixes[$0] ?? [] }
   }
 }

@@ -1,6 +1,5 @@
 import FoundationEssentials
 import Glibc
-import ServerConfig
 
 /// Writes the process id where service scripts look for it, and removes it at the end.
 struct PIDFile: Sendable {
@@ -11,11 +10,16 @@ struct PIDFile: Sendable {
   /// - Throws: `StartError` when it cannot be written.
   init(_ path: String) throws(StartError) {
     self.path = path
-    do {
-      try "\(getpid())\n".write(toFile: path, atomically: false, encoding: .utf8)
-    } catch {
-      throw StartError("cannot write pid_file \(path): \(FileFailure.reason(of: error))")
-    }
+    // Whoever could write it could have another process stopped.
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw Self.failure(path) }
+    defer { close(descriptor) }
+    let text = Array("\(getpid())\n".utf8)
+    guard write(descriptor, text, text.count) == text.count else { throw Self.failure(path) }
+  }
+
+  private static func failure(_ path: String) -> StartError {
+    StartError("cannot write pid_file \(path): \(String(cString: strerror(errno)))")
   }
 
   /// Removes the file, unless another process has put its own id there since.

@@ -23,11 +23,12 @@ extension ProcessRuntime {
 
   private static func tls(_ redis: RedisSettings) throws -> TLSConfiguration {
     var tls = TLSConfiguration.makeClientConfiguration()
-    if let authorities = redis.caFile ?? redis.caPath { tls.trustRoots = .file(authorities) }
+    tls.minimumTLSVersion = .tlsv12
+    if let authorities = redis.caFile ?? redis.caPath { tls.trustRoots = .file(authorities.string) }
     guard let certificate = redis.certificateFile, let key = redis.privateKeyFile else { return tls }
     do {
-      tls.certificateChain = try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) }
-      tls.privateKey = .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))
+      tls.certificateChain = try NIOSSLCertificate.fromPEMFile(certificate.string).map { .certificate($0) }
+      tls.privateKey = .privateKey(try NIOSSLPrivateKey(file: key.string, format: .pem))
     } catch {
       throw StartError("cannot read the certificate for Redis, \(certificate), or its key \(key): \(error)")
     }

@@ -23,7 +23,7 @@ public struct ProcessRuntime: Sendable {
   public let config: HomeserverConfig
 
   private let role: Role
-  private let warnings: [String]
+  private let warnings: [Text]
   private let clock = ServerClock.system
 
   /// Reads the configuration.
@@ -31,10 +31,12 @@ public struct ProcessRuntime: Sendable {
   /// - Parameters:
   ///   - role: what the executable is.
   ///   - configPaths: values of `--config-path`, in order.
+  ///   - acceptsUnsupported: accepts settings that shut something and have no effect here.
   /// - Throws: `ConfigError`, whose description is one line.
-  public init(role: Role, configPaths: [String]) throws {
+  public init(role: Role, configPaths: [String], acceptsUnsupported: Bool = false) throws {
     self.role = role
-    (config, warnings) = try HomeserverConfig.load(paths: configPaths, role: role.kind)
+    (config, warnings) = try HomeserverConfig.load(
+      paths: configPaths.map { Text($0) }, role: role.kind, acceptsUnsupported: acceptsUnsupported)
   }
 
   /// Reads the configuration from a text.
@@ -80,7 +82,7 @@ public struct ProcessRuntime: Sendable {
     for warning in warnings { logger.warning("\(warning)") }
     signal(SIGPIPE, SIG_IGN)
     FileLimit.raise(to: config.server.softFileLimit)
-    let pidFile = try config.server.pidFile.map { path throws(StartError) in try PIDFile(path) }
+    let pidFile = try config.server.pidFile.map { path throws(StartError) in try PIDFile(path.string) }
     defer { pidFile?.remove() }
     let hangUp = SignalSource(SIGHUP) {
       logging.reopen()
@@ -99,7 +101,8 @@ public struct ProcessRuntime: Sendable {
     do {
       try await Schema.prepare(
         database, serverRole: config.isMainProcess ? .main : .worker,
-        allowsUnsafeLocale: config.database.allowsUnsafeLocale)
+        allowsUnsafeLocale: config.database.allowsUnsafeLocale
+      ) { logger.warning("\($0)") }
       let context = try makeContext(database, logger)
       try await context.storage.load()
       context.storage.registerStreams()

@@ -555,4 +555,77 @@ def to_devices(recorder):
     sven.sync("no more", since)
 
 
-SCENES = [server, accounts, profiles, rooms, events, syncing, settings_of_users, directory, to_devices]
+# Each pair is one text to Unicode and two to Matrix: composed Latin, Hangul syllables and jamo, the signs for ångström and kelvin.
+EQUIVALENT = [("\u00e9", "e\u0301"), ("\uac00", "\u1100\u1161"), ("\u212b", "\u00c5"), ("\u212a", "K")]
+
+
+def equivalents(recorder):
+    tora, ulf = person(recorder, "tora"), person(recorder, "ulf")
+    for number, (one, other) in enumerate(EQUIVALENT):
+        room = tora.post("", "createRoom", {"preset": "public_chat", "room_version": "11"})["room_id"]
+        here = room_path(room)
+        ulf.post("", f"{here}/join", {})
+        content = {"msgtype": "m.text", "body": one, one: other, other: one, "deep": [{one: 1, other: 2}]}
+        event = tora.put("both keys", f"{here}/send/m.room.message/{quote(one)}", content)["event_id"]
+        ulf.get("both keys", f"{here}/event/{quote(event)}")
+        tora.put("an equivalent transaction", f"{here}/send/m.room.message/{quote(other)}", {"msgtype": "m.text", "body": other})
+        tora.put("the same transaction", f"{here}/send/m.room.message/{quote(one)}", {"msgtype": "m.text", "body": "again"})
+        for key in (one, other):
+            for text in (one, other):
+                tora.put("state", f"{here}/state/org.example.{quote(one)}/{quote(key)}", {text: 1, "text": text})
+                ulf.get("state", f"{here}/state/org.example.{quote(one)}/{quote(key)}")
+        ulf.get("a type that is not there", f"{here}/state/org.example.{quote(other)}/{quote(one)}")
+        levels = {"users": {tora.user: 100, ulf.user: 50, f"@{one}:localhost": 100}, "events": {f"org.example.{one}": 90}, "state_default": 50,
+                  "notifications": {one: 90}}
+        target = f"{here}/state/m.room.power_levels/"
+        tora.put("levels", target, {**levels, "events": {**levels["events"], "m.room.power_levels": 50}})
+        levels["events"]["m.room.power_levels"] = 50
+        ulf.put("raises a user", target, {**levels, "users": {**levels["users"], f"@{other}:localhost": 100}})
+        ulf.put("raises a type", target, {**levels, "events": {**levels["events"], f"org.example.{other}": 90}})
+        ulf.put("raises a notification", target, {**levels, "notifications": {**levels["notifications"], other: 90}})
+        ulf.put("exchanges a user", target, {**levels, "users": {tora.user: 100, ulf.user: 50, f"@{other}:localhost": 100}})
+        ulf.get("levels", target)
+        alias = f"directory/room/{quote(f'#{number}{one}:localhost')}"
+        tora.put("alias", alias, {"room_id": room})
+        ulf.get("an equivalent alias", f"directory/room/{quote(f'#{number}{other}:localhost')}")
+        for names in ({"alias": f"#{number}{other}:localhost"}, {"alt_aliases": [f"#{number}{other}:localhost"]}, {"alias": f"#{number}{one}:localhost"}):
+            tora.put("canonical alias", f"{here}/state/m.room.canonical_alias/", names)
+        kept_by_name(tora, room, one, other)
+        for key in (one, other):
+            relation = {"m.relates_to": {"rel_type": "m.annotation", "event_id": event, "key": key}}
+            ulf.put("reacts", f"{here}/send/m.reaction/{quote('r' + key)}", relation)
+        for types in ([f"org.example.{one}"], [f"org.example.{other}"], ["org.example.%\u0301*"]):
+            ulf.get("by type", f"{here}/messages?dir=b&limit=50&filter={quote(json.dumps({'types': types}))}")
+    tora.get("", "pushrules/")
+    tora.sync("everything")
+
+
+def kept_by_name(caller, room, one, other):
+    """What is kept under a name: account data, tags, rules, filters, and the caller's own names."""
+    mine = f"user/{quote(caller.user)}"
+    for place in (f"{mine}/account_data/org.example.", f"{mine}/{room_path(room)}/account_data/org.example.", f"{mine}/{room_path(room)}/tags/u."):
+        caller.put("keeps", place + quote(one), {"is": one})
+        if "tags" not in place:
+            caller.get("not kept", place + quote(other))
+        caller.put("keeps", place + quote(other), {"is": other})
+        if "tags" not in place:
+            caller.get("kept", place + quote(one))
+            caller.get("kept", place + quote(other))
+    caller.get("both tags", f"{mine}/{room_path(room)}/tags")
+    caller.ask("one tag", "DELETE", f"{mine}/{room_path(room)}/tags/u.{quote(one)}")
+    caller.get("the other", f"{mine}/{room_path(room)}/tags")
+    for text in (one, other):
+        rule = {"pattern": text, "actions": ["notify"]}
+        caller.put("rule", f"pushrules/global/content/{quote(text)}", rule)
+        caller.get("rule", f"pushrules/global/content/{quote(text)}")
+        number = caller.post("filter", f"{mine}/filter", {"room": {"timeline": {"types": [text]}}})["filter_id"]
+        caller.get("filter", f"{mine}/filter/{number}")
+        caller.put("name", f"profile/{quote(caller.user)}/displayname", {"displayname": text})
+        caller.get("name", f"profile/{quote(caller.user)}/displayname")
+        caller.put("status", f"presence/{quote(caller.user)}/status", {"presence": "online", "status_msg": text})
+        caller.get("status", f"presence/{quote(caller.user)}/status")
+        caller.put("device", f"devices/{caller.name.upper()}PHONE", {"display_name": text})
+        caller.get("device", f"devices/{caller.name.upper()}PHONE")
+
+
+SCENES = [server, accounts, profiles, rooms, events, syncing, settings_of_users, directory, to_devices, equivalents]

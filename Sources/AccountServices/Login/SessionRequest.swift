@@ -1,0 +1,68 @@
+import MatrixPrimitives
+import Stores
+
+/// What a session is opened with; travels from a worker to the main process in Synapse's format (`device_check_registered`).
+public struct SessionRequest: Sendable {
+  /// The user that logs in.
+  public var userID: UserID
+  /// The client's choice of a device, or nil for a new one.
+  public var deviceID: Text?
+  /// The name of a new device.
+  public var displayName: Text?
+  /// Whether a refresh token is asked for; honoured only where the configuration sets lifetimes for refreshable tokens.
+  public var wantsRefreshToken: Bool
+  /// Whether the user is a guest, whose session cannot be refreshed.
+  public var isGuest: Bool
+  /// Whether the user belongs to an application service, which other processes count in another way.
+  public var isAppserviceGhost: Bool
+  /// The session at a provider of single sign-on by which the user has logged in.
+  public var authProvider: AuthProviderSession?
+  /// The session of the registration whose first login this is; asked again it gives the same session. A process of Synapse passes
+  /// over it and opens another session.
+  public var registrationSession: Text?
+
+  /// Collects the values of a login.
+  public init(
+    userID: UserID, deviceID: Text?, displayName: Text?, wantsRefreshToken: Bool, isGuest: Bool = false,
+    registrationSession: Text? = nil
+  ) {
+    self.userID = userID
+    self.deviceID = deviceID
+    self.displayName = displayName
+    self.wantsRefreshToken = wantsRefreshToken
+    self.isGuest = isGuest
+    isAppserviceGhost = false
+    self.registrationSession = registrationSession
+  }
+
+  /// Reads the body of a call between processes.
+  ///
+  /// - Throws: `MatrixError` 400 when a member has the wrong type.
+  public init(userID: UserID, body: JSONValue) throws(MatrixError) {
+    self.userID = userID
+    deviceID = try body.optionalString("device_id")
+    displayName = try body.optionalString("initial_display_name")
+    wantsRefreshToken = try body.optionalBool("should_issue_refresh_token") ?? false
+    isGuest = try body.optionalBool("is_guest") ?? false
+    isAppserviceGhost = try body.optionalBool("is_appservice_ghost") ?? false
+    if let provider = try body.optionalString("auth_provider_id"),
+      let session = try body.optionalString("auth_provider_session_id")
+    {
+      authProvider = AuthProviderSession(providerID: provider, sessionID: session)
+    }
+    registrationSession = try body.optionalString("registration_session")
+  }
+
+  /// The body of a call between processes.
+  var body: JSON {
+    var members: [Text: JSON] = [
+      "device_id": deviceID.map(JSON.string) ?? .null, "initial_display_name": displayName.map(JSON.string) ?? .null,
+      "is_guest": .bool(isGuest), "is_appservice_ghost": .bool(isAppserviceGhost),
+      "should_issue_refresh_token": .bool(wantsRefreshToken),
+      "auth_provider_id": authProvider.map { .string($0.providerID) } ?? .null,
+      "auth_provider_session_id": authProvider.map { .string($0.sessionID) } ?? .null,
+    ]
+    if let registrationSession { members["registration_session"] = .string(registrationSession) }
+    return .object(members)
+  }
+}

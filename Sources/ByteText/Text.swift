@@ -1,0 +1,226 @@
+/// UTF-8 text that is compared, hashed and ordered by its bytes.
+///
+/// Swift's `String` takes canonically equivalent texts for equal (`"é"` and `"e\u{301}"`, `"K"` and U+212A); Matrix, JSON and PostgreSQL with
+/// the collation `C` compare bytes. Whatever comes from outside or is compared with such a text is a `Text`. A `String` is for people: log lines,
+/// and the interfaces of other libraries.
+@frozen public struct Text: Sendable {
+  /// The same text in Swift's own type, contiguous in memory.
+  public private(set) var string: String
+
+  /// Wraps a string.
+  @inlinable
+  public init(_ string: String) {
+    var string = string
+    string.makeContiguousUTF8()
+    self.init(contiguous: string)
+  }
+
+  @usableFromInline
+  init(contiguous string: String) { self.string = string }
+
+  /// Makes an empty text.
+  public init() { string = "" }
+
+  /// Copies a part of a string.
+  public init(_ part: Substring) { self.init(contiguous: String(part)) }
+
+  /// Copies a part of a string's bytes; half a character becomes U+FFFD.
+  public init(_ part: Substring.UTF8View) { self.init(contiguous: String(decoding: part, as: UTF8.self)) }
+
+  /// Makes a text of bytes that are written in place.
+  /// - Parameters:
+  ///   - capacity: the room for bytes.
+  ///   - initialize: writes UTF-8 from the beginning on, and returns how many bytes there are.
+  public init(
+    unsafeUninitializedCapacity capacity: Int,
+    initializingUTF8With initialize: (UnsafeMutableBufferPointer<UInt8>) throws -> Int
+  ) rethrows {
+    self.init(
+      contiguous: try String(unsafeUninitializedCapacity: capacity, initializingUTF8With: initialize))
+  }
+
+  /// Makes a text of one character.
+  public init(_ scalar: Unicode.Scalar) { self.init(contiguous: String(Character(scalar))) }
+
+  /// Repeats a text.
+  public init(repeating text: Text, count: Int) {
+    self.init(contiguous: String(repeating: text.string, count: max(0, count)))
+  }
+
+  /// Writes a number in decimal digits.
+  public init(_ number: some BinaryInteger) { self.init(contiguous: String(number)) }
+
+  /// Writes bytes as pairs of hexadecimal digits in lower case.
+  public init(hexadecimal bytes: some Sequence<UInt8>) {
+    let digits = Array("0123456789abcdef".utf8)
+    self.init(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+  }
+
+  /// Writes a number as Swift does.
+  public init(_ number: Double) { self.init(contiguous: String(number)) }
+
+  /// Reads UTF-8 bytes; what is no UTF-8 becomes U+FFFD.
+  @inlinable
+  public init(decoding bytes: some Collection<UInt8>, as encoding: UTF8.Type) {
+    self.init(contiguous: String(decoding: bytes, as: UTF8.self))
+  }
+
+  /// Reads UTF-8 bytes; nil when they are none.
+  public init?(validating bytes: some Sequence<UInt8>, as encoding: UTF8.Type) {
+    guard let string = String(validating: bytes, as: UTF8.self) else { return nil }
+    self.init(contiguous: string)
+  }
+
+  /// Describes a value as interpolation does.
+  public init<Value>(describing value: Value) { self.init(String(describing: value)) }
+}
+
+// MARK: - Bytes
+
+extension Text {
+  /// Calls a function with the bytes in memory.
+  @inlinable
+  public func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) throws -> Result) rethrows -> Result {
+    if let result = try string.utf8.withContiguousStorageIfAvailable(body) { return result }
+    var copy = string
+    return try copy.withUTF8(body)
+  }
+
+  /// The bytes.
+  @inlinable
+  public var utf8: String.UTF8View { string.utf8 }
+
+  /// The code points. Their number is what limits "in characters" of the specification count.
+  public var unicodeScalars: String.UnicodeScalarView { string.unicodeScalars }
+
+  /// Whether there is no byte.
+  @inlinable
+  public var isEmpty: Bool { string.isEmpty }
+
+  /// Whether both texts have the same storage, or the same few bytes in place of one; false says nothing.
+  @inlinable
+  func isIdentical(to other: Text) -> Bool {
+    Swift.withUnsafeBytes(of: string) { first in
+      Swift.withUnsafeBytes(of: other.string) { second in
+        first.loadUnaligned(as: UInt64.self) == second.loadUnaligned(as: UInt64.self)
+          && first.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+            == second.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+      }
+    }
+  }
+}
+
+extension Text: Hashable, Comparable {
+  /// Whether both have the same bytes.
+  @inlinable
+  public static func == (a: Text, b: Text) -> Bool {
+    let count = a.utf8.count
+    guard count == b.utf8.count else { return false }
+    return a.isIdentical(to: b) || ByteOrder.compare(a, b) == 0
+  }
+
+  /// Whether the bytes of the first come before those of the second; the order of code points, by which canonical JSON sorts.
+  @inlinable
+  public static func < (a: Text, b: Text) -> Bool { ByteOrder.compare(a, b) < 0 }
+
+  /// Feeds the bytes, and 0xFF as their end.
+  @inlinable
+  public func hash(into hasher: inout Hasher) {
+    withBytes { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    hasher.combine(0xFF as UInt8)
+  }
+}
+
+// MARK: - Literals and descriptions
+
+extension Text: ExpressibleByStringInterpolation {
+  /// Makes the text of a literal.
+  @inlinable
+  public init(stringLiteral value: String) { self.init(contiguous: value) }
+
+  /// Makes the text of a literal with interpolations.
+  @inlinable
+  public init(stringInterpolation: DefaultStringInterpolation) { self.init(String(stringInterpolation: stringInterpolation)) }
+}
+
+extension Text: CustomStringConvertible, CustomDebugStringConvertible, LosslessStringConvertible {
+  /// The text itself.
+  @inlinable
+  public var description: String { string }
+  /// The text in quotes.
+  public var debugDescription: String { string.debugDescription }
+}
+
+extension Text: Codable {
+  /// Reads a string.
+  public init(from decoder: any Decoder) throws { self.init(try decoder.singleValueContainer().decode(String.self)) }
+
+  /// Writes a string.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(string)
+  }
+}
+
+extension DefaultStringInterpolation {
+  /// Appends a text.
+  @inlinable
+  public mutating func appendInterpolation(_ text: Text) { appendInterpolation(text.string) }
+}
+
+// MARK: - Building
+
+extension Text {
+  /// Appends another text.
+  public mutating func append(_ other: Text) { string.append(other.string) }
+
+  /// Makes room for a number of bytes.
+  public mutating func reserveCapacity(_ count: Int) { string.reserveCapacity(count) }
+
+  /// Returns both texts, one behind the other.
+  public static func + (a: Text, b: Text) -> Text { Text(contiguous: a.string + b.string) }
+
+  /// Appends another text.
+  public static func += (a: inout Text, b: Text) { a.append(b) }
+}
+
+extension Sequence<Text> {
+  /// Returns the texts one behind the other with a separator between them.
+  public func joined(separator: Text = "") -> Text {
+    var result = Text()
+    var isFirst = true
+    for text in self {
+      if !isFirst { result.append(separator) }
+      isFirst = false
+      result.append(text)
+    }
+    return result
+  }
+}
+
+// MARK: - Numbers and C
+
+extension Text {
+  /// Copies what a C string holds up to its NUL; what is no UTF-8 becomes U+FFFD.
+  public init(cString: UnsafePointer<CChar>) { self.init(contiguous: String(cString: cString)) }
+
+  /// Copies what a C string holds up to its NUL; what is no UTF-8 becomes U+FFFD.
+  public init(cString: UnsafePointer<UInt8>) { self.init(contiguous: String(cString: cString)) }
+
+  /// Calls a function with the bytes and a NUL behind them.
+  public func withCString<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
+    try string.withCString(body)
+  }
+}
+
+extension FixedWidthInteger {
+  /// Reads a number in ASCII digits, with or without a sign.
+  public init?(_ text: Text, radix: Int = 10) {
+    self.init(text.string, radix: radix)
+  }
+}
+
+extension Double {
+  /// Reads a number as Swift writes it.
+  public init?(_ text: Text) { self.init(text.string) }
+}
