@@ -90,14 +90,16 @@ let package = Package(
 
     // Layer 3: streams and storage
     library(
-      "Replication", ["ByteText", "MatrixPrimitives", "ServerConfig", "Redis", asyncHTTPClient, nioCore, nioHTTP1, logging, crypto]),
+      "Replication",
+      ["ByteText", "MatrixPrimitives", "ServerConfig", "Redis", asyncHTTPClient, nioCore, nioHTTP1, logging, crypto]),
     library("StorageEngine", ["ByteText", "MatrixPrimitives", "Postgres", collections, logging]),
 
     // Layer 4: SQL
     library(
       "Stores",
       [
-        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Postgres", collections,
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Postgres",
+        collections,
         logging,
         crypto,
       ]),
@@ -106,20 +108,23 @@ let package = Package(
     library(
       "RoomServices",
       [
-        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
+        "Postgres",
         collections, logging, crypto,
       ]),
     library(
       "AccountServices",
       [
-        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
+        "Postgres",
         "CCrypt", "CUnistring",
         collections, logging, crypto,
       ]),
     library(
       "SyncEngine",
       [
-        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
+        "Postgres",
         "RoomServices", collections, logging,
       ]),
 
@@ -128,16 +133,21 @@ let package = Package(
     library(
       "ClientEndpoints",
       [
-        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores", "RoomServices",
+        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores",
+        "RoomServices",
         "AccountServices", "SyncEngine", logging,
       ]),
     library(
       "AdminEndpoints",
-      ["ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "Stores", "AccountServices", crypto, logging]),
+      [
+        "ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "Stores", "AccountServices",
+        crypto, logging,
+      ]),
     library(
       "ReplicationEndpoints",
       [
-        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores", "RoomServices",
+        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores",
+        "RoomServices",
         "AccountServices", "SyncEngine", logging,
       ]),
 
@@ -145,7 +155,8 @@ let package = Package(
     library(
       "WorkerRuntime",
       [
-        "ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "StorageEngine", "Stores", "Postgres",
+        "ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "StorageEngine", "Stores",
+        "Postgres",
         "Redis",
         "CMalloc", "CZlib", hummingbirdCore, hummingbirdTLS, nioCore, nioPosix, nioSSL, httpTypes, lifecycle, logging,
       ]),
@@ -154,7 +165,8 @@ let package = Package(
     library(
       "ServerComposition",
       [
-        "ByteText", "WorkerRuntime", "EndpointKit", "ClientEndpoints", "ReplicationEndpoints", "RoomServices", "AccountServices",
+        "ByteText", "WorkerRuntime", "EndpointKit", "ClientEndpoints", "ReplicationEndpoints", "RoomServices",
+        "AccountServices",
         "SyncEngine", "Stores", "StorageEngine", "Replication", "ServerConfig", "MatrixPrimitives", "MatrixEvents",
         crypto, logging,
       ]),
@@ -163,7 +175,8 @@ let package = Package(
     executable(
       "homeserver",
       [
-        "ByteText", "ServerComposition", "WorkerRuntime", "EndpointKit", "AdminEndpoints", "ServerConfig", argumentParser,
+        "ByteText", "ServerComposition", "WorkerRuntime", "EndpointKit", "AdminEndpoints", "ServerConfig",
+        argumentParser,
       ]),
     executable("generic_worker", ["ServerComposition", "ServerConfig", "WorkerRuntime", argumentParser]),
     executable("generate_config", ["ByteText", "ServerConfig", argumentParser]),
@@ -189,29 +202,36 @@ let package = Package(
     .target(
       name: "TestSupport",
       dependencies: [
-        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Postgres", "StorageEngine", "Replication", "Stores",
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Postgres", "StorageEngine", "Replication",
+        "Stores",
         logging,
       ],
       path: "Tests/TestSupport", swiftSettings: strict),
     .target(name: "SeededNumbers", path: "Tests/SeededNumbers", swiftSettings: strict),
     .executableTarget(
       name: "fuzz",
-      dependencies: ["ByteText", "MatrixEvents", "MatrixPrimitives", "Replication", "Stores", "SeededNumbers", argumentParser],
+      dependencies: [
+        "ByteText", "MatrixEvents", "MatrixPrimitives", "Replication", "Stores", "SeededNumbers", argumentParser,
+      ],
       path: "Tests/Fuzz", exclude: ["corpus", "run"], swiftSettings: strict),
     .executableTarget(
-      name: "rules_probe", dependencies: ["ByteText", "MatrixEvents", "MatrixPrimitives", crypto], path: "Tests/RulesProbe",
+      name: "rules_probe", dependencies: ["ByteText", "MatrixEvents", "MatrixPrimitives", crypto],
+      path: "Tests/RulesProbe",
       swiftSettings: strict),
     tests("MatrixPrimitivesTests", ["ByteText", "MatrixPrimitives", "SeededNumbers"]),
     tests("MatrixEventsTests", ["ByteText", "MatrixEvents", "MatrixPrimitives", "SeededNumbers", crypto]),
     tests("ThreadsTests", ["Threads"]),
     tests("PostgresTests", ["ByteText", "Postgres", "SeededNumbers", "TestSupport", logging]),
-    tests("RedisTests", ["ByteText", "Redis", "CHiredis", "SeededNumbers", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
+    tests(
+      "RedisTests",
+      ["ByteText", "Redis", "CHiredis", "SeededNumbers", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
     tests("YAMLTests", ["ByteText", "YAML", "SeededNumbers"]),
     tests("ServerConfigTests", ["ByteText", "ServerConfig", "MatrixPrimitives"]),
     tests(
       "ReplicationTests",
       [
-        "ByteText", "Replication", "Redis", "MatrixPrimitives", "SeededNumbers", "TestSupport", nioCore, nioPosix, nioHTTP1,
+        "ByteText", "Replication", "Redis", "MatrixPrimitives", "SeededNumbers", "TestSupport", nioCore, nioPosix,
+        nioHTTP1,
         logging,
       ]),
     tests(
@@ -220,7 +240,8 @@ let package = Package(
     tests(
       "RoomServicesTests",
       [
-        "ByteText", "RoomServices", "ClientEndpoints", "EndpointKit", "Stores", "Replication", "StorageEngine", "Postgres",
+        "ByteText", "RoomServices", "ClientEndpoints", "EndpointKit", "Stores", "Replication", "StorageEngine",
+        "Postgres",
         "ServerConfig", "MatrixEvents", "MatrixPrimitives", "SeededNumbers", "TestSupport", logging, crypto, httpTypes,
       ]),
     tests(
@@ -229,7 +250,8 @@ let package = Package(
     tests(
       "SyncEngineTests",
       [
-        "ByteText", "SyncEngine", "RoomServices", "Stores", "Replication", "ServerConfig", "MatrixEvents", "MatrixPrimitives",
+        "ByteText", "SyncEngine", "RoomServices", "Stores", "Replication", "ServerConfig", "MatrixEvents",
+        "MatrixPrimitives",
         "SeededNumbers", "TestSupport", crypto, logging,
       ]),
     tests(
@@ -239,7 +261,8 @@ let package = Package(
       "WorkerRuntimeTests",
       ["WorkerRuntime", "EndpointKit", "ServerConfig", "MatrixPrimitives", "CZlib", lifecycle, logging]),
     tests("benchTests", ["bench", "SeededNumbers", nioCore]),
-    tests("EndpointKitTests", ["ByteText", "EndpointKit", "MatrixPrimitives", "Replication", "SeededNumbers", httpTypes]),
+    tests(
+      "EndpointKitTests", ["ByteText", "EndpointKit", "MatrixPrimitives", "Replication", "SeededNumbers", httpTypes]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -27,8 +27,7 @@ public final class PasswordHasher: Sendable {
   ///   - pepper: `password_config.pepper`.
   ///   - rounds: `bcrypt_rounds`, the logarithm of bcrypt's cost, 4 to 31.
   ///   - threads: how many passwords are hashed at the same time, at least 1.
-  public init(pepper: Text, rounds: Int, threads: Int = max(1, min(4, ProcessInfo.processInfo.activeProcessorCount)))
-  {
+  public init(pepper: Text, rounds: Int, threads: Int = max(1, min(4, ProcessInfo.processInfo.activeProcessorCount))) {
     self.pepper = pepper
     self.rounds = rounds
     let count = max(1, threads)

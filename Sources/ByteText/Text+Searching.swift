@@ -99,7 +99,8 @@ extension Text {
   /// Unicode's rule turns U+212A (Kelvin sign) into `k`.
   public var asciiLowercased: Text {
     guard utf8.contains(where: { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }) else { return self }
-    return Text(decoding: utf8.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
+    return Text(
+      decoding: utf8.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
   }
 
   /// Returns the text with `a`–`z` as `A`–`Z` and everything else as it is.

@@ -140,7 +140,9 @@ extension Text: ExpressibleByStringInterpolation {
 
   /// Makes the text of a literal with interpolations.
   @inlinable
-  public init(stringInterpolation: DefaultStringInterpolation) { self.init(String(stringInterpolation: stringInterpolation)) }
+  public init(stringInterpolation: DefaultStringInterpolation) {
+    self.init(String(stringInterpolation: stringInterpolation))
+  }
 }
 
 extension Text: CustomStringConvertible, CustomDebugStringConvertible, LosslessStringConvertible {

@@ -107,9 +107,9 @@ extension Request {
     guard let capture = storage.captures.first(where: { $0.name == name }) else {
       throw .missingParam("Missing path parameter \(name)")
     }
-    let parts = capture.raw.split(separator: "/", omittingEmptySubsequences: false)
+    let parts = capture.raw.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     // The whole is valid, so each part is: no character spans a slash.
-    return parts.compactMap(PercentDecoding.decodePath)
+    return parts.compactMap { PercentDecoding.decodePath(Substring($0)) }
   }
 
   /// Reads a capture as a room id.

@@ -36,10 +36,10 @@ public final class Route: Sendable {
 
   /// Path and query with the value of every name that decodes to `access_token` blotted out, for logs.
   var redactedTarget: Text {
-    if query.isEmpty { return Text(path) }
-    let pairs = query.utf8.split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: false).map { pair in
+    if query.utf8.isEmpty { return Text(path) }
+    let pairs = query.utf8.split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: false).map { pair -> Text in
       let name = Substring(pair.prefix { $0 != UInt8(ascii: "=") })
-      return PercentDecoding.decodeForm(name) == "access_token" ? "access_token=<redacted>" : Substring(pair)
+      return PercentDecoding.decodeForm(name) == "access_token" ? "access_token=<redacted>" : Text(pair)
     }
     return "\(Text(path))?\(pairs.joined(separator: "&"))"
   }

@@ -118,7 +118,7 @@ struct RouteTable: Sendable {
       search.values.removeLast()
     }
     guard let found = pick(nodes[node].rest, &search) else { return nil }
-    search.values.append(search.path[segment.startIndex...])
+    search.values.append(Substring(search.path.utf8[segment.startIndex...]))
     return found
   }
 

@@ -153,7 +153,9 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
     /// Appends the name of a table, column or sequence, quoted so that it cannot be read as anything else.
     public mutating func appendInterpolation(identifier: Text) {
       sql.appendText(
-        "\"" + identifier.split(separator: UInt8(ascii: "\""), omittingEmptySubsequences: false).joined(separator: "\"\"") + "\"")
+        "\""
+          + identifier.split(separator: UInt8(ascii: "\""), omittingEmptySubsequences: false).joined(separator: "\"\"")
+          + "\"")
     }
   }
 }

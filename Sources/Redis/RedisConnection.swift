@@ -110,7 +110,9 @@ struct RedisConnection: Sendable {
 extension RedisConfiguration {
   /// Names the server for TLS; an address is checked against the certificate without a name.
   fileprivate var serverName: Text? {
-    guard case .tcp(let host, _) = endpoint, (try? SocketAddress(ipAddress: host.string, port: 0)) == nil else { return nil }
+    guard case .tcp(let host, _) = endpoint, (try? SocketAddress(ipAddress: host.string, port: 0)) == nil else {
+      return nil
+    }
     return host
   }
 }

@@ -20,7 +20,8 @@ public struct AccountReplicationEndpoints: Sendable {
   /// The endpoints of the family; the main process has all, another only what writers of streams serve.
   public var endpoints: [Endpoint] {
     let everywhere = [notifyDeviceUpdate, notifyUserSignatureUpdate, setProfileField, deleteProfileField]
-    return config.isMainProcess ? [openSession, afterRegistration, afterDeactivation, afterLeaving] + everywhere : everywhere
+    return config.isMainProcess
+      ? [openSession, afterRegistration, afterDeactivation, afterLeaving] + everywhere : everywhere
   }
 
   private var openSession: Endpoint {

@@ -174,7 +174,9 @@ public struct ConfigGenerator: Sendable {
   }
 
   private static func writeLogConfig(_ root: SettingsSection) throws(ConfigError) -> [Text] {
-    guard let path = try root.string("log_config"), !FileManager.default.fileExists(atPath: path.string) else { return [] }
+    guard let path = try root.string("log_config"), !FileManager.default.fileExists(atPath: path.string) else {
+      return []
+    }
     let file = absolute("homeserver.log")
     try FileText.write(logConfig(file: file), to: path)
     return ["Wrote the log configuration \(path), which logs to \(file)."]
@@ -200,7 +202,9 @@ public struct ConfigGenerator: Sendable {
     }
   }
 
-  private static func absolute(_ path: Text) -> Text { Text(URL(fileURLWithPath: path.string).standardizedFileURL.path) }
+  private static func absolute(_ path: Text) -> Text {
+    Text(URL(fileURLWithPath: path.string).standardizedFileURL.path)
+  }
 
   /// Renders a YAML scalar in double quotes.
   private static func quoted(_ text: Text) -> Text {

@@ -55,7 +55,9 @@ final class YAMLReader {
   private func token(_ event: yaml_event_t) -> Token {
     let mark = place(event.start_mark)
     func make(_ kind: Token.Kind, _ anchor: UnsafePointer<UInt8>? = nil, _ tag: UnsafePointer<UInt8>? = nil) -> Token {
-      Token(kind: kind, anchor: anchor.map { Text(cString: UnsafePointer($0)) }, tag: tag.map { Text(cString: UnsafePointer($0)) }, mark: mark)
+      Token(
+        kind: kind, anchor: anchor.map { Text(cString: UnsafePointer($0)) },
+        tag: tag.map { Text(cString: UnsafePointer($0)) }, mark: mark)
     }
     switch event.type {
     case YAML_DOCUMENT_START_EVENT: return make(.documentStart)

@@ -49,7 +49,8 @@ struct ClientAPI: Sendable {
       answer = try await call(
         .POST, path,
         body: [
-          "nonce": .string(Text(nonce)), "username": .string(Text(name)), "password": .string(Text(password)), "mac": .string(Text(hex)),
+          "nonce": .string(Text(nonce)), "username": .string(Text(name)), "password": .string(Text(password)),
+          "mac": .string(Text(hex)),
           "admin": false,
         ])
     } else {
@@ -58,7 +59,8 @@ struct ClientAPI: Sendable {
         body: ["username": .string(Text(name)), "password": .string(Text(password)), "auth": ["type": "m.login.dummy"]])
     }
     return Account(
-      id: try answer.requireString("user_id").string, token: try answer.requireString("access_token").string, password: password)
+      id: try answer.requireString("user_id").string, token: try answer.requireString("access_token").string,
+      password: password)
   }
 
   /// Creates a public room without a name in the directory.

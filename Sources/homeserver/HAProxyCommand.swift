@@ -22,7 +22,9 @@ struct HAProxyCommand: AsyncParsableCommand {
   func run() async throws {
     do {
       let (plan, maximumBodyBytes) = try await processes.plan()
-      print(HAProxyConfiguration(plan: plan, bind: bind.map { Text($0) }, maximumBodyBytes: maximumBodyBytes).text, terminator: "")
+      print(
+        HAProxyConfiguration(plan: plan, bind: bind.map { Text($0) }, maximumBodyBytes: maximumBodyBytes).text,
+        terminator: "")
     } catch {
       throw StartFailure.report(error)
     }

@@ -24,7 +24,8 @@ struct ProxyOptions: ParsableArguments {
       throw StartError("the main process has no listener with the resource client, expected one for the proxy to reach")
     }
     let others = try workers.map { path in
-      try HomeserverConfig.load(paths: (configPath + [path]).map { Text($0) }, role: .worker, acceptsUnsupported: true).0.clientInstance
+      try HomeserverConfig.load(paths: (configPath + [path]).map { Text($0) }, role: .worker, acceptsUnsupported: true)
+        .0.clientInstance
     }
     let writers = config.streamWriters
     let clients = try await runtime.families().filter { $0.resource != "replication" && $0.resource != "metrics" }

@@ -82,7 +82,8 @@ enum EventBenchmarks {
         "m.mentions": ["user_ids": ["@bob:b.example"]],
         "m.relates_to": ["m.in_reply_to": ["event_id": .string(event("R").rawValue)]], "msgtype": "m.text",
       ],
-      prevEvents: [event("P")], authEvents: [event("C"), event("L"), event("M")], depth: 4711, originServerTS: 1_700_000_000_000)
+      prevEvents: [event("P")], authEvents: [event("C"), event("L"), event("M")], depth: 4711,
+      originServerTS: 1_700_000_000_000)
   }
 
   static func message() throws -> Event {

@@ -8,7 +8,9 @@ struct PeakMemory {
   /// Notes the present size and sets the kernel's high-water mark back to it.
   static func start() -> PeakMemory? {
     // 5 resets the mark; where that is not allowed nothing is measured.
-    guard (try? ("5" as String).write(toFile: "/proc/self/clear_refs" as String, atomically: false, encoding: .utf8)) != nil else {
+    guard
+      (try? ("5" as String).write(toFile: "/proc/self/clear_refs" as String, atomically: false, encoding: .utf8)) != nil
+    else {
       return nil
     }
     return status("VmRSS:").map { PeakMemory(before: $0) }

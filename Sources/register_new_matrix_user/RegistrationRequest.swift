@@ -55,7 +55,8 @@ struct RegistrationRequest {
 
     var problem: String {
       let detail = (400..<500).contains(status) ? body?["error"]?.string : nil
-      return detail.map { "The server answered \(status) \(reason): \($0)" } ?? "The server answered \(status) \(reason)"
+      return detail.map { "The server answered \(status) \(reason): \($0)" }
+        ?? "The server answered \(status) \(reason)"
     }
   }
 

@@ -125,7 +125,8 @@ struct SchemaDescription: Sendable {
 
   private static func parseIndex(_ line: Text) throws(SchemaError) -> Index {
     let isUnique = line.hasPrefix("unique ")
-    let words = line.dropFirst(isUnique ? "unique index ".utf8.count : "index ".utf8.count).split(separator: UInt8(ascii: " "), maxSplits: 2)
+    let words = line.dropFirst(isUnique ? "unique index ".utf8.count : "index ".utf8.count).split(
+      separator: UInt8(ascii: " "), maxSplits: 2)
     guard words.count == 3, words[2].hasPrefix("(") else { throw .malformed(line) }
     var keys = words[2]
     var condition: Text?
@@ -151,7 +152,9 @@ struct SchemaDescription: Sendable {
   private static func parseDeltas(_ text: Text) throws(SchemaError) -> [(version: Int64, file: Text)] {
     var deltas: [(version: Int64, file: Text)] = []
     for line in text.lines {
-      guard let version = line.split(separator: UInt8(ascii: "/")).first.flatMap({ Int64($0) }) else { throw .malformed(line) }
+      guard let version = line.split(separator: UInt8(ascii: "/")).first.flatMap({ Int64($0) }) else {
+        throw .malformed(line)
+      }
       deltas.append((version, line))
     }
     return deltas

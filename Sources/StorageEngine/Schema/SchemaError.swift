@@ -2,12 +2,12 @@ import ByteText
 
 /// Says why a database cannot be used; the description is a sentence for the administrator.
 public struct SchemaError: Error, Sendable, Hashable, CustomStringConvertible {
-  /// What is wrong and what mends it.
-  public let description: String
+  private let message: Text
 
-  init(_ description: Text) {
-    self.description = description.string
-  }
+  /// What is wrong and what mends it.
+  public var description: String { message.string }
+
+  init(_ message: Text) { self.message = message }
 
   static func malformed(_ line: Text) -> SchemaError {
     SchemaError("the schema contained in this program is damaged at: \(line)")

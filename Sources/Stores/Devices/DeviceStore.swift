@@ -23,8 +23,7 @@ public final class DeviceStore: Sendable {
   private let deviceListIDs: StreamIDGenerator
   private let instanceName: Text
 
-  init(database: PostgresClient, invalidator: CacheInvalidator, deviceListIDs: StreamIDGenerator, instanceName: Text)
-  {
+  init(database: PostgresClient, invalidator: CacheInvalidator, deviceListIDs: StreamIDGenerator, instanceName: Text) {
     self.database = database
     self.invalidator = invalidator
     self.deviceListIDs = deviceListIDs

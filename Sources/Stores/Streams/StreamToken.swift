@@ -71,8 +71,7 @@ public struct StreamToken: Hashable, Sendable {
     return token
   }
 
-  private mutating func set(_ index: Int, _ field: Text, _ directory: some InstanceDirectory) async throws -> Bool
-  {
+  private mutating func set(_ index: Int, _ field: Text, _ directory: some InstanceDirectory) async throws -> Bool {
     let vector: WritableKeyPath<StreamToken, MultiWriterToken>
     switch index {
     case 3: vector = \.receipt

@@ -77,8 +77,7 @@ extension SyncComputation {
   /// Sorts a room into one section, that of the user's newest membership.
   ///
   /// - Parameter events: the user's memberships of the room in the span, oldest first.
-  private func classify(_ room: RoomID, _ events: [MembershipChange], _ before: Text?, to changes: inout RoomChanges)
-  {
+  private func classify(_ room: RoomID, _ events: [MembershipChange], _ before: Text?, to changes: inout RoomChanges) {
     let others = events.filter { $0.membership != "join" }
     let hasJoined = others.count < events.count
     if changes.joined.contains(room) {

@@ -105,8 +105,7 @@ extension SyncComputation {
     return try await storage.state.stateMap(group: group, filter: filter)
   }
 
-  private func addSenders(_ members: Set<Text>, _ draft: RoomDraft, to chosen: inout [StateKey: EventID]) async throws
-  {
+  private func addSenders(_ members: Set<Text>, _ draft: RoomDraft, to chosen: inout [StateKey: EventID]) async throws {
     let missing = members.map { StateKey("m.room.member", $0) }.filter { chosen[$0] == nil }
     guard !missing.isEmpty, !draft.shown.isEmpty else { return }
     let state =

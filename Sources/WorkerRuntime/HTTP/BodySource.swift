@@ -22,7 +22,7 @@ final class BodySource: Sendable {
     if let field = request.headers[.contentLength] {
       declaredLength = Int(field)
     } else {
-      declaredLength = request.headers[.transferEncoding] == nil ? 0 : nil
+      declaredLength = request.headers.contains(.transferEncoding) ? nil : 0
     }
     if declaredLength == 0 { drained.store(true, ordering: .relaxed) }
   }

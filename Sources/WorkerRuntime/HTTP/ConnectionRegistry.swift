@@ -1,3 +1,4 @@
+import ByteText
 import NIOCore
 import Synchronization
 
@@ -37,14 +38,14 @@ final class Connection: Sendable {
 
   let channel: any Channel
   /// The address of the other side as text; empty for a socket in the file system.
-  let remoteAddress: String
+  let remoteAddress: Text
   private let state = Mutex(State())
 
   init(_ channel: any Channel) {
     self.channel = channel
-    let address = channel.remoteAddress?.ipAddress ?? ""
+    let address = Text(channel.remoteAddress?.ipAddress ?? "")
     // A socket for both families shows IPv4 clients as IPv4-mapped IPv6 addresses.
-    remoteAddress = address.hasPrefix("::ffff:") && address.contains(".") ? String(address.dropFirst(7)) : address
+    remoteAddress = address.contains(UInt8(ascii: ".")) ? address.dropping(prefix: "::ffff:") ?? address : address
   }
 
   /// Notes that the client has gone or finished sending for good.

@@ -1,3 +1,4 @@
+import ByteText
 import CZlib
 import HTTPTypes
 
@@ -7,13 +8,13 @@ enum GzipEncoder {
   static let smallestBody = 512
 
   /// Tells whether an `Accept-Encoding` field allows gzip. A quality of zero forbids it (RFC 9110, section 12.5.3).
-  static func isAccepted(_ field: String?) -> Bool {
+  static func isAccepted(_ field: Text?) -> Bool {
     guard let field else { return false }
-    for offer in field.split(separator: ",") {
-      let parts = offer.split(separator: ";")
-      guard let coding = parts.first.map({ trim($0).lowercased() }), coding == "gzip" || coding == "*" else { continue }
-      let quality = parts.dropFirst().lazy.map(trim).first { $0.hasPrefix("q=") || $0.hasPrefix("Q=") }
-      return quality.flatMap { Double($0.dropFirst(2)) } != 0
+    for offer in field.asciiLowercased.split(separator: UInt8(ascii: ",")) {
+      let parts = offer.split(separator: UInt8(ascii: ";")).map(\.trimmed)
+      guard let coding = parts.first, coding == "gzip" || coding == "*" else { continue }
+      let quality = parts.dropFirst().lazy.compactMap { $0.dropping(prefix: "q=") }.first
+      return quality.flatMap { Double($0) } != 0
     }
     return false
   }
@@ -40,12 +41,5 @@ enum GzipEncoder {
       }
       return finished ? encoded : nil
     }
-  }
-
-  private static func trim(_ text: Substring) -> Substring {
-    var text = text
-    while text.first == " " { text.removeFirst() }
-    while text.last == " " { text.removeLast() }
-    return text
   }
 }

@@ -1,3 +1,4 @@
+import ByteText
 import EndpointKit
 import Glibc
 import HummingbirdCore
@@ -68,16 +69,16 @@ final class HTTPListener: Service {
   }
 
   private enum Address: Equatable {
-    case tcp(host: String, port: Int)
-    case unix(path: String, mode: Int)
+    case tcp(host: Text, port: Int)
+    case unix(path: Text, mode: Int)
   }
 
   private static func addresses(_ settings: ListenerSettings) -> [Address] {
     switch settings.endpoint {
     case .tcp(let addresses, let port):
       // `::` covers IPv4 as well on most systems, so it comes first.
-      (addresses.filter { $0 == "::" } + addresses.filter { $0 != "::" }).map { .tcp(host: $0.string, port: port) }
-    case .unix(let path, let mode): [.unix(path: path.string, mode: mode)]
+      (addresses.filter { $0 == "::" } + addresses.filter { $0 != "::" }).map { .tcp(host: $0, port: port) }
+    case .unix(let path, let mode): [.unix(path: path, mode: mode)]
     }
   }
 
@@ -116,8 +117,8 @@ final class HTTPListener: Service {
   ) async throws where Base.Value == HTTP1Channel.Value {
     let target: BindAddress =
       switch address {
-      case .tcp(let host, let port): .hostname(host, port: port)
-      case .unix(let path, _): .unixDomainSocket(path: path)
+      case .tcp(let host, let port): .hostname(host.string, port: port)
+      case .unix(let path, _): .unixDomainSocket(path: path.string)
       }
     var quiet = logger
     quiet.logLevel = max(quiet.logLevel, .warning)
@@ -125,7 +126,7 @@ final class HTTPListener: Service {
       childChannelSetup: ConnectionChannel(base: base, adapter: adapter),
       configuration: ServerConfiguration(address: target, backlog: 1_024),
       onServerRunning: { channel in
-        if case .unix(let path, let mode) = address { chmod(path, mode_t(mode)) }
+        if case .unix(let path, let mode) = address { chmod(path.string, mode_t(mode)) }
         await self.addGate(to: channel, address)
         self.logger.info("Listening on \(self.describe(address))")
         self.readiness.opened()

@@ -33,9 +33,9 @@ final class RequestAdapter: Sendable {
   /// Says which responses of a listener are compressed.
   struct CompressionRule: Sendable {
     /// Path prefixes of the resources configured with `compress: true`.
-    let prefixes: [String]
+    let prefixes: [Text]
 
-    func covers(_ path: String) -> Bool {
+    func covers(_ path: Text) -> Bool {
       prefixes.contains { path.hasPrefix($0) }
     }
   }
@@ -49,13 +49,13 @@ final class RequestAdapter: Sendable {
     let body = BodySource(request, channel: connection.channel, deadlines: deadlines)
     let incoming = incoming(request, body, connection)
     let route = router.route(incoming)
-    if route.endpoint != nil, request.headers[.expect]?.lowercased() == "100-continue" {
+    if route.endpoint != nil, request.headers[.expect].map({ Text($0).asciiLowercased }) == "100-continue" {
       try await writer.writeInformationalHead(HTTPResponse(status: .continue))
     }
     guard var response = await router.respond(to: incoming, along: route) else { throw CancellationError() }
     if wantsCompression(response, request) { await compress(&response) }
     finish(&response, body, connection)
-    try await write(response, writer, withBody: request.method != .head)
+    try await write(response, writer, withBody: incoming.method != "HEAD")
   }
 
   // The connection's task keeps for as long as the connection lives whatever its deepest call took. So what need not wait is kept apart,
@@ -87,7 +87,7 @@ final class RequestAdapter: Sendable {
     {
       return first
     }
-    return Text(connection.remoteAddress)
+    return connection.remoteAddress
   }
 
   /// The proxy's identifier of a request, cut where it is longer than one.
@@ -101,8 +101,8 @@ final class RequestAdapter: Sendable {
   @inline(never)
   private func wantsCompression(_ response: EndpointKit.Response, _ request: HummingbirdCore.Request) -> Bool {
     !compressedResources.prefixes.isEmpty && response.body.count >= GzipEncoder.smallestBody
-      && response.headers[.contentEncoding] == nil && compressedResources.covers(request.head.path ?? "/")
-      && GzipEncoder.isAccepted(request.headers[.acceptEncoding])
+      && !response.headers.contains(.contentEncoding) && compressedResources.covers(Text(request.head.path ?? "/"))
+      && GzipEncoder.isAccepted(request.headers[.acceptEncoding].map { Text($0) })
   }
 
   private func compress(_ response: inout EndpointKit.Response) async {

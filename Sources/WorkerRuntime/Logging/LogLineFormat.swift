@@ -1,3 +1,4 @@
+import ByteText
 import Glibc
 import Logging
 import MatrixPrimitives

@@ -26,7 +26,8 @@ struct ProcessLogging: Sendable {
   /// Makes the handler of one logger.
   func makeHandler(_ label: String) -> ProcessLogHandler {
     ProcessLogHandler(
-      label: label, sinks: settings.handlers(of: Text(label)).compactMap { sinks[$0.name] }, level: settings.level(of: Text(label)))
+      label: label, sinks: settings.handlers(of: Text(label)).compactMap { sinks[$0.name] },
+      level: settings.level(of: Text(label)))
   }
 
   /// Opens log files again under their names, as log rotation by other programs asks for with SIGHUP.

@@ -1,3 +1,5 @@
+import ByteText
+
 /// Writes metrics in the text format of Prometheus (version 0.0.4).
 public struct MetricsText: Sendable {
   /// Says how Prometheus is to read a family of samples.
@@ -43,15 +45,7 @@ public struct MetricsText: Sendable {
   }
 
   private static func escape(_ label: String) -> String {
-    var escaped = ""
-    for character in label {
-      switch character {
-      case "\\": escaped += "\\\\"
-      case "\"": escaped += "\\\""
-      case "\n": escaped += "\\n"
-      default: escaped.append(character)
-      }
-    }
-    return escaped
+    Text(label).replacing(UInt8(ascii: "\\"), with: "\\\\").replacing(UInt8(ascii: "\""), with: "\\\"")
+      .replacing(UInt8(ascii: "\n"), with: "\\n").string
   }
 }

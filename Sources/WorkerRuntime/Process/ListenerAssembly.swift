@@ -1,3 +1,4 @@
+import ByteText
 import EndpointKit
 import HTTPTypes
 import Logging
@@ -73,7 +74,9 @@ struct ListenerAssembly {
       throw StartError("a listener has tls: true, but tls_certificate_path or tls_private_key_path is missing")
     }
     do {
-      let chain = try NIOSSLCertificate.fromPEMFile(certificatePath.string).map { NIOSSLCertificateSource.certificate($0) }
+      let chain = try NIOSSLCertificate.fromPEMFile(certificatePath.string).map {
+        NIOSSLCertificateSource.certificate($0)
+      }
       let key = try NIOSSLPrivateKey(file: keyPath.string, format: .pem)
       var tls = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
       tls.minimumTLSVersion = TLSVersion(config.server.minimumTLSVersion)
@@ -97,8 +100,10 @@ struct ListenerAssembly {
     }
   }
 
-  private static func compressedPrefixes(_ listener: ListenerSettings) -> [String] {
-    let prefixes: [Text: [String]] = ["client": ["/_matrix/client/"], "federation": ["/_matrix/federation/"], "keys": ["/_matrix/key/"]]
+  private static func compressedPrefixes(_ listener: ListenerSettings) -> [Text] {
+    let prefixes: [Text: [Text]] = [
+      "client": ["/_matrix/client/"], "federation": ["/_matrix/federation/"], "keys": ["/_matrix/key/"],
+    ]
     return listener.resources.filter(\.compresses).flatMap(\.names).flatMap { prefixes[$0] ?? [] }
   }
 }

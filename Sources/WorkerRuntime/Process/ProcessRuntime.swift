@@ -1,3 +1,4 @@
+import ByteText
 import EndpointKit
 import Glibc
 import Logging
