@@ -177,7 +177,9 @@ struct StreamChangeCacheTests {
   @Test("What was evicted is unknown, never unchanged")
   func eviction() {
     let cache = StreamChangeCache(name: "test", earliestKnown: 0, capacity: 2)
-    for (position, entity) in ["a", "b", "c", "a"].enumerated() { cache.entityChanged(entity, at: Int64(position + 1)) }
+    for (position, entity) in (["a", "b", "c", "a"] as [Text]).enumerated() {
+      cache.entityChanged(entity, at: Int64(position + 1))
+    }
     #expect(cache.allChanged(since: 0) == nil)
     #expect(cache.hasChanged("z", since: 1))
     #expect(cache.allChanged(since: 2) == ["c", "a"])

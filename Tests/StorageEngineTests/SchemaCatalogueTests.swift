@@ -45,18 +45,18 @@ import Testing
       SELECT conrelid::regclass::text, conname::text, contype::text, pg_get_constraintdef(oid)
       FROM pg_constraint WHERE connamespace = 'public'::regnamespace
       """)
-    let kinds = ["p": "PRIMARY KEY", "u": "UNIQUE", "c": "CHECK", "f": "FOREIGN KEY"]
+    let kinds: [Text: Text] = ["p": "PRIMARY KEY", "u": "UNIQUE", "c": "CHECK", "f": "FOREIGN KEY"]
     var actual: Set<[Text]> = []
     for row in found {
       let (table, name, kind, definition) = try row.decode(Text.self, Text.self, Text.self, Text.self)
       let keywords = try #require(kinds[kind])
-      actual.insert([table, name, kind, Text(definition.dropFirst(keywords.count + 1))])
+      actual.insert([table, name, kind, definition.dropFirst(keywords.utf8.count + 1)])
     }
     var expected: Set<[Text]> = []
     for table in try SchemaDescription.version94().tables {
       for constraint in table.constraints {
         expected.insert([
-          table.name, constraint.name, Text(constraint.kind.rawValue.prefix(1)), constraint.definition,
+          table.name, constraint.name, Text(constraint.kind.rawValue.utf8.prefix(1)), constraint.definition,
         ])
       }
     }
@@ -98,7 +98,7 @@ import Testing
     let identities = description.tables.flatMap { table in
       table.columns.filter(\.isIdentity).map { "\(table.name)_\($0.name)_seq" }
     }
-    #expect(Set(actual.keys) == Set(description.sequences.map(\.name)).union(identities.map { Text($0.prefix(63)) }))
+    #expect(Set(actual.keys) == Set(description.sequences.map(\.name)).union(identities.map { $0.utf8Prefix(63) }))
     for sequence in description.sequences {
       #expect(actual[sequence.name]?.start == sequence.start, "\(sequence.name)")
       #expect(actual[sequence.name]?.last == sequence.lastValue, "\(sequence.name)")

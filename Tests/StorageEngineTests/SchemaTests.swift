@@ -65,11 +65,11 @@ import Testing
   func aDatabaseThatLacksSomethingOfItsVersionIsRefused(change: Text, word: Text) async throws {
     let database = try await TestDatabase.scratch()
     try await Schema.prepare(database.client, serverRole: .main)
-    try await database.client.read(SQL(stringLiteral: change))
+    try await database.client.read(SQL(stringLiteral: change.string))
     let error = await #expect(throws: SchemaError.self) {
       try await Schema.prepare(database.client, serverRole: .worker)
     }
-    #expect(error?.description.contains(word) == true, "\(error?.description ?? "")")
+    #expect(error?.description.contains(word.string) == true, "\(error?.description ?? "")")
     #expect(error?.description.contains("Start Synapse 1.163.2 or later") == true)
   }
 
@@ -87,7 +87,7 @@ import Testing
       "DROP INDEX receipts_linearized_id", "DROP INDEX delayed_events_idx",
       "INSERT INTO background_updates (update_name, progress_json) VALUES ('later', '{}')",
     ]
-    for change in changes { try await database.client.read(SQL(stringLiteral: change)) }
+    for change in changes { try await database.client.read(SQL(stringLiteral: change.string)) }
     var said: [Text] = []
     #expect(try await Schema.prepare(database.client, serverRole: .main) { said.append($0) } == .accepted)
     #expect(
@@ -102,11 +102,11 @@ import Testing
     #expect(error?.description.contains("interrupted") == true)
   }
 
-  @Test(arguments: [("LATIN1", "C", "UTF8"), ("UTF8", "C.UTF-8", "collation")])
+  @Test(arguments: [("LATIN1", "C", "UTF8"), ("UTF8", "C.UTF-8", "collation")] as [(Text, Text, Text)])
   func anotherEncodingOrLocaleIsRefusedWithTheRemedy(encoding: Text, locale: Text, word: Text) async throws {
     let database = try await TestPostgres.shared().scratchDatabase(encoding: encoding, locale: locale)
     let error = await #expect(throws: SchemaError.self) { try await Schema.prepare(database.client, serverRole: .main) }
-    #expect(error?.description.contains(word) == true)
+    #expect(error?.description.contains(word.string) == true)
     #expect(error?.description.contains("createdb --encoding=UTF8 --locale=C") == true)
     #expect(try await relations(database.client) == 0)
   }
