@@ -35,7 +35,7 @@ import Testing
     let long = Text(repeating: "a", count: 72)
     let stored = try await hasher.hash(long + "x")
     #expect(try await hasher.verify(long + "y", against: stored))
-    #expect(try await !hasher.verify(Text(long.dropLast()), against: stored))
+    #expect(try await !hasher.verify(long.dropLast(), against: stored))
   }
 
   @Test func charactersThatWouldCutThePasswordShortAreRefused() async throws {
