@@ -27,7 +27,7 @@ final class SyncFixture: Sendable {
   static let carol = requester("carol")
 
   static func requester(_ name: Text) -> Requester {
-    Requester(userID: UserID(unchecked: "@\(name):test"), deviceID: "\(name.uppercased())1")
+    Requester(userID: UserID(unchecked: "@\(name):test"), deviceID: "\(name.asciiUppercased)1")
   }
 
   init(answersKeptFor: Text = "0s", clock: ServerClock = .system) async throws {
@@ -72,7 +72,7 @@ final class SyncFixture: Sendable {
       caches: {sync_response_cache_duration: \(answersKeptFor)}
       """
     try Data(text.utf8).write(to: file)
-    return try HomeserverConfig.load(paths: [file.path], role: .homeserver).0
+    return try HomeserverConfig.load(paths: [Text(file.path)], role: .homeserver).0
   }
 
   // MARK: Shorthand
