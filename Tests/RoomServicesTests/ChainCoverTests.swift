@@ -56,7 +56,7 @@ import Testing
     try await room.send(Sending("m.room.power_levels", "", Users.alice, room.powerLevels(Users.alice)))
     try await room.send(Sending("m.room.member", Users.bob.rawValue, Users.bob, ["membership": "leave"]))
     let edge = try await fixture.storage.rooms.prevEventsForNewEvent(room.roomID).map(\.eventID)
-    for name in ["x", "y", "z"] {
+    for name in ["x", "y", "z"] as [Text] {
       try await room.send(Sending("m.room.topic", "", Users.alice, ["topic": .string(name)]), after: edge)
     }
     try await room.sendBatch([

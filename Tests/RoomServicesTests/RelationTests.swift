@@ -60,7 +60,7 @@ import Testing
     let room = try await fixture.makeRoom()
     let target = try await room.send(.message("here"))
     // Text that compresses would fit.
-    let long = (0..<9_000).map { Text($0 * 2_654_435_761 % 65_536, radix: 36) }.joined()
+    let long = (0..<9_000).map { Text(String($0 * 2_654_435_761 % 65_536, radix: 36)) }.joined()
     for relation in [
       Self.relation(long, target.eventID), Self.relation("m.x", EventID(unchecked: "$" + long)),
       Self.relation("m.x\0", target.eventID),

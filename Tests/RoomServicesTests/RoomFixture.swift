@@ -27,7 +27,7 @@ final class RoomFixture: Sendable {
   static let carol = requester("carol")
 
   static func requester(_ name: Text) -> Requester {
-    Requester(userID: UserID(unchecked: "@\(name):test"), deviceID: "\(name.uppercased())1")
+    Requester(userID: UserID(unchecked: "@\(name):test"), deviceID: "\(name.asciiUppercased)1")
   }
 
   init(settings: Text = "", rateLimiter: RoomRateLimiter = .unlimited) async throws {
@@ -69,7 +69,7 @@ final class RoomFixture: Sendable {
       \(settings)
       """
     try Data(text.utf8).write(to: file)
-    return try HomeserverConfig.load(paths: [file.path], role: .homeserver).0
+    return try HomeserverConfig.load(paths: [Text(file.path)], role: .homeserver).0
   }
 
   /// Makes another sender, which knows nothing of what the first one has under way, as if it were in another process.

@@ -119,7 +119,9 @@ import Testing
     lanes.add(0, room: room("a"))
     #expect(await iterator.next() == [[0]])
     lanes.add(1, room: room("a"))
-    for (number, name) in [(2, "b"), (3, "c"), (4, "d"), (5, "e")] { lanes.add(number, room: room(name)) }
+    for (number, name) in [(2, "b"), (3, "c"), (4, "d"), (5, "e")] as [(Int, Text)] {
+      lanes.add(number, room: room(name))
+    }
     // What may take long waits for nobody but its own room.
     lanes.add(-1, room: room("f"))
     #expect(await iterator.next() == [[-1]])
