@@ -42,11 +42,9 @@ enum IdentifierTarget {
 
   private static func check(_ id: some MatrixIdentifier, localpart: Text, server: Text?) throws {
     try BrokenProperty.require(id.rawValue.utf8.count <= 255, "an identifier is at most 255 bytes long")
-    // Bytes, as the sigil and what follows may be one character to Swift.
-    let rest = Array(localpart.utf8) + Array((server.map { ":\($0)" } ?? "").utf8)
+    let rest = localpart + (server.map { ":\($0)" } ?? "")
     try BrokenProperty.require(
-      rest.elementsEqual(id.rawValue.utf8.dropFirst()) || id.rawValue.utf8.last == UInt8(ascii: ":"),
-      "an identifier is the sum of its parts")
+      rest == id.rawValue.dropFirst() || id.rawValue.hasSuffix(":"), "an identifier is the sum of its parts")
   }
 
   private static func checkBase64(_ bytes: [UInt8], _ text: Text) throws {
