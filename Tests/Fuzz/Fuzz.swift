@@ -41,7 +41,9 @@
 
     func run() throws {
       let chosen = try targets.map { name in
-        guard let target = FuzzTarget(rawValue: Text(name)) else { throw ValidationError("There is no target '\(name)'.") }
+        guard let target = FuzzTarget(rawValue: Text(name)) else {
+          throw ValidationError("There is no target '\(name)'.")
+        }
         return target
       }
       for target in chosen.isEmpty ? FuzzTarget.allCases : chosen { try run(target) }

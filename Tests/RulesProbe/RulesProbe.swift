@@ -8,7 +8,11 @@ struct RulesProbe {
     var session = ProbeSession()
     while let line = readLine() {
       let answer: JSON
-      do { answer = try session.answer(try JSONValue.parse(Text(line))) } catch { answer = ["error": .string("\(error)")] }
+      do {
+        answer = try session.answer(try JSONValue.parse(Text(line)))
+      } catch {
+        answer = ["error": .string("\(error)")]
+      }
       // Not `print`, which keeps lines back when nobody reads them at a terminal.
       FileHandle.standardOutput.write(Data(answer.encoded + [UInt8(ascii: "\n")]))
     }
