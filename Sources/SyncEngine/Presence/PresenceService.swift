@@ -12,9 +12,17 @@ public final class PresenceService: Sendable {
     let device: Text?
   }
 
+  /// When a device's last sync ended.
+  private struct Departure: Sendable {
+    /// In milliseconds since 1970, for the writer.
+    let time: Int64
+    /// By the clock that nobody sets.
+    let moment: Int64
+  }
+
   private struct Follower: Sendable {
     var syncs: [Device: Int] = [:]
-    var goingOffline: [Device: Int64] = [:]
+    var goingOffline: [Device: Departure] = [:]
     var lastSent: [Device: (state: Text, time: Int64)] = [:]
   }
 
@@ -128,7 +136,7 @@ public final class PresenceService: Sendable {
 
   /// Tells whether the writer must hear of this; the same news is not repeated for some seconds.
   private func shouldTell(_ device: Device, _ state: Text, isRepeatable: Bool) -> Bool {
-    let now = clock.nowMilliseconds
+    let now = clock.monotonicMilliseconds
     let interval = min(timers.syncOnlineTimeout, timers.lastActiveGranularity) * 5 / 6
     return follower.withLock { follower in
       if isRepeatable, let last = follower.lastSent[device], last.state == state, now - last.time < interval {
@@ -159,11 +167,12 @@ public final class PresenceService: Sendable {
       }
       return
     }
-    let (key, now) = (Device(user: user, device: device), clock.nowMilliseconds)
+    let key = Device(user: user, device: device)
+    let departure = Departure(time: clock.nowMilliseconds, moment: clock.monotonicMilliseconds)
     follower.withLock { follower in
       let left = (follower.syncs[key] ?? 1) - 1
       follower.syncs[key] = left > 0 ? left : nil
-      if left <= 0 { follower.goingOffline[key] = now }
+      if left <= 0 { follower.goingOffline[key] = departure }
     }
   }
 
@@ -227,16 +236,16 @@ public final class PresenceService: Sendable {
     do { try await writer?.checkTimeouts() } catch {
       logger.warning("presence timeouts were not stored", metadata: ["error": "\(error)"])
     }
-    let limit = clock.nowMilliseconds - Self.offlineDelay
+    let limit = clock.monotonicMilliseconds - Self.offlineDelay
     let gone = follower.withLock { follower in
-      let gone = follower.goingOffline.filter { $0.value < limit }
+      let gone = follower.goingOffline.filter { $0.value.moment < limit }
       for device in gone.keys {
         follower.goingOffline[device] = nil
         follower.lastSent[device] = nil
       }
       return gone
     }
-    for (device, time) in gone { sendSync(device, isSyncing: false, at: time) }
+    for (device, departure) in gone { sendSync(device, isSyncing: false, at: departure.time) }
   }
 
   /// Says goodbye to the writer, or stores what the writer has not stored.

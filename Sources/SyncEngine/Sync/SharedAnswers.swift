@@ -113,7 +113,7 @@ final class SharedAnswers<Key: Hashable & Sendable, Finding: Sendable>: Sendable
   }
 
   private func join(_ key: Key, _ completion: @escaping Completion) -> Joined {
-    let now = clock.nowMilliseconds
+    let now = clock.monotonicMilliseconds
     return state.withLock { state in
       Self.dropExpired(&state, now: now, budget: byteBudget)
       if let kept = state.kept[key] { return .kept(kept.finding) }
@@ -138,7 +138,7 @@ final class SharedAnswers<Key: Hashable & Sendable, Finding: Sendable>: Sendable
   }
 
   private func finish(_ running: Running, _ key: Key, _ outcome: Result<Answer, any Error>) {
-    let expires = clock.nowMilliseconds + lifetimeMilliseconds
+    let expires = clock.monotonicMilliseconds + lifetimeMilliseconds
     let waiters = state.withLock { state in
       let waiters = running.waiters
       running.waiters = [:]
