@@ -8,7 +8,7 @@ import Testing
     writer.member("a", 1)
     writer.member("b", "x\"y")
     writer.memberIfPresent("absent", nil as Text?)
-    writer.key("c")
+    writer.key("c" as Text)
     writer.beginArray()
     writer.value(true)
     writer.null()

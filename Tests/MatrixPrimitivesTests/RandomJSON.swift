@@ -30,9 +30,9 @@ enum RandomJSON {
     var text = ""
     for _ in 0..<Int.random(in: 0...24, using: &random) {
       if Int.random(in: 0..<5, using: &random) == 0 {
-        text.unicodeScalars.append(special.randomElement(using: &random) ?? "x")
+        text.append(Text(special.randomElement(using: &random) ?? "x"))
       } else {
-        text.unicodeScalars.append(Unicode.Scalar(UInt8.random(in: 97...122, using: &random)))
+        text.append(Text(Unicode.Scalar(UInt8.random(in: 97...122, using: &random))))
       }
     }
     return text

@@ -27,9 +27,9 @@ import Testing
   @Test func foldingAgainChangesNothing() {
     for value in UInt32(0)...0x10FFFF {
       guard let scalar = Unicode.Scalar(value) else { continue }
-      let once = SearchText(Text(Character(scalar)))
+      let once = SearchText(Text(scalar))
       let twice = SearchText(Text(decoding: once.bytes, as: UTF8.self))
-      if once != twice { Issue.record("U+\(Text(value, radix: 16)) folds to something that folds again") }
+      if once != twice { Issue.record("U+\(String(value, radix: 16)) folds to something that folds again") }
     }
   }
 }
