@@ -35,10 +35,7 @@ extension NaiveResolution {
 
   private func byDepth(_ ids: Set<EventID>) -> [Event] {
     func hash(_ event: Event) -> Text {
-      Insecure.SHA1.hash(data: Array(event.eventID.rawValue.utf8)).map { byte in
-        let text = Text(byte, radix: 16)
-        return text.count == 1 ? "0" + text : text
-      }.joined()
+      Text(hexadecimal: Insecure.SHA1.hash(data: Array(event.eventID.rawValue.utf8)))
     }
     return ids.compactMap { events[$0] }.sorted { a, b in
       a.depth != b.depth ? a.depth < b.depth : hash(a) > hash(b)
