@@ -10,7 +10,7 @@ import Testing
 
 /// Plays a server whose answers are made from what it reads.
 struct ScriptedServer {
-  let path = "/tmp/myelin-\(UUID().uuidString.prefix(13)).sock"
+  let path: Text = "/tmp/myelin-\(UUID().uuidString.prefix(13)).sock"
   let channel: any Channel
 
   /// Answers anything with the same bytes.
@@ -25,7 +25,7 @@ struct ScriptedServer {
           try child.pipeline.syncOperations.addHandler(Answer(answer))
         }
       }
-      .bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+      .bind(unixDomainSocketPath: path.string, cleanupExistingSocketFile: true).get()
   }
 
   func stop() async throws { try await channel.close() }
@@ -35,7 +35,7 @@ struct ScriptedServer {
     let answer: @Sendable (Text) -> [UInt8]
     init(_ answer: @escaping @Sendable (Text) -> [UInt8]) { self.answer = answer }
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-      let bytes = answer(Text(buffer: unwrapInboundIn(data)))
+      let bytes = answer(Text(String(buffer: unwrapInboundIn(data))))
       context.writeAndFlush(NIOAny(ByteBuffer(bytes: bytes)), promise: nil)
     }
   }

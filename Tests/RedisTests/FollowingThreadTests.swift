@@ -7,7 +7,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct FollowingThreadTests {
   private static var threadName: Text? {
-    try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)
+    (try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)).map { Text($0) }
   }
 
   @Test func whatIsGivenRunsInItsOrderOnTheThread() async {

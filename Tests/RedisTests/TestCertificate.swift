@@ -5,12 +5,12 @@ import NIOPosix
 
 /// Makes a self-signed certificate for `localhost` with the `openssl` command.
 struct TestCertificate {
-  let certificatePath: Text
-  let keyPath: Text
+  let certificatePath: String
+  let keyPath: String
   let freePort: Int
 
   init() throws {
-    let folder = "/tmp/myelin-tls-\(UUID().uuidString.prefix(13))"
+    let folder: String = "/tmp/myelin-tls-\(UUID().uuidString.prefix(13))"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     certificatePath = "\(folder)/certificate.pem"
     keyPath = "\(folder)/key.pem"
