@@ -48,8 +48,8 @@ import Testing
   @Test func endpointsWithoutArgumentsEndInASlash() {
     #expect(
       ReplicationClient.path("added_delayed_event", [], cached: false) == "/_synapse/replication/added_delayed_event/")
-    let cached = ReplicationClient.path("send_events", [], cached: true).split(separator: "/")
-    #expect(cached.count == 4 && cached[3].count == 10)
+    let cached = ReplicationClient.path("send_events", [], cached: true).split(separator: UInt8(ascii: "/"))
+    #expect(cached.count == 4 && cached[3].utf8.count == 10)
   }
 
   @Test func unixSocketsAreReached() async throws {

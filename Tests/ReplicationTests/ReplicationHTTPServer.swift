@@ -38,7 +38,7 @@ final class ReplicationHTTPServer: Sendable {
     }
     let channel =
       if let unixSocket {
-        try await bootstrap.bind(unixDomainSocketPath: unixSocket).get()
+        try await bootstrap.bind(unixDomainSocketPath: unixSocket.string).get()
       } else {
         try await bootstrap.bind(host: "127.0.0.1", port: 0).get()
       }
@@ -76,14 +76,15 @@ final class ReplicationHTTPServer: Sendable {
       switch unwrapInboundIn(data) {
       case .head(let head):
         call = Call(
-          method: head.method.rawValue, uri: head.uri, authorization: head.headers["Authorization"], body: "")
-      case .body(let buffer): call?.body += Text(buffer: buffer)
+          method: Text(head.method.rawValue), uri: Text(head.uri),
+          authorization: head.headers["Authorization"].map { Text($0) }, body: "")
+      case .body(let buffer): call?.body += Text(String(buffer: buffer))
       case .end:
         guard let call, let answer = take(call), !answer.isSilent else { return }
         let headers: HTTPHeaders = ["Content-Length": "\(answer.body.utf8.count)"]
         let head = HTTPResponseHead(version: .http1_1, status: answer.status, headers: headers)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: answer.body)))), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: answer.body.string)))), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
       }
     }

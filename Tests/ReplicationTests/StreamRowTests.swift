@@ -145,7 +145,7 @@ import Testing
   }
 
   @Test func shardingAgreesWithSynapse() {
-    let instances = ["0", "1", "2", "3", "4"]
+    let instances: [Text] = ["0", "1", "2", "3", "4"]
     let expected: [(Text, [Text])] = [
       ("!room:example.com", ["1", "1", "1", "3"]), ("matrix.org", ["1", "2", "3", "4"]),
       ("@alice:example.com", ["0", "0", "2", "1"]),
