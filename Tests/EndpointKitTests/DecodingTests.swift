@@ -11,7 +11,7 @@ import Testing
       ("", ""), ("%", nil), ("%4", nil), ("%zz", nil), ("%C3", nil), ("%FF%FE", nil), ("a%", nil),
     ] as [(Text, Text?)])
   func `decodes a path segment or refuses it`(encoded: Text, expected: Text?) {
-    #expect(PercentDecoding.decodePath(Substring(encoded)) == expected)
+    #expect(PercentDecoding.decodePath(Substring(encoded.string)) == expected)
   }
 
   @Test(
@@ -19,7 +19,7 @@ import Testing
       ("a+b", "a b"), ("a%2Bb", "a+b"), ("100%", "100%"), ("%zz+", "%zz "), ("%4", "%4"), ("%C3%A9", "é"), ("%C3", nil),
     ] as [(Text, Text?)])
   func `decodes form text, leaving stray percent signs`(encoded: Text, expected: Text?) {
-    #expect(PercentDecoding.decodeForm(Substring(encoded)) == expected)
+    #expect(PercentDecoding.decodeForm(Substring(encoded.string)) == expected)
   }
 
   @Test func `keeps repeated query names in order`() throws {
@@ -38,9 +38,9 @@ import Testing
 
   @Test func `decodes any bytes without a trap`() {
     var random = SeededRandom(11)
-    let alphabet = Array("%+=&aF09\u{e9}")
+    let alphabet = Array("%+=&aF09\u{e9}" as String)
     for _ in 0..<2_000 {
-      let text = Text(
+      let text = String(
         (0..<Int.random(in: 0...30, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "%" })
       _ = PercentDecoding.decodePath(Substring(text))
       _ = QueryParameters(Substring(text))

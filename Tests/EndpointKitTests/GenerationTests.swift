@@ -39,7 +39,7 @@ import Testing
   }
 
   private func lines(_ text: Text) -> [Text] {
-    text.split(separator: "\n").map { Text($0.drop { $0 == " " }) }
+    text.lines.map { Text($0.utf8.drop { $0 == UInt8(ascii: " ") }) }
   }
 
   @Test func `routes each endpoint by its metadata`() {
@@ -55,12 +55,12 @@ import Testing
 
   @Test func `sends a stream's requests to its writer, and to any worker when the writer serves no clients`() throws {
     let text = configuration(workers: ["worker1", "worker2"]).text
-    let typing = try #require(text.firstRange(of: "upstream myelin_writer_typing {"))
-    let typingBlock = text[typing.upperBound...].prefix { $0 != "}" }
+    let typing = try #require(text.cut(at: "upstream myelin_writer_typing {"))
+    let typingBlock = Text(typing.after.string.prefix { $0 != "}" })
     #expect(typingBlock.contains("worker2.sock"))
     #expect(!typingBlock.contains("worker1.sock"))
-    let receipts = try #require(text.firstRange(of: "upstream myelin_writer_receipts {"))
-    let receiptsBlock = text[receipts.upperBound...].prefix { $0 != "}" }
+    let receipts = try #require(text.cut(at: "upstream myelin_writer_receipts {"))
+    let receiptsBlock = Text(receipts.after.string.prefix { $0 != "}" })
     #expect(receiptsBlock.contains("worker1.sock") && receiptsBlock.contains("worker2.sock"))
   }
 
@@ -97,7 +97,7 @@ import Testing
   @Test func `lists every endpoint once in the table`() {
     let table = EndpointTable([EndpointFamily(name: "all", endpoints: endpoints)]).markdown
     #expect(table.contains("7 operations"))
-    #expect(table.split(separator: "\n").filter { $0.hasPrefix("| GET") || $0.hasPrefix("| P") }.count == 7)
+    #expect(table.lines.filter { $0.hasPrefix("| GET") || $0.hasPrefix("| P") }.count == 7)
     #expect(table.contains("writer of `typing`"))
   }
 }

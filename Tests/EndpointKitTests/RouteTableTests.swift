@@ -53,7 +53,7 @@ import Testing
     ])
   func `finds the endpoint and its captures`(method: Text, path: Text, expected: Text) throws {
     let method = try #require(HTTPMethod(rawValue: method))
-    #expect(describe(table.find(method, Substring(path))) == expected)
+    #expect(describe(table.find(method, Substring(path.string))) == expected)
   }
 
   @Test func `reports two endpoints declared for one method and path`() {
@@ -63,9 +63,9 @@ import Testing
 
   @Test func `takes any path without a trap`() {
     var random = SeededRandom(7)
-    let alphabet = Array("/%!:.a{}\u{e9}\0")
+    let alphabet = Array("/%!:.a{}\u{e9}\0" as String)
     for _ in 0..<2_000 {
-      let path = Text(
+      let path = String(
         (0..<Int.random(in: 0...40, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "/" })
       _ = describe(table.find(.get, Substring(path)))
     }

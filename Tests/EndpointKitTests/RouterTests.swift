@@ -117,7 +117,7 @@ import Testing
     ] as [(Text?, Text, Text)])
   func `demands one access token`(header: Text?, query: Text, code: Text) async throws {
     var headers: HTTPFields = [:]
-    headers[.authorization] = header
+    headers[.authorization] = header?.string
     let response = try await call([echo(auth: .required)], "GET", "/echo/a" + query, headers: headers)
     #expect(response.status == 401)
     #expect(try errcode(response) == code)
