@@ -1,3 +1,4 @@
+import ByteText
 import Postgres
 import Testing
 

@@ -122,11 +122,13 @@ import Testing
   @Test func randomArrayTextIsReadOrRefused() async throws {
     let client = try await Self.client.value
     var generator = SeededRandom(94)
-    let alphabet = Array("{}\",\\aN U1é")
+    let alphabet = Array("{}\",\\aN U1é" as String)
     let texts = (0..<400).map { _ in
       "{"
         + Text(
-          (0..<Int.random(in: 0...12, using: &generator)).compactMap { _ in alphabet.randomElement(using: &generator) })
+          String(
+            (0..<Int.random(in: 0...12, using: &generator)).compactMap { _ in alphabet.randomElement(using: &generator)
+            }))
         + "}"
     }
     let rows = try await client.read("SELECT unnest(\(texts)::text[])")
