@@ -1,11 +1,13 @@
+import ByteText
 import Foundation
 import ServerConfig
 import Testing
 
 @Suite struct ConfigGeneratorTests {
   @Test func generatedFilesLoadAndAreNotOverwritten() throws {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("generate-\(UUID().uuidString)").path
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let folder = Text(
+      FileManager.default.temporaryDirectory.appendingPathComponent("generate-\(UUID().uuidString)").path)
+    defer { try? FileManager.default.removeItem(atPath: folder.string) }
     var generator = ConfigGenerator(
       serverName: "example.org:8448", configFolder: folder + "/etc", dataFolder: folder + "/data")
     generator.reportsStats = false
@@ -14,27 +16,28 @@ import Testing
     let (config, _) = try HomeserverConfig.load(paths: [path], role: .homeserver)
     #expect(config.serverName == "example.org:8448")
     #expect(config.listeners.first?.endpoint == .tcp(addresses: ["::1", "127.0.0.1"], port: 8048))
-    #expect(config.registration.sharedSecret?.count == 50 && config.formSecret?.count == 50)
+    #expect(config.registration.sharedSecret?.utf8.count == 50 && config.formSecret?.utf8.count == 50)
     #expect(config.loggingFile == folder + "/etc/example.org:8448.log.config")
-    let key = try String(contentsOfFile: folder + "/etc/example.org:8448.signing.key", encoding: .utf8)
-    #expect(config.signingKeys.first?.line == key.trimmingCharacters(in: .newlines))
-    let before = try Data(contentsOf: URL(fileURLWithPath: path))
+    let key = try String(contentsOfFile: "\(folder)/etc/example.org:8448.signing.key", encoding: .utf8)
+    #expect(config.signingKeys.first?.line == Text(key.trimmingCharacters(in: .newlines)))
+    let before = try Data(contentsOf: URL(fileURLWithPath: path.string))
     #expect(try generator.writeAll(to: path).count == 1)
-    #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
-    let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    #expect(try Data(contentsOf: URL(fileURLWithPath: path.string)) == before)
+    let mode = try FileManager.default.attributesOfItem(atPath: path.string)[.posixPermissions] as? Int
     #expect(mode == 0o640)
   }
 
   @Test func missingKeysAndSecretsAreWrittenOnce() throws {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("missing-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let folder = Text(
+      FileManager.default.temporaryDirectory.appendingPathComponent("missing-\(UUID().uuidString)").path)
+    try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder.string) }
     let path = folder + "/homeserver.yaml"
     try Data("server_name: a.org\nform_secret_path: \(folder)/form\nsigning_key_path: \(folder)/old\n".utf8)
-      .write(to: URL(fileURLWithPath: path))
-    try Data("u6lYH01rFqRU1xtr3n20hSzi3tUsOcm/396itqQhYX4\n".utf8).write(to: URL(fileURLWithPath: folder + "/old"))
+      .write(to: URL(fileURLWithPath: path.string))
+    try Data("u6lYH01rFqRU1xtr3n20hSzi3tUsOcm/396itqQhYX4\n".utf8).write(to: URL(fileURLWithPath: "\(folder)/old"))
     #expect(try ConfigGenerator.writeMissingFiles(paths: [path]).count == 2)
-    let upgraded = try String(contentsOfFile: folder + "/old", encoding: .utf8)
+    let upgraded = try String(contentsOfFile: "\(folder)/old", encoding: .utf8)
     #expect(upgraded.hasPrefix("ed25519 a_") && upgraded.hasSuffix(" u6lYH01rFqRU1xtr3n20hSzi3tUsOcm/396itqQhYX4\n"))
     #expect(try ConfigGenerator.writeMissingFiles(paths: [path]).isEmpty)
   }
@@ -44,7 +47,7 @@ import Testing
     generator.opensPrivatePorts = true
     generator.enablesMetrics = true
     generator.makesSecrets = false
-    let text = try generator.render().split(separator: "\n").filter {
+    let text = try generator.render().lines.filter {
       !$0.hasPrefix("signing_key_path") && !$0.hasPrefix("log_config")
     }
     let full = text.joined(separator: "\n") + "\nsigning_key: ed25519 a_1 u6lYH01rFqRU1xtr3n20hSzi3tUsOcm/396itqQhYX4\n"

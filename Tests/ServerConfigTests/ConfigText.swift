@@ -1,6 +1,11 @@
 import ByteText
 import ServerConfig
 
+extension Text {
+  /// Returns the text with another in the places of a part.
+  func replacing(_ part: Text, with other: Text) -> Text { Text(string.replacing(part.string, with: other.string)) }
+}
+
 /// Builds configurations for tests: a minimal one that loads, with lines added.
 enum ConfigText {
   static let seed = "u6lYH01rFqRU1xtr3n20hSzi3tUsOcm/396itqQhYX4"
@@ -35,7 +40,7 @@ enum ConfigText {
       _ = try load(text, role: role)
       return nil
     } catch {
-      return error.description
+      return Text(error.description)
     }
   }
 }

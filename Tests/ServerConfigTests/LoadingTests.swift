@@ -58,7 +58,7 @@ import Testing
     try FileManager.default.createDirectory(
       at: folder.appendingPathComponent("sub.yaml"), withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
-    func write(_ name: Text, _ text: Text) throws {
+    func write(_ name: String, _ text: Text) throws {
       try Data(text.utf8).write(to: folder.appendingPathComponent(name))
     }
     try write("10.yaml", ConfigText.minimal.replacing("signing_key: ed25519 a_test \(ConfigText.seed)\n", with: ""))
@@ -68,14 +68,14 @@ import Testing
     try write("note.txt", "not read")
     try write("secret", "  hidden\n")
     try write("example.org.signing.key", "ed25519 a_1 \(ConfigText.seed)\n\ned25519 a_2 \(ConfigText.seed)\n")
-    let (config, warnings) = try HomeserverConfig.load(paths: [folder.path], role: .homeserver)
+    let (config, warnings) = try HomeserverConfig.load(paths: [Text(folder.path)], role: .homeserver)
     #expect(config.formSecret == "hidden")
     #expect(config.registration.sharedSecret == "shared")
     #expect(config.macaroonSecretKey == Array("shared".utf8))
     #expect(config.signingKeys.map(\.keyID) == ["ed25519:a_1", "ed25519:a_2"])
     #expect(warnings.contains { $0.contains("note.txt") } && warnings.contains { $0.contains("sub.yaml") })
     let error = #expect(throws: ConfigError.self) {
-      try HomeserverConfig.load(paths: [folder.path + "/missing.yaml"], role: .homeserver)
+      try HomeserverConfig.load(paths: ["\(folder.path)/missing.yaml"], role: .homeserver)
     }
     #expect(error?.description.contains("No such file") == true)
   }

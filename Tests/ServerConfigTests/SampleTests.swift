@@ -20,9 +20,10 @@ import Testing
     try Data(log.utf8).write(to: URL(fileURLWithPath: scratch + "/log_config.yaml"))
     var paths: [Text] = []
     for (index, name) in names.enumerated() {
-      let text = try String(contentsOf: Self.folder.appendingPathComponent(name), encoding: .utf8)
+      let text = Text(try String(contentsOf: Self.folder.appendingPathComponent(name.string), encoding: .utf8))
       paths.append("\(scratch)/\(index).yaml")
-      try Data(text.replacing("/etc/matrix-synapse", with: scratch).utf8).write(to: URL(fileURLWithPath: paths[index]))
+      try Data(text.replacing("/etc/matrix-synapse", with: Text(scratch)).utf8)
+        .write(to: URL(fileURLWithPath: paths[index].string))
     }
     #expect(try ConfigGenerator.writeMissingFiles(paths: paths).count == 4)
     return try HomeserverConfig.load(paths: paths, role: role)
@@ -32,7 +33,7 @@ import Testing
     let (config, warnings) = try load(["homeserver.yaml"], role: .homeserver)
     #expect(warnings.isEmpty)
     #expect(config.streamWriters["events"] == ["event_persister1", "event_persister2"])
-    #expect(config.registration.sharedSecret?.count == 50)
+    #expect(config.registration.sharedSecret?.utf8.count == 50)
   }
 
   @Test(arguments: ["generic_worker", "event_persister"])

@@ -1,3 +1,4 @@
+import ByteText
 import Foundation
 import ServerConfig
 import Testing
@@ -9,20 +10,20 @@ import Testing
     let state: Text
     let value: Text
 
-    init?(_ line: Substring) {
-      let words = line.split(separator: " ", maxSplits: 2)
+    init?(_ line: Text) {
+      let words = line.split(separator: UInt8(ascii: " "), maxSplits: 2)
       guard words.count == 3 else { return nil }
-      (name, state, value) = (Text(words[0]), Text(words[1]), Text(words[2]))
+      (name, state, value) = (words[0], words[1], words[2])
     }
 
-    var testDescription: Text { name }
+    var testDescription: String { name.string }
     /// The name with an index and a name in the places of their signs.
     var written: Text { name.replacing("[]", with: "[0]").replacing("<name>", with: chosenName) }
     var chosenName: Text { name.hasPrefix("old_signing_keys") ? "ed25519:a" : "main" }
     var role: HomeserverConfig.Role { name.hasPrefix("worker_") ? .worker : .homeserver }
   }
 
-  static let entries = SettingsLedger.text.split(separator: "\n").compactMap { Entry($0) }
+  static let entries = SettingsLedger.text.lines.compactMap { Entry($0) }
 
   /// What has to stand beside a setting for the section to be read at all.
   private static let company = [
@@ -38,17 +39,18 @@ import Testing
     var path = ""
     var opening = ""
     var closing = ""
-    let keys = entry.name.split(separator: ".")
+    let keys = entry.name.split(separator: UInt8(ascii: "."))
     for (index, key) in keys.enumerated() {
       let isList = key.hasSuffix("[]")
-      let plain = isList ? Text(key.dropLast(2)) : key == "<name>" ? "\"\(entry.chosenName)\"" : Text(key)
+      let plain = isList ? key.dropLast(2) : key == "<name>" ? "\"\(entry.chosenName)\"" : key
       path += path.isEmpty ? key : ".\(key)"
       opening += "\(plain): "
       guard index + 1 < keys.count else { break }
       opening += isList ? "[{" : "{"
       closing = (isList ? "}]" : "}") + closing
-      for beside in company[path]?.components(separatedBy: ", ") ?? [] where !beside.hasPrefix("\(keys[index + 1]): ") {
-        opening += beside + ", "
+      for beside in company[path]?.string.components(separatedBy: ", " as String) ?? []
+      where !beside.hasPrefix("\(keys[index + 1]): ") {
+        opening += "\(beside), "
       }
     }
     return opening + entry.value + closing
@@ -63,7 +65,11 @@ import Testing
   /// The lines about a setting, or about one that contains it or that it contains.
   private static func lines(_ warnings: [Text], about entry: Entry) -> [Text] {
     warnings.filter { line in
-      guard let subject = line.split(separator: ": ").first(where: { !$0.contains(".yaml:") }) else { return false }
+      guard
+        let subject = line.string.split(separator: ": " as String).map({ Text($0) }).first(where: {
+          !$0.contains(".yaml:")
+        })
+      else { return false }
       return entry.written == subject || entry.written.hasPrefix("\(subject).")
         || entry.written.hasPrefix("\(subject)[")
         || subject.hasPrefix("\(entry.written).")
@@ -71,7 +77,7 @@ import Testing
   }
 
   @Test func theLedgerIsWhole() {
-    #expect(Self.entries.count == SettingsLedger.text.split(separator: "\n").count)
+    #expect(Self.entries.count == SettingsLedger.text.lines.count)
     #expect(Set(Self.entries.map(\.name)).count == Self.entries.count)
     #expect(Set(Self.entries.map(\.state)) == ["followed", "ignored", "guarded", "refused"])
   }
@@ -83,7 +89,7 @@ import Testing
       #expect(said.filter { $0.contains("no effect") || $0.contains("unknown") } == [])
     } catch {
       // A value that is refused has been read.
-      let top = entry.written.prefix { $0 != "." && $0 != "[" }
+      let top = Text(entry.written.string.prefix { $0 != "." && $0 != "[" })
       let isAbout = error.key.hasPrefix(top) || error.problem.contains(top)
       #expect(isAbout || error.problem.hasPrefix("cannot read the file \(entry.value)"), "\(error)")
     }
@@ -144,13 +150,13 @@ import Testing
     "includesContent": "push.include_content", "jitterMilliseconds": "push.jitter_delay",
     "delayedEventManagement": "rc_delayed_event_mgmt", "keyRequests": "rc_key_requests",
     "mediaCreate": "rc_media_create", "reports": "rc_reports", "threepidValidation": "rc_3pid_validation",
-    "userDirectory": "rc_user_directory", "allowsGuests": "allow_guest_access", "autoJoinRooms": "auto_join_rooms",
+    "userDirectory": "rc_user_directory", "autoJoinRooms": "auto_join_rooms",
     "autoJoinRoomPreset": "autocreate_auto_join_room_preset",
     "autoJoinRoomsFederate": "autocreate_auto_join_rooms_federated", "autoJoinUserID": "auto_join_mxid_localpart",
     "autoJoinsGuests": "auto_join_rooms_for_guests", "createsAutoJoinRooms": "autocreate_auto_join_rooms",
     "excludedFromPresence": "exclude_rooms_from_presence", "uris": "turn_uris", "uiAuthMilliseconds": "ui_auth",
     "allowsLoginTokens": "login_via_existing_session", "loginTokenMilliseconds": "login_via_existing_session",
-    "loginTokensRequireUIAuth": "login_via_existing_session", "federationSenders": "federation_sender_instances",
+    "loginTokensRequireUIAuth": "login_via_existing_session",
     "sendsFederation": "send_federation", "runsPushers": "start_pushers",
     "notifiesApplicationServices": "notify_appservices", "updatesUserDirectory": "update_user_directory",
   ]
@@ -164,9 +170,9 @@ import Testing
     let (own, others) = try Self.sources()
     let used = Self.members(others)
     let properties = Set(
-      own.split(separator: "\n").compactMap { line -> Text? in
-        guard let start = ["  public var ", "  public let "].first(where: line.hasPrefix) else { return nil }
-        return Text(line.dropFirst(start.count).prefix { $0 != ":" && $0 != " " })
+      own.lines.compactMap { line -> Text? in
+        let declared = line.dropping(prefix: "  public var ") ?? line.dropping(prefix: "  public let ")
+        return declared.map { Text($0.string.prefix { $0 != ":" && $0 != " " }) }
       })
     #expect(properties.count > 100)
     let idle = properties.subtracting(used).subtracting(Self.internallyUsed)
@@ -181,7 +187,7 @@ import Testing
 
   @Test func everyExperimentThatIsAskedForIsInTheLedger() throws {
     let asked = Set(
-      try Self.sources().others.components(separatedBy: "experimental.isEnabled(\"").dropFirst().map {
+      try Self.sources().others.string.components(separatedBy: "experimental.isEnabled(\"" as String).dropFirst().map {
         "experimental_features.\($0.prefix { $0 != "\"" })"
       })
     let followed = Set(
@@ -214,7 +220,7 @@ import Testing
     var own = ""
     var others = ""
     for case let file as URL in files where file.pathExtension == "swift" {
-      let text = try String(contentsOf: file, encoding: .utf8)
+      let text = Text(try String(contentsOf: file, encoding: .utf8))
       if file.path.contains("/ServerConfig/Settings/") {
         own += text
       } else if !file.path.contains("/ServerConfig/") {
