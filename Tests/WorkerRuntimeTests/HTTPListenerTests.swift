@@ -1,3 +1,4 @@
+import ByteText
 import EndpointKit
 import Foundation
 import ServiceLifecycle
@@ -164,7 +165,7 @@ import Testing
 
   @Test func `compresses where the listener says so and the client accepts it`() async throws {
     let endpoint = Endpoint(name: "Long", method: .get, paths: ["/long"], auth: .none) { _ in
-      .text(String(repeating: "a", count: 100_000))
+      .text(Text(repeating: "a", count: 100_000))
     }
     for (compressing, accept, expected) in [(true, "gzip", true), (true, "identity", false), (false, "gzip", false)] {
       try await ListenerHarness.run([endpoint], compressing: compressing) { harness in

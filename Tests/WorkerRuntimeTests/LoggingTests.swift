@@ -32,7 +32,7 @@ import Testing
 
   @Test func `writes JSON with Synapse's member names`() throws {
     let text = line(.json(withTimeAndLevel: true), event("say \"x\"", level: .warning), metadata: ["request": "GET-1"])
-    let value = try JSONValue.parse(text.trimmingCharacters(in: .newlines))
+    let value = try JSONValue.parse(Text(text.trimmingCharacters(in: .newlines)))
     #expect(value["log"]?.string == "say \"x\"")
     #expect(value["namespace"]?.string == "a.b")
     #expect(value["level"]?.string == "WARNING")
@@ -50,7 +50,7 @@ import Testing
   @Test func `replaces a file that has grown, keeping as many old ones as asked`() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("test.log")
-    var file = try LogFile(.file(path: path, rotation: .size(bytes: 10, backups: 2)))
+    var file = try LogFile(.file(path: Text(path), rotation: .size(bytes: 10, backups: 2)))
     for text in ["first 1\n", "second\n", "third 3\n", "fourth\n"] { file.write(Array(text.utf8)) }
     #expect(try folder.text("test.log") == "fourth\n")
     #expect(try folder.text("test.log.1") == "third 3\n")
@@ -60,7 +60,7 @@ import Testing
 
   @Test func `opens a file again after it was moved away`() throws {
     let folder = try TemporaryFolder()
-    var file = try LogFile(.file(path: folder.path("test.log"), rotation: .none))
+    var file = try LogFile(.file(path: Text(folder.path("test.log")), rotation: .none))
     file.write(Array("old\n".utf8))
     rename(folder.path("test.log"), folder.path("moved"))
     file.reopen()
@@ -79,7 +79,7 @@ import Testing
   @Test func `writes what was logged before a flush, at the handler's level`() throws {
     let folder = try TemporaryFolder()
     var handler = try #require(LoggingSettings.standard.handlers["console"])
-    handler.destination = .file(path: folder.path("test.log"), rotation: .none)
+    handler.destination = .file(path: Text(folder.path("test.log")), rotation: .none)
     handler.format = .text("%(message)s")
     handler.level = .warning
     let sink = try LogSink(handler)
