@@ -121,7 +121,7 @@ public final class LoginService: Sendable {
   /// A hash in the right form, and at the configured cost, that no password has.
   private var unmatchableHash: Text {
     let rounds: Text = config.bcryptRounds < 10 ? "0\(config.bcryptRounds)" : Text(config.bcryptRounds)
-    return "$2b$\(rounds)$\(String(repeating: ".", count: 53))"
+    return "$2b$\(rounds)$\(Text(repeating: ".", count: 53))"
   }
 
   private static let wrong = MatrixError.forbidden("Invalid username or password")
