@@ -4,7 +4,6 @@ import EndpointKit
 import FoundationEssentials
 import MatrixPrimitives
 import ServerConfig
-import Synchronization
 
 /// `/_synapse/admin/v1/register`: an administrator who knows the shared secret makes accounts.
 ///
@@ -53,11 +52,11 @@ public struct SharedSecretRegistrationEndpoints: Sendable {
     account.displayName = submission.displayName
     let user = try await accounts.registration.registerByAdministrator(account)
     var answer: [Text: JSON] = ["user_id": .string(user.rawValue), "home_server": .string(config.serverName)]
-    if try body.optionalBool("inhibit_login") != true {
+    if !submission.inhibitsLogin {
       let session = try await accounts.sessions.open(
         SessionRequest(
-          userID: user, deviceID: try body.optionalString("device_id"),
-          displayName: try body.optionalString("initial_device_display_name"), wantsRefreshToken: false))
+          userID: user, deviceID: submission.deviceID, displayName: submission.deviceDisplayName,
+          wantsRefreshToken: false))
       answer["access_token"] = .string(session.accessToken)
       answer["device_id"] = .string(session.deviceID)
     }
@@ -74,6 +73,9 @@ public struct SharedSecretRegistrationEndpoints: Sendable {
     let isAdmin: Bool
     let userType: Text?
     let displayName: Text?
+    let inhibitsLogin: Bool
+    let deviceID: Text?
+    let deviceDisplayName: Text?
     let mac: Text
 
     init(_ body: JSONValue) throws(MatrixError) {
@@ -83,6 +85,10 @@ public struct SharedSecretRegistrationEndpoints: Sendable {
       isAdmin = try body.optionalBool("admin") ?? false
       userType = try body.optionalString("user_type")
       displayName = try body.optionalString("displayname")
+      inhibitsLogin = try body.optionalBool("inhibit_login") ?? false
+      deviceID = try body.optionalString("device_id")
+      deviceDisplayName = try body.optionalString("initial_device_display_name")
+      try SessionRequest.check(deviceID: deviceID, displayName: deviceDisplayName)
       mac = try body.requireString("mac")
       for value in [username, password] {
         guard value.unicodeScalars.count <= 512, !value.utf8.contains(0) else {

@@ -67,7 +67,8 @@ extension Text {
   /// Returns the text with another in each place of a byte.
   /// - Parameter byte: an ASCII character.
   public func replacing(_ byte: UInt8, with replacement: Text) -> Text {
-    split(separator: byte, omittingEmptySubsequences: false).joined(separator: replacement)
+    guard contains(byte) else { return self }
+    return split(separator: byte, omittingEmptySubsequences: false).joined(separator: replacement)
   }
 
   /// The pieces between ASCII white space.

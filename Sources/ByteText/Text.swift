@@ -4,8 +4,12 @@
 /// the collation `C` compare bytes. Whatever comes from outside or is compared with such a text is a `Text`. A `String` is for people: log lines,
 /// and the interfaces of other libraries.
 @frozen public struct Text: Sendable {
+  @usableFromInline
+  var storage: String
+
   /// The same text in Swift's own type, contiguous in memory.
-  public private(set) var string: String
+  @inlinable
+  public var string: String { storage }
 
   /// Wraps a string.
   @inlinable
@@ -15,22 +19,26 @@
     self.init(contiguous: string)
   }
 
-  @usableFromInline
-  init(contiguous string: String) { self.string = string }
+  @inlinable
+  init(contiguous string: String) { storage = string }
 
   /// Makes an empty text.
-  public init() { string = "" }
+  @inlinable
+  public init() { storage = "" }
 
   /// Copies a part of a string.
+  @inlinable
   public init(_ part: Substring) { self.init(contiguous: String(part)) }
 
   /// Copies a part of a string's bytes; half a character becomes U+FFFD.
+  @inlinable
   public init(_ part: Substring.UTF8View) { self.init(contiguous: String(decoding: part, as: UTF8.self)) }
 
   /// Makes a text of bytes that are written in place.
   /// - Parameters:
   ///   - capacity: the room for bytes.
   ///   - initialize: writes UTF-8 from the beginning on, and returns how many bytes there are.
+  @inlinable
   public init(
     unsafeUninitializedCapacity capacity: Int,
     initializingUTF8With initialize: (UnsafeMutableBufferPointer<UInt8>) throws -> Int
@@ -43,14 +51,17 @@
   public init(_ scalar: Unicode.Scalar) { self.init(contiguous: String(Character(scalar))) }
 
   /// Repeats a text.
+  @inlinable
   public init(repeating text: Text, count: Int) {
     self.init(contiguous: String(repeating: text.string, count: max(0, count)))
   }
 
   /// Writes a number in decimal digits.
+  @inlinable
   public init(_ number: some BinaryInteger) { self.init(contiguous: String(number)) }
 
   /// Writes bytes as pairs of hexadecimal digits in lower case.
+  @inlinable
   public init(hexadecimal bytes: some Sequence<UInt8>) {
     let digits = Array("0123456789abcdef".utf8)
     self.init(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
@@ -66,12 +77,14 @@
   }
 
   /// Reads UTF-8 bytes; nil when they are none.
+  @inlinable
   public init?(validating bytes: some Sequence<UInt8>, as encoding: UTF8.Type) {
     guard let string = String(validating: bytes, as: UTF8.self) else { return nil }
     self.init(contiguous: string)
   }
 
   /// Describes a value as interpolation does.
+  @inlinable
   public init<Value>(describing value: Value) { self.init(String(describing: value)) }
 }
 
@@ -91,6 +104,7 @@ extension Text {
   public var utf8: String.UTF8View { string.utf8 }
 
   /// The code points. Their number is what limits "in characters" of the specification count.
+  @inlinable
   public var unicodeScalars: String.UnicodeScalarView { string.unicodeScalars }
 
   /// Whether there is no byte.
@@ -100,8 +114,8 @@ extension Text {
   /// Whether both texts have the same storage, or the same few bytes in place of one; false says nothing.
   @inlinable
   func isIdentical(to other: Text) -> Bool {
-    Swift.withUnsafeBytes(of: string) { first in
-      Swift.withUnsafeBytes(of: other.string) { second in
+    Swift.withUnsafeBytes(of: storage) { first in
+      Swift.withUnsafeBytes(of: other.storage) { second in
         first.loadUnaligned(as: UInt64.self) == second.loadUnaligned(as: UInt64.self)
           && first.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
             == second.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
@@ -174,12 +188,14 @@ extension DefaultStringInterpolation {
 
 extension Text {
   /// Appends another text.
-  public mutating func append(_ other: Text) { string.append(other.string) }
+  @inlinable
+  public mutating func append(_ other: Text) { storage.append(other.storage) }
 
   /// Makes room for a number of bytes.
-  public mutating func reserveCapacity(_ count: Int) { string.reserveCapacity(count) }
+  public mutating func reserveCapacity(_ count: Int) { storage.reserveCapacity(count) }
 
   /// Returns both texts, one behind the other.
+  @inlinable
   public static func + (a: Text, b: Text) -> Text { Text(contiguous: a.string + b.string) }
 
   /// Appends another text.
@@ -188,6 +204,7 @@ extension Text {
 
 extension Sequence<Text> {
   /// Returns the texts one behind the other with a separator between them.
+  @inlinable
   public func joined(separator: Text = "") -> Text {
     var result = Text()
     var isFirst = true
@@ -210,6 +227,7 @@ extension Text {
   public init(cString: UnsafePointer<UInt8>) { self.init(contiguous: String(cString: cString)) }
 
   /// Calls a function with the bytes and a NUL behind them.
+  @inlinable
   public func withCString<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
     try string.withCString(body)
   }
@@ -217,6 +235,7 @@ extension Text {
 
 extension FixedWidthInteger {
   /// Reads a number in ASCII digits, with or without a sign.
+  @inlinable
   public init?(_ text: Text, radix: Int = 10) {
     self.init(text.string, radix: radix)
   }
@@ -224,5 +243,6 @@ extension FixedWidthInteger {
 
 extension Double {
   /// Reads a number as Swift writes it.
+  @inlinable
   public init?(_ text: Text) { self.init(text.string) }
 }

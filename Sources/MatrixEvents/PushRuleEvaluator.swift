@@ -37,7 +37,6 @@ public struct PushRuleEvaluator: Sendable {
   static let workForOwnRules = 4_000_000
 
   private let event: Event
-  private let body: FoldedText?
   private let words: WordIndex?
   private let memberCount: Int64
   private let senderLevel: Int64?
@@ -53,8 +52,7 @@ public struct PushRuleEvaluator: Sendable {
   ///   - powerLevels: the levels in the state before the event; nil means that the sender may not notify the room.
   public init(event: Event, roomMemberCount: Int, powerLevels: PowerLevels?) {
     self.event = event
-    body = event.content["body"]?.string.map { FoldedText($0) }
-    words = body.map { WordIndex($0) }
+    words = event.content["body"]?.string.map { WordIndex(FoldedText($0)) }
     memberCount = Int64(roomMemberCount)
     senderLevel = powerLevels?.level(of: event.sender)
     self.powerLevels = powerLevels ?? PowerLevels(create: nil, powerLevels: nil)
@@ -122,7 +120,7 @@ public struct PushRuleEvaluator: Sendable {
     }
     var remainingWork = Self.workForOwnRules
     func holdsForUser(_ condition: PushCondition) -> Bool {
-      remainingWork -= work(for: condition)
+      remainingWork -= work(for: condition, user: user, displayName: displayName())
       return remainingWork >= 0 && holds(condition, user: user, displayName: displayName())
     }
     if rules.areDefaults { return steps.first { $0.tests.allSatisfy(passes) }?.outcome }
@@ -143,14 +141,15 @@ public struct PushRuleEvaluator: Sendable {
   }
 
   /// Bounds what checking a condition costs, in characters looked at.
-  private func work(for condition: PushCondition) -> Int {
+  private func work(for condition: PushCondition, user: UserID, displayName: @autoclosure () -> Text?) -> Int {
     switch condition.test {
     case .bodyMatches(let pattern): words?.work(for: pattern) ?? 1
     case .matches(let path, let pattern): pattern.work(length: size(at: path))
     case .isUserID(let path), .propertyIs(let path, _), .propertyContains(let path, _),
       .propertyContainsUserID(let path):
       size(at: path)
-    case .bodyHasLocalpart, .containsDisplayName: body?.scalars.count ?? 1
+    case .bodyHasLocalpart: words?.work(for: user.localpart) ?? 1
+    case .containsDisplayName: displayName().flatMap { words?.work(for: $0) } ?? 1
     case .memberCount, .senderMayNotify, .never: 1
     }
   }

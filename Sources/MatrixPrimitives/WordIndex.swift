@@ -44,9 +44,23 @@ public struct WordIndex: Sendable {
     return mayBegin(first) && pattern.matchesWords(of: text, at: starts)
   }
 
-  /// How many places are looked at, at most, for ``contains(_:)-(GlobPattern)``.
+  /// How many characters are looked at, at most, for ``contains(_:)-(GlobPattern)``.
   public func work(for pattern: GlobPattern) -> Int {
-    pattern.walksOnce ? pattern.work(length: text.scalars.count) : starts.count
+    guard !pattern.walksOnce else { return pattern.work(length: text.scalars.count) }
+    return work(first: pattern.pattern.first, length: pattern.pattern.count)
+  }
+
+  /// How many characters are looked at, at most, for ``contains(_:)-(Text)``.
+  public func work(for name: Text) -> Int {
+    let scalars = name.unicodeScalars
+    return work(first: scalars.first.map(FoldedText.fold), length: scalars.count)
+  }
+
+  /// A short text is compared at each place where a word begins, a long one is found by walking the text once.
+  private func work(first: Unicode.Scalar?, length: Int) -> Int {
+    guard let first, mayBegin(first) else { return 1 }
+    return length <= GlobPattern.longestCompared
+      ? (starts.count + 1) * length : (text.scalars.count + 1) * (length / 64 + 1)
   }
 
   private func mayBegin(_ scalar: Unicode.Scalar) -> Bool {

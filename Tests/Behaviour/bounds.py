@@ -40,7 +40,14 @@ class Bounds:
         self.refused("the 501st type of account data", answer, 400)
         self.checks.equal("500 types are there", len(alice.sync()["account_data"]["events"]) >= 500, True)
         self.checks.equal("a type that is there is changed", alice.put(path("user", user, "account_data", "t3"), {"a": 1}).status, 200)
-        ignored = {f"@u{number}:localhost": {} for number in range(10_001)}
+        stale = "SELECT count(*) FROM cache_invalidation_stream_by_instance"
+        before = int(self.server.sql(stale)[0][0])
+        ignored = {f"@u{number}:localhost": {} for number in range(10_000)}
+        answer = self.bob.put(path("user", self.bob.user, "account_data", "m.ignored_user_list"), {"ignored_users": ignored})
+        self.checks.equal("10,000 ignored users", answer.status, 200)
+        rows = int(self.server.sql(stale)[0][0]) - before
+        self.checks.that("do not make thousands of rows for every process", rows < 1_000, rows)
+        ignored["@one-more:localhost"] = {}
         answer = self.bob.put(path("user", self.bob.user, "account_data", "m.ignored_user_list"), {"ignored_users": ignored})
         self.refused("10,001 ignored users", answer, 400)
 
@@ -98,6 +105,8 @@ class Bounds:
         alice, bob = self.alice, self.bob
         target = path("sendToDevice", "m.test", "t")
         self.refused("a transaction id of 2 KB", alice.put(path("sendToDevice", "m.test", "t" * 2_000), {"messages": {}}))
+        sending = path("rooms", alice.create_room(), "send", "m.room.message", "t" * 2_000)
+        self.refused("a transaction id of 2 KB of an event", alice.put(sending, {"msgtype": "m.text", "body": "b"}))
         self.refused("a type of 300 bytes", alice.put(path("sendToDevice", "m" * 300, "t"), {"messages": {}}))
         # 9 MB for servers that do not exist, in different shapes; nothing of it may stay.
         text = "x" * 60_000

@@ -239,8 +239,8 @@ def own_server(folder, binaries, mode="monolith", settings="", unlimited=True, o
     extra = folder / "settings.yaml"
     extra.write_text((UNLIMITED.read_text() if unlimited else "") + settings)
     up = [CLUSTER, "--base", folder, "--mode", mode, "--binaries", binaries, "--extra", extra, *options, "up"]
-    subprocess.run(up, check=True, stdout=subprocess.DEVNULL)
     try:
+        subprocess.run(up, check=True, stdout=subprocess.DEVNULL)
         yield Server(folder)
     finally:
         subprocess.run(stop, capture_output=True)

@@ -161,6 +161,10 @@ def profiles(server, checks, alice):
     checks.equal("without propagation", change("displayname", second, propagate=False).status, 200)
     checks.equal("the profile has it", alice.ok("GET", path("profile", alice.user)).get("displayname"), second)
     checks.equal("and the room has not", name_in_room(), first)
+    server.sql(f"UPDATE users SET shadow_banned = true WHERE name = '{alice.user}'")
+    checks.equal("of a shadow-banned user", change("displayname", "Buy now").status, 200)
+    checks.equal("no room hears", name_in_room(), first)
+    server.sql(f"UPDATE users SET shadow_banned = false WHERE name = '{alice.user}'")
     checks.equal("other fields are set", change("org.example.mood", {"a": [1]}).status, 200)
     checks.equal("and read", alice.ok("GET", path("profile", alice.user)).get("org.example.mood"), {"a": [1]})
     body = {"requester": alice.user, "field_name": "org.example.mood", "by_admin": False}

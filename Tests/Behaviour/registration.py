@@ -64,6 +64,21 @@ def several_sessions(server, checks):
     checks.equal("several sessions: the others learn why", [a.errcode for a in answers].count("M_USER_IN_USE"), 5)
 
 
+def nothing_by_halves(server, checks):
+    """A registration whose session cannot be opened makes no account."""
+    for name, options in (
+        ("a device's name of 101 characters", {"initial_device_display_name": "x" * 101}),
+        ("a device ID of 600 bytes", {"device_id": "x" * 600}),
+        ("a device ID with U+0000", {"device_id": "a\0b"}),
+    ):
+        username = "half" + secrets.token_hex(5)
+        body = {"auth": {"type": "m.login.dummy"}, "username": username, "password": PASSWORD, **options}
+        answer = server.anonymous().post(REGISTER, body, token=None)
+        checks.equal(f"halves: {name} is refused", answer.status, 400)
+        rows = server.sql(f"SELECT count(*) FROM users WHERE name = '@{username}:{server.name}'")
+        checks.equal(f"halves: {name} makes no account", rows, [["0"]])
+
+
 def bounds(server, checks):
     before = server.sql("SELECT coalesce(max(length(clientdict)), 0) FROM ui_auth_sessions")[0][0]
     answer = server.anonymous().post(REGISTER, {"username": "big" + secrets.token_hex(4), "x": "a" * (12 << 20)}, token=None)
@@ -99,7 +114,7 @@ def kinds(server, checks):
 
 def main():
     server, checks = Server(sys.argv[1]), Checks()
-    for case in (one_account, several_sessions, bounds, kinds, available):
+    for case in (one_account, several_sessions, nothing_by_halves, bounds, kinds, available):
         case(server, checks)
     checks.end()
 

@@ -112,6 +112,18 @@ def locked(server, checks):
         checks.equal(f"locked: {target} ends the session", rows, [["0"]])
 
 
+def without_device(server, checks):
+    """A session whose device has gone, as a process leaves it that dies between device and tokens, can still be logged out."""
+    alice = server.register()
+    session = log_in(server, alice.user, refresh_token=True).json
+    server.sql(f"DELETE FROM devices WHERE user_id = '{alice.user}' AND device_id = '{session['device_id']}'")
+    client = Client(server.address, session["access_token"])
+    checks.equal("no device: logging out is answered", client.post(path("logout")).status, 200)
+    checks.that("no device: and ends the token", not is_alive(server, session["access_token"]))
+    rows = server.sql(f"SELECT count(*) FROM refresh_tokens WHERE user_id = '{alice.user}' AND device_id = '{session['device_id']}'")
+    checks.equal("no device: and the refresh token", rows, [["0"]])
+
+
 def interactive(server, checks):
     alice, mallory = server.register(), server.register()
     for name, target, body in (
@@ -188,7 +200,7 @@ def atomic_devices(server, checks):
 
 def main():
     server, checks = Server(sys.argv[1]), Checks()
-    for case in (password_change, logins_under_way, same_device, locked, interactive, refreshing, folded_names, atomic_devices):
+    for case in (password_change, logins_under_way, same_device, locked, without_device, interactive, refreshing, folded_names, atomic_devices):
         case(server, checks)
     checks.end()
 

@@ -85,10 +85,26 @@ struct RoomLocksTests {
     #expect(try await write(other) != nil)
   }
 
+  @Test("A use beside one that lasts begins at once, though the lock is going to be given back")
+  func beside() async throws {
+    let (ours, other) = try await processes()
+    let locks = RoomLocks(ours)
+    let first = try await locks.hold(room)
+    await locks.giveBack(idleSince: .now - .seconds(3), takenBefore: .now)
+    let second = locks.hold(room, beside: first)
+    first.release()
+    #expect(try await write(other) == nil)
+    async let next = locks.hold(room)
+    second.release()
+    try await next.release()
+  }
+
   @Test("A process alone locks nothing")
   func alone() async throws {
     let locks = RoomLocks(nil)
-    try await locks.hold(room).release()
+    let hold = try await locks.hold(room)
+    locks.hold(room, beside: hold).release()
+    hold.release()
     await locks.run()
   }
 }

@@ -136,6 +136,11 @@ import Testing
     for name in ["hs_disabled", "retention.enabled", "modules"] { #expect(line.contains(name)) }
   }
 
+  @Test(arguments: ["retention: {enabled: \"yes\"}", "limit_usage_by_mau: \"true\"", "account_validity: {enabled: 1}"])
+  func whatPythonCountsAsTrueIsOn(_ text: Text) throws {
+    #expect(try #require(ConfigText.failure(text)).contains("--accept-unsupported"))
+  }
+
   // MARK: - Read, and then?
 
   /// Properties that nothing uses, with the settings behind them. Where one of them comes into use, its setting is followed.

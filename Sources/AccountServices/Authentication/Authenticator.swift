@@ -12,8 +12,9 @@ import Synchronization
 /// Invalidations may be lost while Redis is away, so a lookup counts for ``maximumAgeMilliseconds`` at most. Tokens in use are looked
 /// up again before that, many with one statement and while requests go on (``run()``).
 public final class Authenticator: Sendable {
-  /// How old a lookup may be that a request is authenticated by.
-  static let maximumAgeMilliseconds: Int64 = 30_000
+  /// How old a lookup may be that a request is authenticated by: older than it is when a client comes back from a long poll, which
+  /// clients let last for 30 s, some for 60 s; else each idle sync would ask the database.
+  static let maximumAgeMilliseconds: Int64 = 90_000
   /// From which age on a lookup that is used is confirmed.
   static let confirmationAgeMilliseconds: Int64 = 15_000
   private static let confirmationBatch = 500

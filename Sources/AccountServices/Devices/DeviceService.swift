@@ -46,12 +46,8 @@ public final class DeviceService: Sendable {
 
   /// Removes devices and ends their sessions. Unknown IDs are passed over.
   public func delete(_ deviceIDs: [Text], of user: UserID) async throws {
-    // What others are told of must be bounded by what the user has, not by what the request names.
-    let named = Set(deviceIDs)
-    let deviceIDs = try await storage.devices.devices(of: user).map(\.deviceID).filter(named.contains)
-    guard !deviceIDs.isEmpty else { return }
-    try await storage.sessions.end(deviceIDs, of: user)
-    try await changed(deviceIDs, of: user)
+    // What others are told of is bounded by what the user had, not by what the request names.
+    try await changed(try await storage.sessions.end(deviceIDs, of: user), of: user)
   }
 
   /// Tells the cluster that devices of a user changed: here when this process writes the stream, else over HTTP.

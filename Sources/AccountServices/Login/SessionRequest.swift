@@ -35,6 +35,16 @@ public struct SessionRequest: Sendable {
     self.registrationSession = registrationSession
   }
 
+  /// Refuses a device ID or name that cannot be, so that nothing is stored before a session that cannot be opened.
+  ///
+  /// - Throws: `MatrixError` 400.
+  public static func check(deviceID: Text?, displayName: Text?) throws(MatrixError) {
+    if let deviceID, deviceID.isEmpty || deviceID.utf8.count > 512 || deviceID.utf8.contains(0) {
+      throw .invalidParam("device_id must be a string of 1 to 512 bytes")
+    }
+    try DeviceService.check(displayName: displayName)
+  }
+
   /// Reads the body of a call between processes.
   ///
   /// - Throws: `MatrixError` 400 when a member has the wrong type.

@@ -40,10 +40,7 @@ public final class SessionService: Sendable {
   ///
   /// - Throws: `MatrixError` for a device ID or name that cannot be.
   public func open(_ request: SessionRequest) async throws -> NewSession {
-    if let deviceID = request.deviceID, deviceID.isEmpty || deviceID.utf8.count > 512 || deviceID.utf8.contains(0) {
-      throw MatrixError.invalidParam("device_id must be a string of 1 to 512 bytes")
-    }
-    try DeviceService.check(displayName: request.displayName)
+    try SessionRequest.check(deviceID: request.deviceID, displayName: request.displayName)
     var request = request
     request.wantsRefreshToken = request.wantsRefreshToken && config.sessions.refreshableAccessTokenMilliseconds != nil
     guard !config.isMainProcess, let replication else { return try await openHere(request) }

@@ -70,7 +70,7 @@ public final class ProfileService: Sendable {
       throw MatrixError.custom(
         status: 400, errcode: "M_FORBIDDEN", message: "Cannot set another user's profile", extras: [:])
     }
-    guard try await storage.accounts.account(user) != nil else { throw MatrixError.notFound("User not found") }
+    guard let account = try await storage.accounts.account(user) else { throw MatrixError.notFound("User not found") }
     if field == "displayname" || field == "avatar_url" { try await limitChange(requester) }
     switch field {
     case "displayname":
@@ -81,7 +81,9 @@ public final class ProfileService: Sendable {
       guard let value else { return try await storage.profiles.deleteField(field, of: user) }
       return try await storage.profiles.setField(field, value, of: user)
     }
-    if reachesRooms, !requester.isShadowBanned, let profile = try await storage.profiles.profile(of: user) {
+    // A requester whom another process names is no more than a user ID; the account says the rest.
+    let isShadowBanned = requester.isShadowBanned || (user == requester.userID && account.isShadowBanned)
+    if reachesRooms, !isShadowBanned, let profile = try await storage.profiles.profile(of: user) {
       await propagate(user, profile, requester)
     }
   }

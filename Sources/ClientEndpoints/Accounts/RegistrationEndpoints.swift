@@ -98,6 +98,7 @@ public struct RegistrationEndpoints: Sendable {
 
   private func registerGuest(_ body: JSONValue, address: Text) async throws -> Response {
     let displayName = try body.optionalString("initial_device_display_name")
+    try SessionRequest.check(deviceID: nil, displayName: displayName)
     let user = try await accounts.registration.registerGuest(address: address)
     // Guests do not choose their device; Synapse's name for it.
     let session = try await accounts.sessions.open(
@@ -165,8 +166,9 @@ public struct RegistrationEndpoints: Sendable {
         throw .invalidUsername("Invalid username")
       }
       if let password, password.utf8.contains(0) { throw .invalidParam("Invalid password") }
-      _ = try body.optionalString("device_id")
-      _ = try body.optionalString("initial_device_display_name")
+      try SessionRequest.check(
+        deviceID: try body.optionalString("device_id"),
+        displayName: try body.optionalString("initial_device_display_name"))
       _ = try body.optionalBool("inhibit_login")
       _ = try body.optionalBool("refresh_token")
     }

@@ -4,6 +4,7 @@ import MatrixPrimitives
 import Replication
 import ServerConfig
 import Stores
+import Synchronization
 
 /// Joins, invites, removes and bans.
 public final class MembershipService: Sendable {
@@ -56,9 +57,14 @@ public final class MembershipService: Sendable {
     if let signed = change.thirdPartySigned { try await exchangeThirdPartyInvite(signed, change) }
     let rules = MembershipRules(storage: storage, state: state, serverName: config.serverName)
     let rateLimiter = rateLimiter
+    // The event may have to be built again; the request counts once.
+    let isCounted = Atomic<Bool>(!change.ratelimit)
     let eventID = try await sender.send(draft, requester: requester, extraUsers: [change.target]) { draft, chain in
       let prepared = try await rules.prepare(draft, change: change, requester: requester, chain: chain)
-      if change.ratelimit, case .send = prepared { try await rateLimiter.check(.message, requester) }
+      if case .send = prepared, !isCounted.load(ordering: .relaxed) {
+        try await rateLimiter.check(.message, requester)
+        isCounted.store(true, ordering: .relaxed)
+      }
       return prepared
     }
     if config.rooms.forgetsOnLeave, change.target.serverName == config.serverName,

@@ -85,8 +85,8 @@ public final class EventPersister: Sendable {
   ///   - whenVisible: called when all the events have just been stored as they are, and only the disk is waited for: further
   ///     events may be built upon them and persisted, though nobody may be told yet. It must not take long. Not called when an
   ///     event was stored before.
-  /// - Returns: one stored event for each, in the same order. An event whose transaction (device and transaction id) has
-  ///   been used already comes back as the event of that transaction, so compare the ids.
+  /// - Returns: one stored event for each, in the same order. An event whose request (device, transaction id and path) has been
+  ///   carried out already, or which says again what the state says, comes back as the earlier event, so compare the ids.
   /// - Throws: `MatrixError` 404 when the room does not exist, 409 when it has been purged of a needed state; database errors.
   public func persist(
     _ events: [PersistableEvent], roomID: RoomID, backfilled: Bool = false, areNew: Bool = false,

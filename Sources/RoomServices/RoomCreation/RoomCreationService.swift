@@ -31,7 +31,7 @@ public final class RoomCreationService: Sendable {
 
   /// Creates a room as a body of `/createRoom` asks for it.
   ///
-  /// - Throws: `MatrixError`: 429 before the body is looked at; what reading it throws; as ``create(_:requester:ratelimit:)``.
+  /// - Throws: `MatrixError`: 429 before the body is looked at; what reading it throws, and what creating the room throws.
   public func create(_ body: JSONValue, requester: Requester) async throws -> RoomID {
     try await checkRates(requester)
     let request = try RoomCreationRequest(body, defaultVersion: config.rooms.defaultRoomVersion)

@@ -15,7 +15,7 @@ struct OutgoingEvent: Sendable {
 
 /// Says what came of a delivery.
 struct DeliveredEvents: Sendable {
-  /// Holds the id of each event: another one than given when it turned out to be a repeated transaction.
+  /// Holds the id of each event: another one than given when it turned out to be a repetition.
   let eventIDs: [EventID]
   /// Holds how far this process has to be for the events to be readable in it; nil when it is.
   var position: Int64?
@@ -65,7 +65,7 @@ final class EventDelivery: Sendable {
   /// Persists a chain of events of one room, in order. Returns when they are stored; wait with ``settle(_:)`` or
   /// ``whenReadable(_:_:)`` until they can be read in this process.
   ///
-  /// - Parameter whenVisible: see ``EventPersister/persist(_:roomID:backfilled:whenVisible:)``; not called when the persister
+  /// - Parameter whenVisible: see ``EventPersister/persist(_:roomID:backfilled:areNew:whenVisible:)``; not called when the persister
   ///   is another process.
   func deliver(
     _ events: [OutgoingEvent], room: RoomID, whenVisible: @escaping @Sendable () -> Void = {}

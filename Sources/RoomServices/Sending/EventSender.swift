@@ -21,6 +21,9 @@ public final class EventSender: Sendable {
   private let logger: Logger
   private let queues: RoomSendQueues<SendBatchWorker>
 
+  /// The longest transaction id, in bytes: with its path, the room and the device it has to fit into the index of the table.
+  private static let longestTransactionID = 1_024
+
   init(
     creator: EventCreator, storage: Storage, delivery: EventDelivery, users: LocalUsers, rateLimiter: RoomRateLimiter,
     locks: RoomLocks, logger: Logger
@@ -103,6 +106,10 @@ public final class EventSender: Sendable {
     _ draft: ClientEventDraft, _ requester: Requester, _ body: @escaping @Sendable () async throws -> EventID
   ) async throws -> EventID {
     guard let transactionID = draft.transactionID else { return try await body() }
+    // What the database cannot take would fail everything that is stored together with it.
+    guard transactionID.utf8.count <= Self.longestTransactionID, !transactionID.contains(0) else {
+      throw MatrixError.invalidParam("The transaction ID is too long or has a character that may not be")
+    }
     let session = requester.deviceID.map { "d" + $0 } ?? requester.accessTokenID.map { "t\($0)" } ?? "-"
     let key = TransactionRegister.Key(
       userID: requester.userID, session: session, roomID: draft.roomID, transactionID: transactionID, path: draft.path)

@@ -16,10 +16,13 @@ final class RoomLocks: Sendable {
 
   /// One use of a room's lock, which ends with ``release()`` or else with the object.
   final class Hold: Sendable {
+    /// What takes the lock; nil where there is none to take.
+    fileprivate let taking: Task<WorkerLock, any Error>?
     private let end: @Sendable () -> Void
     private let hasEnded = Atomic<Bool>(false)
 
-    fileprivate init(_ end: @escaping @Sendable () -> Void) {
+    fileprivate init(_ taking: Task<WorkerLock, any Error>?, _ end: @escaping @Sendable () -> Void) {
+      self.taking = taking
       self.end = end
     }
 
@@ -57,14 +60,14 @@ final class RoomLocks: Sendable {
   ///
   /// - Throws: `PostgresError` when the database fails.
   func hold(_ room: RoomID) async throws -> Hold {
-    guard let locks else { return Hold {} }
+    guard let locks else { return Hold(nil) {} }
     while true {
       guard let taking = use(room, locks) else {
         await waitForEnd(room)
         continue
       }
       // Made first, so that the use ends however the taking does.
-      let hold = Hold { [weak self] in self?.end(room, taking) }
+      let hold = Hold(taking) { [weak self] in self?.end(room, taking) }
       do {
         _ = try await taking.value
         return hold
@@ -73,6 +76,16 @@ final class RoomLocks: Sendable {
         throw error
       }
     }
+  }
+
+  /// Begins a further use of a room's lock beside one that lasts. Does not wait, not even when the lock is going to be given back: that would
+  /// be to wait for the end of what the caller is in the middle of.
+  func hold(_ room: RoomID, beside hold: Hold) -> Hold {
+    guard let taking = hold.taking else { return Hold(nil) {} }
+    entries.withLock { entries in
+      if entries[room]?.taking == taking { entries[room]?.uses += 1 }
+    }
+    return Hold(taking) { [weak self] in self?.end(room, taking) }
   }
 
   /// Counts a use; nil while the lock is being given back.
@@ -102,10 +115,13 @@ final class RoomLocks: Sendable {
     if isLast { Task { await giveBack(idleSince: now, takenBefore: now - Self.longestTime) } }
   }
 
+  /// Forgets a lock that could not be taken; those who wait for its end try anew.
   private func forget(_ room: RoomID, _ taking: Task<WorkerLock, any Error>) {
-    entries.withLock { entries in
-      if entries[room]?.taking == taking { entries[room] = nil }
+    let waiters = entries.withLock { entries -> [CheckedContinuation<Void, Never>] in
+      guard entries[room]?.taking == taking else { return [] }
+      return entries.removeValue(forKey: room)?.waiters ?? []
     }
+    for waiter in waiters { waiter.resume() }
   }
 
   private func waitForEnd(_ room: RoomID) async {

@@ -122,18 +122,15 @@ struct SendBatchWorker: RoomBatchWorker {
           jobs[index].continuation.resume(returning: eventID)
         }
       }
-      // What is built anew takes the lock anew, and must not wait for its own end.
-      batch.hold.release()
       for index in mistaken.sorted() {
         var job = jobs[index]
         job.draft.transactionID = nil
-        await work(room, [job])
+        await work(room, [job], beside: batch)
       }
       return delivered.eventIDs == given
     } catch let error where batch.jobs.count > 1 && Self.blamesOneEvent(error) {
       logger.info("A batch was refused; sending its events anew", metadata: ["room": "\(room.rawValue)"])
-      batch.hold.release()
-      await workAgain(room, jobs)
+      await workAgain(room, jobs, beside: batch)
     } catch {
       for job in jobs { job.continuation.resume(throwing: error) }
     }
@@ -153,12 +150,12 @@ struct SendBatchWorker: RoomBatchWorker {
   /// Tells an error that comes of an event from one that would meet every other as well.
   private static func blamesOneEvent(_ error: any Error) -> Bool {
     if let error = error as? MatrixError { return error.status < 500 }
-    return (error as? PostgresError)?.constraint != nil
+    return (error as? PostgresError).map { $0.constraint != nil || $0.refusesValue } ?? false
   }
 
   /// Does the jobs of a refused batch again, as a batch without those whose transaction has been carried out already. When
   /// there are none, one of the others was to blame, it is not said which: each is tried alone.
-  private func workAgain(_ room: RoomID, _ jobs: [SendJob]) async {
+  private func workAgain(_ room: RoomID, _ jobs: [SendJob], beside batch: SendBatch) async {
     var rest: [SendJob] = []
     for job in jobs {
       if let eventID = await earlierEvent(of: job) {
@@ -167,13 +164,22 @@ struct SendBatchWorker: RoomBatchWorker {
         rest.append(job)
       }
     }
-    if rest.count < jobs.count { return await work(room, rest) }
-    for job in rest { await work(room, [job]) }
+    if rest.count < jobs.count { return await work(room, rest, beside: batch) }
+    for job in rest { await work(room, [job], beside: batch) }
   }
 
-  private func work(_ room: RoomID, _ jobs: [SendJob]) async {
-    guard let batch = await prepare(jobs, for: nil, after: nil, room: room) else { return }
-    _ = await deliver(batch, room: room, whenVisible: {})
+  /// Does jobs anew while the batch that they were in still has the room's lock: a batch that is prepared to follow it uses the lock, too, and
+  /// waits for it to be delivered, so waiting for an old lock to be given back would never end.
+  private func work(_ room: RoomID, _ jobs: [SendJob], beside batch: SendBatch) async {
+    guard let first = jobs.first else { return }
+    do {
+      let chain = try await creator.chain(at: room, for: first.requester.userID)
+      let begun = SendBatch(at: chain, holding: locks.hold(room, beside: batch.hold))
+      guard let next = await prepare(jobs, for: begun, after: nil, room: room), !next.events.isEmpty else { return }
+      _ = await deliver(next, room: room, whenVisible: {})
+    } catch {
+      for job in jobs { job.continuation.resume(throwing: error) }
+    }
   }
 
   private func earlierEvent(of job: SendJob) async -> EventID? {

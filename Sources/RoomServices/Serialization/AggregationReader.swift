@@ -23,10 +23,11 @@ struct AggregationReader: Sendable {
     let bundles = try await bundles(of: parents, for: reader)
     guard !bundles.isEmpty else { return [:] }
     let latest = bundles.values.compactMap { $0.thread?.latest }
-    let inThreads = latest.isEmpty ? [:] : try await storage.events.events(latest)
+    let inThreads = try await shown(latest, to: reader)
     let ofLatest = try await self.bundles(of: inThreads.values.filter { !$0.isKnownUnrelated }, for: reader)
     let edited = Dictionary(parents.map { ($0.eventID, $0) }) { first, _ in first }.merging(inThreads) { $1 }
-    let edits = try await edits(bundles.merging(ofLatest) { first, _ in first }.mapValues(\.edits), of: edited)
+    let edits = try await edits(
+      bundles.merging(ofLatest) { first, _ in first }.mapValues(\.edits), of: edited, for: reader)
     var result: [EventID: BundledAggregations] = [:]
     for (id, bundle) in bundles {
       let thread = bundle.thread.flatMap { thread in
@@ -81,9 +82,10 @@ struct AggregationReader: Sendable {
       let shown = try await visibility.visible(inRoom, to: reader, with: rights[room] ?? .peeking)
       visible.formUnion(shown.map(\.event.eventID))
     }
+    let byParent = Dictionary(grouping: children.filter { visible.contains($0.eventID) }, by: \.parent)
     var bundles: [EventID: RelationStore.Bundle] = [:]
     for parent in parents {
-      let shown = children.filter { $0.parent == parent.eventID && visible.contains($0.eventID) }
+      let shown = byParent[parent.eventID] ?? []
       let thread = shown.filter { $0.kind == EventRelation.Kind.thread }.map(\.eventID)
       var bundle = RelationStore.Bundle()
       bundle.edits = shown.filter { $0.kind == EventRelation.Kind.replacement }.map(\.eventID)
@@ -98,16 +100,36 @@ struct AggregationReader: Sendable {
     return bundles
   }
 
+  /// Reads events that may be bundled in the form in which the reader sees them by themselves: without their content where the sender had it
+  /// erased.
+  ///
+  /// Cost: nothing but what is cached for events that came while the reader was in a room that shows its members everything.
+  private func shown(_ ids: [EventID], to reader: UserID) async throws -> [EventID: StoredEvent] {
+    guard !ids.isEmpty else { return [:] }
+    let events = try await storage.events.events(ids)
+    let rights = try await access.rights(of: reader, in: Set(events.values.map(\.roomID)))
+    var shown: [EventID: StoredEvent] = [:]
+    for (room, inRoom) in Dictionary(grouping: events.values, by: \.roomID) {
+      let right = rights[room] ?? .peeking
+      for visible in try await visibility.visible(inRoom, to: reader, with: right, appliesIgnores: false) {
+        shown[visible.event.eventID] = visible.event
+      }
+    }
+    // What is not to be seen at all counts as a part of its thread, has no content either, and is no edit.
+    for (id, event) in events where shown[id] == nil { shown[id] = try event.stripped() }
+    return shown
+  }
+
   /// Chooses the newest edit that breaks no rule. It nearly always is the newest of all, so they are fetched one after the other.
   private func edits(
-    _ candidates: [EventID: [EventID]], of parents: [EventID: StoredEvent]
+    _ candidates: [EventID: [EventID]], of parents: [EventID: StoredEvent], for reader: UserID
   ) async throws -> [EventID: StoredEvent] {
     var open = candidates.filter { parents[$0.key].map { $0.redactedBecause == nil } ?? false }
     var chosen: [EventID: StoredEvent] = [:]
     for place in 0..<RelationStore.greatestEditCount {
       open = open.filter { chosen[$0.key] == nil && $0.value.count > place }
       guard !open.isEmpty else { break }
-      let found = try await storage.events.events(open.values.map { $0[place] })
+      let found = try await shown(open.values.map { $0[place] }, to: reader)
       for (parentID, ids) in open {
         guard let edit = found[ids[place]], let parent = parents[parentID] else { continue }
         let fault = RelatedEvent(edit.event).relationFault(parent: RelatedEvent(parent.event))

@@ -9,6 +9,7 @@ enum KnownKeys {
   struct Guard: Sendable {
     /// What makes the setting shut something.
     enum Condition: Sendable {
+      /// What Python counts as true, since Synapse takes several of these settings as they are: a quoted `"yes"` is on.
       case isTrue
       /// Neither null nor empty.
       case isSet
@@ -29,10 +30,11 @@ enum KnownKeys {
       switch (condition, node.content) {
       case (.isTrue, .bool(let value)): value
       case (.isTrue, .integer(let value)): value != 0
-      case (.isTrue, _): false
-      case (.isSet, .null), (.isSet, .bool(false)): false
-      case (.isSet, .sequence(let elements)): !elements.isEmpty
-      case (.isSet, .mapping(let mapping)): !mapping.isEmpty
+      case (.isTrue, .double(let value)): value != 0
+      case (.isTrue, .string(let value)): !value.isEmpty
+      case (_, .null), (.isSet, .bool(false)): false
+      case (_, .sequence(let elements)): !elements.isEmpty
+      case (_, .mapping(let mapping)): !mapping.isEmpty
       case (.isSet, _): true
       }
     }

@@ -64,13 +64,14 @@ public struct ListenerSettings: Sendable, Hashable {
         section.accept(
           "port", "bind_address", "bind_addresses", "path", "mode", "tls", "tag", "x_forwarded", "resources")
         warnings.append("\(section.path): a manhole is a Python console and is not opened")
-      } else {
-        result.append(try ListenerSettings(section))
+        continue
       }
-      if !hasMetrics, result.last?.serves("metrics") == true {
+      let listener = try ListenerSettings(section)
+      if !hasMetrics, listener.serves("metrics") {
         warnings.append("\(section.path): metrics are not served unless enable_metrics is true")
-        if result.last?.kind == .metrics { result.removeLast() }
+        if listener.kind == .metrics { continue }
       }
+      result.append(listener)
     }
     return result
   }

@@ -81,7 +81,7 @@ struct SchemaComparison: Sendable {
       SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL)
       FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
       WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND pg_table_is_visible(c.oid)
-      AND c.relnamespace = ANY(current_schemas(false)::regnamespace[])
+      AND c.relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname = ANY(current_schemas(false)))
       """)
     var result: [Text: [Text: Text]] = [:]
     for row in rows {
@@ -97,7 +97,7 @@ struct SchemaComparison: Sendable {
       SELECT t.relname::text, i.indisunique, pg_get_indexdef(i.indexrelid)
       FROM pg_index AS i JOIN pg_class AS t ON t.oid = i.indrelid
       WHERE i.indisvalid AND pg_table_is_visible(t.oid)
-      AND t.relnamespace = ANY(current_schemas(false)::regnamespace[])
+      AND t.relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname = ANY(current_schemas(false)))
       """)
     var result: [Text: Set<Index>] = [:]
     for row in rows {

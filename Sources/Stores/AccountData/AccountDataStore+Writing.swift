@@ -68,9 +68,9 @@ extension AccountDataStore {
         """
         INSERT INTO room_account_data (user_id, room_id, account_data_type, stream_id, content, instance_name)
         SELECT \(user.rawValue), \(room.rawValue), \(type), \(streamID)::bigint, \(json), \(instanceName)
-        WHERE \(Bounds.roomCount)::bigint > (SELECT count(*) FROM room_account_data WHERE user_id = \(user.rawValue))
-          OR EXISTS (SELECT 1 FROM room_account_data
+        WHERE EXISTS (SELECT 1 FROM room_account_data
             WHERE user_id = \(user.rawValue) AND room_id = \(room.rawValue) AND account_data_type = \(type))
+          OR \(Bounds.roomCount)::bigint > (SELECT count(*) FROM room_account_data WHERE user_id = \(user.rawValue))
         ON CONFLICT (user_id, room_id, account_data_type)
         DO UPDATE SET stream_id = EXCLUDED.stream_id, content = EXCLUDED.content, instance_name = EXCLUDED.instance_name
         """)
@@ -164,7 +164,10 @@ extension AccountDataStore {
       INSERT INTO ignored_users (ignorer_user_id, ignored_user_id)
       SELECT \(user.rawValue), u FROM unnest(\(Array(ignored.subtracting(before)))::text[]) AS u
       """)
-    var items = changed.sorted().map { CacheInvalidation("ignored_by", [$0]) }
+    // Each is a row that every process hears of: beyond some, one that makes all stale costs less than their number.
+    var items =
+      changed.count > 100
+      ? [CacheInvalidation("ignored_by", nil)] : changed.sorted().map { CacheInvalidation("ignored_by", [$0]) }
     items.append(CacheInvalidation("ignored_users", [user.rawValue]))
     try invalidator.enqueue(items, in: txn)
   }

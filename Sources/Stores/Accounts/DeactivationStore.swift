@@ -21,7 +21,8 @@ public final class DeactivationStore: Sendable {
   }
 
   /// Marks an account deactivated and takes away, in one transaction, what belongs to it alone: password, third-party identifiers,
-  /// devices with their tokens, account data, ignored users, push rules. The rooms are left afterwards (``pending()``).
+  /// devices with their tokens, account data, ignored users, push rules, and what only Synapse writes: the backup of keys and the threads
+  /// that the user follows. The rooms are left afterwards (``pending()``).
   ///
   /// - Parameter erases: whether the profile goes too, and messages are hidden from those who were not in the room with them.
   /// - Returns: the devices that went.
@@ -33,6 +34,7 @@ public final class DeactivationStore: Sendable {
       txn.enqueue("DELETE FROM user_threepids WHERE user_id = \(name)")
       UserDirectoryIndex.enqueueRemoval(of: user, in: txn)
       Self.removeAccountData(of: name, in: txn)
+      Self.removeBackupAndThreads(of: name, in: txn)
       if erases {
         txn.enqueue("DELETE FROM profiles WHERE user_id = \(user.localpart)")
         txn.enqueue("INSERT INTO erased_users (user_id) VALUES (\(name)) ON CONFLICT DO NOTHING")
@@ -57,11 +59,17 @@ public final class DeactivationStore: Sendable {
     txn.enqueue("DELETE FROM push_rules_stream WHERE user_id = \(user)")
   }
 
+  private static func removeBackupAndThreads(of user: Text, in txn: Transaction) {
+    txn.enqueue("DELETE FROM e2e_room_keys WHERE user_id = \(user)")
+    txn.enqueue("DELETE FROM e2e_room_keys_versions WHERE user_id = \(user)")
+    txn.enqueue("DELETE FROM thread_subscriptions WHERE user_id = \(user)")
+  }
+
   private static func invalidations(of user: Text, erases: Bool) -> [CacheInvalidation] {
     let functions = [
       "get_user_by_id", "get_user_deactivated_status", "is_guest", "get_account_data_for_room_and_type",
       "get_global_account_data_for_user", "get_room_account_data_for_user", "get_global_account_data_by_type_for_user",
-      "get_account_data_for_room", "ignored_users", "get_push_rules_for_user",
+      "get_account_data_for_room", "ignored_users", "get_push_rules_for_user", "get_subscription_for_thread",
     ]
     return functions.map { CacheInvalidation($0, [user]) }
       + (erases ? [CacheInvalidation("is_user_erased", [user])] : []) + [CacheInvalidation("ignored_by", nil)]

@@ -2,13 +2,19 @@ import MatrixPrimitives
 import Postgres
 
 extension SessionStore {
-  /// Ends the sessions of devices, which go with their keys and undelivered messages. Unknown ones are passed over.
-  public func end(_ deviceIDs: [Text], of user: UserID) async throws {
-    guard !deviceIDs.isEmpty else { return }
-    try await database.transaction("end_sessions", isolation: .readCommitted) { txn in
+  /// Ends the sessions of devices, which go with their keys and undelivered messages.
+  ///
+  /// Tokens end even where the device has gone before: a process that deletes both one after the other may have died in between.
+  /// - Returns: the devices that went; unknown ones are passed over.
+  public func end(_ deviceIDs: [Text], of user: UserID) async throws -> [Text] {
+    guard !deviceIDs.isEmpty else { return [] }
+    let named = Set(deviceIDs)
+    return try await database.transaction("end_sessions", isolation: .readCommitted) { txn in
       Self.lock(user, in: txn)
-      try self.devices.remove(deviceIDs, of: user, in: txn)
+      let ended = try self.devices.ids(of: user, in: txn).filter(named.contains)
+      try self.devices.remove(ended, of: user, in: txn)
       try self.endTokens(of: user, where: Self.isDevice(in: deviceIDs), in: txn)
+      return ended
     }
   }
 

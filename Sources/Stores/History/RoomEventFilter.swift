@@ -115,12 +115,11 @@ public struct RoomEventFilter: Sendable, Equatable {
 
   /// Matches a type against a pattern in which `*` stands for any run of characters, byte by byte.
   static func matches(_ type: Text, _ pattern: Text) -> Bool {
+    guard pattern.contains(UInt8(ascii: "*")) else { return type == pattern }
     let text = Array(type.utf8)
     let parts = pattern.utf8.split(separator: UInt8(ascii: "*"), omittingEmptySubsequences: false).map { Array($0) }
-    guard let first = parts.first, let last = parts.last, parts.count > 1 else {
-      return text.elementsEqual(pattern.utf8)
-    }
-    guard text.count >= first.count + last.count, text.starts(with: first), text.suffix(last.count).elementsEqual(last)
+    guard let first = parts.first, let last = parts.last, text.count >= first.count + last.count,
+      text.starts(with: first), text.suffix(last.count).elementsEqual(last)
     else { return false }
     var rest = text[first.count..<(text.count - last.count)]
     for part in parts.dropFirst().dropLast() where !part.isEmpty {
