@@ -14,6 +14,7 @@ public enum ByteOrder {
   }
 
   /// Compares bytes in memory in the same way.
+  @inlinable
   public static func compare(_ a: UnsafeBufferPointer<UInt8>, _ b: UnsafeBufferPointer<UInt8>) -> Int {
     let shared = min(a.count, b.count)
     if shared > 0, let first = a.baseAddress, let second = b.baseAddress {
@@ -24,6 +25,7 @@ public enum ByteOrder {
   }
 
   /// Whether both are the same bytes.
+  @inlinable
   public static func areEqual(_ a: UnsafeBufferPointer<UInt8>, _ b: UnsafeBufferPointer<UInt8>) -> Bool {
     a.count == b.count && compare(a, b) == 0
   }

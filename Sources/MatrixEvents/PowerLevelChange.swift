@@ -70,24 +70,24 @@ struct PowerLevelChange<State: AuthState> {
     }
   }
 
-  private func keys(_ name: Text, _ current: Event) -> Set<Text> {
-    var keys: Set<Text> = []
-    for content in [current.content, event.content] {
-      if let members = content[name]?.members { keys.formUnion(members.map(\.key)) }
+  /// What stood and what shall stand under each key of a map, in one pass over both; of a repeated key the last value counts.
+  private func values(_ name: Text, _ current: Event) -> [Text: (old: JSONValue?, new: JSONValue?)] {
+    var values: [Text: (old: JSONValue?, new: JSONValue?)] = [:]
+    if let members = current.content[name]?.members {
+      for (key, value) in members { values[key, default: (nil, nil)].old = value }
     }
-    return keys
+    if let members = event.content[name]?.members {
+      for (key, value) in members { values[key, default: (nil, nil)].new = value }
+    }
+    return values
   }
 
   private func checkMap(_ name: Text, _ current: Event, own: Int64) throws(AuthError) {
-    for key in keys(name, current) {
-      try checkAlteration(of: key, from: current.content[name]?[key], to: event.content[name]?[key], own: own)
-    }
+    for (key, (old, new)) in values(name, current) { try checkAlteration(of: key, from: old, to: new, own: own) }
   }
 
   private func checkUsers(_ current: Event, own: Int64) throws(AuthError) {
-    for key in keys("users", current) {
-      let old = current.content["users"]?[key]
-      let new = event.content["users"]?[key]
+    for (key, (old, new)) in values("users", current) {
       let before = integer(old)
       if before != integer(new), let before, before == own, key != event.sender.rawValue {
         throw AuthError("You don't have permission to change the power level of \(key), which equals yours.")

@@ -52,7 +52,8 @@ public struct JSONValue: Sendable {
   public subscript(_ key: Text) -> JSONValue? {
     let container = node
     guard container.kind == .object, container.next > index + 1 else { return nil }
-    return key.withBytes { find($0, end: container.next) }
+    var name = key.string
+    return name.withUTF8 { find($0, end: container.next) }
   }
 
   private func find(_ key: UnsafeBufferPointer<UInt8>, end: Int) -> JSONValue? {

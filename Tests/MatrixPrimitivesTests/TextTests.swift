@@ -4,7 +4,8 @@ import Testing
 @Suite struct TextTests {
   /// Texts that Unicode counts as the same, and others that are near to each other.
   private static let texts: [Text] = [
-    "", "a", "\u{e9}", "e\u{301}", "e", "K", "\u{212a}", "k", "\u{ac00}", "\u{1100}\u{1161}", "ab", "a\u{0}b", "a\r\nb",
+    "", "a", "\u{0}", "a\u{0}", "fifteen bytes !", "fifteen bytes ?", "sixteen bytes: !", "\u{e9}", "e\u{301}", "e",
+    "K", "\u{212a}", "k", "\u{ac00}", "\u{1100}\u{1161}", "ab", "a\u{0}b", "a\r\nb",
     "a text that is longer than what fits beside its length: \u{e9}",
     "a text that is longer than what fits beside its length: e\u{301}", "\u{ffff}", "\u{10000}",
   ]
@@ -17,8 +18,13 @@ import Testing
         #expect((a < b) == Array(a.utf8).lexicographicallyPrecedes(Array(b.utf8)))
       }
       // The same bytes in other memory.
-      let copy = Text(decoding: Array(a.utf8), as: UTF8.self)
-      #expect(copy == a && copy.hashValue == a.hashValue)
+      var roomy = Text()
+      roomy.reserveCapacity(100)
+      roomy.append(a)
+      for copy in [Text(decoding: Array(a.utf8), as: UTF8.self), roomy] {
+        #expect(copy == a && a == copy && copy.hashValue == a.hashValue && !(copy < a) && !(a < copy))
+        for b in Self.texts { #expect((copy == b) == (a == b) && (copy < b) == (a < b) && (b < copy) == (b < a)) }
+      }
     }
   }
 

@@ -68,7 +68,7 @@ struct LineWriter {
   }
 
   mutating func word(_ word: Text) throws(ReplicationError) {
-    guard !word.isEmpty, !word.utf8.contains(where: { $0 <= 0x20 }) else {
+    guard !word.isEmpty, word.withBytes({ $0.allSatisfy { $0 > 0x20 } }) else {
       throw ReplicationError(.unsendable, "a word of a command is empty or holds white space")
     }
     bytes.append(0x20)

@@ -108,7 +108,7 @@ extension PersistWriter {
 
   func writeSearch() {
     let entries = accepted.compactMap { event in
-      SearchText(event.event).map { (event: event, text: $0) }
+      EventSearchText(event.event).map { (event: event, text: $0) }
     }
     guard !entries.isEmpty else { return }
     txn.enqueue(

@@ -2,7 +2,7 @@ import MatrixEvents
 import MatrixPrimitives
 
 /// Holds the text of an event by which it is found.
-struct SearchText: Sendable {
+struct EventSearchText: Sendable {
   /// Says where the text stands in the event.
   let key: Text
   /// Holds the text, without NUL characters.
