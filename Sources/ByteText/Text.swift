@@ -252,12 +252,6 @@ extension Text {
 
   /// Copies what a C string holds up to its NUL; what is no UTF-8 becomes U+FFFD.
   public init(cString: UnsafePointer<UInt8>) { self.init(contiguous: String(cString: cString)) }
-
-  /// Calls a function with the bytes and a NUL behind them.
-  @inlinable
-  public func withCString<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
-    try string.withCString(body)
-  }
 }
 
 extension FixedWidthInteger {
