@@ -73,7 +73,8 @@ struct StreamIDStockTests {
     #expect(ids.currentToken == 2)
     #expect(ids.position(of: "w1") == 2)
     second.finish()
-    #expect(ids.currentToken == 4)
+    // Those at hand after them hold nobody up; they are given up when more come beside this, which may have happened already.
+    #expect((4...10).contains(ids.currentToken))
     // More than there are.
     let third = try await stock.take(50, expecting: 0)
     #expect(try #require(third.ids.first) > 4)
