@@ -158,8 +158,8 @@ public struct ProcessRuntime: Sendable {
     let readiness = StartReadiness()
     let metrics = MetricsPage(context: context, role: services)
     let assembly = ListenerAssembly(
-      config: config, role: services, requests: metrics.requests, metricsPage: { metrics.text }, deadlines: deadlines,
-      connections: metrics.connections, readiness: readiness, logger: logger)
+      config: config, role: services, replication: context.replication, requests: metrics.requests,
+      metricsPage: { metrics.text }, deadlines: deadlines, connections: metrics.connections, readiness: readiness, logger: logger)
     let listeners = try assembly.listeners()
     let notifier = ServiceNotifier()
     let hub = context.hub
