@@ -1,6 +1,5 @@
 import HTTPTypes
 import MatrixPrimitives
-import Replication
 
 /// A request in decoded form, as an endpoint's handler gets it.
 public struct Request: Sendable {

@@ -1,7 +1,6 @@
 import HTTPTypes
 import Logging
 import MatrixPrimitives
-import Replication
 import Synchronization
 
 /// Routes requests to endpoints and turns every outcome into a Matrix response.

@@ -1,5 +1,4 @@
 import MatrixPrimitives
-import Replication
 import StorageEngine
 import Stores
 import Synchronization

@@ -21,7 +21,7 @@ public final class DeviceService: Sendable {
     self.hub = hub
     self.replication = replication
     self.clock = clock
-    writers = config.streamWriters[StreamName.deviceLists.rawValue]
+    writers = config.writers(of: .deviceLists)
   }
 
   /// Refuses a display name that is too long for other servers.

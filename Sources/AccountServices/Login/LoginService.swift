@@ -1,4 +1,5 @@
 import MatrixPrimitives
+import PasswordHashing
 import ServerConfig
 import Stores
 

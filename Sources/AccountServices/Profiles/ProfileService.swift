@@ -1,5 +1,4 @@
 import MatrixPrimitives
-import Replication
 import ServerConfig
 import Stores
 

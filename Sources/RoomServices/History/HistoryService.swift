@@ -1,6 +1,5 @@
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 import Stores
 
 /// Answers what a user may read of a room: events, pages of history, and state.

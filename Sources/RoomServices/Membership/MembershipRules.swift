@@ -1,6 +1,5 @@
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 import Stores
 
 /// Looks at a membership change when its turn in the room has come: what the authorisation rules do not say, or say less clearly.

@@ -1,7 +1,6 @@
 import Logging
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 import ServerConfig
 import Stores
 import Synchronization

@@ -2,7 +2,6 @@ import Logging
 import MatrixEvents
 import MatrixPrimitives
 import Postgres
-import Replication
 import ServerConfig
 import Stores
 

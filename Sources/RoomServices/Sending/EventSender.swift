@@ -2,7 +2,6 @@ import Logging
 import MatrixEvents
 import MatrixPrimitives
 import Postgres
-import Replication
 import Stores
 
 /// Sends the events of this server's users.

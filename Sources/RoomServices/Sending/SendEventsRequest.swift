@@ -1,6 +1,5 @@
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 import Stores
 
 /// Holds the body of the replication call `send_events`: new events on their way to the process that persists them.

@@ -128,7 +128,7 @@ public struct ProcessRuntime: Sendable {
   private func makeContext(_ database: PostgresClient, _ logger: Logger) throws -> ProcessContext {
     let config = config
     let hub = StreamHub(
-      instanceName: config.instanceName, writers: { Storage.writers(of: $0, in: config) }, transport: try transport(),
+      instanceName: config.instanceName, writers: { config.writers(of: $0) }, transport: try transport(),
       clock: clock, logger: Logger(label: "myelin.replication"))
     let storage = Storage(
       database: database, config: config, hub: hub, clock: clock, logger: Logger(label: "myelin.storage"))
