@@ -1,5 +1,4 @@
 import MatrixPrimitives
-import Replication
 
 /// A kind of caller. An endpoint names the kind that it answers; the router admits nobody else, and its handler gets the caller as a value
 /// of this type.

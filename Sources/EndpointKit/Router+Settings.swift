@@ -1,6 +1,5 @@
 import Logging
 import MatrixPrimitives
-import Replication
 
 extension Router {
   /// Finds the callers of requests. All ways throw `MatrixError` for a caller who is not admitted.

@@ -1,6 +1,5 @@
 import HTTPTypes
 import MatrixPrimitives
-import Replication
 import Synchronization
 import Testing
 

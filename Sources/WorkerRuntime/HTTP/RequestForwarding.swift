@@ -4,7 +4,6 @@ import HTTPTypes
 import MatrixPrimitives
 import Replication
 import ServerConfig
-import Stores
 
 /// The way of a client's request to the process of the cluster that may answer it, and the endpoint where that process takes it.
 ///

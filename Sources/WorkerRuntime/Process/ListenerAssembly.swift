@@ -9,9 +9,10 @@ import Replication
 import ServerConfig
 
 /// The listeners of a process, made from its settings and a role's endpoints.
-struct ListenerAssembly {
+struct ListenerAssembly: Sendable {
   let config: HomeserverConfig
-  let role: RoleServices
+  let families: [EndpointFamily]
+  let authenticator: Router.Authenticator
   let replication: ReplicationClient?
   let requests: RequestMetrics
   let metricsPage: @Sendable () -> String
@@ -39,12 +40,15 @@ struct ListenerAssembly {
     }
   }
 
-  private func router(_ listener: ListenerSettings) throws -> Router {
+  /// Makes the router of a listener.
+  ///
+  /// - Throws: `StartError` for endpoints that collide.
+  func router(_ listener: ListenerSettings) throws -> Router {
     let tag = Self.tag(listener)
     let access = Logger(label: "synapse.access.\(listener.usesTLS ? "https" : "http").\(tag)")
     let requests = requests
     let settings = Router.Settings(
-      authenticator: role.authenticator,
+      authenticator: authenticator,
       forwarding: replication.map { RequestForwarding.forwarding(config, $0) },
       replicationSecret: config.replicationSecret, deadlines: deadlines, refusal: Self.refusal,
       logger: Logger(label: "myelin.http")
@@ -65,9 +69,9 @@ struct ListenerAssembly {
   }
 
   private func endpoints(_ listener: ListenerSettings, _ settings: Router.Settings) -> [Endpoint] {
-    let forOthers = Router(role.families.filter { $0.resource != "replication" }.flatMap(\.endpoints), settings: settings)
+    let forOthers = Router(families.filter { $0.resource != "replication" }.flatMap(\.endpoints), settings: settings)
     let own = [OwnEndpoints.health, OwnEndpoints.metrics(metricsPage), RequestForwarding.family(forOthers)]
-    return (own + role.families).filter { family in
+    return (own + families).filter { family in
       if family.resource == "health" { return true }
       if family.resource == "metrics" { return listener.serves("metrics") && config.server.keepsMetrics }
       return listener.serves(family.resource)
