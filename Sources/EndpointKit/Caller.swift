@@ -92,7 +92,7 @@ public struct RemoteServer: Caller {
   public let name: Text
 
   public init(_ request: Request) throws(MatrixError) {
-    guard let origin = request.storage.origin else { throw .unauthorized("Missing Authorization headers") }
+    guard let origin = request.storage.origin else { throw MatrixError(.unauthorized, "Missing Authorization headers") }
     name = origin
   }
 }

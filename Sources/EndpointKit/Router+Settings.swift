@@ -25,7 +25,7 @@ extension Router {
       find: @escaping @Sendable (_ accessToken: Text, _ request: Request) async throws -> Requester,
       isAdministrator: @escaping @Sendable (_ requester: Requester) async throws -> Bool = { _ in false },
       findServer: @escaping @Sendable (_ request: Request) async throws -> Text = { _ in
-        throw MatrixError.unauthorized("Other servers are not admitted here")
+        throw MatrixError(.unauthorized, "Other servers are not admitted here")
       }
     ) {
       self.findKnown = findKnown

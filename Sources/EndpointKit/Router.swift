@@ -274,7 +274,7 @@ public final class Router: Sendable {
     case .process:
       guard let secret = settings.replicationSecret else { return nil }
       guard let token = request.accessToken, AccessToken.isEqual(token, secret) else {
-        throw MatrixError.unauthorized("Invalid replication secret")
+        throw MatrixError(.unauthorized, "Invalid replication secret")
       }
       return nil
     case .anyoneKnown: return request.accessToken
@@ -332,8 +332,7 @@ public final class Router: Sendable {
     case .none: return error
     case .disconnect: return CancellationError()
     case .deadline:
-      return MatrixError.custom(
-        status: 504, errcode: "M_UNKNOWN", message: "The request took too long", extras: [:])
+      return MatrixError.unknown("The request took too long", status: 504)
     }
   }
 }

@@ -19,7 +19,7 @@ import Testing
         },
         isAdministrator: { $0.userID.localpart == "admin" },
         findServer: { request in
-          guard request.body == Array("signed".utf8) else { throw MatrixError.unauthorized("Bad signature") }
+          guard request.body == Array("signed".utf8) else { throw MatrixError(.unauthorized, "Bad signature") }
           return "remote.test"
         }),
       replicationSecret: "hush")

@@ -150,9 +150,7 @@ public final class Authenticator: Sendable {
       throw MatrixError.unknownToken(softLogout: true)
     }
     if found.isLocked && !admission.allowsLocked {
-      throw MatrixError.custom(
-        status: 401, errcode: "M_USER_LOCKED", message: "User account has been locked",
-        extras: ["soft_logout": .bool(true)])
+      throw MatrixError.userLocked()
     }
     if found.isGuest && !admission.allowsGuests {
       throw MatrixError.guestAccessForbidden("Guest access not allowed")
@@ -178,9 +176,7 @@ public final class Authenticator: Sendable {
   /// - Throws: `MatrixError` 403 `M_USER_SUSPENDED`.
   public func refuseSuspended(_ requester: Requester, _ action: Text) async throws {
     if try await storage.accounts.account(requester.userID)?.isSuspended == true {
-      throw MatrixError.custom(
-        status: 403, errcode: "M_USER_SUSPENDED", message: "\(action) while account is suspended is not allowed.",
-        extras: [:])
+      throw MatrixError(.userSuspended, "\(action) while account is suspended is not allowed.")
     }
   }
 }

@@ -30,7 +30,7 @@ public struct TypingEndpoints: Sendable {
     let isTyping = try body.requireBool("typing")
     let timeout = try body.optionalInteger("timeout")
     guard user == caller.userID else {
-      throw MatrixError.forbidden("Cannot set another user's typing state", status: 400)
+      throw MatrixError(.forbidden, "Cannot set another user's typing state", status: 400)
     }
     await presence.bump(caller.userID, device: caller.deviceID)
     try await typing.announce(caller.requester, in: room, isTyping: isTyping, timeout: timeout)
