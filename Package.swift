@@ -107,13 +107,20 @@ let package = Package(
         crypto,
       ]),
 
+    // Layer 5: events written
+    library(
+      "EventPersistence",
+      [
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
+        "Postgres", logging,
+      ]),
+
     // Layer 6: services
     library(
       "RoomServices",
       [
         "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
-        "Postgres",
-        collections, logging, crypto,
+        "EventPersistence", "Postgres", logging,
       ]),
     library(
       "AccountServices",
@@ -247,8 +254,8 @@ let package = Package(
     tests(
       "RoomServicesTests",
       [
-        "ByteText", "RoomServices", "ClientEndpoints", "EndpointKit", "Stores", "Replication", "StorageEngine",
-        "Postgres",
+        "ByteText", "RoomServices", "EventPersistence", "ClientEndpoints", "EndpointKit", "Stores", "Replication",
+        "StorageEngine", "Postgres",
         "ServerConfig", "MatrixEvents", "MatrixPrimitives", "SeededNumbers", "TestSupport", logging, crypto, httpTypes,
       ]),
     tests(

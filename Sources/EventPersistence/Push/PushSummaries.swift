@@ -20,7 +20,8 @@ public final class PushSummaries: Sendable {
   private let clock: ServerClock
   private let logger: Logger
 
-  init(config: HomeserverConfig, storage: Storage, clock: ServerClock, logger: Logger) {
+  /// Makes the upkeep of the tables.
+  public init(config: HomeserverConfig, storage: Storage, clock: ServerClock, logger: Logger) {
     self.config = config
     self.storage = storage
     store = storage.pushSummaries

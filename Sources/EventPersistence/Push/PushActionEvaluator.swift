@@ -15,7 +15,8 @@ public final class PushActionEvaluator: Sendable {
   /// Remembers what members are called, by state group.
   private let displayNames: Cache<Int64, [UserID: Text]>
 
-  init(storage: Storage, state: StateService, config: HomeserverConfig) {
+  /// Makes an evaluator that remembers nothing yet.
+  public init(storage: Storage, state: StateService, config: HomeserverConfig) {
     self.storage = storage
     self.state = state
     self.config = config
