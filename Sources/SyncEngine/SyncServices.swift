@@ -67,9 +67,12 @@ public final class SyncServices: Sendable {
       storage: storage, hub: hub, replication: replication, writers: config.writers(of: .presence),
       instanceID: instanceID, isEnabled: config.presence.isEnabled, tracksActivity: config.presence.tracksActivity,
       timers: PresenceTimers(config.presence), clock: clock, logger: logger)
+    let readers = SyncReaders(
+      storage: storage, visibility: rooms.history.visibility, notifier: notifier, tokens: tokens, typing: typing,
+      pushRules: pushRules)
     sync = SyncService(
-      storage: storage, rooms: rooms, notifier: notifier, tokens: tokens, typing: typing, pushRules: pushRules,
-      presence: presence, settings: settings, clock: clock, logger: logger)
+      storage: storage, rooms: rooms, readers: readers, notifier: notifier, tokens: tokens, settings: settings,
+      clock: clock, logger: logger)
     notices = StreamNotices(storage: storage, hub: hub, notifier: notifier, typing: typing, logger: logger)
   }
 
