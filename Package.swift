@@ -260,7 +260,10 @@ let package = Package(
       ]),
     tests(
       "AccountServicesTests",
-      ["ByteText", "AccountServices", "Stores", "Replication", "MatrixPrimitives", "TestSupport", logging]),
+      [
+        "ByteText", "AccountServices", "Stores", "Replication", "ServerConfig", "MatrixPrimitives", "TestSupport",
+        logging,
+      ]),
     tests(
       "SyncEngineTests",
       [

@@ -13,7 +13,7 @@ public final class AccountSubsystem: Subsystem {
   /// Composes the services, which bring what happens to accounts into their rooms.
   public init(_ process: ProcessContext, rooms: RoomSubsystem) {
     accounts = AccountServices(
-      config: process.config, storage: process.storage, hub: process.hub, replication: process.replication,
+      config: process.config, storage: process.storage, hub: process.hub, router: process.calls,
       rooms: AccountServices.RoomHooks(
         rooms: rooms.rooms, limiter: rooms.limiter, storage: process.storage, logger: process.logger),
       clock: process.clock, logger: process.logger)

@@ -28,7 +28,7 @@ public struct ClientSubsystem: Subsystem {
       RoomHistoryEndpoints(rooms: rooms, clock: clock).family,
       RoomStateEndpoints(rooms: rooms, clock: clock).family,
       RoomDirectoryEndpoints(rooms: rooms, config: config).family,
-      SyncEndpoints(services: sync, presenceLimit: presenceLimit).family,
+      SyncEndpoints(services: sync, storage: process.storage, presenceLimit: presenceLimit).family,
       TypingEndpoints(typing: sync.typing, presence: sync.presence).family,
       ReceiptEndpoints(receipts: sync.receipts, presence: sync.presence).family,
       PresenceEndpoints(presence: sync.presence, limit: presenceLimit, clock: clock).family,

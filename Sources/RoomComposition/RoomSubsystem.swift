@@ -23,7 +23,7 @@ public final class RoomSubsystem: Subsystem {
       privateKey: try Curve25519.Signing.PrivateKey(rawRepresentation: key.seed))
     limiter = RoomRateLimiter(process.config.rateLimits, storage: process.storage, clock: process.clock)
     rooms = RoomServices(
-      config: process.config, storage: process.storage, hub: process.hub, replication: process.replication,
+      config: process.config, storage: process.storage, hub: process.hub, router: process.calls,
       signer: signer, clock: process.clock, logger: process.logger, users: LocalUsers(storage: process.storage),
       rateLimiter: limiter)
   }

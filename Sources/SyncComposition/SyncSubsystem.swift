@@ -13,7 +13,7 @@ public final class SyncSubsystem: Subsystem {
   public init(_ process: ProcessContext, rooms: RoomSubsystem) {
     sync = SyncServices(
       config: process.config, storage: process.storage, rooms: rooms.rooms, hub: process.hub,
-      replication: process.replication, clock: process.clock, logger: process.logger)
+      router: process.calls, clock: process.clock, logger: process.logger)
   }
 
   public var calls: [ServedCall] { sync.calls }

@@ -1,26 +1,20 @@
-import AccountServices
 import EndpointKit
 import MatrixPrimitives
-import Replication
-import RoomServices
+import RateLimits
 import Stores
 import SyncEngine
 
-/// `GET /sync`, and the old way to fetch one event.
+/// `GET /sync`.
 public struct SyncEndpoints: Sendable {
   private let services: SyncServices
-  private let storage: Storage
-  private let rooms: RoomServices
   private let presenceLimit: RateLimiter
   private let filters: FilterReader
 
   /// Makes the family.
   ///
   /// - Parameter presenceLimit: `rc_presence.per_user`, shared by all endpoints that set presence.
-  public init(services: SyncServices, storage: Storage, rooms: RoomServices, presenceLimit: RateLimiter) {
+  public init(services: SyncServices, storage: Storage, presenceLimit: RateLimiter) {
     self.services = services
-    self.storage = storage
-    self.rooms = rooms
     self.presenceLimit = presenceLimit
     filters = FilterReader(storage: storage, timelineLimit: services.settings.filterTimelineLimit)
   }

@@ -106,7 +106,7 @@ struct RequestPlacement: Sendable {
     instanceName = config.instanceName
     isMainProcess = config.isMainProcess
     writers = Dictionary(
-      uniqueKeysWithValues: StreamName.all.map { ($0, Storage.writers(of: $0, in: config)) })
+      uniqueKeysWithValues: StreamName.all.map { ($0, config.writers(of: $0)) })
   }
 
   /// Names the process that answers; nil when this one does.

@@ -6,27 +6,30 @@ import Replication
 ///
 /// Asked of the writer of a stream that lives in memory, after a POSITION has shown a gap. Any stream of the process is
 /// answered. Unlike the other calls it carries no positions, in neither direction. Observed on Synapse's wire.
-public struct GetReplStreamUpdatesEndpoint: Sendable {
+public struct StreamUpdateEndpoints: Sendable {
   private let hub: StreamHub
 
-  /// Makes the endpoint.
+  /// Makes the family.
+  ///
   /// - Parameter hub: hub of this process, which knows the sources of all streams.
   public init(hub: StreamHub) { self.hub = hub }
 
-  /// Declares the endpoint. The transaction id is not looked at: reading twice does no harm.
-  public var endpoint: Endpoint {
-    let hub = hub
-    return Endpoint(
-      name: "replication_get_repl_stream_updates", method: .get,
-      paths: PathPattern.replication("get_repl_stream_updates/{stream_name}/{txn_id}"), auth: .replication,
-      role: .everyProcess
-    ) { request in
-      let stream = StreamName(rawValue: try request.parameter("stream_name"))
-      let from = try Self.token(request, "from_token")
-      let to = try Self.token(request, "upto_token")
-      let updates = try await hub.ownUpdates(of: stream, from: from, to: to)
-      return Response.json { Self.write(updates, to: &$0) }
-    }
+  /// The operation. The transaction id is not looked at: reading twice does no harm.
+  public var family: EndpointFamily {
+    EndpointFamily(
+      "stream updates", resource: "replication",
+      [
+        .get(
+          "replication_get_repl_stream_updates", .replication("get_repl_stream_updates/{stream_name}/{txn_id}"),
+          as: ClusterProcess.self, on: .everyProcess, to: updates)
+      ])
+  }
+
+  private func updates(_ caller: ClusterProcess, _ request: Request) async throws -> Response {
+    let updates = try await hub.ownUpdates(
+      of: StreamName(rawValue: try request.parameter("stream_name")), from: try Self.token(request, "from_token"),
+      to: try Self.token(request, "upto_token"))
+    return .json { Self.write(updates, to: &$0) }
   }
 
   private static func token(_ request: Request, _ name: Text) throws(MatrixError) -> Int64 {

@@ -24,14 +24,14 @@ private final class ThreeRows: StreamSource {
   }
 }
 
-@Suite struct GetReplStreamUpdatesTests {
+@Suite struct StreamUpdateEndpointsTests {
   private func get(_ target: Text, secret: Text? = "s3cret") async throws -> Response {
     let hub = StreamHub(
       instanceName: "master", writers: { _ in ["master"] }, transport: InMemoryTransport(), clock: .test(),
       logger: Logger(label: "test"))
     hub.register(ThreeRows())
     let router = Router(
-      [GetReplStreamUpdatesEndpoint(hub: hub).endpoint], settings: .init(replicationSecret: "s3cret"))
+      StreamUpdateEndpoints(hub: hub).family.endpoints, settings: .init(replicationSecret: "s3cret"))
     var headers = HTTPFields()
     if let secret { headers[.authorization] = "Bearer \(secret)" }
     let incoming = IncomingRequest(
