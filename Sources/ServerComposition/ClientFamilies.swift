@@ -34,9 +34,7 @@ extension ProcessServices {
       ),
       EndpointFamily(name: "ephemeral", endpoints: ephemeral.endpoints),
       EndpointFamily(name: "account data", endpoints: AccountDataEndpoints(services: sync, storage: storage).endpoints),
-      EndpointFamily(
-        name: "filters",
-        endpoints: FilterEndpoints(storage: storage, timelineLimit: config.limits.filterTimelineLimit).endpoints),
+      EndpointFamily(name: "filters", endpoints: FilterEndpoints(filters: sync.filters).endpoints),
       EndpointFamily(name: "push rules", endpoints: PushRuleEndpoints(services: sync).endpoints),
     ]
   }

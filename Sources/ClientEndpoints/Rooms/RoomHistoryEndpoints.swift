@@ -19,9 +19,9 @@ public struct RoomHistoryEndpoints: Sendable {
   /// Lists the endpoints.
   public var endpoints: [Endpoint] { [messages, event, context, relations, timestampToEvent] }
 
-  private func options(_ requester: Requester, _ filter: RoomEventFilter = RoomEventFilter()) -> ClientEventOptions {
+  private func options(_ requester: Requester, _ filter: EventFilter = EventFilter()) -> ClientEventOptions {
     ClientEventOptions(
-      filter.wantsFederationFormat ? .federation : .legacy, requester: requester, now: clock.nowMilliseconds)
+      filter.format == .federation ? .federation : .legacy, requester: requester, now: clock.nowMilliseconds)
   }
 
   private var messages: Endpoint {
@@ -30,7 +30,7 @@ public struct RoomHistoryEndpoints: Sendable {
       paths: PathPattern.client("rooms/{roomID}/messages", versions: .sinceV1), auth: .guestAllowed, balance: .room
     ) { request in
       let requester = try request.requester
-      let filter = try Self.filter(request)
+      let filter = try EventFilter(text: request.queryValue("filter"))
       let page = try await rooms.history.messages(
         room: try request.roomID(), from: try await token(request, "from"), to: try await token(request, "to"),
         direction: try Self.direction(request, standard: .forward),
@@ -74,7 +74,8 @@ public struct RoomHistoryEndpoints: Sendable {
       let requester = try request.requester
       let around = try await rooms.history.surroundings(
         of: try request.eventID(), room: try request.roomID(),
-        limit: try request.queryInteger("limit", default: 10), filter: try Self.filter(request), requester: requester)
+        limit: try request.queryInteger("limit", default: 10),
+        filter: try EventFilter(text: request.queryValue("filter")), requester: requester)
       let start = try await rooms.history.text(around.start)
       let end = try await rooms.history.text(around.end)
       let options = options(requester)
@@ -161,16 +162,5 @@ public struct RoomHistoryEndpoints: Sendable {
     case "f": .forward
     default: throw .invalidParam("Query parameter dir must be one of ['f', 'b']")
     }
-  }
-
-  private static func filter(_ request: Request) throws(MatrixError) -> RoomEventFilter {
-    guard let text = request.queryValue("filter"), !text.isEmpty else { return RoomEventFilter() }
-    let value: JSONValue
-    do {
-      value = try JSONValue.parse(text)
-    } catch {
-      throw .notJSON("Query parameter filter must be valid JSON.")
-    }
-    return try RoomEventFilter(value)
   }
 }

@@ -12,7 +12,6 @@ public struct SyncEndpoints: Sendable {
   private let storage: Storage
   private let rooms: RoomServices
   private let presenceLimit: RateLimiter
-  private let filters: FilterReader
 
   /// Makes the family.
   ///
@@ -22,7 +21,6 @@ public struct SyncEndpoints: Sendable {
     self.storage = storage
     self.rooms = rooms
     self.presenceLimit = presenceLimit
-    filters = FilterReader(storage: storage, timelineLimit: services.settings.filterTimelineLimit)
   }
 
   /// The endpoints of the family.
@@ -95,7 +93,7 @@ public struct SyncEndpoints: Sendable {
     let timeout = try request.queryInteger("timeout", default: 0)
     let fullState = try request.queryBool("full_state", default: false)
     let filterText = request.queryValue("filter")
-    let filter = try await filters.filter(filterText, of: requester.userID)
+    let filter = try await services.filters.filter(filterText, of: requester.userID)
     // An empty token is none, as on Synapse.
     let sinceText = request.queryValue("since").flatMap { $0.isEmpty ? nil : $0 }
     let since: StreamToken?
