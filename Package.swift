@@ -143,13 +143,7 @@ let package = Package(
         "ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "Stores", "AccountServices",
         crypto, logging,
       ]),
-    library(
-      "ReplicationEndpoints",
-      [
-        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores",
-        "RoomServices",
-        "AccountServices", "SyncEngine", logging,
-      ]),
+    library("ReplicationEndpoints", ["ByteText", "EndpointKit", "MatrixPrimitives", "Replication"]),
 
     // Layer 8: the life of a process
     library(
@@ -246,7 +240,10 @@ let package = Package(
       ]),
     tests(
       "AccountServicesTests",
-      ["ByteText", "AccountServices", "Stores", "Replication", "MatrixPrimitives", "TestSupport", logging]),
+      [
+        "ByteText", "AccountServices", "Stores", "Replication", "ServerConfig", "MatrixPrimitives", "TestSupport",
+        logging,
+      ]),
     tests(
       "SyncEngineTests",
       [

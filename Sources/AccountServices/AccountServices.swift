@@ -11,6 +11,7 @@ public final class AccountServices: Sendable {
   /// Tells the time.
   public let clock: ServerClock
   private let logger: Logger
+  private let accounts: AccountStore
   /// Records from where tokens are used.
   public let activity: ClientActivity
   /// Turns access tokens into requesters.
@@ -21,12 +22,18 @@ public final class AccountServices: Sendable {
   public let hasher: PasswordHasher
   /// Checks passwords and opens sessions.
   public let login: LoginService
+  /// Changes passwords.
+  public let passwords: PasswordService
+  /// Asks logged-in users for their password again.
+  public let confirmation: PasswordConfirmation
   /// Checks new passwords.
   public let passwordPolicy: PasswordPolicy
   /// Reads and changes profiles.
   public let profiles: ProfileService
   /// Makes accounts.
   public let registration: RegistrationService
+  /// Registers accounts as clients ask for it.
+  public let registrationFlow: RegistrationFlow
   /// Closes accounts.
   public let deactivation: DeactivationService
   /// Opens, refreshes and closes sessions.
@@ -59,30 +66,50 @@ public final class AccountServices: Sendable {
 
   /// Composes the services.
   ///
-  /// - Parameter replication: the way to other processes; nil in a single process.
+  /// - Parameter router: has other processes do what is theirs.
   public init(
-    config: HomeserverConfig, storage: Storage, hub: StreamHub, replication: ReplicationClient?, rooms: RoomHooks,
+    config: HomeserverConfig, storage: Storage, hub: StreamHub, router: CallRouter, rooms: RoomHooks,
     clock: ServerClock, logger: Logger
   ) {
     self.clock = clock
     self.logger = logger
+    accounts = storage.accounts
     hasher = PasswordHasher(pepper: config.passwords.pepper, rounds: config.bcryptRounds)
     activity = ClientActivity(config: config, store: storage.clientIPs, hub: hub, clock: clock, logger: logger)
     authenticator = Authenticator(storage: storage, activity: activity, clock: clock)
-    devices = DeviceService(config: config, storage: storage, hub: hub, replication: replication, clock: clock)
-    sessions = SessionService(
-      config: config, storage: storage, devices: devices, replication: replication, clock: clock)
+    devices = DeviceService(storage: storage, hub: hub, router: router, activity: activity, clock: clock)
+    sessions = SessionService(config: config, storage: storage, devices: devices, router: router, clock: clock)
     login = LoginService(config: config, storage: storage, sessions: sessions, hasher: hasher, clock: clock)
     passwordPolicy = PasswordPolicy(config.passwords.policy)
+    passwords = PasswordService(
+      policy: passwordPolicy, hasher: hasher, store: storage.sessions, devices: devices)
     profiles = ProfileService(
       config: config, storage: storage, clock: clock, limitChange: rooms.limitProfileChange,
       propagate: rooms.propagateProfile)
     registration = RegistrationService(config: config, storage: storage, sessions: sessions, clock: clock)
     deactivation = DeactivationService(
-      config: config, storage: storage, devices: devices, replication: replication, logger: logger,
+      config: config, storage: storage, devices: devices, router: router, logger: logger,
       leaveAllRooms: rooms.leaveAllRooms)
     userInteractiveAuth = UserInteractiveAuth(
       store: storage.userInteractiveAuth, registrationLimit: config.rateLimits.registration, clock: clock)
+    confirmation = PasswordConfirmation(interactiveAuth: userInteractiveAuth, login: login)
+    registrationFlow = RegistrationFlow(
+      config: config, registration: registration, sessions: sessions, interactiveAuth: userInteractiveAuth,
+      policy: passwordPolicy, hasher: hasher)
+  }
+
+  /// The calls that other processes make to the main process, to the writers of `device_lists` and to the first writer of `events`.
+  public var calls: [ServedCall] {
+    sessions.calls + registration.calls + deactivation.calls + devices.calls + profiles.calls
+  }
+
+  /// Lists the e-mail addresses and phone numbers bound to an account.
+  public func identifiers(of user: UserID) async throws -> [AccountIdentifier] {
+    try await accounts.thirdPartyIdentifiers(of: user).map {
+      AccountIdentifier(
+        medium: $0.medium, address: $0.address, validatedAtMilliseconds: $0.validatedAtMilliseconds,
+        addedAtMilliseconds: $0.addedAtMilliseconds)
+    }
   }
 
   /// Confirms and records the use of tokens, leaves the rooms of deactivated users and tidies up, each on the process whose duty it

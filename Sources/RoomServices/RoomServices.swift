@@ -29,17 +29,17 @@ public final class RoomServices: Sendable {
   public let redactionCensor: RedactionCensor
   private let locks: RoomLocks
   /// Takes over events that other processes have made.
-  public let inbox: EventInbox
+  let inbox: EventInbox
 
   /// Builds the services.
   ///
   /// - Parameters:
-  ///   - replication: calls other processes; nil when there are none.
+  ///   - router: has other processes do what is theirs.
   ///   - signer: signs this server's events.
   ///   - users: answers questions about this server's users.
   ///   - rateLimiter: decides who has to wait.
   public init(
-    config: HomeserverConfig, storage: Storage, hub: StreamHub, replication: ReplicationClient?, signer: EventSigner,
+    config: HomeserverConfig, storage: Storage, hub: StreamHub, router: CallRouter, signer: EventSigner,
     clock: ServerClock, logger: Logger, users: LocalUsers, rateLimiter: RoomRateLimiter = .unlimited
   ) {
     state = StateService(storage: storage, logger: logger)
@@ -47,9 +47,9 @@ public final class RoomServices: Sendable {
     let creator = EventCreator(storage: storage, state: state, signer: signer, config: config, clock: clock)
     let delivery = EventDelivery(
       storage: storage, state: state, persister: persister,
-      pushActions: PushActionEvaluator(storage: storage, state: state, config: config), replication: replication,
+      pushActions: PushActionEvaluator(storage: storage, state: state, config: config), router: router,
       hub: hub, clock: clock, logger: logger)
-    locks = RoomLocks(replication == nil ? nil : storage.locks)
+    locks = RoomLocks(router.isAlone ? nil : storage.locks)
     sender = EventSender(
       creator: creator, storage: storage, delivery: delivery, users: users, rateLimiter: rateLimiter, locks: locks,
       logger: logger)
@@ -69,6 +69,9 @@ public final class RoomServices: Sendable {
     inbox = EventInbox(
       storage: storage, state: state, creator: creator, persister: persister, rateLimiter: rateLimiter)
   }
+
+  /// The calls that other processes make to those that write events, and to the main process.
+  public var calls: [ServedCall] { inbox.calls + memberships.calls }
 
   /// Gives back the locks of rooms that are no longer used; until cancelled.
   public func giveBackLocks() async { await locks.run() }

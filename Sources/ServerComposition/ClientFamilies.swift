@@ -43,12 +43,11 @@ extension ProcessServices {
 
   /// What other processes call: persisting events, writing streams, and on the main process opening sessions.
   public func replicationFamily(_ context: ProcessContext) -> EndpointFamily {
-    let kit = ReplicationEndpointKit(positions: ReplicationPositions(hub: context.hub), clock: context.clock)
-    let accountCalls = AccountReplicationEndpoints(config: context.config, accounts: accounts, kit: kit)
+    let calls = CallEndpoints(
+      rooms.calls + accounts.calls + sync.calls, isMainProcess: context.config.isMainProcess,
+      positions: ReplicationPositions(hub: context.hub), clock: context.clock)
     return EndpointFamily(
       name: "replication", resource: "replication",
-      endpoints: [GetReplStreamUpdatesEndpoint(hub: context.hub).endpoint]
-        + EventReplicationEndpoints(inbox: rooms.inbox, kit: kit).endpoints + accountCalls.endpoints
-        + SyncReplicationEndpoints(services: sync, kit: kit).endpoints)
+      endpoints: [GetReplStreamUpdatesEndpoint(hub: context.hub).endpoint] + calls.endpoints)
   }
 }

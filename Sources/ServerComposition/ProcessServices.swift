@@ -39,19 +39,20 @@ public final class ProcessServices: Sendable {
       serverName: context.config.serverName, keyID: key.keyID,
       privateKey: try Curve25519.Signing.PrivateKey(rawRepresentation: key.seed))
     locks = context.storage.locks
+    let router = CallRouter(config: context.config, client: context.replication)
     let limiter = RoomRateLimiter(context.config.rateLimits, storage: context.storage, clock: context.clock)
     rooms = RoomServices(
-      config: context.config, storage: context.storage, hub: context.hub, replication: context.replication,
+      config: context.config, storage: context.storage, hub: context.hub, router: router,
       signer: signer, clock: context.clock, logger: context.logger, users: LocalUsers(storage: context.storage),
       rateLimiter: limiter)
     accounts = AccountServices(
-      config: context.config, storage: context.storage, hub: context.hub, replication: context.replication,
+      config: context.config, storage: context.storage, hub: context.hub, router: router,
       rooms: AccountServices.RoomHooks(
         rooms: rooms, limiter: limiter, storage: context.storage, logger: context.logger),
       clock: context.clock, logger: context.logger)
     sync = SyncServices(
       config: context.config, storage: context.storage, rooms: rooms, hub: context.hub,
-      replication: context.replication, clock: context.clock, logger: context.logger)
+      router: router, clock: context.clock, logger: context.logger)
     presenceLimit = RateLimiter(context.config.rateLimits.presencePerUser, clock: context.clock)
     sync.register()
   }

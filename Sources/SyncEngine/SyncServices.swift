@@ -40,10 +40,10 @@ public final class SyncServices: Sendable {
   /// Makes the services; nothing is read yet.
   ///
   /// - Parameters:
-  ///   - replication: calls other processes; nil in a server of one process.
+  ///   - router: has other processes do what is theirs.
   ///   - instanceID: identifies this life of the process in USER_SYNC commands.
   public init(
-    config: HomeserverConfig, storage: Storage, rooms: RoomServices, hub: StreamHub, replication: ReplicationClient?,
+    config: HomeserverConfig, storage: Storage, rooms: RoomServices, hub: StreamHub, router: CallRouter,
     instanceID: Text = RandomString.letters(5), clock: ServerClock, logger: Logger
   ) {
     self.storage = storage
@@ -52,25 +52,36 @@ public final class SyncServices: Sendable {
     trimsOutbox = config.duties.federationSenders == [hub.instanceName]
     settings = SyncSettings(config)
     notifier = Notifier()
-    typing = TypingService(hub: hub, isWriter: config.writes("typing"), clock: clock)
+    typing = TypingService(
+      hub: hub, access: rooms.history.access, isWriter: config.writes("typing"), clock: clock)
     tokens = CurrentTokens(ids: storage.ids, typing: typing)
-    accountData = AccountDataService(
-      storage: storage, replication: replication, writers: config.streamWriters["account_data"],
-      instanceName: hub.instanceName)
     pushRules = PushRuleService(
       storage: storage, limits: PushRuleStore.Limits(), isWriter: config.writes("push_rules"))
+    accountData = AccountDataService(storage: storage, pushRules: pushRules, router: router)
     receipts = ReceiptService(
       storage: storage, rooms: rooms, accountData: accountData, isWriter: config.writes("receipts"), clock: clock)
     toDevice = ToDeviceService(
       storage: storage, serverName: config.serverName, isWriter: config.writes("to_device"), clock: clock)
     presence = PresenceService(
-      storage: storage, hub: hub, replication: replication, writers: config.streamWriters["presence"],
-      instanceID: instanceID, isEnabled: config.presence.isEnabled, tracksActivity: config.presence.tracksActivity,
-      timers: PresenceTimers(config.presence), clock: clock, logger: logger)
+      storage: storage, hub: hub, router: router, instanceID: instanceID, isEnabled: config.presence.isEnabled,
+      tracksActivity: config.presence.tracksActivity, timers: PresenceTimers(config.presence), clock: clock,
+      logger: logger)
     sync = SyncService(
       storage: storage, rooms: rooms, notifier: notifier, tokens: tokens, typing: typing, pushRules: pushRules,
       presence: presence, settings: settings, clock: clock, logger: logger)
     notices = StreamNotices(storage: storage, hub: hub, notifier: notifier, typing: typing, logger: logger)
+  }
+
+  /// The calls that other processes make to the writers of account data and presence.
+  public var calls: [ServedCall] { accountData.calls + presence.calls }
+
+  /// Reads a token that a client was given by `/sync`.
+  ///
+  /// - Throws: `MatrixError` 400 when it is none.
+  public func token(_ text: Text) async throws -> StreamToken {
+    guard let token = try await StreamToken.parse(text, directory: storage.instances), token.room.topological == nil
+    else { throw MatrixError.unknown("Invalid stream token", status: 400) }
+    return token
   }
 
   /// Connects the services with the streams.

@@ -47,8 +47,8 @@ final class RoomFixture: Sendable {
       isSuspended: { $0.localpart == "suspended" }, blocksInvites: { invited, _ in invited.localpart == "shy" })
     let signer = EventSigner(serverName: "test", keyID: "ed25519:a", privateKey: Curve25519.Signing.PrivateKey())
     rooms = RoomServices(
-      config: config, storage: storage, hub: hub, replication: nil, signer: signer, clock: clock, logger: logger,
-      users: users, rateLimiter: rateLimiter)
+      config: config, storage: storage, hub: hub, router: CallRouter(config: config, client: nil), signer: signer,
+      clock: clock, logger: logger, users: users, rateLimiter: rateLimiter)
     hubTask = Task { [hub] in try await hub.run() }
     await hub.waitUntilCaughtUp()
   }
@@ -77,7 +77,8 @@ final class RoomFixture: Sendable {
     let logger = Logger.silent
     let delivery = EventDelivery(
       storage: storage, state: rooms.state, persister: rooms.persister,
-      pushActions: PushActionEvaluator(storage: storage, state: rooms.state, config: config), replication: nil,
+      pushActions: PushActionEvaluator(storage: storage, state: rooms.state, config: config),
+      router: CallRouter(config: config, client: nil),
       hub: hub, clock: .system, logger: logger)
     return EventSender(
       creator: rooms.sender.creator, storage: storage, delivery: delivery, users: users, rateLimiter: .unlimited,

@@ -45,11 +45,12 @@ final class SyncFixture: Sendable {
     let users = LocalUsers(
       profile: { LocalUsers.Profile(displayName: $0.localpart) }, isAdmin: { _ in false }, isSuspended: { _ in false },
       blocksInvites: { _, _ in false })
+    let router = CallRouter(config: config, client: nil)
     rooms = RoomServices(
-      config: config, storage: storage, hub: hub, replication: nil, signer: signer, clock: clock, logger: logger,
+      config: config, storage: storage, hub: hub, router: router, signer: signer, clock: clock, logger: logger,
       users: users)
     services = SyncServices(
-      config: config, storage: storage, rooms: rooms, hub: hub, replication: nil, clock: clock, logger: logger)
+      config: config, storage: storage, rooms: rooms, hub: hub, router: router, clock: clock, logger: logger)
     services.register()
     try await services.start()
     tasks = [Task { [hub] in try await hub.run() }, Task { [services] in await services.run() }]

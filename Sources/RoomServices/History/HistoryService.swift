@@ -72,6 +72,14 @@ public final class HistoryService: Sendable {
 
   // MARK: Single events
 
+  /// Reads one event of whatever room.
+  ///
+  /// - Throws: `MatrixError` 404 when it does not exist or is not for this user to see.
+  public func event(_ id: EventID, requester: Requester) async throws -> ClientEvent {
+    guard let stored = try await storage.events.event(id) else { throw MatrixError.notFound("Event not found.") }
+    return try await event(id, room: stored.roomID, requester: requester)
+  }
+
   /// Reads one event.
   ///
   /// - Throws: `MatrixError` 404 when it does not exist, is in another room, or is not for this user to see.

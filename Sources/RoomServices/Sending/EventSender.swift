@@ -12,7 +12,7 @@ import Stores
 /// history does not fork.
 public final class EventSender: Sendable {
   let creator: EventCreator
-  private let storage: Storage
+  let storage: Storage
   private let delivery: EventDelivery
   private let relations: RelationValidator
   private let rateLimiter: RoomRateLimiter
