@@ -1,5 +1,6 @@
 import Logging
 import MatrixPrimitives
+import PasswordHashing
 import Replication
 import ServerConfig
 import Stores
@@ -26,8 +27,6 @@ public final class AccountServices: Sendable {
   public let passwords: PasswordService
   /// Asks logged-in users for their password again.
   public let confirmation: PasswordConfirmation
-  /// Checks new passwords.
-  public let passwordPolicy: PasswordPolicy
   /// Reads and changes profiles.
   public let profiles: ProfileService
   /// Makes accounts.
@@ -80,7 +79,7 @@ public final class AccountServices: Sendable {
     devices = DeviceService(storage: storage, hub: hub, router: router, activity: activity, clock: clock)
     sessions = SessionService(config: config, storage: storage, devices: devices, router: router, clock: clock)
     login = LoginService(config: config, storage: storage, sessions: sessions, hasher: hasher, clock: clock)
-    passwordPolicy = PasswordPolicy(config.passwords.policy)
+    let passwordPolicy = PasswordPolicy(config.passwords.policy)
     passwords = PasswordService(
       policy: passwordPolicy, hasher: hasher, store: storage.sessions, devices: devices)
     profiles = ProfileService(

@@ -27,17 +27,17 @@ public struct CallEndpoints: Sendable {
     cache = ReplicationResponseCache(clock: clock)
   }
 
-  /// The endpoints of the family.
-  public var endpoints: [Endpoint] { calls.map(endpoint) }
+  /// The operations of the family.
+  public var family: EndpointFamily { EndpointFamily("replication", resource: "replication", calls.map(endpoint)) }
 
   private func endpoint(_ call: ServedCall) -> Endpoint {
     let segments = call.argumentNames.map { "{\($0)}" } + (call.isCached ? ["{txn_id}"] : [])
     // Without any argument the path ends in a slash, as on Synapse's wire.
     let path = "\(call.name)/" + segments.joined(separator: "/")
-    return Endpoint(
-      name: "replication_\(call.name)", method: .post, paths: PathPattern.replication(path), auth: .replication,
-      role: .everyProcess, bodyLimit: Self.bodyLimit
-    ) { [positions, cache] request in
+    return .post(
+      "replication_\(call.name)", .replication(path), as: ClusterProcess.self, on: .everyProcess,
+      body: .collected(limit: Self.bodyLimit)
+    ) { [positions, cache] _, request in
       // What one process has accepted, at whatever depth, the others accept with the levels that the call adds.
       let body = try request.jsonObjectOrEmpty(maximumDepth: JSONDocument.storedDepth)
       try await ReplicationRequestEnvelope.read(body)?.wait(positions)

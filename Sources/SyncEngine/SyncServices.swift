@@ -53,32 +53,36 @@ public final class SyncServices: Sendable {
     settings = SyncSettings(config)
     notifier = Notifier()
     typing = TypingService(
-      hub: hub, access: rooms.history.access, isWriter: config.writes("typing"), clock: clock)
+      hub: hub, access: rooms.history.access, isWriter: config.isWriter(of: .typing), clock: clock)
     tokens = CurrentTokens(ids: storage.ids, typing: typing)
     pushRules = PushRuleService(
-      storage: storage, limits: PushRuleStore.Limits(), isWriter: config.writes("push_rules"))
+      storage: storage, limits: PushRuleStore.Limits(), isWriter: config.isWriter(of: .pushRules))
     accountData = AccountDataService(storage: storage, pushRules: pushRules, router: router)
     receipts = ReceiptService(
-      storage: storage, rooms: rooms, accountData: accountData, isWriter: config.writes("receipts"), clock: clock)
+      storage: storage, rooms: rooms, accountData: accountData, isWriter: config.isWriter(of: .receipts), clock: clock)
     toDevice = ToDeviceService(
-      storage: storage, serverName: config.serverName, isWriter: config.writes("to_device"), clock: clock)
+      storage: storage, serverName: config.serverName, isWriter: config.isWriter(of: .toDevice), clock: clock)
     presence = PresenceService(
       storage: storage, hub: hub, router: router, instanceID: instanceID, isEnabled: config.presence.isEnabled,
       tracksActivity: config.presence.tracksActivity, timers: PresenceTimers(config.presence), clock: clock,
       logger: logger)
+    let readers = SyncReaders(
+      storage: storage, visibility: rooms.history.visibility, notifier: notifier, tokens: tokens, typing: typing,
+      pushRules: pushRules)
     sync = SyncService(
-      storage: storage, rooms: rooms, notifier: notifier, tokens: tokens, typing: typing, pushRules: pushRules,
-      presence: presence, settings: settings, clock: clock, logger: logger)
+      storage: storage, rooms: rooms, readers: readers, notifier: notifier, tokens: tokens, settings: settings,
+      clock: clock, logger: logger)
     notices = StreamNotices(storage: storage, hub: hub, notifier: notifier, typing: typing, logger: logger)
   }
 
   /// The calls that other processes make to the writers of account data and presence.
   public var calls: [ServedCall] { accountData.calls + presence.calls }
 
-  /// Reads a token that a client was given by `/sync`.
+  /// Reads a token that a client was given by `/sync`, where it sends one.
   ///
-  /// - Throws: `MatrixError` 400 when it is none.
-  public func token(_ text: Text) async throws -> StreamToken {
+  /// - Throws: `MatrixError` 400 when the text is none.
+  public func token(_ text: Text?) async throws -> StreamToken? {
+    guard let text else { return nil }
     guard let token = try await StreamToken.parse(text, directory: storage.instances), token.room.topological == nil
     else { throw MatrixError.unknown("Invalid stream token", status: 400) }
     return token

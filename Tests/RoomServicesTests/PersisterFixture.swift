@@ -10,6 +10,7 @@ import Stores
 import Synchronization
 import TestSupport
 
+@testable import EventPersistence
 @testable import RoomServices
 
 /// Keeps what was announced. Apart from the fixture, which nobody may keep alive beyond its test.
@@ -42,7 +43,7 @@ final class PersisterFixture: Sendable {
     let logger = Logger.silent
     self.database = database
     hub = StreamHub(
-      instanceName: "master", writers: { Storage.writers(of: $0, in: config) }, transport: InMemoryTransport(),
+      instanceName: "master", writers: { config.writers(of: $0) }, transport: InMemoryTransport(),
       clock: clock, logger: logger)
     storage = Storage(database: database, config: config, hub: hub, clock: clock, logger: logger)
     state = StateService(storage: storage, logger: logger)

@@ -5,6 +5,7 @@ import Stores
 import TestSupport
 import Testing
 
+@testable import EventPersistence
 @testable import RoomServices
 
 /// What travels between processes is made here by one set of services and taken over by the same.

@@ -1,9 +1,11 @@
 import MatrixPrimitives
+import PasswordHashing
 import Stores
 
 /// Changes passwords: for their owners, and for administrators.
 public final class PasswordService: Sendable {
-  private let policy: PasswordPolicy
+  /// The rules for new passwords.
+  public let policy: PasswordPolicy
   private let hasher: PasswordHasher
   private let store: SessionStore
   private let devices: DeviceService

@@ -1,4 +1,5 @@
 import MatrixPrimitives
+import PasswordHashing
 import ServerConfig
 
 /// An account that was registered, and its first session.

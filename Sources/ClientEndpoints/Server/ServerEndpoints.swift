@@ -5,15 +5,13 @@ import ServerConfig
 
 /// What a client asks before and after it has logged in: versions, capabilities, where the server is.
 public struct ServerEndpoints: Sendable {
-  private let config: HomeserverConfig
-  private let canChangePassword: Bool
+  private let capabilities: JSON
+  private let wellKnown: JSON?
 
   /// Makes the family.
-  ///
-  /// - Parameter canChangePassword: whether `m.change_password` is offered.
-  public init(config: HomeserverConfig, canChangePassword: Bool) {
-    self.config = config
-    self.canChangePassword = canChangePassword
+  public init(config: HomeserverConfig) {
+    capabilities = Self.capabilities(config)
+    wellKnown = Self.wellKnown(config)
   }
 
   /// The versions of the specification that are answered for, oldest first.
@@ -38,37 +36,32 @@ public struct ServerEndpoints: Sendable {
     "uk.tcpip.msc4133.stable": true,
   ]
 
-  /// The endpoints of the family.
-  public var endpoints: [Endpoint] {
-    [versions, capabilities, wellKnownClient]
+  /// The operations of the family.
+  public var family: EndpointFamily {
+    EndpointFamily(
+      "server",
+      [
+        .get("getVersions", "/_matrix/client/versions", as: AnyoneKnown.self, to: versions),
+        .get("getCapabilities", .client("capabilities", .released), as: UserOrGuest.self, to: capabilities),
+        .get("getWellknown", "/.well-known/matrix/client", as: Anyone.self, on: .main, to: wellKnownClient),
+      ])
   }
 
-  private var versions: Endpoint {
-    Endpoint(
-      name: "versions", method: .get, paths: ["/_matrix/client/versions"], auth: .optional, role: .anyWorker
-    ) { _ in
-      .json { writer in
-        writer.beginObject()
-        writer.key("versions")
-        writer.beginArray()
-        for version in Self.specificationVersions { writer.value(version) }
-        writer.endArray()
-        writer.member("unstable_features", Self.features)
-        writer.endObject()
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientversions
+  private func versions(_ caller: AnyoneKnown, _ request: Request) -> Response {
+    .json { writer in
+      writer.object {
+        $0.member("versions", strings: Self.specificationVersions)
+        $0.member("unstable_features", Self.features)
       }
     }
   }
 
-  private var capabilities: Endpoint {
-    let body = capabilitiesBody
-    return Endpoint(
-      name: "capabilities", method: .get, paths: PathPattern.client("capabilities", versions: .released),
-      auth: .guestAllowed,
-      role: .anyWorker
-    ) { _ in .json(body) }
-  }
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3capabilities
+  private func capabilities(_ caller: UserOrGuest, _ request: Request) -> Response { .json(capabilities) }
 
-  private var capabilitiesBody: JSON {
+  private static func capabilities(_ config: HomeserverConfig) -> JSON {
+    let canChangePassword = config.passwords.allowsLogin && config.passwords.usesLocalDatabase
     var versions: [Text: JSON] = [:]
     for version in RoomVersion.all { versions[version.identifier] = "stable" }
     var profileFields: [Text: JSON] = ["enabled": true]
@@ -89,14 +82,10 @@ public struct ServerEndpoints: Sendable {
     ])
   }
 
-  private var wellKnownClient: Endpoint {
-    let content = Self.wellKnown(config)
-    return Endpoint(
-      name: "well_known_client", method: .get, paths: ["/.well-known/matrix/client"], auth: .none, role: .main
-    ) { _ in
-      guard let content else { throw MatrixError.notFound(".well-known not available") }
-      return .json(content)
-    }
+  /// https://spec.matrix.org/v1.16/client-server-api/#getwell-knownmatrixclient
+  private func wellKnownClient(_ caller: Anyone, _ request: Request) throws(MatrixError) -> Response {
+    guard let wellKnown else { throw .notFound(".well-known not available") }
+    return .json(wellKnown)
   }
 
   /// The content of `/.well-known/matrix/client`, which login answers carry too; nil when the configuration does not serve one.

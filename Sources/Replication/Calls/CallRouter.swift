@@ -13,7 +13,7 @@ public struct CallRouter: Sendable {
   ///   - client: the way to other processes; nil in a server of one process.
   public init(config: HomeserverConfig, client: ReplicationClient?) {
     self.init(
-      instanceName: config.instanceName, writers: { config.streamWriters[$0.rawValue] }, client: client)
+      instanceName: config.instanceName, writers: { config.writers(of: $0) }, client: client)
   }
 
   init(instanceName: Text, writers: @escaping @Sendable (StreamName) -> [Text], client: ReplicationClient?) {

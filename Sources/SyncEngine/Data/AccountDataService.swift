@@ -63,12 +63,13 @@ public final class AccountDataService: Sendable {
   private static func checkSettable(_ type: Text) throws(MatrixError) {
     switch type {
     case Receipt.Kind.fullyRead:
-      throw .custom(
-        status: 405, errcode: "M_BAD_JSON",
-        message: "Cannot set m.fully_read through this API. Use /rooms/!roomId:server.name/read_markers")
+      throw MatrixError(
+        .badJSON, "Cannot set m.fully_read through this API. Use /rooms/!roomId:server.name/read_markers",
+        status: 405)
     case pushRulesType:
-      throw .custom(
-        status: 405, errcode: "M_BAD_JSON", message: "Cannot set m.push_rules through this API. Use /pushrules")
+      throw MatrixError(
+        .badJSON, "Cannot set m.push_rules through this API. Use /pushrules",
+        status: 405)
     default: break
     }
   }

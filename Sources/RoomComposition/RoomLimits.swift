@@ -1,0 +1,81 @@
+import RateLimits
+import MatrixEvents
+import MatrixPrimitives
+import Replication
+import RoomServices
+import ServerConfig
+import StorageEngine
+import Stores
+
+extension RoomRateLimiter {
+  /// Makes the limiter of the settings `rc_message`, `rc_joins`, `rc_joins_per_room`, `rc_invites` and `rc_room_creation`.
+  ///
+  /// Users whose limits an administrator has lifted (`ratelimit_override`) pass; application services do too.
+  init(_ settings: RateLimitSettings, storage: Storage, clock: ServerClock) {
+    let limits = RoomLimits(settings, storage: storage, clock: clock)
+    // Joins of a room count when they have happened, wherever: else joins that are refused would keep others out.
+    storage.hub.subscribe(.events) { batch in
+      for case .event(let event) in batch.rows where event.isJoin { limits.countJoin(of: event.roomID) }
+    }
+    self.init { action, requester, counts, times in
+      try await limits.check(action, requester, counts: counts, times: times)
+    }
+  }
+}
+
+/// One bucket for each kind of action in rooms.
+private final class RoomLimits: Sendable {
+  private let messages, redactions, creations, localJoins: RateLimiter
+  private let joinsPerRoom, invitesPerRoom, invitesPerUser, invitesPerIssuer: RateLimiter
+  private let storage: Storage
+  private let lifted: Cache<Text, Bool>
+
+  init(_ settings: RateLimitSettings, storage: Storage, clock: ServerClock) {
+    messages = RateLimiter(settings.message, clock: clock)
+    redactions = RateLimiter(settings.adminRedaction ?? settings.message, clock: clock)
+    creations = RateLimiter(settings.roomCreation, clock: clock)
+    localJoins = RateLimiter(settings.joinsLocal, clock: clock)
+    joinsPerRoom = RateLimiter(settings.joinsPerRoom, clock: clock)
+    invitesPerRoom = RateLimiter(settings.invitesPerRoom, clock: clock)
+    invitesPerUser = RateLimiter(settings.invitesPerUser, clock: clock)
+    invitesPerIssuer = RateLimiter(settings.invitesPerIssuer, clock: clock)
+    self.storage = storage
+    let lifted: Cache<Text, Bool> = storage.caches.cache("get_ratelimit_for_user", capacity: 20_000)
+    self.lifted = lifted
+    storage.caches.register("get_ratelimit_for_user") { keys in
+      if let user = keys?.first { lifted.invalidate(user) } else { lifted.invalidateAll() }
+    }
+  }
+
+  func check(_ action: RateLimitedAction, _ requester: Requester, counts: Bool, times: Int) async throws {
+    if requester.appserviceID != nil { return }
+    let entity = requester.authenticatedEntity
+    let isLifted = try await lifted.value(entity) { [storage] in
+      guard let user = UserID(entity) else { return false }
+      return try await storage.accounts.hasLiftedRateLimit(user)
+    }
+    if isLifted { return }
+    let (limiter, key) = bucket(action, requester.userID.rawValue)
+    try limiter.check(key, count: counts, times: times)
+  }
+
+  func countJoin(of room: RoomID) { joinsPerRoom.count(room.rawValue) }
+
+  private func bucket(_ action: RateLimitedAction, _ user: Text) -> (RateLimiter, Text) {
+    switch action {
+    case .message: (messages, user)
+    case .adminRedaction: (redactions, user)
+    case .roomCreation: (creations, user)
+    case .localJoin: (localJoins, user)
+    case .joinOfRoom(let room): (joinsPerRoom, room.rawValue)
+    case .inviteToRoom(let room): (invitesPerRoom, room.rawValue)
+    case .inviteToNewRoom: (invitesPerRoom, user)
+    case .inviteOfUser(let invited): (invitesPerUser, invited.rawValue)
+    case .inviteByIssuer: (invitesPerIssuer, user)
+    }
+  }
+}
+
+extension EventsRow.Event {
+  fileprivate var isJoin: Bool { type == EventType.member && membership == "join" && !isOutlier && !isRejected }
+}
