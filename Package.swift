@@ -143,7 +143,7 @@ let package = Package(
     library(
       "ClientEndpoints",
       [
-        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "RateLimits", "ServerConfig", "Stores", "RoomServices",
+        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "RateLimits", "ServerConfig", "RoomServices",
         "AccountServices", "SyncEngine",
       ]),
     library(

@@ -28,13 +28,13 @@ public struct ClientSubsystem: Subsystem {
       RoomHistoryEndpoints(rooms: rooms, clock: clock).family,
       RoomStateEndpoints(rooms: rooms, clock: clock).family,
       RoomDirectoryEndpoints(rooms: rooms, config: config).family,
-      SyncEndpoints(services: sync, storage: process.storage, presenceLimit: presenceLimit).family,
+      SyncEndpoints(services: sync, presenceLimit: presenceLimit).family,
       TypingEndpoints(typing: sync.typing, presence: sync.presence).family,
       ReceiptEndpoints(receipts: sync.receipts, presence: sync.presence).family,
       PresenceEndpoints(presence: sync.presence, limit: presenceLimit, clock: clock).family,
       ToDeviceEndpoints(toDevice: sync.toDevice).family,
       AccountDataEndpoints(accountData: sync.accountData).family,
-      FilterEndpoints(storage: process.storage, timelineLimit: config.limits.filterTimelineLimit).family,
+      FilterEndpoints(filters: sync.filters).family,
       PushRuleEndpoints(pushRules: sync.pushRules).family,
     ]
   }

@@ -28,6 +28,8 @@ public final class SyncServices: Sendable {
   public let accountData: AccountDataService
   /// Reads and changes push rules.
   public let pushRules: PushRuleService
+  /// Filters of clients.
+  public let filters: FilterService
   /// Holds the configuration of syncing.
   public let settings: SyncSettings
 
@@ -51,6 +53,7 @@ public final class SyncServices: Sendable {
     self.logger = logger
     trimsOutbox = config.duties.federationSenders == [hub.instanceName]
     settings = SyncSettings(config)
+    filters = FilterService(store: storage.filters, timelineLimit: settings.filterTimelineLimit)
     notifier = Notifier()
     typing = TypingService(
       hub: hub, access: rooms.history.access, isWriter: config.isWriter(of: .typing), clock: clock)

@@ -128,7 +128,7 @@ final class RoomFixture: Sendable {
   /// Reads the room's events oldest first, as the given user sees them.
   func timeline(_ room: RoomID, _ requester: Requester = alice, limit: Int = 500) async throws -> [ClientEvent] {
     try await rooms.history.messages(
-      room: room, from: nil, to: nil, direction: .forward, limit: limit, filter: RoomEventFilter(),
+      room: room, from: nil, to: nil, direction: .forward, limit: limit, filter: EventFilter(),
       requester: requester
     ).chunk
   }

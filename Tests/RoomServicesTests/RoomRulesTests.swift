@@ -41,27 +41,6 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("m.room.message", "m.room.message", true), ("m.room.message", "m.room.*", true), ("m.room.message", "*", true),
-    ("m.room.message", "*.message", true), ("m.room.message", "m.*.message", true), ("m.room.message", "m.*x*e", false),
-    ("m.room.message", "", false), ("", "*", true), ("ab", "ab*b", false), ("aab", "a*ab", true), ("abc", "a**c", true),
-  ])
-  func typePatternsMatch(type: Text, pattern: Text, matches: Bool) {
-    var filter = RoomEventFilter()
-    filter.types = [pattern]
-    #expect(filter.allows(type: type, sender: "@a:test") == matches)
-  }
-
-  @Test(arguments: [
-    "[]", #"{"types":"m"}"#, #"{"types":[1]}"#, #"{"senders":{}}"#, #"{"contains_url":"yes"}"#,
-    #"{"lazy_load_members":1}"#, #"{"limit":"5"}"#,
-  ])
-  func filtersOfAnotherFormAreRefused(text: Text) throws {
-    let value = try JSONValue.parse(text)
-    let error = #expect(throws: MatrixError.self) { try RoomEventFilter(value) }
-    #expect(error?.status == 400)
-  }
-
   @Test func whatWaitsTogetherIsDoneTogetherAndInOrder() async throws {
     let gate = Gate()
     let (batches, continuation) = AsyncStream<[Int]>.makeStream()

@@ -143,7 +143,7 @@ final class SyncFixture: Sendable {
       token = parsed
     }
     let text = filter.map { Text(decoding: $0.encoded, as: UTF8.self) }
-    let parsed = try filter.map { SyncFilter(try $0.document(), maximumTimelineLimit: 100) } ?? .none
+    let parsed = try await services.filters.filter(text, of: requester.userID)
     return SyncRequest(
       requester: requester, since: token, sinceText: since, filter: parsed, filterText: text,
       timeoutMilliseconds: timeout, wantsFullState: fullState)

@@ -1,11 +1,12 @@
+import MatrixEvents
 import MatrixPrimitives
 import Postgres
 
 extension EventFilter {
-  /// Compiles the filter for rows of `events AS e`; empty when everything passes, else beginning with `AND`.
+  /// The filter for rows of `events AS e`; empty when everything passes, else beginning with ` AND`. Rooms and the limit are left out.
   ///
   /// Filtering in the database finds the newest events that pass, however many others lie between.
-  var condition: SQL {
+  public var condition: SQL {
     var sql: SQL = ""
     if let types { sql = sql + " AND (" + Self.matches(types) + ")" }
     if !notTypes.isEmpty { sql = sql + " AND NOT (" + Self.matches(notTypes) + ")" }
@@ -26,24 +27,22 @@ extension EventFilter {
   }
 
   private var relationCondition: SQL {
-    var inner: SQL = """
-       AND EXISTS (SELECT 1 FROM event_relations AS r JOIN events AS c ON c.event_id = r.event_id
-      WHERE r.relates_to_id = e.event_id
-      """
-    if let relatedBySenders, !relatedBySenders.isEmpty {
-      inner = inner + " AND c.sender = ANY(\(relatedBySenders)::text[])"
-    }
+    let bySenders = relatedBySenders?.isEmpty == false
+    var sql: SQL = " AND EXISTS (SELECT 1 FROM event_relations AS r"
+    if bySenders { sql = sql + " JOIN events AS c ON c.event_id = r.event_id" }
+    sql = sql + " WHERE r.relates_to_id = e.event_id"
+    if bySenders, let relatedBySenders { sql = sql + " AND c.sender = ANY(\(relatedBySenders)::text[])" }
     if let relatedByRelationTypes, !relatedByRelationTypes.isEmpty {
-      inner = inner + " AND r.relation_type = ANY(\(relatedByRelationTypes)::text[])"
+      sql = sql + " AND r.relation_type = ANY(\(relatedByRelationTypes)::text[])"
     }
-    return inner + ")"
+    return sql + ")"
   }
 
-  /// Compiles "the type is one of these"; a type that ends in `*` stands for all that begin so.
+  /// Compiles "the type is one of these", `*` standing for any run of characters.
   private static func matches(_ types: [Text]) -> SQL {
     let star = UInt8(ascii: "*")
-    let exact = types.filter { $0.utf8.last != star }
-    let prefixes = types.filter { $0.utf8.last == star }.map { LikePattern(lastWildcard: $0).text }
-    return "e.type = ANY(\(exact)::text[]) OR e.type LIKE ANY(\(prefixes)::text[])"
+    let exact = types.filter { !$0.utf8.contains(star) }
+    let patterns = types.filter { $0.utf8.contains(star) }.map { LikePattern(wildcards: $0).text }
+    return "e.type = ANY(\(exact)::text[]) OR e.type LIKE ANY(\(patterns)::text[])"
   }
 }

@@ -1,15 +1,16 @@
 import MatrixPrimitives
 import Testing
 
-@testable import SyncEngine
+@testable import MatrixEvents
 
-@Suite struct SyncFilterTests {
+@Suite struct FilterTests {
   @Test(arguments: [
     "{}", #"{"presence":{"types":["m.*"]},"room":{"timeline":{"limit":10}},"unknown":[1]}"#,
     #"{"room":{"rooms":["!a:b"],"not_rooms":[],"state":{"lazy_load_members":true}},"event_format":"federation"}"#,
     #"{"account_data":{"senders":["@a:b"],"limit":1.5}}"#,
   ])
   func wellFormedFiltersAreAccepted(_ text: Text) throws {
+    _ = try SyncFilter(text: text, maximumTimelineLimit: -1)
     try SyncFilter.validate(try JSONValue.parse(text))
   }
 
@@ -21,9 +22,57 @@ import Testing
     #"{"room":{"ephemeral":{"org.matrix.labels":{}}}}"#, #"{"room":{"timeline":{"limit":null}}}"#,
   ])
   func malformedFiltersAreRefused(_ text: Text) throws {
-    let json = try JSONValue.parse(text)
-    let error = try #require(throws: MatrixError.self) { try SyncFilter.validate(json) }
-    #expect(error.status == 400)
+    let error = try #require(throws: MatrixError.self) { try SyncFilter(text: text, maximumTimelineLimit: -1) }
+    #expect(error.status == 400 && error.errcode == "M_UNKNOWN")
+  }
+
+  @Test(arguments: ["", #"{"types":null,"senders":null,"contains_url":null,"related_by_senders":[],"limit":null}"#])
+  func aDefinitionThatStandsAloneMayHaveNulls(_ text: Text) throws {
+    #expect(try EventFilter(text: text).passesAll)
+    #expect(try EventFilter(text: nil).passesAll)
+  }
+
+  @Test(arguments: [
+    "[]", #"{"types":"m"}"#, #"{"types":[1]}"#, #"{"senders":{}}"#, #"{"contains_url":"yes"}"#,
+    #"{"lazy_load_members":1}"#, #"{"limit":"5"}"#,
+  ])
+  func aDefinitionThatStandsAloneIsRefusedWithTheSameAnswer(_ text: Text) throws {
+    let error = try #require(throws: MatrixError.self) { try EventFilter(text: text) }
+    #expect(error.status == 400 && error.errcode == "M_UNKNOWN")
+  }
+
+  @Test func whatIsNoJSONOrTooLargeIsRefusedAlikeEverywhere() throws {
+    let large = #"{"x":""# + Text(repeating: "a", count: 70_000) + #""}"#
+    for (text, code) in [("{", "M_NOT_JSON"), (large, "M_TOO_LARGE")] {
+      let alone = try #require(throws: MatrixError.self) { try EventFilter(text: text) }
+      let whole = try #require(throws: MatrixError.self) { try SyncFilter(text: text, maximumTimelineLimit: 1) }
+      #expect(alone.errcode == code && whole.errcode == code && alone.message == whole.message)
+    }
+  }
+
+  @Test func aListOfPatternsHasABound() throws {
+    let types = Text((0..<501).map { "\"\($0)\"" }.joined(separator: ","))
+    #expect(throws: MatrixError.self) { try EventFilter(text: "{\"types\":[\(types)]}") }
+    #expect(throws: MatrixError.self) {
+      try SyncFilter(text: "{\"event_fields\":[\(types)]}", maximumTimelineLimit: 1)
+    }
+  }
+
+  @Test func aFormatAndAnythingButIDsMayStandInADefinitionThatStandsAlone() throws {
+    let filter = try EventFilter(text: #"{"event_format":"federation","senders":["nobody"],"limit":3}"#)
+    #expect(filter.format == .federation && filter.senders == ["nobody"] && filter.limit == 3)
+  }
+
+  @Test(arguments: [
+    ("m.room.message", "m.room.message", true), ("m.room.message", "m.room.*", true), ("m.room.message", "*", true),
+    ("m.room.message", "*.message", true), ("m.room.message", "m.*.message", true), ("m.room.message", "m.*x*e", false),
+    ("m.room.message", "", false), ("", "*", true), ("ab", "ab*b", false), ("aab", "a*ab", true), ("abc", "a**c", true),
+    ("abcbc", "a*bc*bc", true), ("abc", "a*bc*bc", false), ("abc", "*d*", false),
+  ])
+  func typePatternsMatch(type: Text, pattern: Text, matches: Bool) {
+    var filter = EventFilter()
+    filter.types = [pattern]
+    #expect(filter.passes(type: type) == matches)
   }
 
   @Test func typesMatchWithWildcards() {
@@ -54,7 +103,7 @@ import Testing
   }
 
   @Test func limitsAreCutToWhatTheServerAllows() throws {
-    let filter = { (text: Text) in SyncFilter(try JSONValue.parse(text), maximumTimelineLimit: 100) }
+    let filter = { (text: Text) in try SyncFilter(text: text, maximumTimelineLimit: 100) }
     #expect(try filter("{}").timeline.limit == 10)
     #expect(try filter(#"{"room":{"timeline":{"limit":1e30}}}"#).timeline.limit == 100)
     #expect(try filter(#"{"room":{"timeline":{"limit":-5}}}"#).timeline.limit == 0)
