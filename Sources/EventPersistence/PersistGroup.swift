@@ -13,8 +13,6 @@ import Synchronization
 struct PersistGroup: Sendable {
   /// Holds one batch for each room; history (`backfilled`) stands alone.
   let batches: [PersistBatch]
-  /// How many events are likely to be written by the next group, right after this one; 0 when none may come.
-  let further: Int
   let surroundings: PersistBatch.Surroundings
 
   private var storage: Storage { surroundings.storage }
@@ -62,7 +60,7 @@ struct PersistGroup: Sendable {
 
   private func reserve(_ count: Int) async throws -> StreamIDReservation {
     isBackfilled
-      ? try await storage.ids.backfill.allocate(count) : try await surroundings.ids.take(count, expecting: further)
+      ? try await storage.ids.backfill.allocate(count) : try await surroundings.ids.take(count)
   }
 
   private func release(_ reservation: StreamIDReservation?, _ stream: StreamName) {
@@ -91,10 +89,6 @@ struct PersistGroup: Sendable {
           whenVisible()
         },
         { txn in try PersistWriter(plans: plans, txn: txn).write() })
-    } catch let error as PostgresError where error.sqlState == PersistWriter.missingRowState {
-      throw MatrixError.notFound("The room, or a part of its state, is gone")
-    } catch let error as PostgresError where error.sqlState == PersistWriter.missingPredecessorState {
-      throw StoreError("what the events follow is not stored")
     } catch let error as PostgresError where error.code == .commitOutcomeUnknown {
       // The connection broke while the commit was under way: look whether it has happened.
       guard try await areStored(plans) else {

@@ -82,28 +82,6 @@ extension PersistWriter {
       """)
   }
 
-  // MARK: push
-
-  /// Writes what push rules want done: given with the event, or staged by another process.
-  func writePushActions(_ store: PushActionStore, orphans: PushActionOrphans) {
-    let notifiable = accepted.filter { Self.mayNotify($0.item) }
-    // A redaction removes actions, maybe those of an event of the same group, which it must see therefore.
-    let mayGoBeside = plans.allSatisfy(\.redactedEvents.isEmpty)
-    store.enqueue(
-      notifiable.compactMap { event in event.item.pushActions.map { (event.stored, $0) } }, in: txn,
-      mayGoBeside: mayGoBeside)
-    txn.ifOrphaned { orphans.look() }
-    let staged = plans.flatMap(\.given).filter { $0.pushActions == nil && Self.mayNotify($0) }
-    guard !staged.isEmpty else { return }
-    store.enqueueMove(
-      notifiable.filter { $0.item.pushActions == nil }.map(\.stored), clearing: staged.map(\.event.eventID), in: txn,
-      mayGoBeside: mayGoBeside)
-  }
-
-  private static func mayNotify(_ item: PersistableEvent) -> Bool {
-    !item.isOutlier || item.metadata.outOfBandMembership
-  }
-
   // MARK: search
 
   func writeSearch() {

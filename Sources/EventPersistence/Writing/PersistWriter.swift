@@ -8,11 +8,6 @@ import Stores
 ///
 /// What every message needs is written for all rooms by one statement each; the rest, by ``RoomWriter``, room by room.
 struct PersistWriter {
-  /// Holds the error (division by zero) by which statements that travel with the commit say that a row is missing.
-  static let missingRowState = "22012"
-  /// Holds the error (a text that is no number) by which the same is said of an event that others follow.
-  static let missingPredecessorState = "22P02"
-
   let plans: [PersistPlan]
   let txn: Transaction
   let fresh: [NewEvent]
@@ -39,7 +34,8 @@ struct PersistWriter {
       SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)
       """)
     // First of all, since they take longest and stand beside the rest when there are many.
-    writePushActions(storage.pushActions, orphans: surroundings.orphans)
+    surroundings.pushActions.write(
+      accepted, given: plans.flatMap(\.given), isRedacting: !plans.allSatisfy(\.redactedEvents.isEmpty), in: txn)
     lockRooms()
     requirePredecessors()
     for room in rooms { try room.writeStateGroups() }
@@ -59,15 +55,14 @@ struct PersistWriter {
     for plan in plans { storage.invalidator.write(plan.cacheInvalidations, ids: plan.cacheIDs, in: txn) }
   }
 
-  /// Keeps the rooms from being deleted meanwhile, and fails when one is gone: dividing by zero is how a statement that
-  /// travels with the commit can refuse.
+  /// Keeps the rooms from being deleted meanwhile, and fails when one is gone.
   private func lockRooms() {
     let ids = plans.map(\.roomID.rawValue)
-    txn.enqueue(
+    txn.require(
       """
-      SELECT 1 / (count(*) = \(Int64(ids.count))::bigint)::int FROM (
-        SELECT 1 FROM rooms WHERE room_id = ANY(\(unseen: ids)) FOR KEY SHARE) AS room
-      """)
+      \(Int64(ids.count))::bigint = (
+        SELECT count(*) FROM (SELECT 1 FROM rooms WHERE room_id = ANY(\(unseen: ids)) FOR KEY SHARE) AS room)
+      """, otherwise: PersistRefusal.roomIsGone)
   }
 
   /// Fails when an event of this server follows one that is not stored: that one was built upon before it was on disk, and a
@@ -83,11 +78,10 @@ struct PersistWriter {
     ids.subtract(fresh.map(\.id))
     guard !ids.isEmpty else { return }
     let wanted = ids.sorted()
-    txn.enqueue(
+    txn.require(
       """
-      SELECT CASE WHEN count(*) = \(Int64(wanted.count))::bigint THEN 1 ELSE ('only ' || count(*))::int END
-      FROM events WHERE event_id = ANY(\(unseen: wanted))
-      """)
+      \(Int64(wanted.count))::bigint = (SELECT count(*) FROM events WHERE event_id = ANY(\(unseen: wanted)))
+      """, otherwise: PersistRefusal.predecessorIsMissing)
   }
 
   private func writeStateGroupsOfEvents() {

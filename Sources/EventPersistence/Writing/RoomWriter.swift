@@ -48,11 +48,11 @@ struct RoomWriter {
     // Others may be about to delete groups that nothing refers to: hold these, fail if one is gone, and take them off the
     // list of what is to be deleted.
     let groups = referred.sorted()
-    txn.enqueue(
+    txn.require(
       """
-      SELECT 1 / (count(*) = \(Int64(groups.count))::bigint)::int FROM (
-        SELECT 1 FROM state_groups WHERE id = ANY(\(groups)::bigint[]) FOR KEY SHARE) AS held
-      """)
+      \(Int64(groups.count))::bigint = (
+        SELECT count(*) FROM (SELECT 1 FROM state_groups WHERE id = ANY(\(groups)::bigint[]) FOR KEY SHARE) AS held)
+      """, otherwise: PersistRefusal.stateIsGone)
     txn.enqueue("DELETE FROM state_groups_pending_deletion WHERE state_group = ANY(\(groups)::bigint[])")
   }
 
