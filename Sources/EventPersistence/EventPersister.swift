@@ -49,7 +49,7 @@ public final class EventPersister: Sendable {
     self.storage = storage
     self.hub = hub
     self.logger = logger
-    writers = Storage.writers(of: .events, in: storage.config)
+    writers = storage.config.writers(of: .events)
     orphans = PushActionOrphans(store: storage.pushActionOrphans, logger: logger)
     let surroundings = PersistBatch.Surroundings(
       storage: storage, state: state, hub: hub,

@@ -106,7 +106,7 @@ public final class Storage: Sendable {
     self.clock = clock
     self.logger = logger
     self.hub = hub
-    ids = StreamIDs(database: database, instanceName: hub.instanceName) { Self.writers(of: $0, in: config) }
+    ids = StreamIDs(database: database, instanceName: hub.instanceName) { config.writers(of: $0) }
     barrier = ReadBarrier(database: database, ids: ids, hub: hub)
     caches = CacheRegistry(config.caches)
     invalidator = CacheInvalidator(database: database, ids: ids.caches, registry: caches, hub: hub, clock: clock)
@@ -152,12 +152,6 @@ public final class Storage: Sendable {
     profiles = ProfileStore(database: database)
     registrationTokens = RegistrationTokenStore(database: database)
     userInteractiveAuth = UserInteractiveAuthStore(database: database)
-  }
-
-  /// Lists the processes that write a stream.
-  public static func writers(of stream: StreamName, in config: HomeserverConfig) -> [Text] {
-    stream == .quarantinedMedia
-      ? config.streamWriters["quarantined_media_changes"] : config.streamWriters[stream.rawValue]
   }
 
   /// Reads the positions of all streams; once, at start.

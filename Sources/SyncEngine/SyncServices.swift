@@ -52,24 +52,27 @@ public final class SyncServices: Sendable {
     trimsOutbox = config.duties.federationSenders == [hub.instanceName]
     settings = SyncSettings(config)
     notifier = Notifier()
-    typing = TypingService(hub: hub, isWriter: config.writes("typing"), clock: clock)
+    typing = TypingService(hub: hub, isWriter: config.isWriter(of: .typing), clock: clock)
     tokens = CurrentTokens(ids: storage.ids, typing: typing)
     accountData = AccountDataService(
-      storage: storage, replication: replication, writers: config.streamWriters["account_data"],
+      storage: storage, replication: replication, writers: config.writers(of: .accountData),
       instanceName: hub.instanceName)
     pushRules = PushRuleService(
-      storage: storage, limits: PushRuleStore.Limits(), isWriter: config.writes("push_rules"))
+      storage: storage, limits: PushRuleStore.Limits(), isWriter: config.isWriter(of: .pushRules))
     receipts = ReceiptService(
-      storage: storage, rooms: rooms, accountData: accountData, isWriter: config.writes("receipts"), clock: clock)
+      storage: storage, rooms: rooms, accountData: accountData, isWriter: config.isWriter(of: .receipts), clock: clock)
     toDevice = ToDeviceService(
-      storage: storage, serverName: config.serverName, isWriter: config.writes("to_device"), clock: clock)
+      storage: storage, serverName: config.serverName, isWriter: config.isWriter(of: .toDevice), clock: clock)
     presence = PresenceService(
-      storage: storage, hub: hub, replication: replication, writers: config.streamWriters["presence"],
+      storage: storage, hub: hub, replication: replication, writers: config.writers(of: .presence),
       instanceID: instanceID, isEnabled: config.presence.isEnabled, tracksActivity: config.presence.tracksActivity,
       timers: PresenceTimers(config.presence), clock: clock, logger: logger)
+    let readers = SyncReaders(
+      storage: storage, visibility: rooms.history.visibility, notifier: notifier, tokens: tokens, typing: typing,
+      pushRules: pushRules)
     sync = SyncService(
-      storage: storage, rooms: rooms, notifier: notifier, tokens: tokens, typing: typing, pushRules: pushRules,
-      presence: presence, settings: settings, clock: clock, logger: logger)
+      storage: storage, rooms: rooms, readers: readers, notifier: notifier, tokens: tokens, settings: settings,
+      clock: clock, logger: logger)
     notices = StreamNotices(storage: storage, hub: hub, notifier: notifier, typing: typing, logger: logger)
   }
 

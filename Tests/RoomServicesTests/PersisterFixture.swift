@@ -44,7 +44,7 @@ final class PersisterFixture: Sendable {
     let logger = Logger.silent
     self.database = database
     hub = StreamHub(
-      instanceName: "master", writers: { Storage.writers(of: $0, in: config) }, transport: InMemoryTransport(),
+      instanceName: "master", writers: { config.writers(of: $0) }, transport: InMemoryTransport(),
       clock: clock, logger: logger)
     storage = Storage(database: database, config: config, hub: hub, clock: clock, logger: logger)
     state = StateService(storage: storage, logger: logger)

@@ -38,7 +38,7 @@ final class RoomFixture: Sendable {
     let clock = ServerClock.system
     let settings = config
     hub = StreamHub(
-      instanceName: "master", writers: { Storage.writers(of: $0, in: settings) }, transport: InMemoryTransport(),
+      instanceName: "master", writers: { settings.writers(of: $0) }, transport: InMemoryTransport(),
       clock: clock, logger: logger)
     storage = Storage(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
     try await storage.load()

@@ -36,7 +36,7 @@ final class SyncFixture: Sendable {
     self.clock = clock
     let (config, logger) = (config, Logger.silent)
     hub = StreamHub(
-      instanceName: "master", writers: { Storage.writers(of: $0, in: config) }, transport: InMemoryTransport(),
+      instanceName: "master", writers: { config.writers(of: $0) }, transport: InMemoryTransport(),
       clock: clock, logger: logger)
     storage = Storage(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
     try await storage.load()
@@ -55,6 +55,8 @@ final class SyncFixture: Sendable {
     tasks = [Task { [hub] in try await hub.run() }, Task { [services] in await services.run() }]
     await hub.waitUntilCaughtUp()
   }
+
+  var readers: SyncReaders { services.sync.readers }
 
   deinit { for task in tasks { task.cancel() } }
 

@@ -1,6 +1,6 @@
 import ByteText
+import MatrixPrimitives
 import Postgres
-import Replication
 import StorageEngine
 
 /// Holds the id generator of every stream that is kept in the database; sequences, tables and names as Synapse has them.
