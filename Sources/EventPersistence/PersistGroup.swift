@@ -122,23 +122,10 @@ struct PersistGroup: Sendable {
   private func areStored(_ plans: [PersistPlan]) async throws -> Bool {
     let fresh = plans.flatMap(\.fresh).map(\.stored)
     let former = plans.flatMap(\.formerOutliers).map(\.stored)
-    let places: SQL = """
-      SELECT event_id, stream_ordering, outlier FROM events
-      WHERE event_id = ANY(\((fresh + former).map(\.eventID.rawValue))::text[])
-      """
     while true {
       do {
-        let rows = try await storage.database.transaction("find_persisted_events") { txn in
-          let rows = try txn.query(places)
-          txn.flushWhatIsSeen()
-          return rows
-        }
-        var found: [EventID: (place: Int64, isOutlier: Bool)] = [:]
-        for row in rows {
-          let (id, place, isOutlier) = try row.decode(Text.self, Int64.self, Bool.self)
-          found[EventID(unchecked: id)] = (place, isOutlier)
-        }
-        return fresh.allSatisfy { found[$0.eventID]?.place == $0.streamOrdering }
+        let found = try await storage.events.placesOnDisk((fresh + former).map(\.eventID))
+        return fresh.allSatisfy { found[$0.eventID]?.streamOrdering == $0.streamOrdering }
           && former.allSatisfy { found[$0.eventID]?.isOutlier == false }
       } catch let error as PostgresError
         where [.poolTimeout, .connectionLost, .commitOutcomeUnknown].contains(error.code)

@@ -69,6 +69,17 @@ public final class Transaction {
     enqueue(.requirement(condition, otherwise: refusal))
   }
 
+  /// Has the statements of this transaction planned once for all values, and by their indexes.
+  ///
+  /// For statements that are the same each time and find their rows by keys: planning them anew would cost as much as they do, and a plan for
+  /// ten unknown keys would read the whole of a table that has only some hundred rows.
+  public func planOnceByIndexes() {
+    enqueue(
+      """
+      SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)
+      """)
+  }
+
   /// Has a statement run by another transaction, on a connection of its own, from now on: the server works on both at the same
   /// time. At most ``mostBeside`` are under way.
   ///
