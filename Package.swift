@@ -274,6 +274,9 @@ let package = Package(
     tests(
       "WorkerRuntimeTests",
       ["ByteText", "WorkerRuntime", "EndpointKit", "ServerConfig", "MatrixPrimitives", "CZlib", lifecycle, logging]),
+    tests(
+      "ServerTests",
+      ["ByteText", "homeserver", "WorkerRuntime", "EndpointKit", "MatrixPrimitives", "TestSupport", crypto, httpTypes]),
     tests("benchTests", ["bench", "SeededNumbers", nioCore]),
     tests(
       "EndpointKitTests", ["ByteText", "EndpointKit", "MatrixPrimitives", "SeededNumbers", httpTypes]),
