@@ -73,17 +73,24 @@ final class RoomFixture: Sendable {
     return try HomeserverConfig.load(paths: [Text(file.path)], role: .homeserver).0
   }
 
-  /// Makes another sender, which knows nothing of what the first one has under way, as if it were in another process.
-  func anotherSender() -> EventSender {
-    let logger = Logger.silent
-    let delivery = EventDelivery(
+  /// Makes what delivers the batches of a sender.
+  func batchWorker() -> SendBatchWorker {
+    SendBatchWorker(
+      creator: rooms.sender.creator, storage: storage, delivery: delivery(), locks: RoomLocks(nil), logger: .silent)
+  }
+
+  private func delivery() -> EventDelivery {
+    EventDelivery(
       storage: storage, state: rooms.state, persister: rooms.persister,
       pushActions: PushActionEvaluator(storage: storage, state: rooms.state, config: config),
-      router: CallRouter(config: config, client: nil),
-      hub: hub, clock: .system, logger: logger)
-    return EventSender(
-      creator: rooms.sender.creator, storage: storage, delivery: delivery, users: users, rateLimiter: .unlimited,
-      locks: RoomLocks(nil), logger: logger)
+      router: CallRouter(config: config, client: nil), hub: hub, clock: .system, logger: .silent)
+  }
+
+  /// Makes another sender, which knows nothing of what the first one has under way, as if it were in another process.
+  func anotherSender() -> EventSender {
+    EventSender(
+      creator: rooms.sender.creator, storage: storage, delivery: delivery(), users: users, rateLimiter: .unlimited,
+      locks: RoomLocks(nil), logger: .silent)
   }
 
   // MARK: Shorthand

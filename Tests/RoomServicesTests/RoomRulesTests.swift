@@ -83,17 +83,13 @@ import Testing
   @Test func jobsOfManyRoomsAreDoneInFewGroupsAndThoseOfOneRoomInOrder() async throws {
     let gate = Gate()
     let (groups, continuation) = AsyncStream<[[Int]]>.makeStream()
-    let (idleness, idle) = AsyncStream<Void>.makeStream()
-    let amongOthers = Mutex<[Bool]>([])
     let lanes = PersistLanes<Int>(
       lanes: 1, largestGroup: 3,
       choose: { .init(count: 1, weight: 1, isSolitary: ($0.first ?? 0) < 0) },
       work: { group, _ in
-        continuation.yield(group.rooms.map(\.jobs))
-        amongOthers.withLock { $0.append(group.isAmongOthers) }
+        continuation.yield(group.map(\.jobs))
         await gate.wait()
-      },
-      whenIdle: { idle.yield() })
+      })
     func room(_ name: Text) -> RoomID { RoomID(unchecked: "!\(name):test") }
     var iterator = groups.makeAsyncIterator()
     lanes.add(0, room: room("a"))
@@ -108,25 +104,19 @@ import Testing
     gate.open()
     #expect(await iterator.next() == [[2], [3], [4]])
     #expect(await iterator.next() == [[5], [1]])
-    #expect(await idleness.first { true } != nil)
-    // What follows right upon another group is among others.
-    #expect(amongOthers.withLock { $0 } == [false, false, true, true])
   }
 
   @Test func releasedWorkLetsItsRoomGoOnAndStillCounts() async throws {
     let gate = Gate()
     let (groups, continuation) = AsyncStream<[[Int]]>.makeStream()
-    let amongOthers = Mutex<[Bool]>([])
     let lanes = PersistLanes<Int>(
       lanes: 1, largestGroup: 1, choose: { _ in .init(count: 1, weight: 1) },
       work: { group, release in
-        continuation.yield(group.rooms.map(\.jobs))
-        amongOthers.withLock { $0.append(group.isAmongOthers) }
+        continuation.yield(group.map(\.jobs))
         release()
         release()
         await gate.wait()
-      },
-      whenIdle: {})
+      })
     let room = RoomID(unchecked: "!a:test")
     var iterator = groups.makeAsyncIterator()
     for number in 0..<3 { lanes.add(number, room: room) }
@@ -137,7 +127,6 @@ import Testing
     gate.open()
     #expect(await iterator.next() == [[2]])
     #expect(await iterator.next() == [[3]])
-    #expect(amongOthers.withLock { $0.prefix(2) } == [false, true])
   }
 
   @Test func aBatchIsFollowedWhenItIsVisible() async throws {

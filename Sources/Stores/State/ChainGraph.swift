@@ -1,7 +1,6 @@
 import MatrixEvents
 import MatrixPrimitives
 import Postgres
-import Stores
 
 /// Holds the part of a room's chain cover that new state events touch.
 struct ChainGraph {

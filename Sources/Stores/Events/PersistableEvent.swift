@@ -1,6 +1,5 @@
 import MatrixEvents
 import MatrixPrimitives
-import Stores
 
 /// Holds an event that is to be written, with all that goes along with it.
 public struct PersistableEvent: Sendable {
@@ -28,5 +27,5 @@ public struct PersistableEvent: Sendable {
   }
 
   /// Tells whether the event takes part in the room's graph: neither outlier nor refused nor soft-failed.
-  var isAccepted: Bool { !isOutlier && context.rejected == nil && !metadata.softFailed }
+  package var isAccepted: Bool { !isOutlier && context.rejected == nil && !metadata.softFailed }
 }

@@ -1,13 +1,12 @@
 import MatrixEvents
 import MatrixPrimitives
 import Postgres
-import Stores
 
 /// Keeps the two tables from which room lists are made: `sliding_sync_joined_rooms` and
 /// `sliding_sync_membership_snapshots`. Their columns and rules are as Synapse fills them.
-enum SlidingSyncTables {
+package enum SlidingSyncTables {
   /// Lists the types of events that bring a room to the top of lists.
-  static let bumpTypes: Set<Text> = [
+  private static let bumpTypes: Set<Text> = [
     EventType.create, EventType.message, EventType.encrypted, "m.sticker", "m.call.invite",
     "m.poll.start", "m.beacon_info",
   ]
@@ -41,16 +40,46 @@ enum SlidingSyncTables {
 
   // MARK: rooms
 
+  /// Records the newest event of each room, and the newest one that brings the room to the top of lists.
+  ///
+  /// - Parameter rooms: the new events in the timeline, by rooms.
+  package static func enqueuePositions(_ rooms: [(room: RoomID, events: [NewEvent])], in txn: Transaction) {
+    var (names, lasts, bumps): ([Text], [Int64], [Int64?]) = ([], [], [])
+    for (room, events) in rooms {
+      guard let last = events.map(\.stored.streamOrdering).max() else { continue }
+      names.append(room.rawValue)
+      lasts.append(last)
+      bumps.append(events.filter { bumpTypes.contains($0.event.type) }.map(\.stored.streamOrdering).max())
+    }
+    guard !names.isEmpty else { return }
+    txn.enqueue(
+      """
+      UPDATE sliding_sync_joined_rooms AS s SET
+        event_stream_ordering = GREATEST(s.event_stream_ordering, q.last),
+        bump_stamp = GREATEST(s.bump_stamp, q.bump)
+      FROM unnest(\(names)::text[], \(lasts)::bigint[], \(bumps)::bigint[]) AS q(room_id, last, bump)
+      WHERE s.room_id = q.room_id
+      """)
+  }
+
   /// Writes what changed of a joined room; a room without a row gets one from its whole state.
-  static func enqueueJoinedRoom(_ change: CurrentStateChange, plan: PersistPlan, in txn: Transaction) {
+  ///
+  /// - Parameters:
+  ///   - inserted: the entries of the current state that are set.
+  ///   - removed: those that are removed.
+  ///   - given: the events of the batch.
+  ///   - stored: those of them that are new or have a new place.
+  package static func enqueueJoinedRoom(
+    _ roomID: RoomID, inserted: StateMap, removed: [StateKey], given: [Event], stored: [EventID], in txn: Transaction
+  ) {
     var columns = RoomColumns()
-    let batch = Dictionary(plan.given.map { ($0.event.eventID, $0.event) }) { first, _ in first }
+    let batch = Dictionary(given.map { ($0.eventID, $0) }) { first, _ in first }
     var others: [EventID] = []
     for type in [EventType.create, EventType.name, EventType.encryption, EventType.tombstone] {
-      guard let id = change.inserted[StateKey(type)] else { continue }
+      guard let id = inserted[StateKey(type)] else { continue }
       if let event = batch[id] { columns.read(type, event.content) } else { others.append(id) }
     }
-    for key in change.removed where key.stateKey.isEmpty {
+    for key in removed where key.stateKey.isEmpty {
       switch key.type {
       case EventType.create: columns.roomType = .some(nil)
       case EventType.name: columns.name = .some(nil)
@@ -58,11 +87,11 @@ enum SlidingSyncTables {
       default: break
       }
     }
-    if change.inserted[StateKey(EventType.create)] == nil || !others.isEmpty {
-      enqueueMissingRoom(plan: plan, refreshing: !others.isEmpty, in: txn)
+    if inserted[StateKey(EventType.create)] == nil || !others.isEmpty {
+      enqueueMissingRoom(roomID, refreshing: !others.isEmpty, in: txn)
       if columns.isEmpty { return }
     }
-    let room = plan.roomID.rawValue
+    let room = roomID.rawValue
     txn.enqueue(
       """
       INSERT INTO sliding_sync_joined_rooms AS s
@@ -70,7 +99,7 @@ enum SlidingSyncTables {
       SELECT \(room), max(e.stream_ordering), max(e.stream_ordering) FILTER (WHERE e.type = ANY(\(bumpTypes.sorted())::text[])),
         \(columns.roomType ?? nil)::text, \(columns.name ?? nil)::text, \(columns.isEncrypted ?? false)::boolean,
         \(columns.successor ?? nil)::text
-      FROM events AS e WHERE e.event_id = ANY(\(plan.storedByID.keys.map(\.rawValue))::text[])
+      FROM events AS e WHERE e.event_id = ANY(\(stored.map(\.rawValue))::text[])
       ON CONFLICT (room_id) DO UPDATE SET
         room_type = CASE WHEN \(columns.roomType != nil)::boolean THEN EXCLUDED.room_type ELSE s.room_type END,
         room_name = CASE WHEN \(columns.name != nil)::boolean THEN EXCLUDED.room_name ELSE s.room_name END,
@@ -82,8 +111,8 @@ enum SlidingSyncTables {
 
   /// Writes a room's row from its current state, where there is none yet (a room joined again, a database on its way from
   /// an older version) or where the state went back to events that are not of this batch.
-  private static func enqueueMissingRoom(plan: PersistPlan, refreshing: Bool, in txn: Transaction) {
-    let room = plan.roomID.rawValue
+  private static func enqueueMissingRoom(_ roomID: RoomID, refreshing: Bool, in txn: Transaction) {
+    let room = roomID.rawValue
     let action: SQL =
       refreshing
       ? """
@@ -119,14 +148,16 @@ enum SlidingSyncTables {
 
   /// Writes how local users stand to the room, with what is known of the room's state at that moment. When the server is no
   /// longer in the room, what was known before stays.
-  static func enqueueSnapshots(_ users: [(user: Text, event: Text)], plan: PersistPlan, in txn: Transaction) {
+  package static func enqueueSnapshots(
+    _ users: [(user: Text, event: Text)], room: RoomID, in txn: Transaction
+  ) {
     guard !users.isEmpty else { return }
     txn.enqueue(
       """
       INSERT INTO sliding_sync_membership_snapshots AS s
         (room_id, user_id, sender, membership_event_id, membership, forgotten, event_stream_ordering,
           event_instance_name, has_known_state, room_type, room_name, is_encrypted, tombstone_successor_room_id)
-      SELECT \(plan.roomID.rawValue), q.user_id, m.sender, q.id, m.membership, 0, e.stream_ordering,
+      SELECT \(room.rawValue), q.user_id, m.sender, q.id, m.membership, 0, e.stream_ordering,
         COALESCE(e.instance_name, 'master'), j.room_id IS NOT NULL, j.room_type, j.room_name,
         COALESCE(j.is_encrypted, false), j.tombstone_successor_room_id
       FROM unnest(\(users.map(\.user))::text[], \(users.map(\.event))::text[]) AS q(user_id, id)

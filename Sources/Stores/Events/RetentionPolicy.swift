@@ -1,14 +1,14 @@
 import MatrixEvents
 
 /// Holds how long a room's events are kept, as `m.room.retention` says.
-struct RetentionPolicy: Sendable {
+package struct RetentionPolicy: Sendable {
   /// Holds the least time in milliseconds.
   let minimum: Int64?
   /// Holds the greatest time in milliseconds.
   let maximum: Int64?
 
   /// Reads a policy; nil when the event is none, says nothing, or says something other than integers.
-  init?(_ event: Event) {
+  package init?(_ event: Event) {
     guard event.type == "m.room.retention", event.isState else { return nil }
     let (low, high) = (event.content["min_lifetime"], event.content["max_lifetime"])
     guard low != nil || high != nil else { return nil }

@@ -8,20 +8,20 @@ import Postgres
 /// chain is a run in which each event has the one before in its auth chain. Links lead from chain to chain. B (chain b,
 /// number n) is in the auth chain of A (chain a, number m) if a = b and n <= m, or if some path of links starts in a at or
 /// below m and ends in b at or above n. Synapse describes it in `docs/auth_chain_difference_algorithm.md`.
-struct ChainCover {
+package struct ChainCover {
   private var places: [(event: Text, place: ChainPlace)] = []
   private var links: [(from: ChainPlace, to: ChainPlace)] = []
   private var postponed: [(event: Text, key: StateKey)] = []
   private var roomID = ""
 
   /// Makes a cover that adds nothing.
-  init() {}
+  package init() {}
 
   /// Works out the places of new state events. One round trip, but for rooms in which events were left over.
   ///
   /// Nothing is added in rooms whose cover is not complete (`rooms.has_auth_chain_index`), nor for events whose auth events
   /// are not here; those are noted in `event_auth_chain_to_calculate` and done later.
-  static func calculate(for events: [Event], roomID: RoomID, in txn: Transaction) throws -> ChainCover {
+  package static func calculate(for events: [Event], roomID: RoomID, in txn: Transaction) throws -> ChainCover {
     var cover = ChainCover()
     cover.roomID = roomID.rawValue
     var graph = ChainGraph(events: events)
@@ -47,7 +47,7 @@ struct ChainCover {
   }
 
   /// Writes the places and links.
-  func enqueue(in txn: Transaction) {
+  package func enqueue(in txn: Transaction) {
     if !postponed.isEmpty {
       txn.enqueue(
         """

@@ -1,6 +1,5 @@
 import MatrixEvents
 import MatrixPrimitives
-import Stores
 
 /// Holds a step from one state group to another.
 public struct StateGroupDelta: Sendable, Hashable {
