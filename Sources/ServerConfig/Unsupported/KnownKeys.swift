@@ -1,44 +1,16 @@
 import ByteText
 import YAML
 
-/// The settings of Synapse 1.163.2 that this server does not follow.
+/// What is said of settings without effect, which ``AbsentCapability`` lists.
 ///
-/// A setting that a reader asks for needs no entry, unless nothing is done with it. `SettingsLedgerTests` goes through every setting of Synapse.
+/// A setting that a reader asks for needs no entry there, unless nothing is done with it.
 enum KnownKeys {
-  /// A setting that the server must not pass over in silence.
-  struct Guard: Sendable {
-    /// What makes the setting shut something.
-    enum Condition: Sendable {
-      /// What Python counts as true, since Synapse takes several of these settings as they are: a quoted `"yes"` is on.
-      case isTrue
-      /// Neither null nor empty.
-      case isSet
-    }
+  private static let withoutEffect = AbsentCapability.all.reduce(into: Set<Text>()) { $0.formUnion($1.settings) }
 
-    let name: Text
-    let condition: Condition
-    /// What happens where the setting has no effect.
-    let consequence: Text
+  private static let guards = AbsentCapability.all.flatMap(\.guards)
 
-    init(_ name: Text, _ condition: Condition, _ consequence: Text) {
-      self.name = name
-      self.condition = condition
-      self.consequence = consequence
-    }
-
-    func holds(_ node: YAMLNode) -> Bool {
-      switch (condition, node.content) {
-      case (.isTrue, .bool(let value)): value
-      case (.isTrue, .integer(let value)): value != 0
-      case (.isTrue, .double(let value)): value != 0
-      case (.isTrue, .string(let value)): !value.isEmpty
-      case (_, .null), (.isSet, .bool(false)): false
-      case (_, .sequence(let elements)): !elements.isEmpty
-      case (_, .mapping(let mapping)): !mapping.isEmpty
-      case (.isSet, _): true
-      }
-    }
-  }
+  /// The switches of `experimental_features` that are followed; any other that is on has no effect.
+  private static let followedExperiments: Set<Text> = ["msc2654_enabled", "msc3866", "msc4155_enabled"]
 
   /// A key as it is written.
   private struct Entry {
@@ -57,7 +29,7 @@ enum KnownKeys {
   ///
   /// - Throws: `ConfigError` at the first of them, which names the others.
   static func refuse(_ root: SettingsSection) throws(ConfigError) {
-    var found: [(entry: Entry, guard: Guard)] = []
+    var found: [(entry: Entry, guard: AbsentCapability.Guard)] = []
     for entry in entries(root.mapping) {
       if let match = guards.first(where: { $0.name == entry.pattern }), match.holds(entry.value) {
         found.append((entry, match))
