@@ -258,6 +258,7 @@ let package = Package(
         "StorageEngine", "Postgres",
         "ServerConfig", "MatrixEvents", "MatrixPrimitives", "SeededNumbers", "TestSupport", logging, crypto, httpTypes,
       ]),
+    tests("RateLimitsTests", ["ByteText", "RateLimits", "MatrixPrimitives"]),
     tests(
       "AccountServicesTests",
       [

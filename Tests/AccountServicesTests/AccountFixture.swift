@@ -19,7 +19,7 @@ final class AccountFixture: Sendable {
     let database = try await TestDatabase.withSchema()
     let (config, logger) = (try Self.config(settings), Logger.silent)
     hub = StreamHub(
-      instanceName: "master", writers: { Storage.writers(of: $0, in: config) }, transport: InMemoryTransport(),
+      instanceName: "master", writers: { config.writers(of: $0) }, transport: InMemoryTransport(),
       clock: clock, logger: logger)
     storage = Storage(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
     try await storage.load()
@@ -70,7 +70,7 @@ final class AccountFixture: Sendable {
   }
 
   func requester(_ token: Text) async throws -> Requester {
-    try await accounts.authenticator.authenticate(token, client: Self.client, allowGuest: true, allowLocked: false)
+    try await accounts.authenticator.authenticate(token, .init(client: Self.client, allowsGuests: true))
   }
 
   /// Whether a password is a user's.

@@ -67,7 +67,7 @@ private struct Balance: ReplicationCall {
         own: { ["account_data": 4] },
         wait: { instance, positions in account.waited.withLock { $0.append("\(instance) \(positions)") } }),
       clock: .test())
-    return Router(calls.endpoints, settings: .init(replicationSecret: "s3cret"))
+    return Router(calls.family.endpoints, settings: .init(replicationSecret: "s3cret"))
   }
 
   private func post(
@@ -77,9 +77,9 @@ private struct Balance: ReplicationCall {
     headers[.authorization] = "Bearer \(secret)"
     let incoming = IncomingRequest(
       method: "POST", target: "/_synapse/replication/\(target)", headers: headers,
-      clientIP: "127.0.0.1", body: { _ in Array(body.utf8) })
+      clientIP: "127.0.0.1", body: BytesInHand(Array(body.utf8)))
     let response = try #require(await router.respond(to: incoming))
-    return (response.status, Text(decoding: response.body, as: UTF8.self))
+    return (response.status, Text(decoding: response.body.bytes ?? [], as: UTF8.self))
   }
 
   @Test func answersCarryPositions() async throws {

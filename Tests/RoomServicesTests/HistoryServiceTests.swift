@@ -149,20 +149,19 @@ import Testing
       created.append(room)
     }
     let directory = server.rooms.directory
-    let first = try await directory.publicRooms(filter: PublicRoomStore.Filter(), limit: 2, since: nil)
+    let first = try await directory.publicRooms(limit: 2, since: nil)
     #expect(first.chunk.map(\.roomID) == [created[4], created[3]])
     #expect(first.total == 5 && first.previousBatch == nil)
-    let second = try await directory.publicRooms(filter: PublicRoomStore.Filter(), limit: 2, since: first.nextBatch)
+    let second = try await directory.publicRooms(limit: 2, since: first.nextBatch)
     #expect(second.chunk.map(\.roomID) == [created[2], created[1]])
-    let back = try await directory.publicRooms(filter: PublicRoomStore.Filter(), limit: 2, since: second.previousBatch)
+    let back = try await directory.publicRooms(limit: 2, since: second.previousBatch)
     #expect(back.chunk.map(\.roomID) == first.chunk.map(\.roomID))
-    let third = try await directory.publicRooms(filter: PublicRoomStore.Filter(), limit: 2, since: second.nextBatch)
+    let third = try await directory.publicRooms(limit: 2, since: second.nextBatch)
     #expect(third.chunk.map(\.roomID) == [created[0]] && third.nextBatch == nil)
-    let search = try await directory.publicRooms(
-      filter: PublicRoomStore.Filter(searchTerm: "rOOm 3"), limit: nil, since: nil)
+    let search = try await directory.publicRooms(searchTerm: "rOOm 3", limit: nil, since: nil)
     #expect(search.chunk.map(\.name) == ["Room 3"])
     let bad = try await server.refusal {
-      _ = try await directory.publicRooms(filter: PublicRoomStore.Filter(), limit: 1, since: "nonsense!")
+      _ = try await directory.publicRooms(limit: 1, since: "nonsense!")
     }
     #expect(bad?.status == 400)
   }

@@ -54,7 +54,7 @@ import Testing
     #expect(contents[3] == ["alias": "#here:test"])
     #expect(contents[10] == ["topic": "Talk", "m.topic": ["m.text": [["body": "Talk"]]]])
     #expect(contents[11] == ["membership": "invite", "is_direct": true, "displayname": "Name of bob"])
-    let page = try await server.rooms.directory.publicRooms(filter: PublicRoomStore.Filter(), limit: 5, since: nil)
+    let page = try await server.rooms.directory.publicRooms(limit: 5, since: nil)
     // The join rule says invite, so the room is published but not shown.
     #expect(page.chunk.isEmpty)
     let alias = try #require(RoomAlias("#here:test"))

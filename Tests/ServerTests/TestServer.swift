@@ -34,7 +34,7 @@ struct TestServer: Sendable {
     _ settings: Text = "", _ body: @escaping @Sendable (TestServer) async throws -> Void
   ) async throws {
     let database = try await TestDatabase.withSchema()
-    let unlimited = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../unlimited.yaml")
+    let unlimited = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../unlimited.yaml" as String)
     let document = """
       server_name: test
       public_baseurl: https://test/
