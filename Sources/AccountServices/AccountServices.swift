@@ -59,30 +59,35 @@ public final class AccountServices: Sendable {
 
   /// Composes the services.
   ///
-  /// - Parameter replication: the way to other processes; nil in a single process.
+  /// - Parameters:
+  ///   - memberships: who is in which room.
+  ///   - replication: the way to other processes; nil in a single process.
+  ///   - rooms: what happens to accounts in their rooms.
   public init(
-    config: HomeserverConfig, storage: Storage, hub: StreamHub, replication: ReplicationClient?, rooms: RoomHooks,
-    clock: ServerClock, logger: Logger
+    stores: AccountStores, memberships: MembershipStore, replication: ReplicationClient?, rooms: RoomHooks,
+    logger: Logger
   ) {
+    let (config, clock, hub) = (stores.context.config, stores.context.clock, stores.context.hub)
     self.clock = clock
     self.logger = logger
     hasher = PasswordHasher(pepper: config.passwords.pepper, rounds: config.bcryptRounds)
-    activity = ClientActivity(config: config, store: storage.clientIPs, hub: hub, clock: clock, logger: logger)
-    authenticator = Authenticator(storage: storage, activity: activity, clock: clock)
-    devices = DeviceService(config: config, storage: storage, hub: hub, replication: replication, clock: clock)
+    activity = ClientActivity(config: config, store: stores.clientIPs, hub: hub, clock: clock, logger: logger)
+    authenticator = Authenticator(stores: stores, activity: activity, clock: clock)
+    devices = DeviceService(stores: stores, memberships: memberships, replication: replication)
     sessions = SessionService(
-      config: config, storage: storage, devices: devices, replication: replication, clock: clock)
-    login = LoginService(config: config, storage: storage, sessions: sessions, hasher: hasher, clock: clock)
+      config: config, stores: stores, devices: devices, replication: replication, clock: clock)
+    login = LoginService(config: config, stores: stores, sessions: sessions, hasher: hasher, clock: clock)
     passwordPolicy = PasswordPolicy(config.passwords.policy)
     profiles = ProfileService(
-      config: config, storage: storage, clock: clock, limitChange: rooms.limitProfileChange,
-      propagate: rooms.propagateProfile)
-    registration = RegistrationService(config: config, storage: storage, sessions: sessions, clock: clock)
+      config: config, profiles: stores.profiles, accounts: stores.accounts, memberships: memberships, clock: clock,
+      limitChange: rooms.limitProfileChange, propagate: rooms.propagateProfile)
+    registration = RegistrationService(
+      config: config, accounts: stores.accounts, tokens: stores.registrationTokens, sessions: sessions, clock: clock)
     deactivation = DeactivationService(
-      config: config, storage: storage, devices: devices, replication: replication, logger: logger,
+      config: config, store: stores.deactivations, devices: devices, replication: replication, logger: logger,
       leaveAllRooms: rooms.leaveAllRooms)
     userInteractiveAuth = UserInteractiveAuth(
-      store: storage.userInteractiveAuth, registrationLimit: config.rateLimits.registration, clock: clock)
+      store: stores.userInteractiveAuth, registrationLimit: config.rateLimits.registration, clock: clock)
   }
 
   /// Confirms and records the use of tokens, leaves the rooms of deactivated users and tidies up, each on the process whose duty it

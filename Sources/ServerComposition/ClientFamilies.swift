@@ -8,7 +8,7 @@ extension ProcessServices {
   /// The client-server API, as far as any process that serves clients may answer it; the runtime leaves out what the
   /// metadata gives to the main process.
   public func clientFamilies(_ context: ProcessContext) -> [EndpointFamily] {
-    let (config, storage, clock) = (context.config, context.storage, context.clock)
+    let (config, clock) = (context.config, context.clock)
     let server = ServerEndpoints(
       config: config, canChangePassword: config.passwords.allowsLogin && config.passwords.usesLocalDatabase)
     let history = RoomHistoryEndpoints(rooms: rooms, clock: clock).endpoints
@@ -19,24 +19,33 @@ extension ProcessServices {
       EndpointFamily(
         name: "registration", endpoints: RegistrationEndpoints(config: config, accounts: accounts).endpoints),
       EndpointFamily(name: "login", endpoints: LoginEndpoints(config: config, accounts: accounts).endpoints),
-      EndpointFamily(name: "account", endpoints: AccountEndpoints(accounts: accounts, storage: storage).endpoints),
-      EndpointFamily(name: "devices", endpoints: DeviceEndpoints(accounts: accounts, storage: storage).endpoints),
+      EndpointFamily(
+        name: "account", endpoints: AccountEndpoints(accounts: accounts, storage: stores.accounts).endpoints),
+      EndpointFamily(
+        name: "devices", endpoints: DeviceEndpoints(accounts: accounts, storage: stores.accounts).endpoints),
       EndpointFamily(name: "profiles", endpoints: ProfileEndpoints(accounts: accounts).endpoints),
       EndpointFamily(name: "room creation", endpoints: RoomCreationEndpoints(rooms: rooms).endpoints),
-      EndpointFamily(name: "membership", endpoints: RoomMembershipEndpoints(rooms: rooms, storage: storage).endpoints),
-      EndpointFamily(name: "sending", endpoints: RoomSendEndpoints(rooms: rooms, storage: storage).endpoints),
+      EndpointFamily(
+        name: "membership", endpoints: RoomMembershipEndpoints(rooms: rooms, storage: stores.rooms).endpoints),
+      EndpointFamily(name: "sending", endpoints: RoomSendEndpoints(rooms: rooms, storage: stores.rooms).endpoints),
       EndpointFamily(name: "room history", endpoints: history),
       EndpointFamily(name: "room state", endpoints: state),
       EndpointFamily(name: "directory", endpoints: RoomDirectoryEndpoints(rooms: rooms, config: config).endpoints),
       EndpointFamily(
         name: "sync",
-        endpoints: SyncEndpoints(services: sync, storage: storage, rooms: rooms, presenceLimit: presenceLimit).endpoints
+        endpoints: SyncEndpoints(
+          services: sync, storage: stores.rooms, users: stores.users, rooms: rooms, presenceLimit: presenceLimit
+        ).endpoints
       ),
       EndpointFamily(name: "ephemeral", endpoints: ephemeral.endpoints),
-      EndpointFamily(name: "account data", endpoints: AccountDataEndpoints(services: sync, storage: storage).endpoints),
+      EndpointFamily(
+        name: "account data",
+        endpoints: AccountDataEndpoints(
+          services: sync, storage: stores.users, memberships: stores.rooms.memberships
+        ).endpoints),
       EndpointFamily(
         name: "filters",
-        endpoints: FilterEndpoints(storage: storage, timelineLimit: config.limits.filterTimelineLimit).endpoints),
+        endpoints: FilterEndpoints(storage: stores.users, timelineLimit: config.limits.filterTimelineLimit).endpoints),
       EndpointFamily(name: "push rules", endpoints: PushRuleEndpoints(services: sync).endpoints),
     ]
   }

@@ -17,6 +17,8 @@ import WorkerRuntime
 /// services asks of another (a profile change must reach the user's memberships, a membership must show the profile)
 /// is joined here, so that none of them imports the other.
 public final class ProcessServices: Sendable {
+  /// Stores of all domains.
+  public let stores: ServerStores
   /// Rooms and their events.
   public let rooms: RoomServices
   /// Accounts, sessions, devices, profiles.
@@ -38,20 +40,20 @@ public final class ProcessServices: Sendable {
     let signer = EventSigner(
       serverName: context.config.serverName, keyID: key.keyID,
       privateKey: try Curve25519.Signing.PrivateKey(rawRepresentation: key.seed))
-    locks = context.storage.locks
-    let limiter = RoomRateLimiter(context.config.rateLimits, storage: context.storage, clock: context.clock)
+    locks = context.stores.locks
+    stores = ServerStores(context.stores)
+    let limiter = RoomRateLimiter(context.config.rateLimits, accounts: stores.accounts)
     rooms = RoomServices(
-      config: context.config, storage: context.storage, hub: context.hub, replication: context.replication,
-      signer: signer, clock: context.clock, logger: context.logger, users: LocalUsers(storage: context.storage),
-      rateLimiter: limiter)
+      stores: stores.rooms, push: stores.push, accountData: stores.users.accountData, accounts: stores.accounts,
+      replication: context.replication, signer: signer, logger: context.logger,
+      users: LocalUsers(stores: stores.accounts, accountData: stores.users.accountData), rateLimiter: limiter)
     accounts = AccountServices(
-      config: context.config, storage: context.storage, hub: context.hub, replication: context.replication,
-      rooms: AccountServices.RoomHooks(
-        rooms: rooms, limiter: limiter, storage: context.storage, logger: context.logger),
-      clock: context.clock, logger: context.logger)
+      stores: stores.accounts, memberships: stores.rooms.memberships, replication: context.replication,
+      rooms: AccountServices.RoomHooks(rooms: rooms, limiter: limiter, stores: stores.rooms, logger: context.logger),
+      logger: context.logger)
     sync = SyncServices(
-      config: context.config, storage: context.storage, rooms: rooms, hub: context.hub,
-      replication: context.replication, clock: context.clock, logger: context.logger)
+      stores: stores.rooms, users: stores.users, push: stores.push, deviceLists: stores.accounts.deviceLists,
+      rooms: rooms, replication: context.replication, logger: context.logger)
     presenceLimit = RateLimiter(context.config.rateLimits.presencePerUser, clock: context.clock)
     sync.register()
   }

@@ -7,7 +7,7 @@ import Stores
 
 /// Holds the services of syncing and of everything that only syncing shows: one of each per process.
 ///
-/// Start: ``register()`` after `Storage.registerStreams()` and before the hub runs, ``start()`` when the database can be read,
+/// Start: ``register()`` once the stores are made and before the hub runs, ``start()`` when the positions of the streams are loaded,
 /// ``run()`` as a service.
 public final class SyncServices: Sendable {
   /// Lets requests wait for news.
@@ -31,7 +31,7 @@ public final class SyncServices: Sendable {
   /// Holds the configuration of syncing.
   public let settings: SyncSettings
 
-  private let storage: Storage
+  private let stores: UserStores
   private let hub: StreamHub
   private let notices: StreamNotices
   private let trimsOutbox: Bool
@@ -40,43 +40,46 @@ public final class SyncServices: Sendable {
   /// Makes the services; nothing is read yet.
   ///
   /// - Parameters:
+  ///   - deviceLists: changed device lists and keys left.
+  ///   - rooms: events, history and visibility.
   ///   - replication: calls other processes; nil in a server of one process.
   ///   - instanceID: identifies this life of the process in USER_SYNC commands.
   public init(
-    config: HomeserverConfig, storage: Storage, rooms: RoomServices, hub: StreamHub, replication: ReplicationClient?,
-    instanceID: Text = RandomString.letters(5), clock: ServerClock, logger: Logger
+    stores: RoomStores, users: UserStores, push: PushStores, deviceLists: DeviceListStore, rooms: RoomServices,
+    replication: ReplicationClient?, instanceID: Text = RandomString.letters(5), logger: Logger
   ) {
-    self.storage = storage
-    self.hub = hub
+    let (config, clock) = (stores.context.config, stores.context.clock)
+    self.stores = users
+    hub = stores.context.hub
     self.logger = logger
     trimsOutbox = config.duties.federationSenders == [hub.instanceName]
     settings = SyncSettings(config)
     notifier = Notifier()
     typing = TypingService(hub: hub, isWriter: config.writes("typing"), clock: clock)
-    tokens = CurrentTokens(ids: storage.ids, typing: typing)
+    tokens = CurrentTokens(ids: stores.context.ids, typing: typing)
     accountData = AccountDataService(
-      storage: storage, replication: replication, writers: config.streamWriters["account_data"],
+      store: users.accountData, replication: replication, writers: config.streamWriters["account_data"],
       instanceName: hub.instanceName)
-    pushRules = PushRuleService(
-      storage: storage, limits: PushRuleStore.Limits(), isWriter: config.writes("push_rules"))
+    pushRules = PushRuleService(stores: push, limits: PushRuleStore.Limits(), isWriter: config.writes("push_rules"))
     receipts = ReceiptService(
-      storage: storage, rooms: rooms, accountData: accountData, isWriter: config.writes("receipts"), clock: clock)
+      stores: users, events: stores.events, relations: stores.relations, rooms: rooms, accountData: accountData,
+      isWriter: config.writes("receipts"), clock: clock)
     toDevice = ToDeviceService(
-      storage: storage, serverName: config.serverName, isWriter: config.writes("to_device"), clock: clock)
+      store: users.toDevice, serverName: config.serverName, isWriter: config.writes("to_device"), clock: clock)
     presence = PresenceService(
-      storage: storage, hub: hub, replication: replication, writers: config.streamWriters["presence"],
-      instanceID: instanceID, isEnabled: config.presence.isEnabled, tracksActivity: config.presence.tracksActivity,
-      timers: PresenceTimers(config.presence), clock: clock, logger: logger)
+      stores: users, memberships: stores.memberships, replication: replication, instanceID: instanceID, logger: logger)
     sync = SyncService(
-      storage: storage, rooms: rooms, notifier: notifier, tokens: tokens, typing: typing, pushRules: pushRules,
-      presence: presence, settings: settings, clock: clock, logger: logger)
-    notices = StreamNotices(storage: storage, hub: hub, notifier: notifier, typing: typing, logger: logger)
+      storage: SyncStores(rooms: stores, users: users, push: push, deviceLists: deviceLists), rooms: rooms,
+      notifier: notifier, tokens: tokens, typing: typing, pushRules: pushRules, presence: presence, settings: settings,
+      clock: clock, logger: logger)
+    notices = StreamNotices(
+      memberships: stores.memberships, hub: hub, notifier: notifier, typing: typing, logger: logger)
   }
 
   /// Connects the services with the streams.
   public func register() {
     hub.register(TypingSource(typing: typing))
-    hub.register(PresenceSource(store: storage.presence, ids: storage.ids.presence))
+    hub.register(PresenceSource(store: stores.presence))
     notices.register()
     presence.register()
   }

@@ -22,7 +22,10 @@ final class PersisterFixture: Sendable {
   static let serverName = "test.example"
 
   let database: PostgresClient
-  let storage: Storage
+  let storage: RoomStores
+  let push: PushStores
+  let users: UserStores
+  let accounts: AccountStores
   let hub: StreamHub
   let state: StateService
   let persister: EventPersister
@@ -42,9 +45,13 @@ final class PersisterFixture: Sendable {
     let logger = Logger.silent
     self.database = database
     hub = StreamHub(
-      instanceName: "master", writers: { Storage.writers(of: $0, in: config) }, transport: InMemoryTransport(),
+      instanceName: "master", writers: { config.writers(of: $0) }, transport: InMemoryTransport(),
       clock: clock, logger: logger)
-    storage = Storage(database: database, config: config, hub: hub, clock: clock, logger: logger)
+    let context = StoreContext(database: database, config: config, hub: hub, clock: clock, logger: logger)
+    storage = RoomStores(context)
+    users = UserStores(context)
+    accounts = AccountStores(context)
+    push = PushStores(context, events: storage.events, receipts: users.receipts)
     state = StateService(storage: storage, logger: logger)
     persister = EventPersister(storage: storage, state: state, hub: hub, logger: logger)
     let key = try Curve25519.Signing.PrivateKey(rawRepresentation: Array("12345678901234567890123456789012".utf8))
@@ -59,8 +66,7 @@ final class PersisterFixture: Sendable {
   /// Makes a server on a database that is in use already, as after a restart.
   static func on(_ database: PostgresClient) async throws -> PersisterFixture {
     let fixture = try PersisterFixture(database: database)
-    try await fixture.storage.load()
-    fixture.storage.registerStreams()
+    try await fixture.storage.context.load()
     for stream in [StreamName.events, .backfill, .caches] {
       fixture.hub.subscribe(stream) { [recorder = fixture.recorder] batch in
         recorder.batches.withLock { $0.append(batch) }

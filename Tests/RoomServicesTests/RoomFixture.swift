@@ -15,11 +15,13 @@ import TestSupport
 /// Runs the services about rooms as a server of one process does, on a database of its own.
 final class RoomFixture: Sendable {
   let database: TestDatabase
-  let storage: Storage
+  let storage: RoomStores
   let rooms: RoomServices
   let config: HomeserverConfig
   private let hub: StreamHub
   private let users: LocalUsers
+  private let push: PushStores
+  private let accountData: AccountDataStore
   private let hubTask: Task<Void, any Error>
 
   static let alice = requester("alice")
@@ -37,18 +39,21 @@ final class RoomFixture: Sendable {
     let clock = ServerClock.system
     let settings = config
     hub = StreamHub(
-      instanceName: "master", writers: { Storage.writers(of: $0, in: settings) }, transport: InMemoryTransport(),
+      instanceName: "master", writers: { settings.writers(of: $0) }, transport: InMemoryTransport(),
       clock: clock, logger: logger)
-    storage = Storage(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
-    try await storage.load()
-    storage.registerStreams()
+    let context = StoreContext(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
+    storage = RoomStores(context)
+    let (accounts, clients) = (AccountStores(context), UserStores(context))
+    accountData = clients.accountData
+    push = PushStores(context, events: storage.events, receipts: clients.receipts)
+    try await context.load()
     users = LocalUsers(
       profile: { LocalUsers.Profile(displayName: "Name of \($0.localpart)") }, isAdmin: { $0.localpart == "admin" },
       isSuspended: { $0.localpart == "suspended" }, blocksInvites: { invited, _ in invited.localpart == "shy" })
     let signer = EventSigner(serverName: "test", keyID: "ed25519:a", privateKey: Curve25519.Signing.PrivateKey())
     rooms = RoomServices(
-      config: config, storage: storage, hub: hub, replication: nil, signer: signer, clock: clock, logger: logger,
-      users: users, rateLimiter: rateLimiter)
+      stores: storage, push: push, accountData: accountData, accounts: accounts, replication: nil, signer: signer,
+      logger: logger, users: users, rateLimiter: rateLimiter)
     hubTask = Task { [hub] in try await hub.run() }
     await hub.waitUntilCaughtUp()
   }
@@ -77,8 +82,9 @@ final class RoomFixture: Sendable {
     let logger = Logger.silent
     let delivery = EventDelivery(
       storage: storage, state: rooms.state, persister: rooms.persister,
-      pushActions: PushActionEvaluator(storage: storage, state: rooms.state, config: config), replication: nil,
-      hub: hub, clock: .system, logger: logger)
+      pushActions: PushActionEvaluator(
+        storage: storage, rules: push.rules, accountData: accountData, state: rooms.state, config: config),
+      replication: nil, hub: hub, clock: .system, logger: logger)
     return EventSender(
       creator: rooms.sender.creator, storage: storage, delivery: delivery, users: users, rateLimiter: .unlimited,
       locks: RoomLocks(nil), logger: logger)

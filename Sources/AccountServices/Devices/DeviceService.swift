@@ -6,21 +6,21 @@ import Stores
 /// Renames and removes devices, and has the `device_lists` stream tell of it.
 public final class DeviceService: Sendable {
   private let config: HomeserverConfig
-  private let storage: Storage
+  private let stores: AccountStores
+  private let memberships: MembershipStore
   private let hub: StreamHub
   private let replication: ReplicationClient?
   private let clock: ServerClock
   private let writers: [Text]
   static let maximumDisplayNameLength = 100
 
-  init(
-    config: HomeserverConfig, storage: Storage, hub: StreamHub, replication: ReplicationClient?, clock: ServerClock
-  ) {
-    self.config = config
-    self.storage = storage
-    self.hub = hub
+  init(stores: AccountStores, memberships: MembershipStore, replication: ReplicationClient?) {
+    config = stores.context.config
+    self.stores = stores
+    self.memberships = memberships
+    hub = stores.context.hub
     self.replication = replication
-    self.clock = clock
+    clock = stores.context.clock
     writers = config.streamWriters[StreamName.deviceLists.rawValue]
   }
 
@@ -38,7 +38,7 @@ public final class DeviceService: Sendable {
   /// - Throws: `MatrixError` 404 when the user has no such device.
   public func rename(_ deviceID: Text, of user: UserID, to name: Text) async throws {
     try Self.check(displayName: name)
-    guard try await storage.devices.rename(deviceID, of: user, to: name) else {
+    guard try await stores.devices.rename(deviceID, of: user, to: name) else {
       throw MatrixError.notFound("No device found")
     }
     try await changed([deviceID], of: user)
@@ -47,7 +47,7 @@ public final class DeviceService: Sendable {
   /// Removes devices and ends their sessions. Unknown IDs are passed over.
   public func delete(_ deviceIDs: [Text], of user: UserID) async throws {
     // What others are told of is bounded by what the user had, not by what the request names.
-    try await changed(try await storage.sessions.end(deviceIDs, of: user), of: user)
+    try await changed(try await stores.sessions.end(deviceIDs, of: user), of: user)
   }
 
   /// Tells the cluster that devices of a user changed: here when this process writes the stream, else over HTTP.
@@ -64,8 +64,8 @@ public final class DeviceService: Sendable {
 
   /// Writes a change to the stream and publishes it. Only on a writer of `device_lists`.
   public func recordChange(_ deviceIDs: [Text], of user: UserID) async throws {
-    let rooms = try await storage.memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
-    try await storage.devices.recordChange(
+    let rooms = try await memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
+    try await stores.devices.recordChange(
       of: deviceIDs, user: user, rooms: rooms, nowMilliseconds: clock.nowMilliseconds
     ) { [self] token in publish(user, isSignature: false, token) }
     hub.wake(.deviceLists)
@@ -73,14 +73,14 @@ public final class DeviceService: Sendable {
 
   /// Writes to the stream that a user signed other users' keys, and publishes it. Only on a writer of `device_lists`.
   public func recordSignatures(by user: UserID, of others: [UserID]) async throws {
-    try await storage.devices.recordSignatures(by: user, of: others) { [self] token in
+    try await stores.devices.recordSignatures(by: user, of: others) { [self] token in
       publish(user, isSignature: true, token)
     }
     hub.wake(.deviceLists)
   }
 
   private func publish(_ user: UserID, isSignature: Bool, _ token: Int64) {
-    storage.sync.noteDeviceList(of: user, isSignature: isSignature, at: token)
+    stores.deviceLists.noteDeviceList(of: user, isSignature: isSignature, at: token)
     hub.publish(
       .deviceLists, token: token,
       rows: [.deviceLists(DeviceListRow(userID: user, isSignature: isSignature, areHostsCalculated: false))])

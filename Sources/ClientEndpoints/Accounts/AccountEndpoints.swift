@@ -6,10 +6,10 @@ import Stores
 /// What a logged-in user asks about, and does to, the account itself.
 public struct AccountEndpoints: Sendable {
   private let accounts: AccountServices
-  private let storage: Storage
+  private let storage: AccountStores
 
   /// Makes the family.
-  public init(accounts: AccountServices, storage: Storage) {
+  public init(accounts: AccountServices, storage: AccountStores) {
     self.accounts = accounts
     self.storage = storage
   }

@@ -6,10 +6,10 @@ import Stores
 /// A user's list of devices.
 public struct DeviceEndpoints: Sendable {
   private let accounts: AccountServices
-  private let storage: Storage
+  private let storage: AccountStores
 
   /// Makes the family.
-  public init(accounts: AccountServices, storage: Storage) {
+  public init(accounts: AccountServices, storage: AccountStores) {
     self.accounts = accounts
     self.storage = storage
   }

@@ -8,10 +8,10 @@ import Stores
 /// Serves sending: messages, state and redactions.
 public struct RoomSendEndpoints: Sendable {
   private let rooms: RoomServices
-  private let storage: Storage
+  private let storage: RoomStores
 
   /// Makes the family.
-  public init(rooms: RoomServices, storage: Storage) {
+  public init(rooms: RoomServices, storage: RoomStores) {
     self.rooms = rooms
     self.storage = storage
   }

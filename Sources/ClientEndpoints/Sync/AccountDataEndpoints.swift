@@ -7,12 +7,14 @@ import SyncEngine
 /// A user's account data, global and of rooms, and tags of rooms.
 public struct AccountDataEndpoints: Sendable {
   private let services: SyncServices
-  private let storage: Storage
+  private let storage: UserStores
+  private let memberships: MembershipStore
 
   /// Makes the family.
-  public init(services: SyncServices, storage: Storage) {
+  public init(services: SyncServices, storage: UserStores, memberships: MembershipStore) {
     self.services = services
     self.storage = storage
+    self.memberships = memberships
   }
 
   /// The endpoints of the family.
@@ -130,7 +132,7 @@ public struct AccountDataEndpoints: Sendable {
       }
       let room = RoomID(unchecked: try request.parameter("roomID"))
       try await storage.barrier.pass(membershipsOf: user)
-      guard let membership = try await storage.memberships.room(room, for: user), !membership.isForgotten else {
+      guard let membership = try await memberships.room(room, for: user), !membership.isForgotten else {
         throw MatrixError.forbidden("User \(user) has no membership in room \(room)")
       }
       try await services.accountData.setTag(user, room: room, tag: tag, content: try request.jsonObject())

@@ -5,13 +5,13 @@ import SyncEngine
 
 /// Uploading and reading filters.
 public struct FilterEndpoints: Sendable {
-  private let storage: Storage
+  private let storage: UserStores
   private let timelineLimit: Int
 
   /// Makes the family.
   ///
   /// - Parameter timelineLimit: `filter_timeline_limit`; negative for no limit.
-  public init(storage: Storage, timelineLimit: Int) {
+  public init(storage: UserStores, timelineLimit: Int) {
     self.storage = storage
     self.timelineLimit = timelineLimit
   }

@@ -6,13 +6,13 @@ import Synchronization
 /// Reads the filter of a sync request: the number of an uploaded one, or JSON. Validated filters are remembered, because clients
 /// send the same text with every request.
 final class FilterReader: Sendable {
-  private let storage: Storage
+  private let storage: UserStores
   private let timelineLimit: Int
   private let known = Mutex<[Text: SyncFilter]>([:])
   /// The longest text that is remembered, in bytes; longer ones are read anew each time.
   private static let longestRemembered = 4_096
 
-  init(storage: Storage, timelineLimit: Int) {
+  init(storage: UserStores, timelineLimit: Int) {
     self.storage = storage
     self.timelineLimit = timelineLimit
   }

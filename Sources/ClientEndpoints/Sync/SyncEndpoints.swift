@@ -9,7 +9,7 @@ import SyncEngine
 /// `GET /sync`, and the old way to fetch one event.
 public struct SyncEndpoints: Sendable {
   private let services: SyncServices
-  private let storage: Storage
+  private let storage: RoomStores
   private let rooms: RoomServices
   private let presenceLimit: RateLimiter
   private let filters: FilterReader
@@ -17,12 +17,14 @@ public struct SyncEndpoints: Sendable {
   /// Makes the family.
   ///
   /// - Parameter presenceLimit: `rc_presence.per_user`, shared by all endpoints that set presence.
-  public init(services: SyncServices, storage: Storage, rooms: RoomServices, presenceLimit: RateLimiter) {
+  public init(
+    services: SyncServices, storage: RoomStores, users: UserStores, rooms: RoomServices, presenceLimit: RateLimiter
+  ) {
     self.services = services
     self.storage = storage
     self.rooms = rooms
     self.presenceLimit = presenceLimit
-    filters = FilterReader(storage: storage, timelineLimit: services.settings.filterTimelineLimit)
+    filters = FilterReader(storage: users, timelineLimit: services.settings.filterTimelineLimit)
   }
 
   /// The endpoints of the family.
@@ -106,7 +108,8 @@ public struct SyncEndpoints: Sendable {
   }
 
   private func token(_ text: Text) async throws -> StreamToken {
-    guard let token = try await StreamToken.parse(text, directory: storage.instances), token.room.topological == nil
+    guard let token = try await StreamToken.parse(text, directory: storage.context.instances),
+      token.room.topological == nil
     else { throw MatrixError.unknown("Invalid stream token", status: 400) }
     return token
   }

@@ -35,7 +35,7 @@ public final class EventPersister: Sendable {
     }
   }
 
-  private let storage: Storage
+  private let storage: RoomStores
   private let hub: StreamHub
   private let logger: Logger
   private let writers: [Text]
@@ -43,11 +43,11 @@ public final class EventPersister: Sendable {
   private let orphans: PushActionOrphans
 
   /// Makes the persister.
-  public init(storage: Storage, state: StateService, hub: StreamHub, logger: Logger) {
+  public init(storage: RoomStores, state: StateService, hub: StreamHub, logger: Logger) {
     self.storage = storage
     self.hub = hub
     self.logger = logger
-    writers = Storage.writers(of: .events, in: storage.config)
+    writers = storage.config.writers(of: .events)
     orphans = PushActionOrphans(store: storage.pushActionOrphans, logger: logger)
     let surroundings = PersistBatch.Surroundings(storage: storage, state: state, hub: hub, orphans: orphans)
     let server = storage.config.serverName

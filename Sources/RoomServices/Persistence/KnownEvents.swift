@@ -51,7 +51,7 @@ struct KnownEvents: Sendable {
   /// `LIMIT` keeps the index in use, however small the table looked when that was.
   ///
   /// - Returns: what is known of each batch; which events are stored is told of all batches together.
-  static func lookUp(_ batches: [PersistBatch], storage: Storage) async throws -> [KnownEvents] {
+  static func lookUp(_ batches: [PersistBatch], storage: RoomStores) async throws -> [KnownEvents] {
     let redacted = batches.flatMap(\.events).filter { $0.event.type == EventType.redaction }
     async let relations = relations(of: redacted.compactMap(\.event.redacts?.rawValue), storage: storage)
     let sent = try await SentTransaction.list(batches.flatMap(\.events), storage: storage)
@@ -71,7 +71,7 @@ struct KnownEvents: Sendable {
 
   /// Finds those events that are stored, and the requests that have taken names of transactions.
   private static func find(
-    _ events: [PersistableEvent], _ sent: [EventID: SentTransaction], storage: Storage
+    _ events: [PersistableEvent], _ sent: [EventID: SentTransaction], storage: RoomStores
   ) async throws -> (stored: [EventID: Row], owners: [SentTransaction.Name: SentTransaction.Owner]) {
     guard !events.isEmpty else { return ([:], [:]) }
     let ids = events.map(\.event.eventID.rawValue)
@@ -106,7 +106,7 @@ struct KnownEvents: Sendable {
     return (stored, takers.mapValues { SentTransaction.Owner(eventID: $0, path: paths[$0]) })
   }
 
-  private static func relations(of events: [Text], storage: Storage) async throws -> [RedactedRelation] {
+  private static func relations(of events: [Text], storage: RoomStores) async throws -> [RedactedRelation] {
     guard !events.isEmpty else { return [] }
     let rows = try await storage.database.read(
       """

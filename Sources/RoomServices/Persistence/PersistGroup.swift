@@ -17,7 +17,7 @@ struct PersistGroup: Sendable {
   let further: Int
   let surroundings: PersistBatch.Surroundings
 
-  private var storage: Storage { surroundings.storage }
+  private var storage: RoomStores { surroundings.storage }
   private var isBackfilled: Bool { batches.first?.backfilled == true }
   private var events: [PersistableEvent] { batches.flatMap(\.events) }
   private var generatorStream: StreamName { isBackfilled ? .backfill : .events }
@@ -62,7 +62,8 @@ struct PersistGroup: Sendable {
 
   private func reserve(_ count: Int) async throws -> StreamIDReservation {
     isBackfilled
-      ? try await storage.ids.backfill.allocate(count) : try await surroundings.ids.take(count, expecting: further)
+      ? try await storage.events.backfillIDs.allocate(count)
+      : try await surroundings.ids.take(count, expecting: further)
   }
 
   private func release(_ reservation: StreamIDReservation?, _ stream: StreamName) {
@@ -156,6 +157,6 @@ struct PersistGroup: Sendable {
   }
 
   private func reserveCacheIDs(_ count: Int) async throws -> StreamIDReservation? {
-    count == 0 ? nil : try await storage.ids.caches.allocate(count)
+    count == 0 ? nil : try await storage.invalidator.ids.allocate(count)
   }
 }

@@ -12,7 +12,7 @@ import Stores
 /// history does not fork.
 public final class EventSender: Sendable {
   let creator: EventCreator
-  private let storage: Storage
+  private let storage: RoomStores
   private let delivery: EventDelivery
   private let relations: RelationValidator
   private let rateLimiter: RoomRateLimiter
@@ -25,7 +25,8 @@ public final class EventSender: Sendable {
   private static let longestTransactionID = 1_024
 
   init(
-    creator: EventCreator, storage: Storage, delivery: EventDelivery, users: LocalUsers, rateLimiter: RoomRateLimiter,
+    creator: EventCreator, storage: RoomStores, delivery: EventDelivery, users: LocalUsers,
+    rateLimiter: RoomRateLimiter,
     locks: RoomLocks, logger: Logger
   ) {
     self.creator = creator
@@ -34,7 +35,7 @@ public final class EventSender: Sendable {
     self.rateLimiter = rateLimiter
     self.users = users
     self.logger = logger
-    relations = RelationValidator(storage: storage)
+    relations = RelationValidator(events: storage.events, store: storage.relations)
     queues = RoomSendQueues(
       worker: SendBatchWorker(
         creator: creator, storage: storage, delivery: delivery, locks: locks, logger: logger))

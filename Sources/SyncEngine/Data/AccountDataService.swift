@@ -4,13 +4,13 @@ import Stores
 
 /// Changes account data and tags on any process: a writer of the stream does it, other processes ask one.
 public final class AccountDataService: Sendable {
-  private let storage: Storage
+  private let store: AccountDataStore
   private let replication: ReplicationClient?
   private let writers: [Text]
   private let isWriter: Bool
 
-  init(storage: Storage, replication: ReplicationClient?, writers: [Text], instanceName: Text) {
-    self.storage = storage
+  init(store: AccountDataStore, replication: ReplicationClient?, writers: [Text], instanceName: Text) {
+    self.store = store
     self.replication = replication
     self.writers = writers
     isWriter = writers.contains(instanceName)
@@ -22,7 +22,7 @@ public final class AccountDataService: Sendable {
   /// - Throws: 400 `M_INVALID_PARAM` when users would ignore themselves.
   @discardableResult
   public func set(_ user: UserID, type: Text, content: JSONValue) async throws -> Int64 {
-    if isWriter { return try await storage.accountData.setGlobal(user, type: type, content: content) }
+    if isWriter { return try await store.setGlobal(user, type: type, content: content) }
     return try await ask("add_user_account_data", [user.rawValue, type], content)
   }
 
@@ -31,7 +31,7 @@ public final class AccountDataService: Sendable {
   /// - Returns: a position of the stream at which the change can be read.
   @discardableResult
   public func set(_ user: UserID, room: RoomID, type: Text, content: JSONValue) async throws -> Int64 {
-    if isWriter { return try await storage.accountData.setRoom(user, room: room, type: type, content: content) }
+    if isWriter { return try await store.setRoom(user, room: room, type: type, content: content) }
     return try await ask("add_room_account_data", [user.rawValue, room.rawValue, type], content)
   }
 
@@ -40,7 +40,7 @@ public final class AccountDataService: Sendable {
   /// - Returns: a position of the stream at which the change can be read.
   @discardableResult
   public func setTag(_ user: UserID, room: RoomID, tag: Text, content: JSONValue) async throws -> Int64 {
-    if isWriter { return try await storage.accountData.setTag(user, room: room, tag: tag, content: content) }
+    if isWriter { return try await store.setTag(user, room: room, tag: tag, content: content) }
     return try await ask("add_tag", [user.rawValue, room.rawValue, tag], content)
   }
 
@@ -49,7 +49,7 @@ public final class AccountDataService: Sendable {
   /// - Returns: a position of the stream at which the change can be read.
   @discardableResult
   public func removeTag(_ user: UserID, room: RoomID, tag: Text) async throws -> Int64 {
-    if isWriter { return try await storage.accountData.removeTag(user, room: room, tag: tag) }
+    if isWriter { return try await store.removeTag(user, room: room, tag: tag) }
     return try await ask("remove_tag", [user.rawValue, room.rawValue, tag], nil)
   }
 

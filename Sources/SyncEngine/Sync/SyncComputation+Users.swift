@@ -90,11 +90,12 @@ extension SyncComputation {
     var changed = users.arrived
     for room in changes.newlyJoined { changed.formUnion(try await storage.memberships.joinedUsers(room)) }
     if since.deviceList != now.deviceList {
-      for other in try await storage.sync.usersWithChangedDevices(after: since.deviceList, upTo: now.deviceList) {
+      for other in try await storage.deviceLists.usersWithChangedDevices(after: since.deviceList, upTo: now.deviceList)
+      {
         if other == user { changed.insert(other) } else if try await sharesRoom(with: other) { changed.insert(other) }
       }
       changed.formUnion(
-        try await storage.sync.usersSigned(by: user, after: since.deviceList, upTo: now.deviceList))
+        try await storage.deviceLists.usersSigned(by: user, after: since.deviceList, upTo: now.deviceList))
     }
     var gone = users.gone
     for room in changes.newlyLeft { gone.formUnion(try await storage.memberships.joinedUsers(room)) }

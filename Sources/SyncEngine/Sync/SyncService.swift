@@ -8,7 +8,7 @@ import Stores
 
 /// Answers `/sync`: collects what is new for a device, waits for news when there is none, and writes the response.
 public final class SyncService: Sendable {
-  let storage: Storage
+  let storage: SyncStores
   let rooms: RoomServices
   let notifier: Notifier
   let tokens: CurrentTokens
@@ -25,7 +25,7 @@ public final class SyncService: Sendable {
   private static let catchUpTimeout = Duration.seconds(10)
 
   init(
-    storage: Storage, rooms: RoomServices, notifier: Notifier, tokens: CurrentTokens, typing: TypingService,
+    storage: SyncStores, rooms: RoomServices, notifier: Notifier, tokens: CurrentTokens, typing: TypingService,
     pushRules: PushRuleService, presence: PresenceService, settings: SyncSettings, clock: ServerClock, logger: Logger
   ) {
     self.storage = storage

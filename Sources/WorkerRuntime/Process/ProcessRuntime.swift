@@ -12,7 +12,7 @@ import Stores
 
 /// Lives the life of a process: starts everything in the order of dependencies, serves until told to stop, stops in reverse.
 ///
-/// Order: logging, PostgreSQL, schema, stores and stream positions, the role's services, the hub, listeners. SIGTERM and SIGINT stop:
+/// Order: logging, PostgreSQL, schema, the role's stores and services, stream positions, the hub, listeners. SIGTERM and SIGINT stop:
 /// long polls are answered, sockets close, running requests end within `drainTime`, the role says goodbye, the hub and the connections close.
 public struct ProcessRuntime: Sendable {
   /// How long running requests may take once the process has been told to stop.
@@ -105,8 +105,6 @@ public struct ProcessRuntime: Sendable {
         allowsUnsafeLocale: config.database.allowsUnsafeLocale
       ) { logger.warning("\($0)") }
       let context = try makeContext(database, logger)
-      try await context.storage.load()
-      context.storage.registerStreams()
       try await runServices(context, logger)
     } catch {
       await database.shutdown()
@@ -128,14 +126,14 @@ public struct ProcessRuntime: Sendable {
   private func makeContext(_ database: PostgresClient, _ logger: Logger) throws -> ProcessContext {
     let config = config
     let hub = StreamHub(
-      instanceName: config.instanceName, writers: { Storage.writers(of: $0, in: config) }, transport: try transport(),
+      instanceName: config.instanceName, writers: { config.writers(of: $0) }, transport: try transport(),
       clock: clock, logger: Logger(label: "myelin.replication"))
-    let storage = Storage(
+    let stores = StoreContext(
       database: database, config: config, hub: hub, clock: clock, logger: Logger(label: "myelin.storage"))
     let replication = config.redis == nil ? nil : replicationClient(hub)
     if let replication { hub.catchUp(over: replication) }
     return ProcessContext(
-      config: config, clock: clock, database: database, storage: storage, hub: hub, replication: replication,
+      config: config, clock: clock, database: database, stores: stores, hub: hub, replication: replication,
       logger: logger)
   }
 
@@ -153,6 +151,7 @@ public struct ProcessRuntime: Sendable {
 
   private func runServices(_ context: ProcessContext, _ logger: Logger) async throws {
     let services = try await role.compose(context)
+    try await context.stores.load()
     try await services.start()
     let deadlines = DeadlineWatch()
     let readiness = StartReadiness()
@@ -164,7 +163,7 @@ public struct ProcessRuntime: Sendable {
     let notifier = ServiceNotifier()
     let hub = context.hub
     var ordered: [any Service] = [
-      LoopService("unused cache entries") { await context.storage.caches.expireUnused() },
+      LoopService("unused cache entries") { await context.stores.caches.expireUnused() },
       LoopService("freed memory") { await FreedMemory.run() },
       LoopService("deadlines") { await deadlines.run() },
       LoopService("replication") { try await hub.run() },
