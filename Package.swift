@@ -87,6 +87,7 @@ let package = Package(
     // Layer 2: rules and settings
     library("MatrixEvents", ["ByteText", "MatrixPrimitives", crypto]),
     library("ServerConfig", ["ByteText", "YAML", "MatrixPrimitives", crypto, logging]),
+    library("PasswordHashing", ["ByteText", "MatrixPrimitives", "CCrypt", "CUnistring"]),
 
     // Layer 3: streams and storage
     library(
@@ -104,20 +105,27 @@ let package = Package(
         crypto,
       ]),
 
+    // Layer 5: events written
+    library(
+      "EventPersistence",
+      [
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
+        "Postgres", logging,
+      ]),
+
     // Layer 6: services
     library(
       "RoomServices",
       [
         "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
-        "Postgres",
-        collections, logging, crypto,
+        "EventPersistence", "Postgres", logging,
       ]),
     library(
       "AccountServices",
       [
         "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
         "Postgres",
-        "CCrypt", "CUnistring",
+        "PasswordHashing",
         collections, logging, crypto,
       ]),
     library(
@@ -129,7 +137,7 @@ let package = Package(
       ]),
 
     // Layer 7: endpoints
-    library("EndpointKit", ["ByteText", "MatrixPrimitives", "ServerConfig", "Replication", httpTypes, logging]),
+    library("EndpointKit", ["ByteText", "MatrixPrimitives", "ServerConfig", httpTypes, logging]),
     library(
       "ClientEndpoints",
       [
@@ -181,7 +189,8 @@ let package = Package(
     executable("generic_worker", ["ServerComposition", "ServerConfig", "WorkerRuntime", argumentParser]),
     executable("generate_config", ["ByteText", "ServerConfig", argumentParser]),
     executable("generate_signing_key", ["ServerConfig", argumentParser]),
-    executable("hash_password", ["ByteText", "AccountServices", "ServerConfig", argumentParser]),
+    executable(
+      "hash_password", ["ByteText", "MatrixPrimitives", "PasswordHashing", "ServerConfig", argumentParser]),
     executable(
       "register_new_matrix_user",
       ["ByteText", "ServerConfig", "MatrixPrimitives", crypto, asyncHTTPClient, nioCore, argumentParser]),
@@ -227,6 +236,7 @@ let package = Package(
       ["ByteText", "Redis", "CHiredis", "SeededNumbers", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
     tests("YAMLTests", ["ByteText", "YAML", "SeededNumbers"]),
     tests("ServerConfigTests", ["ByteText", "ServerConfig", "MatrixPrimitives"]),
+    tests("PasswordHashingTests", ["ByteText", "PasswordHashing", "MatrixPrimitives"]),
     tests(
       "ReplicationTests",
       [
@@ -246,8 +256,8 @@ let package = Package(
     tests(
       "RoomServicesTests",
       [
-        "ByteText", "RoomServices", "ClientEndpoints", "EndpointKit", "Stores", "Replication", "StorageEngine",
-        "Postgres",
+        "ByteText", "RoomServices", "EventPersistence", "ClientEndpoints", "EndpointKit", "Stores", "Replication",
+        "StorageEngine", "Postgres",
         "ServerConfig", "MatrixEvents", "MatrixPrimitives", "SeededNumbers", "TestSupport", logging, crypto, httpTypes,
       ]),
     tests(
@@ -268,7 +278,7 @@ let package = Package(
       ["ByteText", "WorkerRuntime", "EndpointKit", "ServerConfig", "MatrixPrimitives", "CZlib", lifecycle, logging]),
     tests("benchTests", ["bench", "SeededNumbers", nioCore]),
     tests(
-      "EndpointKitTests", ["ByteText", "EndpointKit", "MatrixPrimitives", "Replication", "SeededNumbers", httpTypes]),
+      "EndpointKitTests", ["ByteText", "EndpointKit", "MatrixPrimitives", "SeededNumbers", httpTypes]),
   ],
   swiftLanguageModes: [.v6]
 )

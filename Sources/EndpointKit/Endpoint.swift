@@ -1,5 +1,5 @@
 import ByteText
-import Replication
+import MatrixPrimitives
 
 /// Declares one operation of the HTTP API: where it answers, who may call it, which process serves it, and how.
 ///

@@ -1,6 +1,5 @@
 import HTTPTypes
 import MatrixPrimitives
-import Replication
 
 /// Gives an endpoint's handler the request in decoded form.
 public struct Request: Sendable {

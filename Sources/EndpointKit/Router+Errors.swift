@@ -18,8 +18,7 @@ extension Router {
         "cause": "\(String(reflecting: error))",
       ])
     return Response(
-      MatrixError.custom(
-        status: 500, errcode: "M_UNKNOWN", message: "Internal server error", extras: ["request_id": .string(id)]))
+      MatrixError(.unknown, "Internal server error", status: 500, extras: ["request_id": .string(id)]))
   }
 }
 

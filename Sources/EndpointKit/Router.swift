@@ -1,7 +1,6 @@
 import HTTPTypes
 import Logging
 import MatrixPrimitives
-import Replication
 import Synchronization
 
 /// Routes requests to endpoints and turns every outcome into a Matrix response.
@@ -272,8 +271,7 @@ public final class Router: Sendable {
     case .replication:
       guard let secret = settings.replicationSecret else { return nil }
       guard let token = request.accessToken, AccessToken.isEqual(token, secret) else {
-        throw MatrixError.custom(
-          status: 401, errcode: "M_UNAUTHORIZED", message: "Invalid replication secret", extras: [:])
+        throw MatrixError(.unauthorized, "Invalid replication secret")
       }
       return nil
     case .optional: return request.accessToken
@@ -333,8 +331,7 @@ public final class Router: Sendable {
     case .none: return error
     case .disconnect: return CancellationError()
     case .deadline:
-      return MatrixError.custom(
-        status: 504, errcode: "M_UNKNOWN", message: "The request took too long", extras: [:])
+      return MatrixError.unknown("The request took too long", status: 504)
     }
   }
 }

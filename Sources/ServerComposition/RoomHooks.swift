@@ -1,7 +1,6 @@
 import AccountServices
 import Logging
 import MatrixPrimitives
-import Replication
 import RoomServices
 import Stores
 

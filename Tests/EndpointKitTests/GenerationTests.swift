@@ -1,5 +1,4 @@
 import ByteText
-import Replication
 import Testing
 
 @testable import EndpointKit

@@ -4,7 +4,6 @@ import Foundation
 import HTTPTypes
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 import RoomServices
 import Testing
 

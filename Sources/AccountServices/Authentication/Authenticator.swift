@@ -1,5 +1,4 @@
 import MatrixPrimitives
-import Replication
 import StorageEngine
 import Stores
 import Synchronization
@@ -140,9 +139,7 @@ public final class Authenticator: Sendable {
       throw MatrixError.unknownToken(softLogout: true)
     }
     if found.isLocked && !allowLocked {
-      throw MatrixError.custom(
-        status: 401, errcode: "M_USER_LOCKED", message: "User account has been locked",
-        extras: ["soft_logout": .bool(true)])
+      throw MatrixError.userLocked()
     }
     if found.isGuest && !allowGuest {
       throw MatrixError.guestAccessForbidden("Guest access not allowed")
@@ -168,9 +165,7 @@ public final class Authenticator: Sendable {
   /// - Throws: `MatrixError` 403 `M_USER_SUSPENDED`.
   public func refuseSuspended(_ requester: Requester, _ action: Text) async throws {
     if try await stores.accounts.account(requester.userID)?.isSuspended == true {
-      throw MatrixError.custom(
-        status: 403, errcode: "M_USER_SUSPENDED", message: "\(action) while account is suspended is not allowed.",
-        extras: [:])
+      throw MatrixError(.userSuspended, "\(action) while account is suspended is not allowed.")
     }
   }
 }

@@ -70,7 +70,7 @@ public struct RegistrationEndpoints: Sendable {
         try await registration.checkAvailable(name, revealUse: !config.registration.hidesUserInUse)
       } catch let error as MatrixError {
         // Another request of the same session may have taken it just now.
-        guard error.errcode == "M_USER_IN_USE", let answer = try await answerAgain(body) else { throw error }
+        guard error.code == .userInUse, let answer = try await answerAgain(body) else { throw error }
         return answer
       }
     }

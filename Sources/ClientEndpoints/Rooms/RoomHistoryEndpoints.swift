@@ -1,7 +1,6 @@
 import EndpointKit
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 import RoomServices
 import Stores
 

@@ -172,12 +172,10 @@ public struct AccountDataEndpoints: Sendable {
     let type = try request.parameter("type")
     switch type {
     case "m.fully_read":
-      throw MatrixError.custom(
-        status: 405, errcode: "M_BAD_JSON",
-        message: "Cannot set m.fully_read through this API. Use /rooms/!roomId:server.name/read_markers")
+      throw MatrixError(
+        .badJSON, "Cannot set m.fully_read through this API. Use /rooms/!roomId:server.name/read_markers", status: 405)
     case "m.push_rules":
-      throw MatrixError.custom(
-        status: 405, errcode: "M_BAD_JSON", message: "Cannot set m.push_rules through this API. Use /pushrules")
+      throw MatrixError(.badJSON, "Cannot set m.push_rules through this API. Use /pushrules", status: 405)
     default: return type
     }
   }

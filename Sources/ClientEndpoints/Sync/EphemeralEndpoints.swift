@@ -40,8 +40,7 @@ public struct EphemeralEndpoints: Sendable {
       let isTyping = try body.requireBool("typing")
       let timeout = try body.optionalInteger("timeout") ?? TypingService.defaultTimeout
       guard user == requester.userID else {
-        throw MatrixError.custom(
-          status: 400, errcode: "M_FORBIDDEN", message: "Cannot set another user's typing state")
+        throw MatrixError(.forbidden, "Cannot set another user's typing state", status: 400)
       }
       await services.presence.bump(requester.userID, device: requester.deviceID)
       // What shadow-banned users do looks done to them and reaches nobody.

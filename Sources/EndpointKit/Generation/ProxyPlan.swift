@@ -1,5 +1,5 @@
 import ByteText
-import Replication
+import MatrixPrimitives
 
 /// Which process of a cluster serves which endpoint, as a reverse proxy has to know it.
 ///

@@ -219,7 +219,7 @@ extension ReplicationClient {
     }
     var extras: [Text: JSON] = [:]
     for (key, value) in json.json.members ?? [:] where key != "errcode" && key != "error" { extras[key] = value }
-    throw MatrixError.custom(
-      status: status, errcode: code, message: json["error"]?.string ?? "", extras: extras)
+    throw MatrixError(
+      ErrorCode(rawValue: code), json["error"]?.string ?? "", status: status, extras: extras)
   }
 }

@@ -1,6 +1,6 @@
+import EventPersistence
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 import Stores
 
 /// Answers what a user may read of a room: events, pages of history, and state.

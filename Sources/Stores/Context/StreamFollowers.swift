@@ -1,3 +1,4 @@
+import MatrixPrimitives
 import Replication
 import Synchronization
 

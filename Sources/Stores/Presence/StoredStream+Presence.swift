@@ -1,3 +1,5 @@
+import MatrixPrimitives
+
 extension StoredStream {
   /// Presence updates; missed ones are asked from the writer, so the service that keeps presence registers the source.
   public static let presence = StoredStream(

@@ -1,4 +1,4 @@
-import ByteText
+import MatrixPrimitives
 import Postgres
 import Replication
 import StorageEngine

@@ -1,4 +1,4 @@
-import MatrixPrimitives
+import ByteText
 
 /// Identifies who makes a request; travels between processes in the body of HTTP calls.
 public struct Requester: Sendable, Hashable {

@@ -49,7 +49,7 @@ extension RoomWriter {
       ON CONFLICT (user_id, room_id) DO UPDATE SET event_id = EXCLUDED.event_id, membership = EXCLUDED.membership,
         event_stream_ordering = EXCLUDED.event_stream_ordering
       """)
-    SlidingSync.enqueueOutOfBand(event, user: user, membership: membership, roomID: plan.roomID, in: txn)
+    SlidingSyncTables.enqueueOutOfBand(event, user: user, membership: membership, roomID: plan.roomID, in: txn)
   }
 
   // MARK: current state
@@ -58,12 +58,12 @@ extension RoomWriter {
   func writeCurrentState() {
     guard let change = plan.change.state, let stream = plan.stateStream else { return }
     if change.leavesRoom {
-      SlidingSync.enqueueSnapshots(snapshotUsers(change), plan: plan, in: txn)
+      SlidingSyncTables.enqueueSnapshots(snapshotUsers(change), plan: plan, in: txn)
       clearCurrentState(stream: stream)
     } else {
       changeCurrentState(change, stream: stream)
-      SlidingSync.enqueueJoinedRoom(change, plan: plan, in: txn)
-      SlidingSync.enqueueSnapshots(snapshotUsers(change), plan: plan, in: txn)
+      SlidingSyncTables.enqueueJoinedRoom(change, plan: plan, in: txn)
+      SlidingSyncTables.enqueueSnapshots(snapshotUsers(change), plan: plan, in: txn)
     }
     changeLocalMemberships(change)
   }

@@ -1,7 +1,6 @@
 import MatrixEvents
 import MatrixPrimitives
 import Postgres
-import Replication
 import StorageEngine
 import Stores
 import Synchronization

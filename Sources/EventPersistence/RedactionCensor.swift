@@ -15,7 +15,8 @@ public final class RedactionCensor: Sendable {
   private let clock: ServerClock
   private let logger: Logger
 
-  init(config: HomeserverConfig, storage: RoomStores, clock: ServerClock, logger: Logger) {
+  /// Makes the censor.
+  public init(config: HomeserverConfig, storage: RoomStores, clock: ServerClock, logger: Logger) {
     self.config = config
     self.storage = storage
     self.clock = clock

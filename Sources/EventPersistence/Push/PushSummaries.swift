@@ -19,7 +19,8 @@ public final class PushSummaries: Sendable {
   private let clock: ServerClock
   private let logger: Logger
 
-  init(config: HomeserverConfig, store: PushSummaryStore, clock: ServerClock, logger: Logger) {
+  /// Makes the upkeep of the tables.
+  public init(config: HomeserverConfig, store: PushSummaryStore, clock: ServerClock, logger: Logger) {
     self.config = config
     self.store = store
     self.clock = clock

@@ -1,5 +1,5 @@
-import AccountServices
 import MatrixPrimitives
+import PasswordHashing
 import Testing
 
 @Suite struct PasswordHasherTests {

@@ -17,7 +17,8 @@ public final class PushActionEvaluator: Sendable {
   /// Remembers what members are called, by state group.
   private let displayNames: Cache<Int64, [UserID: Text]>
 
-  init(
+  /// Makes an evaluator that remembers nothing yet.
+  public init(
     storage: RoomStores, rules: PushRuleStore, accountData: AccountDataStore, state: StateService,
     config: HomeserverConfig
   ) {

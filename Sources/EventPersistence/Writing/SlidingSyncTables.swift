@@ -5,7 +5,7 @@ import Stores
 
 /// Keeps the two tables from which room lists are made: `sliding_sync_joined_rooms` and
 /// `sliding_sync_membership_snapshots`. Their columns and rules are as Synapse fills them.
-enum SlidingSync {
+enum SlidingSyncTables {
   /// Lists the types of events that bring a room to the top of lists.
   static let bumpTypes: Set<Text> = [
     EventType.create, EventType.message, EventType.encrypted, "m.sticker", "m.call.invite",

@@ -144,7 +144,7 @@ struct PersistWriter {
       rooms.append(plan.roomID.rawValue)
       lasts.append(last)
       bumps.append(
-        accepted.filter { SlidingSync.bumpTypes.contains($0.event.type) }.map(\.stored.streamOrdering).max())
+        accepted.filter { SlidingSyncTables.bumpTypes.contains($0.event.type) }.map(\.stored.streamOrdering).max())
     }
     guard !rooms.isEmpty else { return }
     txn.enqueue(
