@@ -87,12 +87,15 @@ let package = Package(
     // Layer 2: rules and settings
     library("MatrixEvents", ["ByteText", "MatrixPrimitives", crypto]),
     library("ServerConfig", ["ByteText", "YAML", "MatrixPrimitives", crypto, logging]),
+    library("PasswordHashing", ["ByteText", "MatrixPrimitives", "CCrypt", "CUnistring"]),
 
     // Layer 3: streams and storage
     library(
       "Replication",
       ["ByteText", "MatrixPrimitives", "ServerConfig", "Redis", asyncHTTPClient, nioCore, nioHTTP1, logging, crypto]),
     library("StorageEngine", ["ByteText", "MatrixPrimitives", "Postgres", collections, logging]),
+
+    library("RateLimits", ["ByteText", "MatrixPrimitives", "ServerConfig"]),
 
     // Layer 4: SQL
     library(
@@ -104,20 +107,27 @@ let package = Package(
         crypto,
       ]),
 
+    // Layer 5: events written
+    library(
+      "EventPersistence",
+      [
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
+        "Postgres", logging,
+      ]),
+
     // Layer 6: services
     library(
       "RoomServices",
       [
         "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
-        "Postgres",
-        collections, logging, crypto,
+        "EventPersistence", "Postgres", logging,
       ]),
     library(
       "AccountServices",
       [
         "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
         "Postgres",
-        "CCrypt", "CUnistring",
+        "PasswordHashing", "RateLimits",
         collections, logging, crypto,
       ]),
     library(
@@ -129,59 +139,62 @@ let package = Package(
       ]),
 
     // Layer 7: endpoints
-    library("EndpointKit", ["ByteText", "MatrixPrimitives", "ServerConfig", "Replication", httpTypes, logging]),
+    library("EndpointKit", ["ByteText", "MatrixPrimitives", "ServerConfig", httpTypes, logging]),
     library(
       "ClientEndpoints",
       [
-        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores",
-        "RoomServices",
-        "AccountServices", "SyncEngine", logging,
+        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "RateLimits", "ServerConfig", "Stores", "RoomServices",
+        "AccountServices", "SyncEngine",
       ]),
     library(
       "AdminEndpoints",
-      [
-        "ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "Stores", "AccountServices",
-        crypto, logging,
-      ]),
-    library(
-      "ReplicationEndpoints",
-      [
-        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores",
-        "RoomServices",
-        "AccountServices", "SyncEngine", logging,
-      ]),
+      ["ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "AccountServices", crypto]),
+    library("ReplicationEndpoints", ["ByteText", "EndpointKit", "MatrixPrimitives", "Replication"]),
 
-    // Layer 8: the life of a process
+    // Layer 9: the life of a process
     library(
       "WorkerRuntime",
       [
-        "ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "StorageEngine", "Stores",
-        "Postgres",
-        "Redis",
+        "ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "ReplicationEndpoints",
+        "StorageEngine", "Stores", "Postgres", "Redis",
         "CMalloc", "CZlib", hummingbirdCore, hummingbirdTLS, nioCore, nioPosix, nioSSL, httpTypes, lifecycle, logging,
       ]),
 
-    // Layer 9: what the executables that serve clients have in common
+    // Layers 10 to 12: subsystems, of which each executable picks its own
     library(
-      "ServerComposition",
+      "RoomComposition",
       [
-        "ByteText", "WorkerRuntime", "EndpointKit", "ClientEndpoints", "ReplicationEndpoints", "RoomServices",
-        "AccountServices",
-        "SyncEngine", "Stores", "StorageEngine", "Replication", "ServerConfig", "MatrixPrimitives", "MatrixEvents",
-        crypto, logging,
+        "ByteText", "WorkerRuntime", "RoomServices", "RateLimits", "Stores", "StorageEngine", "Replication",
+        "ServerConfig", "MatrixPrimitives", "MatrixEvents", crypto, lifecycle,
+      ]),
+    library(
+      "AccountComposition",
+      [
+        "ByteText", "WorkerRuntime", "RoomComposition", "EndpointKit", "AccountServices", "RoomServices", "Stores",
+        "Replication", "MatrixPrimitives", lifecycle, logging,
+      ]),
+    library(
+      "SyncComposition",
+      ["ByteText", "WorkerRuntime", "RoomComposition", "SyncEngine", "Replication", lifecycle]),
+    library(
+      "ClientComposition",
+      [
+        "ByteText", "WorkerRuntime", "EndpointKit", "ClientEndpoints", "RoomComposition", "AccountComposition",
+        "SyncComposition", "RateLimits",
       ]),
 
-    // Layer 10: one binary per worker app, and the administrator's tools
+    // Layer 13: one binary per worker app, and the administrator's tools
     executable(
       "homeserver",
       [
-        "ByteText", "ServerComposition", "WorkerRuntime", "EndpointKit", "AdminEndpoints", "ServerConfig",
-        argumentParser,
+        "ByteText", "ClientComposition", "AccountComposition", "WorkerRuntime", "EndpointKit", "AdminEndpoints",
+        "ServerConfig", argumentParser,
       ]),
-    executable("generic_worker", ["ServerComposition", "ServerConfig", "WorkerRuntime", argumentParser]),
+    executable("generic_worker", ["ClientComposition", "ServerConfig", "WorkerRuntime", argumentParser]),
     executable("generate_config", ["ByteText", "ServerConfig", argumentParser]),
     executable("generate_signing_key", ["ServerConfig", argumentParser]),
-    executable("hash_password", ["ByteText", "AccountServices", "ServerConfig", argumentParser]),
+    executable(
+      "hash_password", ["ByteText", "MatrixPrimitives", "PasswordHashing", "ServerConfig", argumentParser]),
     executable(
       "register_new_matrix_user",
       ["ByteText", "ServerConfig", "MatrixPrimitives", crypto, asyncHTTPClient, nioCore, argumentParser]),
@@ -227,6 +240,7 @@ let package = Package(
       ["ByteText", "Redis", "CHiredis", "SeededNumbers", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
     tests("YAMLTests", ["ByteText", "YAML", "SeededNumbers"]),
     tests("ServerConfigTests", ["ByteText", "ServerConfig", "MatrixPrimitives"]),
+    tests("PasswordHashingTests", ["ByteText", "PasswordHashing", "MatrixPrimitives"]),
     tests(
       "ReplicationTests",
       [
@@ -246,8 +260,8 @@ let package = Package(
     tests(
       "RoomServicesTests",
       [
-        "ByteText", "RoomServices", "ClientEndpoints", "EndpointKit", "Stores", "Replication", "StorageEngine",
-        "Postgres",
+        "ByteText", "RoomServices", "EventPersistence", "ClientEndpoints", "EndpointKit", "Stores", "Replication",
+        "StorageEngine", "Postgres",
         "ServerConfig", "MatrixEvents", "MatrixPrimitives", "SeededNumbers", "TestSupport", logging, crypto, httpTypes,
       ]),
     tests(
@@ -268,7 +282,7 @@ let package = Package(
       ["ByteText", "WorkerRuntime", "EndpointKit", "ServerConfig", "MatrixPrimitives", "CZlib", lifecycle, logging]),
     tests("benchTests", ["bench", "SeededNumbers", nioCore]),
     tests(
-      "EndpointKitTests", ["ByteText", "EndpointKit", "MatrixPrimitives", "Replication", "SeededNumbers", httpTypes]),
+      "EndpointKitTests", ["ByteText", "EndpointKit", "MatrixPrimitives", "SeededNumbers", httpTypes]),
   ],
   swiftLanguageModes: [.v6]
 )

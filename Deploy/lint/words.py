@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Looks for what must not stand in the repository: unfinished business, forced unwraps, paths of a machine."""
+"""Looks for what must not stand in the repository: unfinished business, forced unwraps, codes of errors in free spelling, paths of a machine."""
 
 import re
 import subprocess
@@ -8,6 +8,7 @@ import sys
 RULES = [
     (r"\b(TODO|FIXME|XXX)\b", "unfinished business", r"."),
     (r"\btry!|\bas!\s|\bfatalError\(", "a trap", r"^Sources/.*\.swift$"),
+    (r'"(M_[A-Z]|ORG\.MATRIX\.MSC)', "a code of an error, which is spelled in ErrorCode.swift", r"^Sources/(?!MatrixPrimitives/ErrorCode).*\.swift$"),
     (r"(?<![\w./])/(root|home/\w+|Users/\w+)/", "a path of a machine", r"."),
 ]
 EXEMPT = {"Deploy/lint/words.py"}

@@ -1,5 +1,6 @@
 import Logging
 import MatrixPrimitives
+import PasswordHashing
 import Replication
 import ServerConfig
 import Stores

@@ -1,34 +1,38 @@
-/// Carries an error a client is told about: HTTP status, error code, message and further members of the body.
-///
-/// Errors are made by the factories, so that status and code belong together.
+/// An error a client is told about: HTTP status, error code, message and further members of the body.
 public struct MatrixError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// Gives the HTTP status.
+  /// The HTTP status.
   public let status: Int
-  /// Gives the code, such as `M_FORBIDDEN`.
-  public let errcode: Text
-  /// Gives the text for humans.
+  /// The code, such as ``ErrorCode/forbidden``.
+  public let code: ErrorCode
+  /// The text for humans.
   public let message: Text
-  /// Gives further members of the body, such as `soft_logout`.
+  /// Further members of the body, such as `soft_logout`.
   public let extras: [Text: JSON]
-  /// Gives how long to wait before trying again; also sent as the `Retry-After` header.
+  /// How long to wait before trying again; also sent as the `Retry-After` header.
   public let retryAfterMilliseconds: Int64?
 
-  /// Makes an error for which there is no factory.
-  public static func custom(
-    status: Int, errcode: Text, message: Text, extras: [Text: JSON] = [:]
-  ) -> MatrixError {
-    MatrixError(status: status, errcode: errcode, message: message, extras: extras, retryAfterMilliseconds: nil)
-  }
-
-  init(
-    status: Int, errcode: Text, message: Text, extras: [Text: JSON] = [:], retryAfterMilliseconds: Int64? = nil
+  /// Describes an error.
+  ///
+  /// Where a factory exists for the code (`.forbidden("…")`), use that unless the status is another.
+  /// - Parameters:
+  ///   - code: the code, which also gives the status.
+  ///   - message: the text for humans.
+  ///   - status: the status where it is not the code's own.
+  ///   - extras: further members of the body.
+  ///   - retryAfterMilliseconds: how long to wait before trying again.
+  public init(
+    _ code: ErrorCode, _ message: Text, status: Int? = nil, extras: [Text: JSON] = [:],
+    retryAfterMilliseconds: Int64? = nil
   ) {
-    self.status = status
-    self.errcode = errcode
+    self.status = status ?? code.defaultStatus
+    self.code = code
     self.message = message
     self.extras = extras
     self.retryAfterMilliseconds = retryAfterMilliseconds
   }
+
+  /// The code as it is spelled on the wire.
+  public var errcode: Text { code.rawValue }
 
   /// Writes the body of the response: `errcode`, `error` and the further members.
   public func write(to writer: inout JSONWriter) {
@@ -42,6 +46,6 @@ public struct MatrixError: Error, Hashable, Sendable, CustomStringConvertible {
     writer.endObject()
   }
 
-  /// Gives a text for logs.
+  /// A text for logs.
   public var description: String { "\(status) \(errcode): \(message)" }
 }

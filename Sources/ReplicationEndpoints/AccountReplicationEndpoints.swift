@@ -1,7 +1,6 @@
 import AccountServices
 import EndpointKit
 import MatrixPrimitives
-import Replication
 import ServerConfig
 
 /// Calls about accounts that workers make to the main process, to the writers of `device_lists` and to the first writer of `events`.

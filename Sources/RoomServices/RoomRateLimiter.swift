@@ -1,6 +1,5 @@
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 
 /// Names what a user is about to do in a room, for the rate limits `rc_message`, `rc_joins`, `rc_invites` and
 /// `rc_room_creation` of the configuration.

@@ -1,3 +1,4 @@
+import EventPersistence
 import Logging
 import MatrixEvents
 import MatrixPrimitives

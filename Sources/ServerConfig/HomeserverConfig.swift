@@ -92,6 +92,9 @@ public struct HomeserverConfig: Sendable {
   /// Says whether this is the main process.
   public var isMainProcess: Bool { instanceName == Self.mainInstanceName }
 
-  /// Says whether this process writes a stream.
-  public func writes(_ stream: Text) -> Bool { streamWriters[stream].contains(instanceName) }
+  /// Returns the instances that write a stream, in the order of the configuration (which decides the sharding).
+  public func writers(of stream: StreamName) -> [Text] { streamWriters[stream] }
+
+  /// Whether this process writes a stream.
+  public func isWriter(of stream: StreamName) -> Bool { streamWriters[stream].contains(instanceName) }
 }

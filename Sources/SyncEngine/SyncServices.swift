@@ -55,22 +55,26 @@ public final class SyncServices: Sendable {
     trimsOutbox = config.duties.federationSenders == [hub.instanceName]
     settings = SyncSettings(config)
     notifier = Notifier()
-    typing = TypingService(hub: hub, isWriter: config.writes("typing"), clock: clock)
+    typing = TypingService(hub: hub, isWriter: config.isWriter(of: .typing), clock: clock)
     tokens = CurrentTokens(ids: stores.context.ids, typing: typing)
     accountData = AccountDataService(
-      store: users.accountData, replication: replication, writers: config.streamWriters["account_data"],
+      store: users.accountData, replication: replication, writers: config.writers(of: .accountData),
       instanceName: hub.instanceName)
-    pushRules = PushRuleService(stores: push, limits: PushRuleStore.Limits(), isWriter: config.writes("push_rules"))
+    pushRules = PushRuleService(
+      stores: push, limits: PushRuleStore.Limits(), isWriter: config.isWriter(of: .pushRules))
     receipts = ReceiptService(
       stores: users, events: stores.events, relations: stores.relations, rooms: rooms, accountData: accountData,
-      isWriter: config.writes("receipts"), clock: clock)
+      isWriter: config.isWriter(of: .receipts), clock: clock)
     toDevice = ToDeviceService(
-      store: users.toDevice, serverName: config.serverName, isWriter: config.writes("to_device"), clock: clock)
+      store: users.toDevice, serverName: config.serverName, isWriter: config.isWriter(of: .toDevice), clock: clock)
     presence = PresenceService(
       stores: users, memberships: stores.memberships, replication: replication, instanceID: instanceID, logger: logger)
+    let storage = SyncStores(rooms: stores, users: users, push: push, deviceLists: deviceLists)
+    let readers = SyncReaders(
+      storage: storage, visibility: rooms.history.visibility, notifier: notifier, tokens: tokens, typing: typing,
+      pushRules: pushRules)
     sync = SyncService(
-      storage: SyncStores(rooms: stores, users: users, push: push, deviceLists: deviceLists), rooms: rooms,
-      notifier: notifier, tokens: tokens, typing: typing, pushRules: pushRules, presence: presence, settings: settings,
+      storage: storage, rooms: rooms, readers: readers, notifier: notifier, tokens: tokens, settings: settings,
       clock: clock, logger: logger)
     notices = StreamNotices(
       memberships: stores.memberships, hub: hub, notifier: notifier, typing: typing, logger: logger)

@@ -1,9 +1,9 @@
-import AccountServices
 import ArgumentParser
 import ByteText
 import Foundation
 import Glibc
 import MatrixPrimitives
+import PasswordHashing
 import ServerConfig
 
 /// Prints the hash of a password as the database keeps it.

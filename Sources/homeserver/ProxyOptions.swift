@@ -27,11 +27,10 @@ struct ProxyOptions: ParsableArguments {
       try HomeserverConfig.load(paths: (configPath + [path]).map { Text($0) }, role: .worker, acceptsUnsupported: true)
         .0.clientInstance
     }
-    let writers = config.streamWriters
     let clients = try await runtime.families().filter { $0.resource != "replication" && $0.resource != "metrics" }
     let plan = ProxyPlan(
       endpoints: clients.flatMap(\.endpoints), main: main, workers: others.compactMap(\.self),
-      writers: { writers[$0.rawValue] })
+      writers: { config.writers(of: $0) })
     return (plan, Int(clamping: config.limits.maximumUploadBytes))
   }
 }

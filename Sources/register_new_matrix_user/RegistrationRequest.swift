@@ -31,7 +31,8 @@ struct RegistrationRequest {
     request.body = .bytes(ByteBuffer(bytes: body(nonce: nonce.string).encoded))
     let second = try await exchange(client, request)
     if second.status == 200 { return .registered }
-    return second.body?["errcode"]?.string == "M_USER_IN_USE" ? .alreadyExists : .refused(second.problem)
+    let code = second.body?["errcode"]?.string
+    return code == ErrorCode.userInUse.rawValue ? .alreadyExists : .refused(second.problem)
   }
 
   /// Makes the request's body. The code of authentication covers all its parts, separated by NUL bytes.

@@ -41,6 +41,5 @@ import Testing
     let error = MatrixError.unknownToken(softLogout: true)
     #expect(error.status == 401)
     #expect(error.extras["soft_logout"] == true)
-    #expect(MatrixError.custom(status: 418, errcode: "X", message: "m").status == 418)
   }
 }

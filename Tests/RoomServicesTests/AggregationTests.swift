@@ -6,6 +6,7 @@ import Stores
 import TestSupport
 import Testing
 
+@testable import EventPersistence
 @testable import RoomServices
 
 /// Which relations are shown together with their parents. The rules themselves are proven by `EventRelationTests`.

@@ -5,6 +5,7 @@ import Stores
 import TestSupport
 import Testing
 
+@testable import EventPersistence
 @testable import RoomServices
 
 @Suite(.serialized) struct ChainCoverTests {

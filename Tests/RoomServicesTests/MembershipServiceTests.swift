@@ -4,6 +4,7 @@ import Replication
 import Stores
 import Testing
 
+@testable import EventPersistence
 @testable import RoomServices
 
 @Suite struct MembershipServiceTests {

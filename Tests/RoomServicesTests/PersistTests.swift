@@ -7,6 +7,7 @@ import Synchronization
 import TestSupport
 import Testing
 
+@testable import EventPersistence
 @testable import RoomServices
 
 @Suite(.serialized) struct PersistTests {

@@ -10,6 +10,7 @@ import Stores
 import Synchronization
 import TestSupport
 
+@testable import EventPersistence
 @testable import RoomServices
 
 /// Keeps what was announced. Apart from the fixture, which nobody may keep alive beyond its test.

@@ -5,6 +5,7 @@ import Stores
 import TestSupport
 import Testing
 
+@testable import EventPersistence
 @testable import RoomServices
 
 /// Checks that push actions without an event are removed, and no others.

@@ -4,6 +4,7 @@ import SeededNumbers
 import TestSupport
 import Testing
 
+@testable import EventPersistence
 @testable import RoomServices
 @testable import Stores
 

@@ -4,6 +4,7 @@ import Replication
 import Stores
 import Testing
 
+@testable import EventPersistence
 @testable import RoomServices
 
 /// What travels between processes is made here by one set of services and taken over by the same.

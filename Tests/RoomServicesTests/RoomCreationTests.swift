@@ -3,6 +3,7 @@ import MatrixPrimitives
 import Stores
 import Testing
 
+@testable import EventPersistence
 @testable import RoomServices
 
 @Suite struct RoomCreationTests {

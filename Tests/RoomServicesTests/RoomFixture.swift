@@ -10,6 +10,7 @@ import Stores
 import Synchronization
 import TestSupport
 
+@testable import EventPersistence
 @testable import RoomServices
 
 /// Runs the services about rooms as a server of one process does, on a database of its own.

@@ -4,6 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
+@testable import EventPersistence
 @testable import RoomServices
 
 @Suite("Locks of rooms")

@@ -5,6 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 
+@testable import EventPersistence
 @testable import RoomServices
 
 @Suite struct RoomRulesTests {

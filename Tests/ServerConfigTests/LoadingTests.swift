@@ -26,7 +26,7 @@ import Testing
     #expect(config.caches.globalFactor == 0.5 && config.caches.entryLifetimeMilliseconds == 1_800_000)
     #expect(config.signingKeys.map(\.keyID) == ["ed25519:a_test"])
     #expect(config.macaroonSecretKey == Array("secret".utf8))
-    #expect(config.writes("events") && config.writes("caches"))
+    #expect(config.isWriter(of: .events) && config.isWriter(of: .caches))
     #expect(config.duties.runsBackgroundTasks && config.duties.updatesUserDirectory && config.duties.sendsFederation)
     #expect(config.logging == .standard)
     #expect(

@@ -32,7 +32,7 @@ import Testing
   @Test func mainSampleLoads() throws {
     let (config, warnings) = try load(["homeserver.yaml"], role: .homeserver)
     #expect(warnings.isEmpty)
-    #expect(config.streamWriters["events"] == ["event_persister1", "event_persister2"])
+    #expect(config.writers(of: .events) == ["event_persister1", "event_persister2"])
     #expect(config.registration.sharedSecret?.utf8.count == 50)
   }
 
@@ -40,7 +40,7 @@ import Testing
   func workerSamplesLoad(_ name: Text) throws {
     let (config, warnings) = try load(["homeserver.yaml", "workers/\(name).yaml"], role: .worker)
     #expect(warnings.isEmpty)
-    #expect(config.writes("events") == (name == "event_persister"))
+    #expect(config.isWriter(of: .events) == (name == "event_persister"))
     #expect(config.listeners.count == 1)
   }
 }

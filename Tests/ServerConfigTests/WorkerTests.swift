@@ -1,4 +1,4 @@
-import ByteText
+import MatrixPrimitives
 import ServerConfig
 import Testing
 
@@ -22,9 +22,9 @@ import Testing
       """.replacing("0o660", with: "0660"), role: .worker)
     #expect(config.instanceName == "worker1" && !config.isMainProcess)
     #expect(config.instanceMap["master"] == .tcp(host: "localhost", port: 9093, usesTLS: false))
-    #expect(config.streamWriters["events"] == ["worker1", "master"])
-    #expect(config.streamWriters["backfill"] == ["worker1", "master"])
-    #expect(config.writes("receipts") && !config.writes("typing"))
+    #expect(config.writers(of: .events) == ["worker1", "master"])
+    #expect(config.writers(of: .backfill) == ["worker1", "master"])
+    #expect(config.isWriter(of: .receipts) && !config.isWriter(of: .typing))
     #expect(config.listeners.map(\.kind) == [.http, .http, .metrics])
     #expect(config.listeners[0].endpoint == .tcp(addresses: ["127.0.0.1"], port: 9094))
     #expect(config.listeners[1].endpoint == .unix(path: "/run/w.sock", mode: 0o660))
@@ -33,6 +33,20 @@ import Testing
     #expect(config.replicationSecret == "shared" && config.server.pidFile == "/run/w.pid")
     #expect(config.duties.runsBackgroundTasks && config.duties.runsPushers && !config.duties.updatesUserDirectory)
     #expect(!config.duties.sendsFederation && config.duties.federationSenders == ["master"])
+  }
+
+  @Test(arguments: [
+    ("account_data", [StreamName.accountData]), ("device_lists", [.deviceLists]),
+    ("events", [.events, .backfill, .stickyEvents, .profileUpdates]), ("presence", [.presence, .presenceFederation]),
+    ("push_rules", [.pushRules]), ("quarantined_media_changes", [.quarantinedMedia]), ("receipts", [.receipts]),
+    ("thread_subscriptions", [.threadSubscriptions]), ("to_device", [.toDevice]), ("typing", [.typing]),
+  ])
+  func aKeyOfStreamWritersAssignsItsStreamsAndNoOther(_ key: Text, _ streams: [StreamName]) throws {
+    let (config, _) = try ConfigText.load(ConfigText.worker, "stream_writers: {\(key): worker1}", role: .worker)
+    #expect(Set(StreamName.all.filter { config.isWriter(of: $0) }) == Set(streams))
+    for stream in StreamName.all {
+      #expect(config.writers(of: stream) == [streams.contains(stream) ? "worker1" : "master"])
+    }
   }
 
   @Test(arguments: [

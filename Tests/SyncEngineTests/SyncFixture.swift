@@ -61,6 +61,8 @@ final class SyncFixture: Sendable {
     await hub.waitUntilCaughtUp()
   }
 
+  var readers: SyncReaders { services.sync.readers }
+
   deinit { for task in tasks { task.cancel() } }
 
   private static func config(_ answersKeptFor: Text) throws -> HomeserverConfig {

@@ -21,15 +21,14 @@ public final class DeviceService: Sendable {
     hub = stores.context.hub
     self.replication = replication
     clock = stores.context.clock
-    writers = config.streamWriters[StreamName.deviceLists.rawValue]
+    writers = config.writers(of: .deviceLists)
   }
 
   /// Refuses a display name that is too long for other servers.
   static func check(displayName: Text?) throws(MatrixError) {
     if let displayName, displayName.unicodeScalars.count > maximumDisplayNameLength {
-      throw .custom(
-        status: 400, errcode: "M_TOO_LARGE",
-        message: "Device display name is too long (max \(maximumDisplayNameLength))", extras: [:])
+      throw MatrixError(
+        .tooLarge, "Device display name is too long (max \(maximumDisplayNameLength))", status: 400)
     }
   }
 

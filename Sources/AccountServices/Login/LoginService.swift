@@ -1,4 +1,6 @@
 import MatrixPrimitives
+import PasswordHashing
+import RateLimits
 import ServerConfig
 import Stores
 
@@ -94,17 +96,13 @@ public final class LoginService: Sendable {
     do {
       account = try await matching(user, password)
     } catch {
-      let isFailure = (error as? MatrixError)?.errcode == Self.wrong.errcode
+      let isFailure = (error as? MatrixError)?.code == Self.wrong.code
       if limited, !isFailure { failureLimiter.giveBack(key) }
       throw error
     }
     if limited { failureLimiter.giveBack(key) }
-    if account.isDeactivated { throw MatrixError.userDeactivated("This account has been deactivated") }
-    if account.isLocked {
-      throw MatrixError.custom(
-        status: 401, errcode: "M_USER_LOCKED", message: "User account has been locked",
-        extras: ["soft_logout": .bool(true)])
-    }
+    if account.isDeactivated { throw MatrixError(.userDeactivated, "This account has been deactivated") }
+    if account.isLocked { throw MatrixError.userLocked() }
     return account
   }
 

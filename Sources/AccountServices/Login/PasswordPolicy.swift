@@ -18,19 +18,19 @@ public struct PasswordPolicy: Sendable {
     guard settings.isEnabled else { return }
     let scalars = password.unicodeScalars
     if scalars.count < settings.minimumLength {
-      throw Self.refusal("M_PASSWORD_TOO_SHORT", "The password must have at least \(settings.minimumLength) characters")
+      throw MatrixError(.passwordTooShort, "The password must have at least \(settings.minimumLength) characters")
     }
     if settings.requiresDigit, !scalars.contains(where: { ("0"..."9").contains($0) }) {
-      throw Self.refusal("M_PASSWORD_NO_DIGIT", "The password must include at least one digit")
+      throw MatrixError(.passwordNoDigit, "The password must include at least one digit")
     }
     if settings.requiresSymbol, scalars.allSatisfy(Self.isAlphanumeric) {
-      throw Self.refusal("M_PASSWORD_NO_SYMBOL", "The password must include at least one symbol")
+      throw MatrixError(.passwordNoSymbol, "The password must include at least one symbol")
     }
     if settings.requiresUppercase, !scalars.contains(where: { ("A"..."Z").contains($0) }) {
-      throw Self.refusal("M_PASSWORD_NO_UPPERCASE", "The password must include at least one uppercase letter")
+      throw MatrixError(.passwordNoUppercase, "The password must include at least one uppercase letter")
     }
     if settings.requiresLowercase, !scalars.contains(where: { ("a"..."z").contains($0) }) {
-      throw Self.refusal("M_PASSWORD_NO_LOWERCASE", "The password must include at least one lowercase letter")
+      throw MatrixError(.passwordNoLowercase, "The password must include at least one lowercase letter")
     }
   }
 
@@ -42,10 +42,6 @@ public struct PasswordPolicy: Sendable {
       "m.require_symbol": .bool(settings.requiresSymbol), "m.require_uppercase": .bool(settings.requiresUppercase),
       "m.require_lowercase": .bool(settings.requiresLowercase),
     ])
-  }
-
-  private static func refusal(_ code: Text, _ message: Text) -> MatrixError {
-    .custom(status: 400, errcode: code, message: message, extras: [:])
   }
 
   private static func isAlphanumeric(_ scalar: Unicode.Scalar) -> Bool {

@@ -1,5 +1,5 @@
 import MatrixPrimitives
-import Replication
+import RateLimits
 import ServerConfig
 import Stores
 
@@ -72,8 +72,7 @@ public final class ProfileService: Sendable {
       throw MatrixError.unknown("User is not hosted on this homeserver", status: 400)
     }
     guard user == requester.userID || isAdministrator else {
-      throw MatrixError.custom(
-        status: 400, errcode: "M_FORBIDDEN", message: "Cannot set another user's profile", extras: [:])
+      throw MatrixError(.forbidden, "Cannot set another user's profile", status: 400)
     }
     guard let account = try await accounts.account(user) else { throw MatrixError.notFound("User not found") }
     if field == "displayname" || field == "avatar_url" { try await limitChange(requester) }
@@ -97,7 +96,7 @@ public final class ProfileService: Sendable {
   public static func check(field: Text) throws(MatrixError) {
     guard !field.isEmpty else { throw .invalidParam("Field name too short") }
     guard field.utf8.count <= maximumFieldNameLength else {
-      throw .custom(status: 400, errcode: "M_KEY_TOO_LARGE", message: "Field name too long", extras: [:])
+      throw MatrixError(.keyTooLarge, "Field name too long")
     }
     let bytes = Array(field.utf8)
     let isLetter: (UInt8) -> Bool = { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }

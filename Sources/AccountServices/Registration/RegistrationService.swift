@@ -1,4 +1,5 @@
 import MatrixPrimitives
+import RateLimits
 import ServerConfig
 import Stores
 import Synchronization
@@ -45,8 +46,7 @@ public final class RegistrationService: Sendable {
     let isReserved = try await tokens.reserve(
       try auth.requireString("token"), stage: stage, session: session, nowMilliseconds: clock.nowMilliseconds)
     guard isReserved else {
-      throw MatrixError.custom(
-        status: 401, errcode: "M_UNAUTHORIZED", message: "Invalid registration token", extras: [:])
+      throw MatrixError(.unauthorized, "Invalid registration token")
     }
     return nil
   }

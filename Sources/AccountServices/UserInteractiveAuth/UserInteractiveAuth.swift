@@ -1,4 +1,5 @@
 import MatrixPrimitives
+import RateLimits
 import ServerConfig
 import Stores
 
@@ -152,9 +153,8 @@ public final class UserInteractiveAuth: Sendable {
       throw Self.unknownSession
     }
     guard session.uri == operation.uri, session.method == operation.method else {
-      throw MatrixError.custom(
-        status: 403, errcode: "M_UNKNOWN",
-        message: "Requested operation has changed during the UI authentication session.", extras: [:])
+      throw MatrixError.unknown(
+        "Requested operation has changed during the UI authentication session.", status: 403)
     }
     guard parameters.members?.isEmpty == false else { return session }
     try await store.setClientParameters(parameters, session: id)

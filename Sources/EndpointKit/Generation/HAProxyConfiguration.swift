@@ -88,7 +88,7 @@ public struct HAProxyConfiguration: Sendable {
 
   private var errors: Text {
     ProxyErrors.errors.filter { Self.statuses.contains($0.status) }.map {
-      "  http-error status \($0.status) content-type application/json string '\(ProxyErrors.body($0.errcode, $0.message))'\(fields)"
+      "  http-error status \($0.status) content-type application/json string '\(ProxyErrors.body($0.code, $0.message))'\(fields)"
     }.joined(separator: "\n")
   }
 

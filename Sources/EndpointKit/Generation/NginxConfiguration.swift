@@ -78,8 +78,8 @@ public struct NginxConfiguration: Sendable {
   }
 
   private var errorMap: Text {
-    let lines = ProxyErrors.errors.map { "  \($0.status) '\(ProxyErrors.body($0.errcode, $0.message))';" }
-    let other = "  default '\(ProxyErrors.body(ProxyErrors.other.errcode, ProxyErrors.other.message))';"
+    let lines = ProxyErrors.errors.map { "  \($0.status) '\(ProxyErrors.body($0.code, $0.message))';" }
+    let other = "  default '\(ProxyErrors.body(ProxyErrors.other.code, ProxyErrors.other.message))';"
     return (["map $status $myelin_error {"] + lines + [other, "}"]).joined(separator: "\n")
   }
 

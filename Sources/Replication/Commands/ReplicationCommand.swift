@@ -1,4 +1,5 @@
 import ByteText
+import MatrixPrimitives
 
 /// Represents one command of the replication channel: a line `NAME arguments` without a newline.
 ///

@@ -1,4 +1,5 @@
 import ByteText
+import MatrixPrimitives
 
 /// Says where another process of the cluster takes HTTP calls (an entry of `instance_map`).
 public enum ReplicationAddress: Sendable, Hashable {

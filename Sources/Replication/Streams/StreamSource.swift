@@ -1,4 +1,5 @@
 import ByteText
+import MatrixPrimitives
 
 /// Groups the rows that one writer made under one token; they are delivered together.
 public struct StreamBatch: Sendable {

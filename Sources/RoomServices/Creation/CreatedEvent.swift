@@ -1,3 +1,4 @@
+import EventPersistence
 import MatrixEvents
 import MatrixPrimitives
 import Stores

@@ -1,6 +1,6 @@
+import EventPersistence
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 import ServerConfig
 import Stores
 
@@ -154,7 +154,7 @@ final class EventCreator: Sendable {
       }
       let association = alias.serverName == serverName ? try await stores.directory.association(alias) : nil
       guard association?.roomID == event.roomID else {
-        throw MatrixError.badAlias("Room alias \(alias.rawValue) does not point to the room")
+        throw MatrixError(.badAlias, "Room alias \(alias.rawValue) does not point to the room")
       }
     }
   }

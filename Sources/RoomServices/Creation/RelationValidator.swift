@@ -43,8 +43,7 @@ struct RelationValidator: Sendable {
       throw MatrixError.unknown("Aggregation key is too long", status: 400)
     }
     if try await store.hasAnnotated(relation.parentID, type: draft.type, key: key, sender: sender) {
-      throw MatrixError.custom(
-        status: 400, errcode: "M_DUPLICATE_ANNOTATION", message: "Can't send same reaction twice", extras: [:])
+      throw MatrixError(.duplicateAnnotation, "Can't send same reaction twice")
     }
   }
 }

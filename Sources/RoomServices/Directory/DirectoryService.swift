@@ -1,6 +1,6 @@
+import EventPersistence
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 import ServerConfig
 import Stores
 

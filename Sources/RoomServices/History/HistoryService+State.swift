@@ -1,6 +1,5 @@
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 import Stores
 
 extension HistoryService {

@@ -1,6 +1,6 @@
+import EventPersistence
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 import Stores
 
 /// Looks at a membership change when its turn in the room has come: what the authorisation rules do not say, or say less clearly.
@@ -35,10 +35,10 @@ struct MembershipRules: Sendable {
 
   private func checkTransition(_ action: MembershipAction, from membership: Text?) throws(MatrixError) {
     if action == .unban, membership != "ban" {
-      throw .badState("Cannot unban user who was not banned (membership=\(membership ?? "None"))")
+      throw MatrixError(.badState, "Cannot unban user who was not banned (membership=\(membership ?? "None"))")
     }
     if membership == "ban", action != .ban, action != .unban, action != .leave {
-      throw .badState("Cannot \(action.rawValue) user who was banned")
+      throw MatrixError(.badState, "Cannot \(action.rawValue) user who was banned")
     }
     if action == .kick, membership == nil || membership == "leave" || membership == "ban" {
       throw .forbidden("The target user is not in the room")

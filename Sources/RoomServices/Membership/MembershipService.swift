@@ -1,7 +1,7 @@
+import EventPersistence
 import Logging
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 import ServerConfig
 import Stores
 import Synchronization
@@ -134,9 +134,7 @@ public final class MembershipService: Sendable {
     case .leave: return
     }
     if try await users.isSuspended(requester.userID) {
-      throw MatrixError.custom(
-        status: 403, errcode: "M_USER_SUSPENDED", message: "\(verb) while account is suspended is not allowed.",
-        extras: [:])
+      throw MatrixError(.userSuspended, "\(verb) while account is suspended is not allowed.")
     }
   }
 
@@ -179,8 +177,7 @@ public final class MembershipService: Sendable {
       throw MatrixError.forbidden("Invites have been disabled on this server")
     }
     if try await users.blocksInvites(change.target, from: requester.userID) {
-      throw MatrixError.custom(
-        status: 403, errcode: "M_INVITE_BLOCKED", message: "You are not permitted to invite this user.", extras: [:])
+      throw MatrixError(.inviteBlocked, "You are not permitted to invite this user.")
     }
   }
 

@@ -1,3 +1,4 @@
+import EventPersistence
 import MatrixEvents
 import MatrixPrimitives
 import Stores
@@ -42,11 +43,11 @@ struct RestrictedJoins: Sendable {
     let events = try await chain.stateEvents([StateKey("m.room.create"), StateKey("m.room.power_levels")], state)
     let levels = PowerLevels(
       create: events[StateKey("m.room.create")], powerLevels: events[StateKey("m.room.power_levels")])
-    guard let room = chain.roomID else { throw MatrixError.unableToGrantJoin("No local member may invite") }
+    guard let room = chain.roomID else { throw MatrixError(.unableToGrantJoin, "No local member may invite") }
     let members = try await memberships.localJoinedUsers(room)
     let best = members.max { (levels.level(of: $0), $1) < (levels.level(of: $1), $0) }
     guard let best, levels.level(of: best) >= levels.invite else {
-      throw MatrixError.unableToGrantJoin("Unable to issue invites in the room: no local member may invite")
+      throw MatrixError(.unableToGrantJoin, "Unable to issue invites in the room: no local member may invite")
     }
     return best
   }

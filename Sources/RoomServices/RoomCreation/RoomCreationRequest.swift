@@ -118,7 +118,6 @@ public struct RoomCreationRequest: Sendable {
 /// Answers invites by e-mail address or telephone number.
 public enum ThirdPartyInvites {
   /// Says that this server looks no addresses up: it talks to no identity server.
-  public static let refusal = MatrixError.custom(
-    status: 403, errcode: "M_THREEPID_DENIED",
-    message: "Looking up third-party identifiers is denied from this server", extras: [:])
+  public static let refusal = MatrixError(
+    .threepidDenied, "Looking up third-party identifiers is denied from this server")
 }

@@ -1,8 +1,8 @@
+import EventPersistence
 import Logging
 import MatrixEvents
 import MatrixPrimitives
 import Postgres
-import Replication
 import ServerConfig
 import Stores
 
@@ -46,9 +46,7 @@ public final class RoomCreationService: Sendable {
   ///   room or the server forbid. Nothing is stored then.
   public func create(_ request: RoomCreationRequest, requester: Requester) async throws -> RoomID {
     if try await memberships.users.isSuspended(requester.userID) {
-      throw MatrixError.custom(
-        status: 403, errcode: "M_USER_SUSPENDED",
-        message: "Sending messages while account is suspended is not allowed.", extras: [:])
+      throw MatrixError(.userSuspended, "Sending messages while account is suspended is not allowed.")
     }
     let alias = try await alias(request)
     let invited = requester.isShadowBanned ? [] : request.invited
@@ -87,7 +85,7 @@ public final class RoomCreationService: Sendable {
     }
     try DirectoryService.checkForm(alias, serverName: config.serverName)
     if try await directory.association(alias) != nil {
-      throw MatrixError.roomInUse("Room alias already taken")
+      throw MatrixError(.roomInUse, "Room alias already taken")
     }
     return alias
   }

@@ -2,7 +2,6 @@ import Logging
 import MatrixEvents
 import MatrixPrimitives
 import Postgres
-import Replication
 import Stores
 
 /// Sends the events of this server's users.
@@ -90,9 +89,7 @@ public final class EventSender: Sendable {
   private func checkSuspension(_ draft: ClientEventDraft, _ requester: Requester) async throws {
     guard try await users.isSuspended(requester.userID) else { return }
     if draft.type == "m.room.redaction", try await !isAdminRedaction(draft, requester) { return }
-    throw MatrixError.custom(
-      status: 403, errcode: "M_USER_SUSPENDED",
-      message: "Sending messages while account is suspended is not allowed.", extras: [:])
+    throw MatrixError(.userSuspended, "Sending messages while account is suspended is not allowed.")
   }
 
   private func isAdminRedaction(_ draft: ClientEventDraft, _ requester: Requester) async throws -> Bool {

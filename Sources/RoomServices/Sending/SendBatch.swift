@@ -1,6 +1,5 @@
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 import Stores
 
 /// Looks at a draft when its turn has come, with the room's state before it: may change the draft, refuse it by throwing,

@@ -1,6 +1,6 @@
+import EventPersistence
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 import Stores
 
 /// Holds the body of the replication call `send_events`: new events on their way to the process that persists them.

@@ -1,6 +1,5 @@
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 import Stores
 
 /// Holds an event together with what a client is told about it besides the event itself.

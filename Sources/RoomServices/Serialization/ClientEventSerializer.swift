@@ -1,6 +1,5 @@
 import MatrixEvents
 import MatrixPrimitives
-import Replication
 import Stores
 
 /// Writes events for clients by copying slices of their bytes and splicing `unsigned` in.

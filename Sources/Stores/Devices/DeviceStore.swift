@@ -69,7 +69,7 @@ public final class DeviceStore: Sendable {
     let visible = try txn.query(
       "SELECT 1 FROM devices WHERE user_id = \(user.rawValue) AND device_id = \(deviceID) AND NOT hidden")
     if visible.isEmpty {
-      throw MatrixError.custom(status: 400, errcode: "M_FORBIDDEN", message: "The device ID is in use", extras: [:])
+      throw MatrixError(.forbidden, "The device ID is in use", status: 400)
     }
     return false
   }

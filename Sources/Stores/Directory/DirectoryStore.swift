@@ -69,8 +69,7 @@ public final class DirectoryStore: Sendable {
           """)
       }
     } catch let error as PostgresError where error.isUniqueViolation {
-      throw MatrixError.custom(
-        status: 409, errcode: "M_UNKNOWN", message: "Room alias \(alias.rawValue) already exists", extras: [:])
+      throw MatrixError.unknown("Room alias \(alias.rawValue) already exists", status: 409)
     }
   }
 

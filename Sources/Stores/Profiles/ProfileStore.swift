@@ -76,8 +76,7 @@ public final class ProfileStore: Sendable {
                   + octet_length(coalesce(avatar_url, ''))
         """)
       if let size = try rows.first?.get(0, as: Int64.self), size > limit {
-        throw MatrixError.custom(
-          status: 400, errcode: "M_PROFILE_TOO_LARGE", message: "The profile would be too large", extras: [:])
+        throw MatrixError(.profileTooLarge, "The profile would be too large")
       }
     }
   }

@@ -40,6 +40,27 @@ public struct StateFilter: Sendable, Hashable {
     StateFilter(types: ["m.room.member": .some(Set(users.map(\.rawValue)))], includesOthers: true)
   }
 
+  /// Wants what any of the filters wants; nothing when there are none.
+  public static func union(_ filters: some Collection<StateFilter>) -> StateFilter {
+    guard let first = filters.first else { return .none }
+    var (types, includesOthers) = (first.types, first.includesOthers)
+    for filter in filters.dropFirst() {
+      for (type, keys) in filter.types {
+        if types[type] == nil {
+          types[type] = .some(includesOthers ? nil : keys)
+        } else if let keys {
+          types[type]??.formUnion(keys)
+        } else {
+          types[type] = .some(nil)
+        }
+      }
+      guard filter.includesOthers else { continue }
+      for type in Array(types.keys) where filter.types[type] == nil { types[type] = .some(nil) }
+      includesOthers = true
+    }
+    return StateFilter(types: types, includesOthers: includesOthers)
+  }
+
   /// Tells whether everything is wanted.
   public var isAll: Bool { includesOthers && types.values.allSatisfy { $0 == nil } }
 

@@ -62,17 +62,46 @@ extension StateStore {
         missing.append(room.rawValue)
       }
     }
-    guard !missing.isEmpty else { return result }
+    for (room, state) in try await readCurrent(missing, filter) { result[room] = state }
+    return result
+  }
+
+  /// Reads of each room's current state what its own filter wants, in one statement for all rooms that are not cached; rooms without any
+  /// such entry are absent.
+  ///
+  /// Single entries of a small room that are asked for time and again make that room be read as a whole, as by
+  /// ``currentState(_:filter:)``.
+  public func currentState(_ wanted: [RoomID: StateFilter]) async throws -> [RoomID: StateMap] {
+    var result: [RoomID: StateMap] = [:]
+    var missing: [RoomID: StateFilter] = [:]
+    for (room, filter) in wanted {
+      if let cached = current.peek(room) {
+        result[room] = cached.map(filter)
+      } else if filter.exactKeys != nil, try await noteGlance(at: room) {
+        result[room] = try await currentSnapshot(room).map(filter)
+      } else {
+        missing[room] = filter
+      }
+    }
+    for (room, state) in try await readCurrent(missing.keys.map(\.rawValue), .union(missing.values)) {
+      result[room] = state.filter { missing[room]?.includes($0.key) ?? false }
+    }
+    return result
+  }
+
+  private func readCurrent(_ rooms: [Text], _ filter: StateFilter) async throws -> [RoomID: StateMap] {
+    guard !rooms.isEmpty else { return [:] }
     let found = try await database.read(
       """
       SELECT room_id, type, state_key, event_id FROM current_state_events
-      WHERE room_id = ANY(\(missing)::text[]) \(filter.condition)
+      WHERE room_id = ANY(\(rooms)::text[]) \(filter.condition)
       """)
+    var states: [RoomID: StateMap] = [:]
     for row in found {
       let (room, type, key, event) = try row.decode(Text.self, Text.self, Text.self, Text.self)
-      result[RoomID(unchecked: room), default: [:]][StateKey(type, key)] = EventID(unchecked: event)
+      states[RoomID(unchecked: room), default: [:]][StateKey(type, key)] = EventID(unchecked: event)
     }
-    return result
+    return states
   }
 
   /// Applies changes of the current state to the cache, in the order of the stream; a room that is not cached is left

@@ -1,6 +1,6 @@
 import ByteText
+import MatrixPrimitives
 import Postgres
-import Replication
 import StorageEngine
 import Synchronization
 

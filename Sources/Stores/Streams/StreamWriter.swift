@@ -1,4 +1,5 @@
 import ByteText
+import MatrixPrimitives
 import Postgres
 import Replication
 import StorageEngine

@@ -1,5 +1,4 @@
 import MatrixPrimitives
-import Replication
 import Stores
 
 /// Takes clients' messages for devices, here and elsewhere.

@@ -1,5 +1,4 @@
 import MatrixPrimitives
-import Replication
 import RoomServices
 import Stores
 

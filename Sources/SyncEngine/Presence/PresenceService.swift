@@ -53,7 +53,7 @@ public final class PresenceService: Sendable {
     stores: UserStores, memberships: MembershipStore, replication: ReplicationClient?, instanceID: Text, logger: Logger
   ) {
     let (config, clock) = (stores.context.config, stores.context.clock)
-    let (writers, timers) = (config.streamWriters["presence"], PresenceTimers(config.presence))
+    let (writers, timers) = (config.writers(of: .presence), PresenceTimers(config.presence))
     store = stores.presence
     self.memberships = memberships
     barrier = stores.barrier

@@ -1,4 +1,5 @@
 import ByteText
+import MatrixPrimitives
 import Replication
 import StorageEngine
 import Stores

@@ -26,8 +26,7 @@ struct RoomChanges: Sendable {
   var invites: [EventID] = []
   var knocks: [EventID] = []
   /// Holds the user's account data of rooms.
-  var accountData: [RoomID: [Text: UserAccountData.Entry]] = [:]
-  var tags: [RoomID: UserAccountData.RoomTags] = [:]
+  var accountData = AccountDataReader.OfRooms()
   var typing: [RoomID: [UserID]] = [:]
   var receipts: [RoomID: [Receipt]] = [:]
   /// Holds the rooms that may have new events.

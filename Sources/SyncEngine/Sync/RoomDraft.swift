@@ -1,15 +1,8 @@
 import MatrixPrimitives
-import RoomServices
 import Stores
 
 /// Holds a room of a sync while its parts are being collected.
 struct RoomDraft: Sendable {
-  /// Pairs an event of the timeline with the reader's membership at it.
-  struct Shown: Sendable {
-    let event: StoredEvent
-    let membership: Text
-  }
-
   let id: RoomID
   /// Tells whether the client gets the whole state, not only what changed.
   let isFull: Bool
@@ -24,13 +17,8 @@ struct RoomDraft: Sendable {
   /// For a room the user has left by another event than ``departure``: that event, which is shown nevertheless.
   var farewell: EventID?
 
-  /// Holds the timeline, oldest first, before it is known what the reader may see.
-  var candidates: [StoredEvent] = []
-  /// Holds the timeline, oldest first.
-  var shown: [Shown] = []
-  var isLimited = false
-  /// Holds the point from which older events are found.
-  var previous: RoomStreamToken
+  /// The timeline; empty until it is read.
+  var timeline: RoomTimeline
   /// Holds the events of the state section that are at hand.
   var stateEntries: [RoomStateEvents.Entry] = []
   /// Holds the other events of the state section.
@@ -42,6 +30,6 @@ struct RoomDraft: Sendable {
     self.isJoined = isJoined
     self.after = after
     self.end = end
-    previous = after ?? end
+    timeline = RoomTimeline(previous: after ?? end)
   }
 }

@@ -5,7 +5,9 @@ import Stores
 
 extension SyncComputation {
   /// Adds the rooms of all kinds to a result.
-  func addRooms(_ changes: RoomChanges, _ now: StreamToken, to result: inout SyncResult) async throws {
+  func addRooms(
+    _ changes: RoomChanges, _ memberships: [RoomForUser], _ now: StreamToken, to result: inout SyncResult
+  ) async throws {
     guard !filter.blocksAllRooms else { return }
     if filter.lazyLoadMembers {
       service.lazyMembers.with(user, request.requester.deviceID) { $0.start(since: since?.room.position) }
@@ -13,8 +15,6 @@ extension SyncComputation {
     try await addStripped(changes, to: &result)
     var drafts = drafts(changes, now)
     guard !drafts.isEmpty else { return }
-    let memberships = Dictionary(
-      try await storage.memberships.allRooms(for: user).map { ($0.roomID, $0) }, uniquingKeysWith: { a, _ in a })
     try await fillTimelines(&drafts, changes, memberships)
     try await fillStates(&drafts, now)
     let rooms = try await assemble(drafts, changes)
@@ -43,6 +43,36 @@ extension SyncComputation {
     return drafts
   }
 
+  // MARK: Timelines
+
+  /// Fills the timelines of the rooms that may have something to show.
+  private func fillTimelines(
+    _ drafts: inout [RoomDraft], _ changes: RoomChanges, _ memberships: [RoomForUser]
+  ) async throws {
+    let shown = drafts.indices.filter { index in
+      let draft = drafts[index]
+      return !draft.isJoined || draft.isFull || changes.withEvents.contains(draft.id)
+    }
+    guard !shown.isEmpty else { return }
+    let rooms = Set(shown.map { drafts[$0].id })
+    var joinedAt: [RoomID: Int64] = [:]
+    for room in memberships where rooms.contains(room.roomID) { joinedAt[room.roomID] = room.streamOrdering }
+    let timelines = try await readers.timelines.timelines(
+      shown.map { timelineRequest(drafts[$0], joinedAt) },
+      for: TimelineReader.Viewer(user: user, ignoredUsers: changes.ignoredUsers), filter: filter.timeline)
+    for (index, timeline) in zip(shown, timelines) { drafts[index].timeline = timeline }
+  }
+
+  private func timelineRequest(_ draft: RoomDraft, _ joinedAt: [RoomID: Int64]) -> TimelineRequest {
+    let view: TimelineRequest.View =
+      if !draft.isJoined { draft.departure == nil ? .outside : .departed } else {
+        .joined(at: joinedAt[draft.id] ?? .max)
+      }
+    return TimelineRequest(
+      room: draft.id, view: view, after: draft.after, upTo: draft.end, limit: filter.timeline.limit,
+      farewell: draft.farewell)
+  }
+
   // MARK: Invites and knocks
 
   private func addStripped(_ changes: RoomChanges, to result: inout SyncResult) async throws {
@@ -66,16 +96,17 @@ extension SyncComputation {
     let states = drafts.map { draft in draft.stateIDs.compactMap { stateEvents[$0] }.filter(isWantedState) }
     let clientStates = try await client(states.flatMap { $0 }, [:], bundles: false)
     // Whoever gets a timeline without gaps has seen all edits and reactions; others are told with the events.
-    let complete = try await timeline(drafts.filter { !$0.isLimited && !$0.isFull }, bundles: false)
-    let gappy = try await timeline(drafts.filter { $0.isLimited || $0.isFull }, bundles: true)
+    let complete = try await timeline(drafts.filter { !$0.timeline.isLimited && !$0.isFull }, bundles: false)
+    let gappy = try await timeline(drafts.filter { $0.timeline.isLimited || $0.isFull }, bundles: true)
     let timelines = complete.merging(gappy) { a, _ in a }
     return drafts.indices.map { index in
       let draft = drafts[index]
       var room = SyncResult.Room(
         id: draft.id,
         timeline: SyncResult.Timeline(
-          events: draft.shown.compactMap { timelines[$0.event.eventID] },
-          isLimited: draft.isLimited || (draft.isFull && since != nil && !isFull), previous: draft.previous))
+          events: draft.timeline.entries.compactMap { timelines[$0.event.eventID] },
+          isLimited: draft.timeline.isLimited || (draft.isFull && since != nil && !isFull),
+          previous: draft.timeline.previous))
       room.wholeState = wanted(draft.stateEntries)
       room.state = states[index].compactMap { clientStates[$0.eventID] }
       room.accountData = accountData(of: draft.id, changes)
@@ -97,7 +128,7 @@ extension SyncComputation {
   }
 
   private func timeline(_ drafts: [RoomDraft], bundles: Bool) async throws -> [EventID: ClientEvent] {
-    let shown = drafts.flatMap(\.shown)
+    let shown = drafts.flatMap(\.timeline.entries)
     let memberships = Dictionary(shown.map { ($0.event.eventID, $0.membership) }, uniquingKeysWith: { a, _ in a })
     return try await client(shown.map(\.event), memberships, bundles: bundles)
   }
@@ -115,8 +146,8 @@ extension SyncComputation {
 
   private func accountData(of room: RoomID, _ changes: RoomChanges) -> [SyncResult.Item] {
     let wanted = filter.roomAccountData
-    var items = changes.accountData[room].map { Self.items($0, wanted, room: room.rawValue) } ?? []
-    if let tags = changes.tags[room],
+    var items = changes.accountData.entries[room].map { Self.items($0, wanted, room: room.rawValue) } ?? []
+    if let tags = changes.accountData.tags[room],
       wanted.passes(type: "m.tag", sender: nil, room: room.rawValue, content: nil)
     {
       var writer = JSONWriter(capacity: 64)
@@ -172,54 +203,35 @@ extension SyncComputation {
         || (room.timeline.isLimited && room.state.contains { $0.stored.type == "m.room.member" })
     }
     guard !wanted.isEmpty else { return }
-    let nameless = try await roomsWithoutName(wanted.map { result.joined[$0].id })
-    let members = try await storage.sync.namingMembers(of: Array(nameless))
-    for index in wanted {
-      let room = result.joined[index].id
-      let counts = try await storage.memberships.memberCounts(room)
-      var summary = SyncResult.Summary(joined: counts.joined, invited: counts.invited)
-      if nameless.contains(room) { summary.heroes = heroes(members[room] ?? []) }
-      result.joined[index].summary = summary
-    }
+    let summaries = try await readers.summaries.summaries(of: wanted.map { result.joined[$0].id }, for: user)
+    for index in wanted { result.joined[index].summary = summaries[result.joined[index].id] }
     try await addHeroes(wanted, to: &result)
-  }
-
-  private func heroes(_ members: [(user: UserID, membership: Text)]) -> [UserID] {
-    let others = members.filter { $0.user != user }
-    let present = others.filter { $0.membership == "join" || $0.membership == "invite" }
-    return (present.isEmpty ? others : present).prefix(5).map(\.user)
-  }
-
-  private func roomsWithoutName(_ rooms: [RoomID]) async throws -> Set<RoomID> {
-    let keys = [StateKey("m.room.name"), StateKey("m.room.canonical_alias")]
-    let states = try await storage.state.currentState(rooms: rooms, filter: .keys(keys))
-    let events = try await storage.events.events(states.values.flatMap(\.values))
-    return Set(
-      rooms.filter { room in
-        !(states[room]?.values.contains { id in
-          let content = events[id]?.content
-          return content?["name"]?.string?.isEmpty == false || content?["alias"]?.string?.isEmpty == false
-        } ?? false)
-      })
   }
 
   /// Adds the membership events of heroes that the client may not have.
   private func addHeroes(_ rooms: [Int], to result: inout SyncResult) async throws {
-    let position = result.nextBatch.room.position
-    for index in rooms {
+    let requests = rooms.compactMap { index -> RoomStateReader.Request? in
       let room = result.joined[index]
-      guard let heroes = room.summary?.heroes, !heroes.isEmpty else { continue }
+      guard let heroes = room.summary?.heroes, !heroes.isEmpty else { return nil }
       let present = Set(
-        (room.state + room.timeline.events).filter { $0.stored.type == "m.room.member" }.compactMap(\.stored.stateKey))
-      let keys = heroes.filter { !present.contains($0.rawValue) }.map { StateKey("m.room.member", $0.rawValue) }
-      let ids = try await storage.state.currentState(room.id, filter: .keys(keys))
-      let missing = service.lazyMembers.with(user, request.requester.deviceID) { cache in
-        let missing = ids.filter { !cache.wasSent(room.id, $0.key.stateKey, $0.value.rawValue) }
-        for (key, id) in missing { cache.markSent(room.id, key.stateKey, id.rawValue, at: position) }
-        return Array(missing.values)
+        (room.state + room.timeline.events).filter { $0.stored.type == EventType.member }.compactMap(\.stored.stateKey))
+      let keys = heroes.filter { !present.contains($0.rawValue) }.map { StateKey(EventType.member, $0.rawValue) }
+      return keys.isEmpty ? nil : RoomStateReader.Request(room: room.id, filter: .keys(keys))
+    }
+    let states = try await readers.states.states(requests)
+    let position = result.nextBatch.room.position
+    var missing: [RoomID: [EventID]] = [:]
+    service.lazyMembers.with(user, request.requester.deviceID) { cache in
+      for (room, state) in states {
+        for (key, id) in state where !cache.wasSent(room, key.stateKey, id.rawValue) {
+          cache.markSent(room, key.stateKey, id.rawValue, at: position)
+          missing[room, default: []].append(id)
+        }
       }
-      let events = try await storage.events.orderedEvents(missing)
-      result.joined[index].state += try await client(events, [:], bundles: false).values
+    }
+    let events = try await client(storage.events.orderedEvents(missing.values.flatMap { $0 }), [:], bundles: false)
+    for index in rooms {
+      result.joined[index].state += (missing[result.joined[index].id] ?? []).compactMap { events[$0] }
     }
   }
 }

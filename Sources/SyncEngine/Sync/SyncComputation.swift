@@ -4,7 +4,7 @@ import Replication
 import RoomServices
 import Stores
 
-/// Collects one sync result between a token and now.
+/// The result of one `/sync` between a token and now, as ``SyncReaders`` find it.
 ///
 /// What did not change is decided in memory, by change caches; what did is read for all rooms together. Nothing is read room by
 /// room, apart from rooms the user has left.
@@ -20,10 +20,9 @@ final class SyncComputation: Sendable {
   }
 
   var storage: SyncStores { service.storage }
+  var readers: SyncReaders { service.readers }
   var user: UserID { request.requester.userID }
   var filter: SyncFilter { request.filter }
-  /// The longest wait until the position has reached a membership that the database has already.
-  private static let catchUpTimeout = Duration.seconds(2)
   /// Tells whether everything is sent, not only what changed.
   var isFull: Bool { since == nil || request.wantsFullState }
 
@@ -36,37 +35,18 @@ final class SyncComputation: Sendable {
 
   /// Computes the result up to this moment.
   func result() async throws -> SyncResult {
-    let (memberships, now) = try await memberships()
+    let (memberships, now) = try await readers.memberships.current(of: user)
     var result = SyncResult(nextBatch: now)
     result.memberships = memberships
     try await addGlobalAccountData(to: &result)
     let changes = try await roomChanges(memberships, now)
-    try await addRooms(changes, now, to: &result)
-    let users = userChanges(changes, result)
-    try await addPresence(changes, users, now, to: &result)
-    try await addDeviceLists(changes, users, now, to: &result)
+    try await addRooms(changes, memberships, now, to: &result)
+    let users = movements(changes, result)
+    try await addPresence(users, now, to: &result)
+    try await addDeviceLists(users, now, to: &result)
     try await addToDevice(now, to: &result)
     try await addKeyCounts(to: &result)
     return result
-  }
-
-  /// Reads how the user stands to rooms, and the position up to which that is so: it promises no change that the list lacks, and the list has
-  /// none that lies beyond it, which the next sync would take for known.
-  private func memberships() async throws -> ([RoomForUser], StreamToken) {
-    let deadline = ContinuousClock.now + Self.catchUpTimeout
-    while true {
-      let mark = service.notifier.positionMark()
-      let now = service.tokens.current()
-      // Asked for after the position: what is kept in memory is struck off before the position advances.
-      let memberships = try await storage.memberships.allRooms(for: user)
-      let isCovered = memberships.allSatisfy {
-        now.room.position.covers($0.streamOrdering, instance: $0.instanceName)
-      }
-      if isCovered { return (memberships, now) }
-      guard case .changed = await service.notifier.waitForPosition(after: mark, until: deadline) else {
-        return (memberships, now)
-      }
-    }
   }
 
   /// Brings what counts from now in an earlier result up to date, so that it can be given again.
@@ -102,19 +82,12 @@ final class SyncComputation: Sendable {
 
   private func addGlobalAccountData(to result: inout SyncResult) async throws {
     guard !filter.accountData.blocksAllTypes, !filter.accountData.blocksAllSenders else { return }
-    var entries: [Text: UserAccountData.Entry] = [:]
-    var hasRules = isFull
-    if let since, !isFull {
-      if storage.accountData.changes.hasChanged(user.rawValue, since: since.accountData) {
-        entries = try await storage.accountData.data(of: user).globalChanges(since: since.accountData)
-      }
-      hasRules = try await storage.pushRules.haveChanged(user, since: since.pushRules)
-    } else {
-      entries = try await storage.accountData.data(of: user).global
-    }
+    let entries = try await readers.accountData.global(of: user, after: isFull ? nil : since?.accountData)
     var items = Self.items(entries, filter.accountData, room: nil)
-    if hasRules, filter.accountData.passes(type: "m.push_rules", sender: nil, room: nil, content: nil) {
-      items.append(SyncResult.Item(type: "m.push_rules", content: try await service.pushRules.rulesJSON(of: user)))
+    if filter.accountData.passes(type: "m.push_rules", sender: nil, room: nil, content: nil),
+      let rules = try await readers.accountData.pushRules(of: user, after: isFull ? nil : since?.pushRules)
+    {
+      items.append(SyncResult.Item(type: "m.push_rules", content: rules))
     }
     result.accountData = items
   }

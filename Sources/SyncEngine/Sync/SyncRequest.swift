@@ -1,5 +1,4 @@
 import MatrixPrimitives
-import Replication
 import Stores
 
 /// Holds a request for `/sync` in decoded form. An object, since it is large and goes through many hands that wait for long.

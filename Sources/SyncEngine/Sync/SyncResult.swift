@@ -18,13 +18,6 @@ struct SyncResult: Sendable {
     var previous: RoomStreamToken
   }
 
-  /// Holds the name-giving facts of a room.
-  struct Summary: Sendable {
-    var joined: Int
-    var invited: Int
-    var heroes: [UserID]?
-  }
-
   /// Holds a room the user is in, or has left.
   struct Room: Sendable {
     let id: RoomID
@@ -36,7 +29,7 @@ struct SyncResult: Sendable {
     var accountData: [Item] = []
     var ephemeral: [[UInt8]] = []
     var counts = RoomNotificationCounts()
-    var summary: Summary?
+    var summary: RoomSummary?
 
     var isEmpty: Bool {
       timeline.events.isEmpty && wholeState.isEmpty && state.isEmpty && accountData.isEmpty && ephemeral.isEmpty

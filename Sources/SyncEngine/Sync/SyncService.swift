@@ -10,11 +10,9 @@ import Stores
 public final class SyncService: Sendable {
   let storage: SyncStores
   let rooms: RoomServices
+  let readers: SyncReaders
   let notifier: Notifier
   let tokens: CurrentTokens
-  let typing: TypingService
-  let pushRules: PushRuleService
-  let presence: PresenceService
   let settings: SyncSettings
   let lazyMembers: LazyMemberCaches
   let clock: ServerClock
@@ -25,16 +23,14 @@ public final class SyncService: Sendable {
   private static let catchUpTimeout = Duration.seconds(10)
 
   init(
-    storage: SyncStores, rooms: RoomServices, notifier: Notifier, tokens: CurrentTokens, typing: TypingService,
-    pushRules: PushRuleService, presence: PresenceService, settings: SyncSettings, clock: ServerClock, logger: Logger
+    storage: SyncStores, rooms: RoomServices, readers: SyncReaders, notifier: Notifier, tokens: CurrentTokens,
+    settings: SyncSettings, clock: ServerClock, logger: Logger
   ) {
     self.storage = storage
     self.rooms = rooms
+    self.readers = readers
     self.notifier = notifier
     self.tokens = tokens
-    self.typing = typing
-    self.pushRules = pushRules
-    self.presence = presence
     self.settings = settings
     self.clock = clock
     self.logger = logger
