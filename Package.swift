@@ -95,6 +95,8 @@ let package = Package(
       ["ByteText", "MatrixPrimitives", "ServerConfig", "Redis", asyncHTTPClient, nioCore, nioHTTP1, logging, crypto]),
     library("StorageEngine", ["ByteText", "MatrixPrimitives", "Postgres", collections, logging]),
 
+    library("RateLimits", ["ByteText", "MatrixPrimitives", "ServerConfig"]),
+
     // Layer 4: SQL
     library(
       "Stores",
@@ -125,7 +127,7 @@ let package = Package(
       [
         "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
         "Postgres",
-        "PasswordHashing",
+        "PasswordHashing", "RateLimits",
         collections, logging, crypto,
       ]),
     library(
@@ -141,52 +143,54 @@ let package = Package(
     library(
       "ClientEndpoints",
       [
-        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores",
-        "RoomServices",
-        "AccountServices", "SyncEngine", logging,
+        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "RateLimits", "ServerConfig", "Stores", "RoomServices",
+        "AccountServices", "SyncEngine",
       ]),
     library(
       "AdminEndpoints",
-      [
-        "ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "Stores", "AccountServices",
-        crypto, logging,
-      ]),
-    library(
-      "ReplicationEndpoints",
-      [
-        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores",
-        "RoomServices",
-        "AccountServices", "SyncEngine", logging,
-      ]),
+      ["ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "AccountServices", crypto]),
+    library("ReplicationEndpoints", ["ByteText", "EndpointKit", "MatrixPrimitives", "Replication"]),
 
-    // Layer 8: the life of a process
+    // Layer 9: the life of a process
     library(
       "WorkerRuntime",
       [
-        "ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "StorageEngine", "Stores",
-        "Postgres",
-        "Redis",
+        "ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "Replication", "ReplicationEndpoints",
+        "StorageEngine", "Stores", "Postgres", "Redis",
         "CMalloc", "CZlib", hummingbirdCore, hummingbirdTLS, nioCore, nioPosix, nioSSL, httpTypes, lifecycle, logging,
       ]),
 
-    // Layer 9: what the executables that serve clients have in common
+    // Layers 10 to 12: subsystems, of which each executable picks its own
     library(
-      "ServerComposition",
+      "RoomComposition",
       [
-        "ByteText", "WorkerRuntime", "EndpointKit", "ClientEndpoints", "ReplicationEndpoints", "RoomServices",
-        "AccountServices",
-        "SyncEngine", "Stores", "StorageEngine", "Replication", "ServerConfig", "MatrixPrimitives", "MatrixEvents",
-        crypto, logging,
+        "ByteText", "WorkerRuntime", "RoomServices", "RateLimits", "Stores", "StorageEngine", "Replication",
+        "ServerConfig", "MatrixPrimitives", "MatrixEvents", crypto, lifecycle,
+      ]),
+    library(
+      "AccountComposition",
+      [
+        "ByteText", "WorkerRuntime", "RoomComposition", "EndpointKit", "AccountServices", "RoomServices", "Stores",
+        "Replication", "MatrixPrimitives", lifecycle, logging,
+      ]),
+    library(
+      "SyncComposition",
+      ["ByteText", "WorkerRuntime", "RoomComposition", "SyncEngine", "Replication", lifecycle]),
+    library(
+      "ClientComposition",
+      [
+        "ByteText", "WorkerRuntime", "EndpointKit", "ClientEndpoints", "RoomComposition", "AccountComposition",
+        "SyncComposition", "RateLimits",
       ]),
 
-    // Layer 10: one binary per worker app, and the administrator's tools
+    // Layer 13: one binary per worker app, and the administrator's tools
     executable(
       "homeserver",
       [
-        "ByteText", "ServerComposition", "WorkerRuntime", "EndpointKit", "AdminEndpoints", "ServerConfig",
-        argumentParser,
+        "ByteText", "ClientComposition", "AccountComposition", "WorkerRuntime", "EndpointKit", "AdminEndpoints",
+        "ServerConfig", argumentParser,
       ]),
-    executable("generic_worker", ["ServerComposition", "ServerConfig", "WorkerRuntime", argumentParser]),
+    executable("generic_worker", ["ClientComposition", "ServerConfig", "WorkerRuntime", argumentParser]),
     executable("generate_config", ["ByteText", "ServerConfig", argumentParser]),
     executable("generate_signing_key", ["ServerConfig", argumentParser]),
     executable(

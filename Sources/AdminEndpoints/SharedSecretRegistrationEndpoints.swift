@@ -21,20 +21,23 @@ public struct SharedSecretRegistrationEndpoints: Sendable {
     nonces = NonceRegister(clock: accounts.clock)
   }
 
-  /// The endpoints of the family.
-  public var endpoints: [Endpoint] {
-    let path = PathPattern("/_synapse/admin/v1/register")
-    return [
-      Endpoint(name: "admin_register_nonce", method: .get, paths: [path], auth: .none, role: .main) { [nonces] _ in
-        .json(["nonce": .string(nonces.make())])
-      },
-      Endpoint(
-        name: "admin_register", method: .post, paths: [path], auth: .none, role: .main, rateLimited: true,
-        bodyLimit: 65_536, handler: register),
-    ]
+  /// The operations of the family.
+  public var family: EndpointFamily {
+    EndpointFamily(
+      "administration",
+      [
+        .get("getRegistrationNonce", .admin("v1/register"), as: Anyone.self, on: .main, to: nonce),
+        .post(
+          "registerWithSharedSecret", .admin("v1/register"), as: Anyone.self, on: .main, limited: true,
+          body: .collected(limit: 65_536), to: register),
+      ])
   }
 
-  @Sendable private func register(_ request: Request) async throws -> Response {
+  private func nonce(_ caller: Anyone, _ request: Request) -> Response {
+    .json(["nonce": .string(nonces.make())])
+  }
+
+  private func register(_ caller: Anyone, _ request: Request) async throws -> Response {
     guard let secret = config.registration.sharedSecret, !secret.isEmpty else {
       throw MatrixError.unknown("Shared secret registration is not enabled", status: 400)
     }

@@ -97,23 +97,4 @@ extension PathPattern {
     /// `unstable`, without a vendor prefix, as Synapse keeps for old clients.
     public static let unstable: ClientVersion = "unstable"
   }
-
-  /// Makes the paths of a client-server endpoint, one for each version.
-  ///
-  /// - Parameters:
-  ///   - path: what follows the version, such as `rooms/{roomID}/leave`.
-  ///   - versions: the version segments under which the endpoint answers.
-  public static func client(_ path: Text, versions: [ClientVersion] = [.r0, .v3]) -> [PathPattern] {
-    versions.map { PathPattern("/_matrix/client/\($0.rawValue)/\(path)") }
-  }
-
-  /// Makes the path of an endpoint of Synapse's admin API, such as `v2/users/{userID}`.
-  public static func admin(_ path: Text) -> [PathPattern] {
-    [PathPattern("/_synapse/admin/\(path)")]
-  }
-
-  /// Makes the path of an endpoint that only other processes of the cluster call, such as `send_events/{txnID}`.
-  public static func replication(_ path: Text) -> [PathPattern] {
-    [PathPattern("/_synapse/replication/\(path)")]
-  }
 }

@@ -1,18 +1,22 @@
 import HTTPTypes
 import MatrixPrimitives
 
-/// Gives an endpoint's handler the request in decoded form.
+/// A request in decoded form, as an endpoint's handler gets it.
 public struct Request: Sendable {
-  /// Holds the parts of a request, so that copies are cheap. Body and requester are set before the
+  /// The parts of a request, in one object so that copies are cheap. Body and caller are set before the
   /// handler begins, which makes `@unchecked Sendable` true.
   final class Storage: @unchecked Sendable {
     let endpoint: Endpoint
     let path: Text
+    let target: Text
     let captures: [Capture]
     let query: QueryParameters
     let headers: HTTPFields
     var body: [UInt8] = []
     var requester: Requester?
+    var origin: Text?
+    /// What is left to be read of a streamed body.
+    let incoming: (any IncomingBody)?
     let accessToken: Text?
     let clientIP: Text
     let id: Text
@@ -23,16 +27,18 @@ public struct Request: Sendable {
     ) {
       self.endpoint = endpoint
       self.path = path
+      target = incoming.target
       self.captures = captures
       self.query = query
       headers = incoming.headers
+      if case .streamed = endpoint.body { self.incoming = incoming.body } else { self.incoming = nil }
       self.accessToken = accessToken
       clientIP = incoming.clientIP
       self.id = id
     }
   }
 
-  /// Holds what a part of the path captured.
+  /// What a part of the path captured.
   struct Capture: Sendable {
     let name: Text
     /// The text, percent-decoded.
@@ -42,8 +48,6 @@ public struct Request: Sendable {
   }
 
   let storage: Storage
-  /// The caller, or nil when the endpoint needs no token and none was sent.
-  public var optionalRequester: Requester? { storage.requester }
 
   init(_ storage: Storage) {
     self.storage = storage
@@ -55,10 +59,18 @@ public struct Request: Sendable {
   public var method: HTTPMethod { storage.endpoint.method }
   /// The path as sent, undecoded, without query.
   public var path: Text { storage.path }
-  /// The body, at most the endpoint's limit.
+  /// Path and query as sent.
+  public var target: Text { storage.target }
+  /// The header fields.
+  public var headers: HTTPFields { storage.headers }
+  /// The collected body, at most the endpoint's limit; empty where the endpoint streams it.
   public var body: [UInt8] { storage.body }
   /// The token from `Authorization: Bearer` or the query's `access_token`.
   public var accessToken: Text? { storage.accessToken }
+  /// Whether the request carries an access token, also where the endpoint does not look at it.
+  public var hasAccessToken: Bool {
+    storage.headers.contains(.authorization) || storage.query.first("access_token") != nil
+  }
   /// The caller's address.
   public var clientIP: Text { storage.clientIP }
   /// The `User-Agent` header, or an empty string.
@@ -66,13 +78,13 @@ public struct Request: Sendable {
   /// Identifies the request in this process's log, such as `PUT-1234`.
   public var id: Text { storage.id }
 
-  /// The caller.
+  /// The account that the router has admitted.
   ///
-  /// - Throws: 401 `M_MISSING_TOKEN` when the request carried no token, which the router already refuses where `auth` demands one.
-  public var requester: Requester {
+  /// - Throws: 401 `M_MISSING_TOKEN` when the request carried no token, which the router refuses where the endpoint demands one.
+  var admittedRequester: Requester {
     get throws(MatrixError) {
-      guard let optionalRequester else { throw AccessToken.missing() }
-      return optionalRequester
+      guard let requester = storage.requester else { throw AccessToken.missing() }
+      return requester
     }
   }
 
@@ -111,40 +123,50 @@ extension Request {
     return parts.compactMap { PercentDecoding.decodePath(Substring($0)) }
   }
 
-  /// Reads a capture as a room id.
+  /// Reads a capture as an identifier, such as `try request.identifier("roomID") as RoomID`.
   ///
   /// - Throws: 400 `M_INVALID_PARAM` when it is not one.
-  public func roomID(_ name: Text = "roomID") throws(MatrixError) -> RoomID {
-    let text = try parameter(name)
-    guard let value = RoomID(text) else { throw .invalidParam("'\(text)' is not a valid room ID") }
-    return value
+  public func identifier<ID: MatrixIdentifier>(_ name: Text) throws(MatrixError) -> ID {
+    try ID(checking: try parameter(name))
   }
 
-  /// Reads a capture as a user id.
+  /// The capture `roomID`.
   ///
-  /// - Throws: 400 `M_INVALID_PARAM` when it is not one.
-  public func userID(_ name: Text = "userID") throws(MatrixError) -> UserID {
-    let text = try parameter(name)
-    guard let value = UserID(text) else { throw .invalidParam("'\(text)' is not a valid user ID") }
-    return value
+  /// - Throws: 400 `M_INVALID_PARAM` when it is not a room id.
+  public var roomID: RoomID {
+    get throws(MatrixError) { try identifier("roomID") }
   }
 
-  /// Reads a capture as an event id.
+  /// The capture `userID`.
   ///
-  /// - Throws: 400 `M_INVALID_PARAM` when it is not one.
-  public func eventID(_ name: Text = "eventID") throws(MatrixError) -> EventID {
-    let text = try parameter(name)
-    guard let value = EventID(text) else { throw .invalidParam("'\(text)' is not a valid event ID") }
-    return value
+  /// - Throws: 400 `M_INVALID_PARAM` when it is not a user id.
+  public var userID: UserID {
+    get throws(MatrixError) { try identifier("userID") }
   }
 
-  /// Reads a capture as a room alias.
+  /// The capture `eventID`.
   ///
-  /// - Throws: 400 `M_INVALID_PARAM` when it is not one.
-  public func roomAlias(_ name: Text = "roomAlias") throws(MatrixError) -> RoomAlias {
-    let text = try parameter(name)
-    guard let value = RoomAlias(text) else { throw .invalidParam("'\(text)' is not a valid room alias") }
-    return value
+  /// - Throws: 400 `M_INVALID_PARAM` when it is not an event id.
+  public var eventID: EventID {
+    get throws(MatrixError) { try identifier("eventID") }
+  }
+
+  /// The capture `roomAlias`.
+  ///
+  /// - Throws: 400 `M_INVALID_PARAM` when it is not a room alias.
+  public var roomAlias: RoomAlias {
+    get throws(MatrixError) { try identifier("roomAlias") }
+  }
+
+  /// The capture `userID`, which has to be the caller.
+  ///
+  /// - Parameters:
+  ///   - caller: who calls.
+  ///   - refusal: what anybody else is told.
+  /// - Throws: 403 `M_FORBIDDEN` when the path names anybody else.
+  public func owner(_ caller: some AccountHolder, else refusal: Text) throws(MatrixError) -> UserID {
+    guard try parameter("userID") == caller.userID.rawValue else { throw .forbidden(refusal) }
+    return caller.userID
   }
 }
 
@@ -211,9 +233,32 @@ extension Request {
   }
 }
 
+extension Request {
+  /// Reads a query parameter as one of several words.
+  ///
+  /// - Parameter choices: the words with their meanings, in the order in which an error lists them.
+  /// - Throws: 400 `M_INVALID_PARAM` when present and none of them.
+  public func queryChoice<T>(_ name: Text, _ choices: KeyValuePairs<Text, T>) throws(MatrixError) -> T? {
+    guard let text = queryValue(name) else { return nil }
+    guard let choice = choices.first(where: { $0.key == text }) else {
+      let words = choices.map { "'\($0.key)'" }.joined(separator: ", ")
+      throw .invalidParam("Query parameter \(name) must be one of [\(words)]")
+    }
+    return choice.value
+  }
+}
+
 // MARK: - Body
 
 extension Request {
+  /// Waits for the next piece of a streamed body; the client is held back until it is asked for. Calls come one after the other.
+  ///
+  /// - Returns: nil at the end of the body.
+  /// - Throws: 413 `M_TOO_LARGE` as soon as more than the endpoint's limit is declared or has come, `CancellationError` when the connection breaks.
+  public func nextPiece() async throws -> [UInt8]? {
+    try await storage.incoming?.next(limit: endpoint.body.limit)
+  }
+
   /// Parses the body as a JSON object.
   ///
   /// - Parameter maximumDepth: how many containers may be open at once.

@@ -11,7 +11,7 @@ public struct RequestRecord: Sendable {
   let route: Route
   /// The answered status, or nil when the client was gone.
   public let status: Int?
-  /// Bytes of the response's body.
+  /// The number of bytes of the response's body; 0 for one that is streamed without a length.
   public let responseBytes: Int
   /// The user the token belongs to.
   public let user: Text?

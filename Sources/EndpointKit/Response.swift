@@ -1,17 +1,17 @@
 import HTTPTypes
 import MatrixPrimitives
 
-/// Answers a request: status, header fields and the whole body.
+/// An answer: status, header fields and body.
 public struct Response: Sendable {
   /// The HTTP status code.
   public var status: Int
   /// The header fields; the router adds CORS fields and a `Cache-Control` where none is set.
   public var headers: HTTPFields
   /// The body.
-  public var body: [UInt8]
+  public var body: ResponseBody
 
   /// Makes a response from its parts.
-  public init(status: Int = 200, headers: HTTPFields = [:], body: [UInt8] = []) {
+  public init(status: Int = 200, headers: HTTPFields = [:], body: ResponseBody = .empty) {
     self.status = status
     self.headers = headers
     self.body = body
@@ -37,7 +37,21 @@ public struct Response: Sendable {
 
   /// Answers with bytes that are JSON already.
   public static func encoded(_ bytes: [UInt8], status: Int = 200) -> Response {
-    Response(status: status, headers: jsonHeaders, body: bytes)
+    Response(status: status, headers: jsonHeaders, body: .bytes(bytes))
+  }
+
+  /// Answers with a body that is made while it is sent.
+  ///
+  /// - Parameters:
+  ///   - contentType: the media type.
+  ///   - length: the number of bytes; nil when it is not known beforehand.
+  ///   - status: HTTP status.
+  ///   - produce: writes the body.
+  public static func stream(
+    contentType: Text = "application/json", length: Int? = nil, status: Int = 200, _ produce: @escaping BodyStream.Producer
+  ) -> Response {
+    Response(
+      status: status, headers: [.contentType: contentType.string], body: .stream(BodyStream(length: length, produce)))
   }
 
   /// Answers 200 with `{}`.
@@ -52,7 +66,7 @@ public struct Response: Sendable {
   public static func text(
     _ text: Text, contentType: Text = "text/plain; charset=utf-8", status: Int = 200
   ) -> Response {
-    Response(status: status, headers: [.contentType: contentType.string], body: Array(text.utf8))
+    Response(status: status, headers: [.contentType: contentType.string], body: .bytes(Array(text.utf8)))
   }
 
   /// Answers with a page that no other site may frame.

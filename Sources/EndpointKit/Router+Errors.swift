@@ -9,6 +9,7 @@ extension Router {
   @inline(never)
   func respond(toError error: any Error, id: Text, route: Route) -> Response? {
     if let error = error as? MatrixError { return Response(error) }
+    if let error = error as? any AnswerableError { return error.response }
     if let refusal = settings.refusal(error) { return Response(refusal) }
     if error is CancellationError || Task.isCancelled { return nil }
     settings.logger.error(

@@ -5,69 +5,10 @@ import Synchronization
 
 /// Routes requests to endpoints and turns every outcome into a Matrix response.
 ///
-/// One router serves one listener. It answers `OPTIONS` and unknown paths itself, reads and bounds the body, authenticates, runs the handler
-/// under the endpoint's deadline, and maps errors: `MatrixError` as it is, cancellation silently, anything else 500.
+/// One router serves one listener. It answers `OPTIONS` and unknown paths itself, passes on what another process of the cluster has to answer,
+/// reads and bounds the body, admits the caller, runs the handler under the endpoint's deadline, and maps errors: `MatrixError` as it
+/// is, cancellation silently, anything else 500.
 public final class Router: Sendable {
-  /// Finds the callers of access tokens. Both ways throw `MatrixError` for a token that is not valid.
-  public struct Authenticator: Sendable {
-    /// Finds a caller wherever it takes.
-    public var find: @Sendable (_ accessToken: Text, _ request: Request) async throws -> Requester
-    /// Finds a caller in memory, and is asked first; nil when `find` has to look further.
-    public var findKnown: @Sendable (_ accessToken: Text, _ request: Request) throws -> Requester?
-
-    /// Makes an authenticator.
-    ///
-    /// - Parameters:
-    ///   - findKnown: finds a caller in memory.
-    ///   - find: finds a caller wherever it takes.
-    public init(
-      findKnown: @escaping @Sendable (_ accessToken: Text, _ request: Request) throws -> Requester? = { _, _ in nil },
-      find: @escaping @Sendable (_ accessToken: Text, _ request: Request) async throws -> Requester
-    ) {
-      self.findKnown = findKnown
-      self.find = find
-    }
-  }
-
-  /// Supplies what the router needs from the process around it.
-  public struct Settings: Sendable {
-    /// Finds callers.
-    public var authenticator: Authenticator
-    /// The secret that other processes of the cluster send; nil accepts them without.
-    public var replicationSecret: Text?
-    /// Enforces deadlines; its `run()` belongs to the process.
-    public var deadlines: DeadlineWatch
-    /// Recognizes errors that the request is to blame for, which are answered with what it returns instead of 500.
-    public var refusal: @Sendable (any Error) -> MatrixError?
-    /// Receives causes of 500s.
-    public var logger: Logger
-    /// Told about each request after its response was made.
-    public var onFinish: @Sendable (RequestRecord) -> Void
-
-    /// Gathers the settings.
-    ///
-    /// - Parameters:
-    ///   - authenticator: finds callers; without it every token is unknown.
-    ///   - replicationSecret: `worker_replication_secret`.
-    ///   - deadlines: enforces deadlines.
-    ///   - refusal: recognizes errors of lower layers that the request is to blame for.
-    ///   - logger: receives causes of 500s.
-    ///   - onFinish: for access log and metrics.
-    public init(
-      authenticator: Authenticator = Authenticator { _, _ in throw MatrixError.unknownToken() },
-      replicationSecret: Text? = nil, deadlines: DeadlineWatch = DeadlineWatch(),
-      refusal: @escaping @Sendable (any Error) -> MatrixError? = { _ in nil },
-      logger: Logger = Logger(label: "myelin.http"), onFinish: @escaping @Sendable (RequestRecord) -> Void = { _ in }
-    ) {
-      self.authenticator = authenticator
-      self.replicationSecret = replicationSecret
-      self.deadlines = deadlines
-      self.refusal = refusal
-      self.logger = logger
-      self.onFinish = onFinish
-    }
-  }
-
   let settings: Settings
   private let table: RouteTable
   private let counter = RequestCounter()
@@ -118,7 +59,7 @@ public final class Router: Sendable {
     return finish(exchange, await answer(exchange))
   }
 
-  /// Holds what is known of a request until it is answered; one object, since requests that wait keep it.
+  /// What is known of a request until it is answered; one object, since requests that wait keep it.
   private final class Exchange {
     let started = ContinuousClock.now
     let incoming: IncomingRequest
@@ -142,7 +83,7 @@ public final class Router: Sendable {
   private func finish(_ exchange: Exchange, _ answer: Response?) -> Response? {
     var response = answer
     if var answered = response {
-      if exchange.route.endpoint?.auth != .replication { ResponseHeaders.addCORS(&answered.headers) }
+      if exchange.route.endpoint?.access != .process { ResponseHeaders.addCORS(&answered.headers) }
       ResponseHeaders.addCacheControl(&answered.headers)
       response = answered
     }
@@ -159,6 +100,7 @@ public final class Router: Sendable {
   private func answer(_ exchange: Exchange) async -> Response? {
     do {
       try decode(exchange)
+      if let instance = try instanceElsewhere(exchange) { return try await forward(exchange, instance).value }
       if try !completeAtOnce(exchange) { try await complete(exchange) }
       guard let deferred = try deferred(exchange) else { return try await serve(exchange) }
       defer { exchange.incoming.onDisconnect(nil) }
@@ -168,28 +110,60 @@ public final class Router: Sendable {
     }
   }
 
-  /// Admits a caller who is known here, and tells whether nothing is missing any more, neither body nor caller.
+  /// Names the process that has to answer instead of this one.
+  ///
+  /// - Throws: 500 when the request comes from another process already: the two disagree about the configuration.
+  @inline(never)
+  private func instanceElsewhere(_ exchange: Exchange) throws(MatrixError) -> Text? {
+    guard let forwarding = settings.forwarding, let request = exchange.request,
+      let instance = forwarding.instance(request.endpoint.place, request.accessToken ?? request.clientIP)
+    else { return nil }
+    if exchange.incoming.isForwarded {
+      throw .unknown("This process does not answer \(request.endpoint.name); \(instance) does", status: 500)
+    }
+    return instance
+  }
+
+  @inline(never)
+  private func forward(_ exchange: Exchange, _ instance: Text) -> Task<Response, any Error> {
+    let (incoming, limit) = (exchange.incoming, exchange.route.endpoint?.body.limit ?? 0)
+    return Task {
+      guard let forwarding = settings.forwarding else { throw CancellationError() }
+      let body = incoming.body.isExpected ? try await incoming.body.collect(limit: limit) : []
+      return try await forwarding.forward(incoming, body, instance)
+    }
+  }
+
+  /// Admits a caller who is known here.
+  ///
+  /// - Returns: whether nothing is missing any more, neither body nor caller.
   @inline(never)
   private func completeAtOnce(_ exchange: Exchange) throws -> Bool {
     guard let request = exchange.request else { return true }
     // A body that is too large is refused before anything else.
-    return try !exchange.incoming.hasBody && admitKnown(request) == nil
+    if exchange.incoming.body.isExpected, case .collected = request.endpoint.body { return false }
+    if request.endpoint.access == .server || request.endpoint.access == .administrator { return false }
+    return try admitKnown(request) == nil
   }
 
   private func complete(_ exchange: Exchange) async throws {
     guard let request = exchange.request else { return }
-    if exchange.incoming.hasBody {
-      request.storage.body = try await exchange.incoming.body(request.endpoint.bodyLimit)
+    if exchange.incoming.body.isExpected, case .collected(let limit) = request.endpoint.body {
+      request.storage.body = try await exchange.incoming.body.collect(limit: limit)
     }
     // In a task of its own, whose memory goes.
-    if let token = try admitKnown(request) { try await search(token, request).value }
+    switch request.endpoint.access {
+    case .server: try await identify(request).value
+    case .administrator: try await searchAdministrator(request).value
+    default: if let token = try admitKnown(request) { try await search(token, request).value }
+    }
   }
 
   /// Begins to answer a request that may have to wait for long, whose decoded form goes with that. Nil for any other.
   @inline(never)
   private func deferred(_ exchange: Exchange) throws -> DeferredResponse? {
     exchange.user = exchange.request?.storage.requester?.userID.rawValue
-    guard let request = exchange.request, case .deferred(let deferral) = request.endpoint.work,
+    guard let request = exchange.request, case .deferral(let deferral) = request.endpoint.work,
       try request.endpoint.shortcut?.covers(request) != true
     else { return nil }
     exchange.request = nil
@@ -201,9 +175,10 @@ public final class Router: Sendable {
     guard let request = exchange.request else { return Response(status: 204) }
     if let shortcut = request.endpoint.shortcut, let response = try await shortcut.answer(request) { return response }
     switch request.endpoint.work {
-    case .brief(let handler): return try await handler(request)
-    case .usual(let handler): return try await run(handler, request, exchange.incoming)
-    case .deferred(let deferral):
+    case .handler(let handler):
+      guard case .task(let deadline) = request.endpoint.execution else { return try await handler(request) }
+      return try await run(handler, request, exchange.incoming, deadline)
+    case .deferral(let deferral):
       defer { exchange.incoming.onDisconnect(nil) }
       return try await begin(deferral, request, exchange.incoming).value()
     }
@@ -225,7 +200,16 @@ public final class Router: Sendable {
       exchange.request = Request(
         Request.Storage(
           endpoint: endpoint, path: Text(route.path), captures: captures, query: query, incoming: incoming,
-          accessToken: endpoint.auth == .none ? nil : try AccessToken.find(incoming.headers, query), id: exchange.id))
+          accessToken: try accessToken(endpoint.access, incoming, query), id: exchange.id))
+    }
+  }
+
+  private func accessToken(
+    _ access: Endpoint.Access, _ incoming: IncomingRequest, _ query: QueryParameters
+  ) throws(MatrixError) -> Text? {
+    switch access {
+    case .anyone, .server: nil
+    default: try AccessToken.find(incoming.headers, query)
     }
   }
 
@@ -258,24 +242,43 @@ public final class Router: Sendable {
   }
 
   @inline(never)
+  private func searchAdministrator(_ request: Request) -> Task<Void, any Error> {
+    Task {
+      if let token = try admitKnown(request) {
+        try admit(try await settings.authenticator.find(token, request), to: request)
+      }
+      guard try await settings.authenticator.isAdministrator(try request.admittedRequester) else {
+        throw MatrixError.forbidden("You are not a server admin")
+      }
+    }
+  }
+
+  @inline(never)
+  private func identify(_ request: Request) -> Task<Void, any Error> {
+    Task { request.storage.origin = try await settings.authenticator.findServer(request) }
+  }
+
+  @inline(never)
   private func admit(_ requester: Requester, to request: Request) throws(MatrixError) {
-    if requester.isGuest, request.endpoint.auth == .required { throw MatrixError.guestAccessForbidden() }
+    if requester.isGuest, request.endpoint.access != .userOrGuest, request.endpoint.access != .anyoneKnown {
+      throw MatrixError.guestAccessForbidden()
+    }
     request.storage.requester = requester
   }
 
   /// Gives the token of the user that is to be found; nil when none is needed.
   @inline(never)
   private func token(_ request: Request) throws(MatrixError) -> Text? {
-    switch request.endpoint.auth {
-    case .none: return nil
-    case .replication:
+    switch request.endpoint.access {
+    case .anyone, .server: return nil
+    case .process:
       guard let secret = settings.replicationSecret else { return nil }
       guard let token = request.accessToken, AccessToken.isEqual(token, secret) else {
         throw MatrixError(.unauthorized, "Invalid replication secret")
       }
       return nil
-    case .optional: return request.accessToken
-    case .required, .guestAllowed:
+    case .anyoneKnown: return request.accessToken
+    case .user, .userOrGuest, .administrator, .applicationService:
       guard let token = request.accessToken else { throw AccessToken.missing() }
       return token
     }
@@ -292,32 +295,30 @@ public final class Router: Sendable {
 
   /// Runs a handler as a task of its own, so that deadline and hang-up can cancel it without ending the connection's task.
   private func run(
-    _ handler: @escaping Endpoint.Handler, _ request: Request, _ incoming: IncomingRequest
+    _ handler: @escaping Endpoint.Handler, _ request: Request, _ incoming: IncomingRequest, _ deadline: Duration
   ) async throws -> Response {
-    let endpoint = request.endpoint
+    let cancelsOnDisconnect = request.endpoint.method == .get
     let cause = CancellationCause()
     let task = Task { try await handler(request) }
-    let number = endpoint.deadline.map { limit in
-      settings.deadlines.schedule(in: limit) {
-        cause.note(.deadline)
-        task.cancel()
-      }
+    let number = settings.deadlines.schedule(in: deadline) {
+      cause.note(.deadline)
+      task.cancel()
     }
-    if endpoint.cancelsOnDisconnect {
+    if cancelsOnDisconnect {
       incoming.onDisconnect {
         cause.note(.disconnect)
         task.cancel()
       }
     }
     defer {
-      if let number { settings.deadlines.cancel(number) }
-      if endpoint.cancelsOnDisconnect { incoming.onDisconnect(nil) }
+      settings.deadlines.cancel(number)
+      if cancelsOnDisconnect { incoming.onDisconnect(nil) }
     }
     do {
       return try await withTaskCancellationHandler {
         try await task.value
       } onCancel: {
-        if endpoint.cancelsOnDisconnect { task.cancel() }
+        if cancelsOnDisconnect { task.cancel() }
       }
     } catch {
       throw Self.error(for: error, cause)
@@ -326,7 +327,7 @@ public final class Router: Sendable {
 
   /// Gives the error that a request is answered with: what a cancelled socket or pool throws varies, so the cause decides.
   private static func error(for error: any Error, _ cause: CancellationCause) -> any Error {
-    if error is MatrixError { return error }
+    if error is MatrixError || error is any AnswerableError { return error }
     switch cause.value {
     case .none: return error
     case .disconnect: return CancellationError()

@@ -1,5 +1,7 @@
 /// Identifies an event: `$opaque:server` in room versions 1 and 2, `$` and a hash from version 3 on.
 public struct EventID: MatrixIdentifier {
+  public static let noun: Text = "event ID"
+
   /// Gives the whole identifier, sigil included.
   public let rawValue: Text
 

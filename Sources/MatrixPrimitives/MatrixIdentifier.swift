@@ -10,7 +10,11 @@
 public protocol MatrixIdentifier: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// Gives the whole identifier, sigil included.
   var rawValue: Text { get }
-  /// Wraps a string that is known to be valid, such as one read back from the database.
+  /// What such an identifier is called in error messages, such as `user ID`.
+  static var noun: Text { get }
+  /// Accepts a text of the right form.
+  init?(_ string: Text)
+  /// Wraps a string that is known to be valid, such as one read back from the database. Nothing that comes with a request gets here.
   init(unchecked: Text)
 }
 

@@ -1,5 +1,7 @@
 /// Names a room for humans: `#localpart:server`.
 public struct RoomAlias: MatrixIdentifier {
+  public static let noun: Text = "room alias"
+
   /// Gives the whole identifier, sigil included.
   public let rawValue: Text
 

@@ -1,5 +1,7 @@
 /// Identifies a room: `!opaque:server`, or `!` and the create event's hash from room version 12 on.
 public struct RoomID: MatrixIdentifier {
+  public static let noun: Text = "room ID"
+
   /// Gives the whole identifier, sigil included.
   public let rawValue: Text
 

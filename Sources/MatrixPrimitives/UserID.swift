@@ -1,5 +1,7 @@
 /// Identifies a user: `@localpart:server`.
 public struct UserID: MatrixIdentifier {
+  public static let noun: Text = "user ID"
+
   /// Gives the whole identifier, sigil included.
   public let rawValue: Text
 

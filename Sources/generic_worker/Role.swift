@@ -1,10 +1,7 @@
-import ServerComposition
+import ClientComposition
 import WorkerRuntime
 
 extension Role {
-  /// A worker: the client-server API without what only the main process does, and the streams that it is named for.
-  static let genericWorker = Role(name: "generic_worker", kind: .worker) { context in
-    let services = try ProcessServices(context)
-    return services.role(families: services.clientFamilies(context) + [services.replicationFamily(context)])
-  }
+  /// A worker: the client-server API, and the streams and duties that the configuration names it for.
+  static let genericWorker = Role("generic_worker", kind: .worker) { try ClientServing($0).composition() }
 }

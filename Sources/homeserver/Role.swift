@@ -1,17 +1,10 @@
-import AdminEndpoints
-import EndpointKit
-import ServerComposition
+import ClientComposition
 import WorkerRuntime
 
 extension Role {
   /// The main process, or the whole server: everything that the configuration does not give away.
-  static let homeserver = Role(name: "homeserver", kind: .homeserver) { context in
-    let services = try ProcessServices(context)
-    let registration = SharedSecretRegistrationEndpoints(config: context.config, accounts: services.accounts)
-    return services.role(
-      families: services.clientFamilies(context) + [
-        EndpointFamily(name: "administration", endpoints: registration.endpoints),
-        services.replicationFamily(context),
-      ])
+  static let homeserver = Role("homeserver", kind: .homeserver) { process in
+    let serving = try ClientServing(process)
+    return serving.composition(with: [AdministrationSubsystem(process, accounts: serving.accounts)])
   }
 }

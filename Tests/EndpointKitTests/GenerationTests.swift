@@ -4,25 +4,23 @@ import Testing
 @testable import EndpointKit
 
 @Suite struct GenerationTests {
-  private func endpoint(
-    _ name: Text, _ method: HTTPMethod, _ paths: [PathPattern], _ role: Endpoint.ServingRole,
-    _ balance: Endpoint.Balance = .none
-  ) -> Endpoint {
-    Endpoint(name: name, method: method, paths: paths, role: role, balance: balance) { _ in .emptyObject }
-  }
+  private let handler: Endpoint.CallHandler<Anyone> = { _, _ in .emptyObject }
 
   private var endpoints: [Endpoint] {
     [
-      endpoint("Whois", .get, PathPattern.client("admin/whois/{userID}"), .main),
-      endpoint("Whoami", .get, PathPattern.client("account/whoami", versions: [.r0, .v3, .unstable]), .anyWorker),
-      endpoint("Sync", .get, PathPattern.client("sync"), .anyWorker, .user),
-      endpoint(
-        "Send", .put, PathPattern.client("rooms/{roomID}/send/{eventType}/{txnID}", versions: [.apiV1, .v3]),
-        .anyWorker,
-        .room),
-      endpoint("Typing", .put, PathPattern.client("rooms/{roomID}/typing/{userID}"), .streamWriter(.typing)),
-      endpoint("Receipt", .post, PathPattern.client("rooms/{roomID}/receipt"), .streamWriter(.receipts)),
-      endpoint("Positions", .post, PathPattern.replication("positions"), .everyProcess),
+      .get("Whois", .client("admin/whois/{userID}", [.r0, .v3]), as: Anyone.self, on: .main, to: handler),
+      .get("Whoami", .client("account/whoami", .released), as: Anyone.self, to: handler),
+      .get("Sync", .client("sync", [.r0, .v3]), as: Anyone.self, balance: .user, to: handler),
+      .put(
+        "Send", .client("rooms/{roomID}/send/{eventType}/{txnID}", [.apiV1, .v3]), as: Anyone.self, balance: .room,
+        to: handler),
+      .put(
+        "Typing", .client("rooms/{roomID}/typing/{userID}", [.r0, .v3]), as: Anyone.self, on: .writer(of: .typing),
+        to: handler),
+      .post(
+        "Receipt", .client("rooms/{roomID}/receipt", [.r0, .v3]), as: Anyone.self,
+        on: .anyPreferring(writerOf: .receipts), to: handler),
+      .post("Positions", .replication("positions"), as: ClusterProcess.self, on: .everyProcess) { _, _ in .emptyObject },
     ]
   }
 
@@ -94,7 +92,7 @@ import Testing
   }
 
   @Test func `lists every endpoint once in the table`() {
-    let table = EndpointTable([EndpointFamily(name: "all", endpoints: endpoints)]).markdown
+    let table = EndpointTable([EndpointFamily("all", endpoints)]).markdown
     #expect(table.contains("7 operations"))
     #expect(table.lines.filter { $0.hasPrefix("| GET") || $0.hasPrefix("| P") }.count == 7)
     #expect(table.contains("writer of `typing`"))

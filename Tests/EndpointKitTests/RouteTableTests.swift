@@ -6,7 +6,10 @@ import Testing
 
 @Suite struct RouteTableTests {
   private func endpoint(_ name: Text, _ method: HTTPMethod, _ paths: PathPattern...) -> Endpoint {
-    Endpoint(name: name, method: method, paths: paths, auth: .none) { _ in .emptyObject }
+    let handler: Endpoint.CallHandler<Anyone> = { _, _ in .emptyObject }
+    return method == .put
+      ? .put(name, EndpointPaths(paths), as: Anyone.self, to: handler)
+      : .get(name, EndpointPaths(paths), as: Anyone.self, to: handler)
   }
 
   private func describe(_ result: RouteTable.Result) -> Text {

@@ -12,29 +12,29 @@ import Testing
     _ endpoints: [Endpoint], _ method: Text, _ target: Text, headers: HTTPFields = [:], body: [UInt8] = [],
     settings: Router.Settings = .init()
   ) async throws -> Response {
-    let incoming = IncomingRequest(method: method, target: target, headers: headers, clientIP: "192.0.2.1") { limit in
-      guard body.count <= limit else { throw MatrixError.tooLarge("Request content is too large (>\(limit))") }
-      return body
-    }
+    let incoming = IncomingRequest(
+      method: method, target: target, headers: headers, clientIP: "192.0.2.1", body: BytesInHand(body))
     return try #require(await Router(endpoints, settings: settings).respond(to: incoming))
   }
 
   private func errcode(_ response: Response) throws -> Text? {
-    try JSONValue.parse(response.body)["errcode"]?.string
+    try JSONValue.parse(response.bytes)["errcode"]?.string
   }
 
-  private func echo(_ method: HTTPMethod = .get, auth: Endpoint.Authentication = .none) -> Endpoint {
-    Endpoint(name: "Echo", method: method, paths: ["/echo/{word}"], auth: auth) { request in
+  private func echoing<C: Caller>(_ caller: C.Type) -> Endpoint {
+    .get("Echo", "/echo/{word}", as: C.self) { _, request in
       .text(try request.parameter("word") + (request.queryValue("tail") ?? ""))
     }
   }
 
+  private func echo() -> Endpoint { echoing(Anyone.self) }
+
   private func text(_ response: Response) -> Text {
-    Text(decoding: response.body, as: UTF8.self)
+    Text(decoding: response.bytes, as: UTF8.self)
   }
 
   @Test func `divides the rest of a path before it is decoded`() async throws {
-    let endpoint = Endpoint(name: "Rest", method: .get, paths: ["/rest/{path...}"], auth: .none) { request in
+    let endpoint = Endpoint.get("Rest", "/rest/{path...}", as: Anyone.self) { _, request in
       .text(try request.segments("path").joined(separator: "|"))
     }
     #expect(text(try await call([endpoint], "GET", "/rest/a%2Fb/c%20d/")) == "a/b|c d|")
@@ -65,7 +65,7 @@ import Testing
   @Test func `answers OPTIONS on any path with 204 and CORS fields`() async throws {
     let response = try await call([echo()], "OPTIONS", "/echo/a")
     #expect(response.status == 204)
-    #expect(response.body.isEmpty)
+    #expect(response.bytes.isEmpty)
     #expect(response.headers[.accessControlAllowHeaders] == "X-Requested-With, Content-Type, Authorization, Date")
     #expect(response.headers[.accessControlAllowMethods] == "GET, HEAD, POST, PUT, DELETE, OPTIONS")
   }
@@ -79,7 +79,7 @@ import Testing
   }
 
   @Test func `bounds the body by the endpoint's limit`() async throws {
-    let endpoint = Endpoint(name: "Small", method: .post, paths: ["/small"], auth: .none, bodyLimit: 4) { request in
+    let endpoint = Endpoint.post("Small", "/small", as: Anyone.self, body: .collected(limit: 4)) { _, request in
       .text("\(request.body.count)")
     }
     #expect(text(try await call([endpoint], "POST", "/small", body: [1, 2, 3, 4])) == "4")
@@ -94,7 +94,7 @@ import Testing
       (#"{"a":1}"#, 200, nil),
     ] as [(Text, Int, Text?)])
   func `tells bad JSON from no JSON`(body: Text, status: Int, code: Text?) async throws {
-    let endpoint = Endpoint(name: "Object", method: .post, paths: ["/object"], auth: .none) { request in
+    let endpoint = Endpoint.post("Object", "/object", as: Anyone.self) { _, request in
       .json(try request.jsonObject().json)
     }
     let response = try await call([endpoint], "POST", "/object", body: Array(body.utf8))
@@ -103,7 +103,7 @@ import Testing
   }
 
   @Test func `takes an empty body for an empty object where asked`() async throws {
-    let endpoint = Endpoint(name: "Object", method: .post, paths: ["/object"], auth: .none) { request in
+    let endpoint = Endpoint.post("Object", "/object", as: Anyone.self) { _, request in
       .json(try request.jsonObjectOrEmpty().json)
     }
     #expect(text(try await call([endpoint], "POST", "/object")) == "{}")
@@ -118,18 +118,18 @@ import Testing
   func `demands one access token`(header: Text?, query: Text, code: Text) async throws {
     var headers: HTTPFields = [:]
     headers[.authorization] = header?.string
-    let response = try await call([echo(auth: .required)], "GET", "/echo/a" + query, headers: headers)
+    let response = try await call([echoing(User.self)], "GET", "/echo/a" + query, headers: headers)
     #expect(response.status == 401)
     #expect(try errcode(response) == code)
   }
 
   @Test func `lets callers without a token through where it is optional`() async throws {
-    #expect(try await call([echo(auth: .optional)], "GET", "/echo/a").status == 200)
-    #expect(try await call([echo(auth: .optional)], "GET", "/echo/a?access_token=x").status == 401)
+    #expect(try await call([echoing(AnyoneKnown.self)], "GET", "/echo/a").status == 200)
+    #expect(try await call([echoing(AnyoneKnown.self)], "GET", "/echo/a?access_token=x").status == 401)
   }
 
   @Test func `demands the replication secret only when one is configured`() async throws {
-    let endpoints = [echo(auth: .replication)]
+    let endpoints = [echoing(ClusterProcess.self)]
     var settings = Router.Settings()
     #expect(try await call(endpoints, "GET", "/echo/a", settings: settings).status == 200)
     settings.replicationSecret = "hush"
@@ -141,26 +141,26 @@ import Testing
   }
 
   @Test func `passes Matrix errors on with their waiting time`() async throws {
-    let endpoint = Endpoint(name: "Busy", method: .get, paths: ["/busy"], auth: .none) { _ in
+    let endpoint = Endpoint.get("Busy", "/busy", as: Anyone.self) { _, _ in
       throw MatrixError.limitExceeded(retryAfterMilliseconds: 1_500)
     }
     let response = try await call([endpoint], "GET", "/busy")
     #expect(response.status == 429)
-    #expect(try JSONValue.parse(response.body)["retry_after_ms"]?.integer == 1_500)
+    #expect(try JSONValue.parse(response.bytes)["retry_after_ms"]?.integer == 1_500)
     #expect(response.headers[.retryAfter] == "2")
   }
 
   @Test func `hides other errors behind 500 and a request id`() async throws {
-    let endpoint = Endpoint(name: "Broken", method: .get, paths: ["/broken"], auth: .none) { _ in throw Failure() }
+    let endpoint = Endpoint.get("Broken", "/broken", as: Anyone.self) { _, _ in throw Failure() }
     let response = try await call([endpoint], "GET", "/broken")
     #expect(response.status == 500)
     #expect(try errcode(response) == "M_UNKNOWN")
-    #expect(try JSONValue.parse(response.body)["request_id"]?.string == "GET-1")
+    #expect(try JSONValue.parse(response.bytes)["request_id"]?.string == "GET-1")
     #expect(!text(response).contains("Failure"))
   }
 
   @Test func `blames the request for errors that are recognized as its fault`() async throws {
-    let endpoint = Endpoint(name: "Refused", method: .get, paths: ["/refused"], auth: .none) { _ in throw Failure() }
+    let endpoint = Endpoint.get("Refused", "/refused", as: Anyone.self) { _, _ in throw Failure() }
     var settings = Router.Settings()
     settings.refusal = { $0 is Failure ? .invalidParam("no") : nil }
     let response = try await call([endpoint], "GET", "/refused", settings: settings)
@@ -169,35 +169,38 @@ import Testing
   }
 
   @Test func `asks the handler only when the shortcut has no answer`() async throws {
-    let endpoint = Endpoint(
-      name: "Short", method: .get, paths: ["/short"], auth: .none,
+    let endpoint = Endpoint.poll(
+      "Short", "/short", as: Anyone.self,
       shortcut: Endpoint.Shortcut(
         covers: { $0.queryValue("covered") != nil },
         answer: { $0.queryValue("long") == nil ? .text("short") : nil }),
-      deferral: { _, response in response.resolve(.success(.text("long"))) })
+      to: { _, _, response in response.resolve(.success(.text("long"))) })
     #expect(text(try await call([endpoint], "GET", "/short?covered=1")) == "short")
     #expect(text(try await call([endpoint], "GET", "/short?covered=1&long=1")) == "long")
     #expect(text(try await call([endpoint], "GET", "/short")) == "long")
   }
 
   @Test func `stays silent when the work was cancelled`() async {
-    let endpoint = Endpoint(name: "Gone", method: .get, paths: ["/gone"], auth: .none) { _ in throw CancellationError()
+    let endpoint = Endpoint.get("Gone", "/gone", as: Anyone.self) { _, _ in throw CancellationError()
     }
     let incoming = IncomingRequest(method: "GET", target: "/gone", headers: [:], clientIP: "192.0.2.1")
     #expect(await Router([endpoint]).respond(to: incoming) == nil)
   }
 
   @Test func `cancels a read when the client hangs up, and lets a write go on`() async throws {
-    for (method, expected) in [(HTTPMethod.get, true), (.put, false)] {
-      let endpoint = Endpoint(name: "Long", method: method, paths: ["/long"], auth: .none) { _ in
-        try Task.checkCancellation()
-        return .emptyObject
-      }
+    let handler: Endpoint.CallHandler<Anyone> = { _, _ in
+      try Task.checkCancellation()
+      return .emptyObject
+    }
+    for (endpoint, expected) in [
+      (Endpoint.get("Long", "/long", as: Anyone.self, to: handler), true),
+      (.put("Long", "/long", as: Anyone.self, to: handler), false),
+    ] {
       // The hang-up comes before the handler has run, or the call is repeated.
       var wasSilent = false
       for _ in 0..<1_000 where !wasSilent {
         let incoming = IncomingRequest(
-          method: method.rawValue, target: "/long", headers: [:], clientIP: "192.0.2.1", onDisconnect: { $0?() })
+          method: endpoint.method.rawValue, target: "/long", headers: [:], clientIP: "192.0.2.1", onDisconnect: { $0?() })
         wasSilent = await Router([endpoint]).respond(to: incoming) == nil
       }
       #expect(wasSilent == expected)
@@ -205,7 +208,7 @@ import Testing
   }
 
   private func deferring(_ begin: @escaping Endpoint.Deferral) -> Endpoint {
-    Endpoint(name: "Poll", method: .get, paths: ["/poll"], auth: .none, deferral: begin)
+    .poll("Poll", "/poll", as: Anyone.self) { try await begin($1, $2) }
   }
 
   @Test func `answers with what a deferred response is resolved with first`() async throws {
@@ -252,7 +255,7 @@ import Testing
 
   @Test func `cancels a handler at its deadline and answers 504`() async throws {
     let settings = Router.Settings()
-    let endpoint = Endpoint(name: "Slow", method: .put, paths: ["/slow"], auth: .none, deadline: .seconds(5)) { _ in
+    let endpoint = Endpoint.put("Slow", "/slow", as: Anyone.self, execution: .task(deadline: .seconds(5))) { _, _ in
       settings.deadlines.check(now: .now.advanced(by: .seconds(6)))
       try Task.checkCancellation()
       return .emptyObject
@@ -277,4 +280,9 @@ import Testing
     #expect(record.status == 200)
     #expect(record.responseBytes == 2)
   }
+}
+
+extension Response {
+  /// The body, which these tests never stream.
+  var bytes: [UInt8] { body.bytes ?? [] }
 }

@@ -40,7 +40,7 @@ private final class ThreeRows: StreamSource {
     return try #require(await router.respond(to: incoming))
   }
 
-  private func body(_ response: Response) -> Text { Text(decoding: response.body, as: UTF8.self) }
+  private func body(_ response: Response) -> Text { Text(decoding: response.body.bytes ?? [], as: UTF8.self) }
 
   @Test func rowsAreAnsweredAPageAtATime() async throws {
     let first = try await get("typing/abcdefghij?from_token=0&upto_token=3")

@@ -15,12 +15,12 @@ import Testing
     init(_ server: RoomFixture) {
       let clock = ServerClock.system
       let endpoints =
-        RoomSendEndpoints(rooms: server.rooms, storage: server.storage).endpoints
-        + RoomMembershipEndpoints(rooms: server.rooms, storage: server.storage).endpoints
-        + RoomCreationEndpoints(rooms: server.rooms).endpoints
-        + RoomStateEndpoints(rooms: server.rooms, clock: clock).endpoints
-        + RoomHistoryEndpoints(rooms: server.rooms, clock: clock).endpoints
-        + RoomDirectoryEndpoints(rooms: server.rooms, config: server.config).endpoints
+        RoomSendEndpoints(rooms: server.rooms).family.endpoints
+        + RoomMembershipEndpoints(rooms: server.rooms).family.endpoints
+        + RoomCreationEndpoints(rooms: server.rooms).family.endpoints
+        + RoomStateEndpoints(rooms: server.rooms, clock: clock).family.endpoints
+        + RoomHistoryEndpoints(rooms: server.rooms, clock: clock).family.endpoints
+        + RoomDirectoryEndpoints(rooms: server.rooms, config: server.config).family.endpoints
       router = Router(
         endpoints,
         settings: Router.Settings(
@@ -34,10 +34,10 @@ import Testing
     ) async throws -> (status: Int, json: JSON) {
       let incoming = IncomingRequest(
         method: method, target: "/_matrix/client/" + path,
-        headers: user.map { [.authorization: "Bearer \($0)"] } ?? [:], clientIP: "192.0.2.1"
-      ) { _ in Array(body.utf8) }
+        headers: user.map { [.authorization: "Bearer \($0)"] } ?? [:], clientIP: "192.0.2.1",
+        body: BytesInHand(Array(body.utf8)))
       let response = try #require(await router.respond(to: incoming))
-      return (response.status, try JSON.parse(response.body))
+      return (response.status, try JSON.parse(response.body.bytes ?? []))
     }
   }
 

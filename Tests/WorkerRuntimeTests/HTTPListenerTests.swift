@@ -9,13 +9,13 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct HTTPListenerTests {
   private func echo(limit: Int = 1 << 20) -> Endpoint {
-    Endpoint(name: "Echo", method: .post, paths: ["/echo"], auth: .none, bodyLimit: limit) { request in
-      Response(body: request.body)
+    .post("Echo", "/echo", as: Anyone.self, body: .collected(limit: limit)) { _, request in
+      Response(body: .bytes(request.body))
     }
   }
 
   private func hello() -> Endpoint {
-    Endpoint(name: "Hello", method: .get, paths: ["/hello"], auth: .none) { request in
+    .get("Hello", "/hello", as: Anyone.self) { _, request in
       .text("hello \(request.clientIP)")
     }
   }
@@ -94,7 +94,7 @@ import Testing
 
   @Test func `runs no handler when the body ends early`() async throws {
     let ran = Atomic(false)
-    let endpoint = Endpoint(name: "Count", method: .post, paths: ["/count"], auth: .none) { _ in
+    let endpoint = Endpoint.post("Count", "/count", as: Anyone.self) { _, _ in
       ran.store(true, ordering: .relaxed)
       return .emptyObject
     }
@@ -110,7 +110,7 @@ import Testing
   @Test func `cancels a waiting read when the client hangs up`() async throws {
     let (started, start) = AsyncStream<Void>.makeStream()
     let (ended, end) = AsyncStream<Void>.makeStream()
-    let endpoint = Endpoint(name: "Wait", method: .get, paths: ["/wait"], auth: .none, deadline: nil) { _ in
+    let endpoint = Endpoint.get("Wait", "/wait", as: Anyone.self, execution: .task(deadline: .seconds(3_600))) { _, _ in
       start.yield()
       defer { end.yield() }
       try await Task.sleep(for: .seconds(3_600))
@@ -128,7 +128,7 @@ import Testing
   @Test func `gives up what waits when everything is cancelled`() async throws {
     let (started, start) = AsyncStream<Void>.makeStream()
     let isGivenUp = Atomic(false)
-    let endpoint = Endpoint(name: "Poll", method: .get, paths: ["/poll"], auth: .none) { _, response in
+    let endpoint = Endpoint.poll("Poll", "/poll", as: Anyone.self) { _, _, response in
       response.onCancel { isGivenUp.store(true, ordering: .relaxed) }
       start.yield()
     }
@@ -143,7 +143,7 @@ import Testing
 
   @Test func `lets a running request end before a graceful stop`() async throws {
     let (started, start) = AsyncStream<Void>.makeStream()
-    let endpoint = Endpoint(name: "Slow", method: .get, paths: ["/slow"], auth: .none) { _ in
+    let endpoint = Endpoint.get("Slow", "/slow", as: Anyone.self) { _, _ in
       start.yield()
       try await gracefulShutdown()
       return .text("done")
@@ -164,7 +164,7 @@ import Testing
   }
 
   @Test func `compresses where the listener says so and the client accepts it`() async throws {
-    let endpoint = Endpoint(name: "Long", method: .get, paths: ["/long"], auth: .none) { _ in
+    let endpoint = Endpoint.get("Long", "/long", as: Anyone.self) { _, _ in
       .text(Text(repeating: "a", count: 100_000))
     }
     for (compressing, accept, expected) in [(true, "gzip", true), (true, "identity", false), (false, "gzip", false)] {

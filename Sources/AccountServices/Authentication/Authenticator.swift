@@ -56,33 +56,44 @@ public final class Authenticator: Sendable {
     }
   }
 
+  /// Who is admitted to what a request asks for.
+  public struct Admission: Sendable {
+    /// Where the request came from.
+    public let client: Client
+    /// Whether guests are admitted.
+    public let allowsGuests: Bool
+    /// Whether locked accounts and expired tokens are (only to log out).
+    public let allowsLocked: Bool
+
+    /// Makes an admission.
+    public init(client: Client, allowsGuests: Bool = false, allowsLocked: Bool = false) {
+      self.client = client
+      self.allowsGuests = allowsGuests
+      self.allowsLocked = allowsLocked
+    }
+  }
+
   /// Authenticates a token.
   ///
   /// - Parameters:
   ///   - token: the token as the client sent it.
-  ///   - client: where the request came from.
-  ///   - allowGuest: whether guests may use the endpoint.
-  ///   - allowLocked: whether locked accounts and expired tokens may (only to log out).
+  ///   - admission: who is admitted.
   /// - Throws: `MatrixError` 401 `M_UNKNOWN_TOKEN` (soft logout when expired), 401 `M_USER_LOCKED`, 403
   ///   `M_GUEST_ACCESS_FORBIDDEN`.
-  public func authenticate(
-    _ token: Text, client: Client, allowGuest: Bool = false, allowLocked: Bool = false
-  ) async throws -> Requester {
+  public func authenticate(_ token: Text, _ admission: Admission) async throws -> Requester {
     guard token.utf8.count <= 1024, let found = try await lookup(token) else { throw MatrixError.unknownToken() }
-    try check(found, allowGuest: allowGuest, allowLocked: allowLocked)
+    try check(found, admission)
     if !found.isUsed { try await stores.accessTokens.markUsed(token, id: found.tokenID) }
-    return note(found, token, client)
+    return note(found, token, admission.client)
   }
 
-  /// Authenticates a token whose user is known here already, as ``authenticate(_:client:allowGuest:allowLocked:)`` does.
+  /// Authenticates a token whose user is known here already, as ``authenticate(_:_:)`` does.
   ///
   /// - Returns: nil when the database has to be asked.
-  public func authenticateKnown(
-    _ token: Text, client: Client, allowGuest: Bool = false, allowLocked: Bool = false
-  ) throws -> Requester? {
+  public func authenticateKnown(_ token: Text, _ admission: Admission) throws -> Requester? {
     guard let found = known(token), found.isUsed else { return nil }
-    try check(found, allowGuest: allowGuest, allowLocked: allowLocked)
-    return note(found, token, client)
+    try check(found, admission)
+    return note(found, token, admission.client)
   }
 
   private func lookup(_ token: Text) async throws -> TokenLookup? {
@@ -133,15 +144,15 @@ public final class Authenticator: Sendable {
     }
   }
 
-  private func check(_ found: TokenLookup, allowGuest: Bool, allowLocked: Bool) throws {
+  private func check(_ found: TokenLookup, _ admission: Admission) throws {
     if found.isDeactivated { throw MatrixError.unknownToken() }
-    if let end = found.validUntilMilliseconds, end < clock.nowMilliseconds, !allowLocked {
+    if let end = found.validUntilMilliseconds, end < clock.nowMilliseconds, !admission.allowsLocked {
       throw MatrixError.unknownToken(softLogout: true)
     }
-    if found.isLocked && !allowLocked {
+    if found.isLocked && !admission.allowsLocked {
       throw MatrixError.userLocked()
     }
-    if found.isGuest && !allowGuest {
+    if found.isGuest && !admission.allowsGuests {
       throw MatrixError.guestAccessForbidden("Guest access not allowed")
     }
   }

@@ -1,5 +1,6 @@
 import MatrixPrimitives
 import PasswordHashing
+import RateLimits
 import ServerConfig
 import Stores
 

@@ -1,4 +1,5 @@
 import MatrixPrimitives
+import RateLimits
 import ServerConfig
 import Stores
 import Synchronization

@@ -14,72 +14,60 @@ public struct LoginEndpoints: Sendable {
     self.accounts = accounts
   }
 
-  /// The endpoints of the family.
-  public var endpoints: [Endpoint] {
-    [flows, logIn, logOut, logOutAll, refresh, passwordPolicy]
+  /// The operations of the family.
+  public var family: EndpointFamily {
+    EndpointFamily(
+      "login",
+      [
+        .get("getLoginFlows", .client("login", .sinceV1), as: Anyone.self, to: flows),
+        .post("login", .client("login", .sinceV1), as: Anyone.self, limited: true, body: .account, to: logIn),
+        .post("logout", .client("logout", .sinceV1), as: User.self, on: .main, allowsLockedUsers: true, to: logOut),
+        .post(
+          "logout_all", .client("logout/all", .sinceV1), as: User.self, on: .main, allowsLockedUsers: true,
+          to: logOutEverywhere),
+        .post("refresh", .client("refresh", [.v3]), as: Anyone.self, on: .main, body: .account, to: refresh),
+        .get("getPasswordPolicy", .client("password_policy", .released), as: Anyone.self, to: passwordPolicy),
+      ])
   }
 
-  private var flows: Endpoint {
-    Endpoint(
-      name: "login_flows", method: .get, paths: PathPattern.client("login", versions: .sinceV1),
-      auth: .none, role: .anyWorker
-    ) { [accounts] _ in
-      .json(["flows": .array(accounts.login.flows.map { ["type": .string($0)] })])
-    }
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3login
+  private func flows(_ caller: Anyone, _ request: Request) -> Response {
+    .json(["flows": .array(accounts.login.flows.map { ["type": .string($0)] })])
   }
 
-  private var logIn: Endpoint {
-    Endpoint(
-      name: "login", method: .post, paths: PathPattern.client("login", versions: .sinceV1), auth: .none,
-      role: .anyWorker, rateLimited: true, bodyLimit: Endpoint.accountBodyLimit
-    ) { [config, accounts] request in
-      let result = try await accounts.login.logIn(try request.jsonObject(), address: request.clientIP)
-      var answer = SessionAnswer.members(result.session, nowMilliseconds: accounts.clock.nowMilliseconds)
-      answer["user_id"] = .string(result.userID.rawValue)
-      answer["home_server"] = .string(config.serverName)
-      if let wellKnown = ServerEndpoints.wellKnown(config) { answer["well_known"] = wellKnown }
-      return .json(.object(answer))
-    }
+  /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3login
+  private func logIn(_ caller: Anyone, _ request: Request) async throws -> Response {
+    let result = try await accounts.login.logIn(try request.jsonObject(), address: request.clientIP)
+    var answer = SessionAnswer.members(result.session, nowMilliseconds: accounts.clock.nowMilliseconds)
+    answer["user_id"] = .string(result.userID.rawValue)
+    answer["home_server"] = .string(config.serverName)
+    if let wellKnown = ServerEndpoints.wellKnown(config) { answer["well_known"] = wellKnown }
+    return .json(.object(answer))
   }
 
-  private var logOut: Endpoint {
-    Endpoint(
-      name: "logout", method: .post, paths: PathPattern.client("logout", versions: .sinceV1),
-      auth: .required, role: .main, allowsLockedUsers: true
-    ) { [accounts] request in
-      guard let token = request.accessToken else { throw MatrixError.missingToken() }
-      try await accounts.sessions.close(try request.requester, accessToken: token)
-      return .emptyObject
-    }
+  /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3logout
+  private func logOut(_ user: User, _ request: Request) async throws -> Response {
+    guard let token = request.accessToken else { throw MatrixError.missingToken() }
+    try await accounts.sessions.close(user.requester, accessToken: token)
+    return .emptyObject
   }
 
-  private var logOutAll: Endpoint {
-    Endpoint(
-      name: "logout_all", method: .post, paths: PathPattern.client("logout/all", versions: .sinceV1),
-      auth: .required, role: .main, allowsLockedUsers: true
-    ) { [accounts] request in
-      try await accounts.sessions.closeAll(of: try request.requester.userID)
-      return .emptyObject
-    }
+  /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3logoutall
+  private func logOutEverywhere(_ user: User, _ request: Request) async throws -> Response {
+    try await accounts.sessions.closeAll(of: user.userID)
+    return .emptyObject
   }
 
-  private var refresh: Endpoint {
-    Endpoint(
-      name: "refresh", method: .post, paths: PathPattern.client("refresh", versions: [.v3]), auth: .none, role: .main,
-      bodyLimit: Endpoint.accountBodyLimit
-    ) { [accounts] request in
-      let session = try await accounts.sessions.refresh(try request.jsonObject().requireString("refresh_token"))
-      var answer = SessionAnswer.members(session, nowMilliseconds: accounts.clock.nowMilliseconds)
-      answer["device_id"] = nil
-      return .json(.object(answer))
-    }
+  /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3refresh
+  private func refresh(_ caller: Anyone, _ request: Request) async throws -> Response {
+    let session = try await accounts.sessions.refresh(try request.jsonObject().requireString("refresh_token"))
+    var answer = SessionAnswer.members(session, nowMilliseconds: accounts.clock.nowMilliseconds)
+    answer["device_id"] = nil
+    return .json(.object(answer))
   }
 
-  private var passwordPolicy: Endpoint {
-    Endpoint(
-      name: "password_policy", method: .get, paths: PathPattern.client("password_policy", versions: .released),
-      auth: .none,
-      role: .anyWorker
-    ) { [accounts] _ in .json(accounts.passwordPolicy.description) }
+  /// `GET password_policy` (MSC2000), as Synapse has it.
+  private func passwordPolicy(_ caller: Anyone, _ request: Request) -> Response {
+    .json(accounts.passwords.policyDescription)
   }
 }

@@ -1,7 +1,6 @@
 import AccountServices
 import EndpointKit
 import MatrixPrimitives
-import Stores
 
 /// Profiles: display name, avatar and further fields.
 public struct ProfileEndpoints: Sendable {
@@ -10,75 +9,54 @@ public struct ProfileEndpoints: Sendable {
   /// Makes the family.
   public init(accounts: AccountServices) { self.accounts = accounts }
 
-  /// The endpoints of the family.
-  public var endpoints: [Endpoint] {
-    [get, getField, setField, deleteField]
+  /// The operations of the family.
+  public var family: EndpointFamily {
+    EndpointFamily(
+      "profiles",
+      [
+        .get("getUserProfile", .client("profile/{userID}", .sinceV1), as: AnyoneKnown.self, to: get),
+        .get("getProfileField", Self.field, as: AnyoneKnown.self, to: getField),
+        .put("setProfileField", Self.field, as: UserOrGuest.self, to: setField),
+        .delete("deleteProfileField", Self.field, as: UserOrGuest.self, to: deleteField),
+      ])
   }
 
-  private static let fieldPaths = PathPattern.client(
-    "profile/{userID}/{field}", versions: .sinceV1)
+  private static let field = EndpointPaths.client("profile/{userID}/{field}", .sinceV1)
 
-  private var get: Endpoint {
-    Endpoint(
-      name: "profile", method: .get,
-      paths: PathPattern.client("profile/{userID}", versions: .sinceV1), auth: .optional,
-      role: .anyWorker
-    ) { [accounts] request in
-      let profile = try await accounts.profiles.profile(
-        of: try request.userID("userID"), for: request.optionalRequester, address: request.clientIP)
-      var members = profile.fields
-      if let name = profile.displayName { members["displayname"] = .string(name) }
-      if let avatar = profile.avatarURL { members["avatar_url"] = .string(avatar) }
-      return .json(.object(members))
-    }
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3profileuserid
+  private func get(_ caller: AnyoneKnown, _ request: Request) async throws -> Response {
+    let fields = try await accounts.profiles.fields(
+      of: try request.userID, for: caller.requester, address: request.clientIP)
+    return .json(.object(fields))
   }
 
-  private var getField: Endpoint {
-    Endpoint(
-      name: "profile_field", method: .get, paths: Self.fieldPaths, auth: .optional, role: .anyWorker
-    ) { [accounts] request in
-      let field = try request.parameter("field")
-      try ProfileService.check(field: field)
-      let profile = try await accounts.profiles.profile(
-        of: try request.userID("userID"), for: request.optionalRequester, address: request.clientIP)
-      switch field {
-      case "displayname": return .json(.object(profile.displayName.map { [field: .string($0)] } ?? [:]))
-      case "avatar_url": return .json(.object(profile.avatarURL.map { [field: .string($0)] } ?? [:]))
-      default:
-        guard let value = profile.fields[field] else { throw MatrixError.notFound("Field not found") }
-        return .json(.object([field: value]))
-      }
-    }
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3profileuseridkeyname
+  private func getField(_ caller: AnyoneKnown, _ request: Request) async throws -> Response {
+    let name = try request.parameter("field")
+    let value = try await accounts.profiles.field(
+      name, of: try request.userID, for: caller.requester, address: request.clientIP)
+    return .json(.object(value.map { [name: $0] } ?? [:]))
   }
 
-  private var setField: Endpoint {
-    Endpoint(
-      name: "set_profile_field", method: .put, paths: Self.fieldPaths, auth: .guestAllowed, role: .anyWorker
-    ) { [accounts] request in
-      let field = try request.parameter("field")
-      try ProfileService.check(field: field)
-      guard let value = try request.jsonObject()[field] else {
-        throw MatrixError.missingParam("Missing key '\(field)'")
-      }
-      let requester = try request.requester
-      try await accounts.authenticator.refuseSuspended(requester, "Updating profile")
-      try await accounts.profiles.set(
-        field, to: value.json, of: try request.userID("userID"), by: requester,
-        isAdministrator: try await accounts.authenticator.isAdministrator(requester))
-      return .emptyObject
-    }
+  /// https://spec.matrix.org/v1.16/client-server-api/#put_matrixclientv3profileuseridkeyname
+  private func setField(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
+    let name = try request.parameter("field")
+    try ProfileService.check(field: name)
+    guard let value = try request.jsonObject()[name] else { throw MatrixError.missingParam("Missing key '\(name)'") }
+    try await set(name, to: value.json, caller, request)
+    return .emptyObject
   }
 
-  private var deleteField: Endpoint {
-    Endpoint(
-      name: "delete_profile_field", method: .delete, paths: Self.fieldPaths, auth: .guestAllowed, role: .anyWorker
-    ) { [accounts] request in
-      let requester = try request.requester
-      try await accounts.authenticator.refuseSuspended(requester, "Updating profile")
-      try await accounts.profiles.set(
-        try request.parameter("field"), to: nil, of: try request.userID("userID"), by: requester,
-        isAdministrator: try await accounts.authenticator.isAdministrator(requester))
-      return .emptyObject
-    }
+  /// https://spec.matrix.org/v1.16/client-server-api/#delete_matrixclientv3profileuseridkeyname
+  private func deleteField(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
+    try await set(try request.parameter("field"), to: nil, caller, request)
+    return .emptyObject
+  }
+
+  private func set(_ name: Text, to value: JSON?, _ caller: UserOrGuest, _ request: Request) async throws {
+    try await accounts.authenticator.refuseSuspended(caller.requester, "Updating profile")
+    try await accounts.profiles.set(
+      name, to: value, of: try request.userID, by: caller.requester,
+      isAdministrator: try await accounts.authenticator.isAdministrator(caller.requester))
   }
 }

@@ -2,28 +2,21 @@ import EndpointKit
 import MatrixPrimitives
 import RoomServices
 
-/// Serves `/createRoom`.
+/// Creation of rooms.
 public struct RoomCreationEndpoints: Sendable {
   private let rooms: RoomServices
 
   /// Makes the family.
-  public init(rooms: RoomServices) {
-    self.rooms = rooms
+  public init(rooms: RoomServices) { self.rooms = rooms }
+
+  /// The operations of the family.
+  public var family: EndpointFamily {
+    EndpointFamily("room creation", [.post("createRoom", .client("createRoom", .sinceV1), as: User.self, to: create)])
   }
 
-  /// Lists the endpoints.
-  public var endpoints: [Endpoint] {
-    [
-      Endpoint(
-        name: "RoomCreate", method: .post, paths: PathPattern.client("createRoom", versions: .sinceV1)
-      ) { request in
-        let roomID = try await rooms.creation.create(try request.jsonObject(), requester: try request.requester)
-        return .json { writer in
-          writer.object {
-            $0.member("room_id", roomID.rawValue)
-          }
-        }
-      }
-    ]
+  /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3createroom
+  private func create(_ user: User, _ request: Request) async throws -> Response {
+    let roomID = try await rooms.creation.create(try request.jsonObject(), requester: user.requester)
+    return .json { $0.object { $0.member("room_id", roomID.rawValue) } }
   }
 }

@@ -2,9 +2,8 @@ import EndpointKit
 import MatrixEvents
 import MatrixPrimitives
 import RoomServices
-import Stores
 
-/// Serves a room's events: pages, single events, neighbours, relations.
+/// A room's events: pages, single events, neighbours, relations.
 public struct RoomHistoryEndpoints: Sendable {
   private let rooms: RoomServices
   private let clock: ServerClock
@@ -15,151 +14,142 @@ public struct RoomHistoryEndpoints: Sendable {
     self.clock = clock
   }
 
-  /// Lists the endpoints.
-  public var endpoints: [Endpoint] { [messages, event, context, relations, timestampToEvent] }
+  /// The operations of the family.
+  public var family: EndpointFamily {
+    EndpointFamily(
+      "room history",
+      [
+        .get(
+          "getRoomEvents", .client("rooms/{roomID}/messages", .sinceV1), as: UserOrGuest.self, balance: .room,
+          to: messages),
+        .get("getOneRoomEvent", .client("rooms/{roomID}/event/{eventID}", .sinceV1), as: UserOrGuest.self, to: event),
+        .get(
+          "getEventContext", .client("rooms/{roomID}/context/{eventID}", .sinceV1), as: UserOrGuest.self, to: context),
+        .get("getRelatingEvents", Self.relations, as: UserOrGuest.self, to: relations),
+        .get(
+          "getEventByTimestamp", .client("rooms/{roomID}/timestamp_to_event", [.v1]), as: User.self, limited: true,
+          to: timestampToEvent),
+        .get("getOneEvent", .client("events/{eventID}", .sinceV1), as: User.self, on: .main, to: eventAnywhere),
+      ])
+  }
 
-  private func options(_ requester: Requester, _ filter: RoomEventFilter = RoomEventFilter()) -> ClientEventOptions {
+  private static let relations =
+    EndpointPaths.client("rooms/{roomID}/relations/{eventID}", [.v1, .unstable])
+    + .client("rooms/{roomID}/relations/{eventID}/{relType}", [.v1, .unstable])
+    + .client("rooms/{roomID}/relations/{eventID}/{relType}/{eventType}", [.v1, .unstable])
+
+  private func options(
+    _ caller: some AccountHolder, _ filter: RoomEventFilter = RoomEventFilter()
+  ) -> ClientEventOptions {
     ClientEventOptions(
-      filter.wantsFederationFormat ? .federation : .legacy, requester: requester, now: clock.nowMilliseconds)
+      filter.wantsFederationFormat ? .federation : .legacy, requester: caller.requester, now: clock.nowMilliseconds)
   }
 
-  private var messages: Endpoint {
-    Endpoint(
-      name: "RoomMessageList", method: .get,
-      paths: PathPattern.client("rooms/{roomID}/messages", versions: .sinceV1), auth: .guestAllowed, balance: .room
-    ) { request in
-      let requester = try request.requester
-      let filter = try Self.filter(request)
-      let page = try await rooms.history.messages(
-        room: try request.roomID(), from: try await token(request, "from"), to: try await token(request, "to"),
-        direction: try Self.direction(request, standard: .forward),
-        limit: try request.queryInteger("limit", default: 10), filter: filter, requester: requester)
-      let start = try await rooms.history.text(page.start)
-      var end: Text?
-      if let token = page.end { end = try await rooms.history.text(token) }
-      let options = options(requester, filter)
-      return .json { writer in
-        writer.object {
-          $0.key("chunk")
-          rooms.serializer.write(page.chunk, options, to: &$0)
-          $0.member("start", start)
-          $0.memberIfPresent("end", end)
-          if let state = page.state {
-            $0.key("state")
-            rooms.serializer.write(state, options, to: &$0)
-          }
-        }
-      }
-    }
-  }
-
-  private var event: Endpoint {
-    Endpoint(
-      name: "RoomEvent", method: .get,
-      paths: PathPattern.client("rooms/{roomID}/event/{eventID}", versions: .sinceV1), auth: .guestAllowed
-    ) { request in
-      let requester = try request.requester
-      let event = try await rooms.history.event(
-        try request.eventID(), room: try request.roomID(), requester: requester)
-      return .json { rooms.serializer.write(event, options(requester), to: &$0) }
-    }
-  }
-
-  private var context: Endpoint {
-    Endpoint(
-      name: "RoomEventContext", method: .get,
-      paths: PathPattern.client("rooms/{roomID}/context/{eventID}", versions: .sinceV1), auth: .guestAllowed
-    ) { request in
-      let requester = try request.requester
-      let around = try await rooms.history.surroundings(
-        of: try request.eventID(), room: try request.roomID(),
-        limit: try request.queryInteger("limit", default: 10), filter: try Self.filter(request), requester: requester)
-      let start = try await rooms.history.text(around.start)
-      let end = try await rooms.history.text(around.end)
-      let options = options(requester)
-      return .json { writer in
-        writer.object {
-          $0.key("events_before")
-          rooms.serializer.write(around.before, options, to: &$0)
-          $0.key("event")
-          rooms.serializer.write(around.event, options, to: &$0)
-          $0.key("events_after")
-          rooms.serializer.write(around.after, options, to: &$0)
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3roomsroomidmessages
+  private func messages(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
+    let filter = try Self.filter(request)
+    let page = try await rooms.history.messages(
+      room: try request.roomID, from: try await rooms.history.token(Self.place(request, "from")), to: try await rooms.history.token(Self.place(request, "to")),
+      direction: try request.queryChoice("dir", ["f": .forward, "b": .backward]) ?? .forward,
+      limit: try request.queryInteger("limit", default: 10), filter: filter, requester: caller.requester)
+    let start = try await rooms.history.text(page.start)
+    let end = try await rooms.history.text(page.end)
+    let options = options(caller, filter)
+    return .json { writer in
+      writer.object {
+        $0.key("chunk")
+        rooms.serializer.write(page.chunk, options, to: &$0)
+        $0.member("start", start)
+        $0.memberIfPresent("end", end)
+        if let state = page.state {
           $0.key("state")
-          rooms.serializer.write(around.state, options, to: &$0)
-          $0.member("start", start)
-          $0.member("end", end)
+          rooms.serializer.write(state, options, to: &$0)
         }
       }
     }
   }
 
-  private var relations: Endpoint {
-    let base = "rooms/{roomID}/relations/{eventID}"
-    let paths = [base, "\(base)/{relType}", "\(base)/{relType}/{eventType}"]
-    return Endpoint(
-      name: "RelationPagination", method: .get,
-      paths: paths.flatMap { PathPattern.client($0, versions: [.v1, .unstable]) }, auth: .guestAllowed
-    ) { request in
-      let requester = try request.requester
-      let query = HistoryService.RelationQuery(
-        eventID: try request.eventID(), relationType: request.optionalParameter("relType"),
-        eventType: request.optionalParameter("eventType"),
-        isRecursive: try request.queryBool("recurse", default: false),
-        direction: try Self.direction(request, standard: .backward),
-        limit: try request.queryInteger("limit", default: 5))
-      let start = try await token(request, "from")
-      let page = try await rooms.history.relations(
-        query, room: try request.roomID(), from: start, to: try await token(request, "to"), requester: requester)
-      var next: Text?
-      if let token = page.next { next = try await rooms.history.text(token) }
-      return .json { writer in
-        writer.object {
-          $0.key("chunk")
-          rooms.serializer.write(page.chunk, options(requester), to: &$0)
-          $0.memberIfPresent("next_batch", next)
-          $0.memberIfPresent("prev_batch", request.queryValue("from"))
-          if query.isRecursive { $0.member("recursion_depth", HistoryService.relationDepth) }
-        }
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3roomsroomideventeventid
+  private func event(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
+    let event = try await rooms.history.event(
+      try request.eventID, room: try request.roomID, requester: caller.requester)
+    return .json { rooms.serializer.write(event, options(caller), to: &$0) }
+  }
+
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3eventseventid (deprecated)
+  private func eventAnywhere(_ user: User, _ request: Request) async throws -> Response {
+    guard let id = EventID(try request.parameter("eventID")) else { throw MatrixError.notFound("Event not found.") }
+    let event = try await rooms.history.event(id, requester: user.requester)
+    return .json { rooms.serializer.write(event, options(user), to: &$0) }
+  }
+
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3roomsroomidcontexteventid
+  private func context(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
+    let around = try await rooms.history.surroundings(
+      of: try request.eventID, room: try request.roomID, limit: try request.queryInteger("limit", default: 10),
+      filter: try Self.filter(request), requester: caller.requester)
+    let start = try await rooms.history.text(around.start)
+    let end = try await rooms.history.text(around.end)
+    let options = options(caller)
+    return .json { writer in
+      writer.object {
+        $0.key("events_before")
+        rooms.serializer.write(around.before, options, to: &$0)
+        $0.key("event")
+        rooms.serializer.write(around.event, options, to: &$0)
+        $0.key("events_after")
+        rooms.serializer.write(around.after, options, to: &$0)
+        $0.key("state")
+        rooms.serializer.write(around.state, options, to: &$0)
+        $0.member("start", start)
+        $0.member("end", end)
       }
     }
   }
 
-  private var timestampToEvent: Endpoint {
-    Endpoint(
-      name: "TimestampLookup", method: .get,
-      paths: PathPattern.client("rooms/{roomID}/timestamp_to_event", versions: [.v1]), rateLimited: true
-    ) { request in
-      guard let timestamp = try request.queryInteger("ts") else {
-        throw MatrixError.missingParam("Missing integer query parameter ts")
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv1roomsroomidrelationseventid
+  private func relations(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
+    let query = HistoryService.RelationQuery(
+      eventID: try request.eventID, relationType: request.optionalParameter("relType"),
+      eventType: request.optionalParameter("eventType"),
+      isRecursive: try request.queryBool("recurse", default: false),
+      direction: try request.queryChoice("dir", ["f": .forward, "b": .backward]) ?? .backward, limit: try request.queryInteger("limit", default: 5))
+    let start = try await rooms.history.token(Self.place(request, "from"))
+    let page = try await rooms.history.relations(
+      query, room: try request.roomID, from: start, to: try await rooms.history.token(Self.place(request, "to")), requester: caller.requester)
+    let next = try await rooms.history.text(page.next)
+    return .json { writer in
+      writer.object {
+        $0.key("chunk")
+        rooms.serializer.write(page.chunk, options(caller), to: &$0)
+        $0.memberIfPresent("next_batch", next)
+        $0.memberIfPresent("prev_batch", request.queryValue("from"))
+        if query.isRecursive { $0.member("recursion_depth", HistoryService.relationDepth) }
       }
-      let event = try await rooms.history.event(
-        room: try request.roomID(), nearest: Int64(timestamp),
-        direction: try Self.direction(request, standard: .forward), requester: try request.requester)
-      return .json { writer in
-        writer.object {
-          $0.member("event_id", event.eventID.rawValue)
-          $0.member("origin_server_ts", event.event.originServerTS)
-        }
+    }
+  }
+
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv1roomsroomidtimestamp_to_event
+  private func timestampToEvent(_ user: User, _ request: Request) async throws -> Response {
+    guard let timestamp = try request.queryInteger("ts") else {
+      throw MatrixError.missingParam("Missing integer query parameter ts")
+    }
+    let event = try await rooms.history.event(
+      room: try request.roomID, nearest: Int64(timestamp),
+      direction: try request.queryChoice("dir", ["f": .forward, "b": .backward]) ?? .forward, requester: user.requester)
+    return .json { writer in
+      writer.object {
+        $0.member("event_id", event.eventID.rawValue)
+        $0.member("origin_server_ts", event.event.originServerTS)
       }
     }
   }
 
   // MARK: Query parameters
 
-  private func token(_ request: Request, _ name: Text) async throws -> StreamToken? {
-    // Old clients name the end of the history in words.
-    guard let text = request.queryValue(name), text != "END" else { return nil }
-    return try await rooms.history.token(text)
-  }
-
-  private static func direction(_ request: Request, standard: PageDirection) throws(MatrixError) -> PageDirection {
-    switch request.queryValue("dir") {
-    case nil: standard
-    case "b": .backward
-    case "f": .forward
-    default: throw .invalidParam("Query parameter dir must be one of ['f', 'b']")
-    }
+  /// A place in the history. Old clients name its end in words.
+  private static func place(_ request: Request, _ name: Text) -> Text? {
+    request.queryValue(name).flatMap { $0 == "END" ? nil : $0 }
   }
 
   private static func filter(_ request: Request) throws(MatrixError) -> RoomEventFilter {

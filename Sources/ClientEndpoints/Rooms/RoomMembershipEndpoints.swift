@@ -1,72 +1,95 @@
 import EndpointKit
-import MatrixEvents
 import MatrixPrimitives
-import Replication
 import RoomServices
-import Stores
 
-/// Serves joining, inviting, leaving, removing and banning.
+/// Joining, inviting, leaving, removing and banning.
 public struct RoomMembershipEndpoints: Sendable {
   private let rooms: RoomServices
-  private let storage: RoomStores
 
   /// Makes the family.
-  public init(rooms: RoomServices, storage: RoomStores) {
-    self.rooms = rooms
-    self.storage = storage
+  public init(rooms: RoomServices) { self.rooms = rooms }
+
+  /// The operations of the family. Those with a transaction id are Synapse's.
+  public var family: EndpointFamily {
+    EndpointFamily(
+      "membership",
+      [
+        .post("joinRoomById", Self.path("join"), as: UserOrGuest.self, balance: .room, limited: true, to: join),
+        .post("inviteUser", Self.path("invite"), as: User.self, balance: .room, limited: true, to: invite),
+        .post("leaveRoom", Self.path("leave"), as: UserOrGuest.self, balance: .room, limited: true, to: leave),
+        .post("ban", Self.path("ban"), as: User.self, balance: .room, to: ban),
+        .post("unban", Self.path("unban"), as: User.self, balance: .room, to: unban),
+        .post("kick", Self.path("kick"), as: User.self, balance: .room, to: kick),
+
+        .put("joinRoomByIdOnce", Self.path("join/{txnID}"), as: UserOrGuest.self, on: .main, limited: true, to: join),
+        .put("inviteUserOnce", Self.path("invite/{txnID}"), as: User.self, on: .main, limited: true, to: invite),
+        .put("leaveRoomOnce", Self.path("leave/{txnID}"), as: UserOrGuest.self, on: .main, limited: true, to: leave),
+        .put("banOnce", Self.path("ban/{txnID}"), as: User.self, on: .main, to: ban),
+        .put("unbanOnce", Self.path("unban/{txnID}"), as: User.self, on: .main, to: unban),
+        .put("kickOnce", Self.path("kick/{txnID}"), as: User.self, on: .main, to: kick),
+
+        .post("joinRoom", .client("join/{room}", .sinceV1), as: UserOrGuest.self, limited: true, to: joinByName),
+        .put("joinRoomOnce", .client("join/{room}/{txnID}", .sinceV1), as: UserOrGuest.self, limited: true, to: joinByName),
+        .post("knockRoom", .client("knock/{room}", .released), as: User.self, limited: true, to: knock),
+        .post("forgetRoom", Self.path("forget"), as: User.self, on: .main, limited: true, to: forget),
+        .put("forgetRoomOnce", Self.path("forget/{txnID}"), as: User.self, on: .main, limited: true, to: forget),
+        .get("getJoinedRooms", .client("joined_rooms", .sinceV1), as: UserOrGuest.self, to: joinedRooms),
+      ])
   }
 
-  /// Lists the endpoints.
-  public var endpoints: [Endpoint] {
-    let actions: [(MembershipAction, Bool)] = [
-      (.join, true), (.invite, true), (.leave, true), (.ban, false), (.unban, false), (.kick, false),
-    ]
-    return actions.flatMap { action, isLimited in [change(action, isLimited), changeOnce(action, isLimited)] } + [
-      enter(.join, method: .post, path: "join/{room}", versions: .sinceV1),
-      enter(.join, method: .put, path: "join/{room}/{txnID}", versions: .sinceV1),
-      enter(.knock, method: .post, path: "knock/{room}", versions: .released),
-      forget(.post), forget(.put),
-      joinedRooms,
-    ]
+  private static func path(_ action: Text) -> EndpointPaths { .client("rooms/{roomID}/\(action)", .sinceV1) }
+
+  // MARK: By the room's id
+
+  /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3roomsroomidjoin
+  private func join(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
+    try await change(.join, of: caller.userID, by: caller, request, try request.jsonObjectOrEmpty())
+    return .json { $0.object { $0.member("room_id", try request.roomID.rawValue) } }
   }
 
-  private func change(_ action: MembershipAction, _ isLimited: Bool) -> Endpoint {
-    Endpoint(
-      name: "RoomMembership.\(action.rawValue)", method: .post,
-      paths: PathPattern.client("rooms/{roomID}/\(action.rawValue)", versions: .sinceV1), auth: .guestAllowed,
-      balance: .room, rateLimited: isLimited
-    ) { try await answerChange(action, $0) }
+  /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3roomsroomidleave
+  private func leave(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
+    try await change(.leave, of: caller.userID, by: caller, request, try request.jsonObjectOrEmpty())
+    return .emptyObject
   }
 
-  private func changeOnce(_ action: MembershipAction, _ isLimited: Bool) -> Endpoint {
-    Endpoint(
-      name: "RoomMembershipOnce.\(action.rawValue)", method: .put,
-      paths: PathPattern.client("rooms/{roomID}/\(action.rawValue)/{txnID}", versions: .sinceV1),
-      auth: .guestAllowed, role: .main, rateLimited: isLimited
-    ) { try await answerChange(action, $0) }
-  }
-
-  private func answerChange(_ action: MembershipAction, _ request: Request) async throws -> Response {
-    let requester = try request.requester
-    if requester.isGuest, action != .join, action != .leave {
-      throw MatrixError.guestAccessForbidden("Guest access not allowed")
-    }
-    let roomID = try request.roomID()
+  /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3roomsroomidinvite
+  private func invite(_ user: User, _ request: Request) async throws -> Response {
     let body = try request.jsonObjectOrEmpty()
-    if action == .invite, body["medium"] != nil, body["address"] != nil { try Self.refuseAddress(body) }
-    var target = requester.userID
-    if action != .join, action != .leave {
-      let text = try body.requireString("user_id")
-      guard let user = UserID(text) else { throw MatrixError.invalidParam("'\(text)' is not a valid user ID") }
-      target = user
-    }
+    if body["medium"] != nil, body["address"] != nil { try Self.refuseAddress(body) }
+    try await change(.invite, of: try body.require("user_id"), by: user, request, body)
+    return .emptyObject
+  }
+
+  /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3roomsroomidban
+  private func ban(_ user: User, _ request: Request) async throws -> Response {
+    let body = try request.jsonObjectOrEmpty()
+    try await change(.ban, of: try body.require("user_id"), by: user, request, body)
+    return .emptyObject
+  }
+
+  /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3roomsroomidunban
+  private func unban(_ user: User, _ request: Request) async throws -> Response {
+    let body = try request.jsonObjectOrEmpty()
+    try await change(.unban, of: try body.require("user_id"), by: user, request, body)
+    return .emptyObject
+  }
+
+  /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3roomsroomidkick
+  private func kick(_ user: User, _ request: Request) async throws -> Response {
+    let body = try request.jsonObjectOrEmpty()
+    try await change(.kick, of: try body.require("user_id"), by: user, request, body)
+    return .emptyObject
+  }
+
+  private func change(
+    _ action: MembershipAction, of target: UserID, by caller: some AccountHolder, _ request: Request, _ body: JSONValue
+  ) async throws {
     var change = MembershipRequest(
-      roomID: roomID, target: target, action: action, transactionID: request.optionalParameter("txnID"),
+      roomID: try request.roomID, target: target, action: action, transactionID: request.optionalParameter("txnID"),
       thirdPartySigned: try body.optionalObject("third_party_signed")?.json)
     if let reason = try body.optionalString("reason") { change.content["reason"] = .string(reason) }
-    try await rooms.memberships.change(change, requester: requester)
-    guard action == .join else { return .emptyObject }
-    return .json { $0.object { $0.member("room_id", roomID.rawValue) } }
+    try await rooms.memberships.change(change, requester: caller.requester)
   }
 
   private static func refuseAddress(_ body: JSONValue) throws(MatrixError) {
@@ -76,55 +99,47 @@ public struct RoomMembershipEndpoints: Sendable {
     throw ThirdPartyInvites.refusal
   }
 
-  /// Joins or knocks by id or alias.
+  // MARK: By id or alias
+
+  /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3joinroomidoralias
+  private func joinByName(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
+    // As on Synapse, whatever a client says on this path stands in the event.
+    let body = try request.jsonObjectOrEmpty()
+    return try await enter(.join, caller, request, body, content: body.json.members ?? [:])
+  }
+
+  /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3knockroomidoralias
+  private func knock(_ user: User, _ request: Request) async throws -> Response {
+    let body = try request.jsonObjectOrEmpty()
+    let reason = try body.optionalString("reason")
+    return try await enter(.knock, user, request, body, content: reason.map { ["reason": .string($0)] } ?? [:])
+  }
+
   private func enter(
-    _ action: MembershipAction, method: HTTPMethod, path: Text, versions: [PathPattern.ClientVersion]
-  ) -> Endpoint {
-    Endpoint(
-      name: action == .join ? "JoinRoomAlias" : "KnockRoomAlias", method: method,
-      paths: PathPattern.client(path, versions: versions), auth: action == .join ? .guestAllowed : .required,
-      rateLimited: true
-    ) { request in
-      let body = try request.jsonObjectOrEmpty()
-      let roomID = try await rooms.directory.room(try request.parameter("room"))
-      let requester = try request.requester
-      var change = MembershipRequest(
-        roomID: roomID, target: requester.userID, action: action,
-        transactionID: request.optionalParameter("txnID"),
-        servers: request.queryValues("via") + request.queryValues("server_name"),
-        thirdPartySigned: try body.optionalObject("third_party_signed")?.json)
-      if action == .join {
-        // As on Synapse, whatever a client says on this path stands in the event.
-        change.content = body.json.members ?? [:]
-      } else if let reason = try body.optionalString("reason") {
-        change.content["reason"] = .string(reason)
-      }
-      try await rooms.memberships.change(change, requester: requester)
-      return .json { $0.object { $0.member("room_id", roomID.rawValue) } }
-    }
+    _ action: MembershipAction, _ caller: some AccountHolder, _ request: Request, _ body: JSONValue,
+    content: [Text: JSON]
+  ) async throws -> Response {
+    let roomID = try await rooms.directory.room(try request.parameter("room"))
+    var change = MembershipRequest(
+      roomID: roomID, target: caller.userID, action: action, transactionID: request.optionalParameter("txnID"),
+      servers: request.queryValues("via") + request.queryValues("server_name"),
+      thirdPartySigned: try body.optionalObject("third_party_signed")?.json)
+    change.content = content
+    try await rooms.memberships.change(change, requester: caller.requester)
+    return .json { $0.object { $0.member("room_id", roomID.rawValue) } }
   }
 
-  private func forget(_ method: HTTPMethod) -> Endpoint {
-    Endpoint(
-      name: "RoomForget", method: method,
-      paths: PathPattern.client(
-        method == .post ? "rooms/{roomID}/forget" : "rooms/{roomID}/forget/{txnID}", versions: .sinceV1),
-      role: .main, rateLimited: true
-    ) { request in
-      try await rooms.memberships.forget(try request.roomID(), user: try request.requester.userID)
-      return .emptyObject
-    }
+  // MARK: What remains
+
+  /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3roomsroomidforget
+  private func forget(_ user: User, _ request: Request) async throws -> Response {
+    try await rooms.memberships.forget(try request.roomID, user: user.userID)
+    return .emptyObject
   }
 
-  private var joinedRooms: Endpoint {
-    Endpoint(
-      name: "JoinedRooms", method: .get, paths: PathPattern.client("joined_rooms", versions: .sinceV1),
-      auth: .guestAllowed
-    ) { request in
-      let user = try request.requester.userID
-      try await storage.barrier.pass(membershipsOf: user)
-      let joined = try await storage.memberships.rooms(for: user, memberships: [.join])
-      return .json { $0.object { $0.member("joined_rooms", strings: joined.map(\.roomID.rawValue)) } }
-    }
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3joined_rooms
+  private func joinedRooms(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
+    let joined = try await rooms.memberships.joinedRooms(of: caller.userID)
+    return .json { $0.object { $0.member("joined_rooms", strings: joined.map(\.rawValue)) } }
   }
 }

@@ -1,87 +1,76 @@
 import EndpointKit
-import MatrixEvents
 import MatrixPrimitives
 import RoomServices
-import Stores
 
-/// Serves sending: messages, state and redactions.
+/// Sending: messages, state and redactions. Those without a transaction id are Synapse's.
 public struct RoomSendEndpoints: Sendable {
   private let rooms: RoomServices
-  private let storage: RoomStores
 
   /// Makes the family.
-  public init(rooms: RoomServices, storage: RoomStores) {
-    self.rooms = rooms
-    self.storage = storage
+  public init(rooms: RoomServices) { self.rooms = rooms }
+
+  /// The operations of the family.
+  public var family: EndpointFamily {
+    let send = "rooms/{roomID}/send/{eventType}"
+    let redact = "rooms/{roomID}/redact/{eventID}"
+    return EndpointFamily(
+      "sending",
+      [
+        .put(
+          "sendMessage", .client("\(send)/{txnID}", .sinceV1), as: UserOrGuest.self, balance: .room, to: sendMessage),
+        .post("sendMessageAgain", .client(send, .sinceV1), as: UserOrGuest.self, balance: .room, to: sendMessage),
+        .put("setRoomStateWithKey", RoomStateEndpoints.event, as: UserOrGuest.self, balance: .room, to: setState),
+        .put("redactEvent", .client("\(redact)/{txnID}", .sinceV1), as: User.self, balance: .room, to: redactEvent),
+        .post("redactEventAgain", .client(redact, .sinceV1), as: User.self, balance: .room, to: redactEvent),
+      ])
   }
 
-  /// Lists the endpoints.
-  public var endpoints: [Endpoint] { [sendOnce, send, setState, redactOnce, redact] }
-
-  private var sendOnce: Endpoint {
-    Endpoint(
-      name: "RoomSendEvent", method: .put,
-      paths: PathPattern.client("rooms/{roomID}/send/{eventType}/{txnID}", versions: .sinceV1), auth: .guestAllowed,
-      balance: .room
-    ) { try await answerSend($0) }
-  }
-
-  private var send: Endpoint {
-    Endpoint(
-      name: "RoomSendEventPost", method: .post,
-      paths: PathPattern.client("rooms/{roomID}/send/{eventType}", versions: .sinceV1), auth: .guestAllowed,
-      balance: .room
-    ) { try await answerSend($0) }
-  }
-
-  private func answerSend(_ request: Request) async throws -> Response {
-    let requester = try request.requester
-    try await refuseDelay(request, requester)
+  /// https://spec.matrix.org/v1.16/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid
+  private func sendMessage(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
+    try await refuseDelay(request, caller)
     let content = try request.jsonObject()
     let draft = ClientEventDraft(
-      roomID: try request.roomID(), type: try request.parameter("eventType"), content: content.json,
-      transactionID: request.optionalParameter("txnID"),
-      originServerTS: requester.appserviceID == nil ? nil : try request.queryInteger("ts").map(Int64.init),
+      roomID: try request.roomID, type: try request.parameter("eventType"), content: content.json,
+      transactionID: request.optionalParameter("txnID"), originServerTS: try Self.time(request, caller),
       redacts: content["redacts"]?.string.flatMap { EventID($0) })
-    return Self.answer(try await rooms.sender.send(draft, requester: requester))
+    return Self.answer(try await rooms.sender.send(draft, requester: caller.requester))
   }
 
   /// Refuses what is to be sent later (MSC4140): sent at once it would say the contrary, as a call's end when it begins. Error and
   /// limit are those of a Synapse whose configuration allows no delay.
-  private func refuseDelay(_ request: Request, _ requester: Requester) async throws {
+  private func refuseDelay(_ request: Request, _ caller: UserOrGuest) async throws {
     guard try request.queryInteger("org.matrix.msc4140.delay") != nil else { return }
-    try await rooms.sender.checkRate(requester)
+    try await rooms.sender.checkRate(caller.requester)
     throw MatrixError.forbidden("Sending delayed events has been disallowed")
+  }
+
+  /// The time that an application service gives an event; nil for anybody else.
+  private static func time(_ request: Request, _ caller: UserOrGuest) throws(MatrixError) -> Int64? {
+    guard caller.requester.appserviceID != nil else { return nil }
+    return try request.queryInteger("ts").map(Int64.init)
   }
 
   private static func answer(_ eventID: EventID) -> Response {
     .json { $0.object { $0.member("event_id", eventID.rawValue) } }
   }
 
-  private var setState: Endpoint {
-    Endpoint(
-      name: "RoomStateEventPut", method: .put,
-      paths: PathPattern.client("rooms/{roomID}/state/{eventType}/{stateKey}", versions: .sinceV1)
-        + PathPattern.client("rooms/{roomID}/state/{eventType}", versions: .sinceV1),
-      auth: .guestAllowed, balance: .room
-    ) { request in
-      let requester = try request.requester
-      try await refuseDelay(request, requester)
-      let roomID = try request.roomID()
-      let type = try request.parameter("eventType")
-      let stateKey = request.optionalParameter("stateKey") ?? ""
-      let content = try request.jsonObject()
-      let time = requester.appserviceID == nil ? nil : try request.queryInteger("ts").map(Int64.init)
-      if type == "m.room.member" {
-        let change = try Self.membershipChange(roomID, stateKey, content, time)
-        return Self.answer(try await rooms.memberships.change(change, requester: requester))
-      }
-      let draft = ClientEventDraft(
-        roomID: roomID, type: type, stateKey: stateKey, content: content.json, originServerTS: time)
-      let eventID = try await rooms.sender.send(draft, requester: requester)
-      if type == "m.room.guest_access", stateKey.isEmpty { try await rooms.memberships.dismissGuests(from: roomID) }
-      return Self.answer(eventID)
+  /// https://spec.matrix.org/v1.16/client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey
+  private func setState(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
+    try await refuseDelay(request, caller)
+    let roomID = try request.roomID
+    let type = try request.parameter("eventType")
+    let stateKey = request.optionalParameter("stateKey") ?? ""
+    let content = try request.jsonObject()
+    let time = try Self.time(request, caller)
+    if type == "m.room.member" {
+      let change = try Self.membershipChange(roomID, stateKey, content, time)
+      return Self.answer(try await rooms.memberships.change(change, requester: caller.requester))
     }
+    let draft = ClientEventDraft(
+      roomID: roomID, type: type, stateKey: stateKey, content: content.json, originServerTS: time)
+    let eventID = try await rooms.sender.send(draft, requester: caller.requester)
+    if type == "m.room.guest_access", stateKey.isEmpty { try await rooms.memberships.dismissGuests(from: roomID) }
+    return Self.answer(eventID)
   }
 
   /// Reads a membership that a client sets as state.
@@ -91,42 +80,17 @@ public struct RoomSendEndpoints: Sendable {
     guard let membership = content["membership"]?.string else {
       throw .badJSON("Invalid membership (must be a string)")
     }
-    guard Membership(rawValue: membership) != nil, let action = MembershipAction(rawValue: membership) else {
-      throw .badJSON("Invalid membership key")
-    }
-    guard let target = UserID(stateKey) else { throw .invalidParam("'\(stateKey)' is not a valid user ID") }
+    guard let action = MembershipAction(membership: membership) else { throw .badJSON("Invalid membership key") }
     return MembershipRequest(
-      roomID: roomID, target: target, action: action, content: content.json.members ?? [:], originServerTS: time)
+      roomID: roomID, target: try UserID(checking: stateKey), action: action, content: content.json.members ?? [:],
+      originServerTS: time)
   }
 
-  private var redactOnce: Endpoint {
-    Endpoint(
-      name: "RoomRedactEvent", method: .put,
-      paths: PathPattern.client("rooms/{roomID}/redact/{eventID}/{txnID}", versions: .sinceV1), balance: .room
-    ) { try await answerRedact($0) }
-  }
-
-  private var redact: Endpoint {
-    Endpoint(
-      name: "RoomRedactEventPost", method: .post,
-      paths: PathPattern.client("rooms/{roomID}/redact/{eventID}", versions: .sinceV1), balance: .room
-    ) { try await answerRedact($0) }
-  }
-
-  private func answerRedact(_ request: Request) async throws -> Response {
-    let roomID = try request.roomID()
-    let target = try request.eventID()
-    let content = try request.jsonObject()
-    guard let version = try await storage.rooms.version(of: roomID) else {
-      throw MatrixError.notFound("Could not find room version for \(roomID.rawValue)")
-    }
-    if version.hasRedactsInContent, let named = content["redacts"], named.string != target.rawValue {
-      throw MatrixError.invalidParam(
-        "Cannot provide a redacts value incoherent with the event_id of the URL parameter")
-    }
-    let draft = ClientEventDraft(
-      roomID: roomID, type: "m.room.redaction", content: content.json,
-      transactionID: request.optionalParameter("txnID"), redacts: target)
-    return Self.answer(try await rooms.sender.send(draft, requester: try request.requester))
+  /// https://spec.matrix.org/v1.16/client-server-api/#put_matrixclientv3roomsroomidredacteventidtxnid
+  private func redactEvent(_ user: User, _ request: Request) async throws -> Response {
+    let eventID = try await rooms.sender.redact(
+      try request.eventID, in: try request.roomID, content: try request.jsonObject(),
+      transactionID: request.optionalParameter("txnID"), requester: user.requester)
+    return Self.answer(eventID)
   }
 }

@@ -38,35 +38,29 @@ public struct ServerEndpoints: Sendable {
     "uk.tcpip.msc4133.stable": true,
   ]
 
-  /// The endpoints of the family.
-  public var endpoints: [Endpoint] {
-    [versions, capabilities, wellKnownClient]
+  /// The operations of the family.
+  public var family: EndpointFamily {
+    EndpointFamily(
+      "server",
+      [
+        .get("getVersions", "/_matrix/client/versions", as: AnyoneKnown.self, to: versions),
+        .get("getCapabilities", .client("capabilities", .released), as: UserOrGuest.self, to: capabilities),
+        .get("getWellknown", "/.well-known/matrix/client", as: Anyone.self, on: .main, to: wellKnownClient),
+      ])
   }
 
-  private var versions: Endpoint {
-    Endpoint(
-      name: "versions", method: .get, paths: ["/_matrix/client/versions"], auth: .optional, role: .anyWorker
-    ) { _ in
-      .json { writer in
-        writer.beginObject()
-        writer.key("versions")
-        writer.beginArray()
-        for version in Self.specificationVersions { writer.value(version) }
-        writer.endArray()
-        writer.member("unstable_features", Self.features)
-        writer.endObject()
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientversions
+  private func versions(_ caller: AnyoneKnown, _ request: Request) -> Response {
+    .json { writer in
+      writer.object {
+        $0.member("versions", strings: Self.specificationVersions)
+        $0.member("unstable_features", Self.features)
       }
     }
   }
 
-  private var capabilities: Endpoint {
-    let body = capabilitiesBody
-    return Endpoint(
-      name: "capabilities", method: .get, paths: PathPattern.client("capabilities", versions: .released),
-      auth: .guestAllowed,
-      role: .anyWorker
-    ) { _ in .json(body) }
-  }
+  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3capabilities
+  private func capabilities(_ caller: UserOrGuest, _ request: Request) -> Response { .json(capabilitiesBody) }
 
   private var capabilitiesBody: JSON {
     var versions: [Text: JSON] = [:]
@@ -89,14 +83,10 @@ public struct ServerEndpoints: Sendable {
     ])
   }
 
-  private var wellKnownClient: Endpoint {
-    let content = Self.wellKnown(config)
-    return Endpoint(
-      name: "well_known_client", method: .get, paths: ["/.well-known/matrix/client"], auth: .none, role: .main
-    ) { _ in
-      guard let content else { throw MatrixError.notFound(".well-known not available") }
-      return .json(content)
-    }
+  /// https://spec.matrix.org/v1.16/client-server-api/#getwell-knownmatrixclient
+  private func wellKnownClient(_ caller: Anyone, _ request: Request) throws(MatrixError) -> Response {
+    guard let content = Self.wellKnown(config) else { throw .notFound(".well-known not available") }
+    return .json(content)
   }
 
   /// The content of `/.well-known/matrix/client`, which login answers carry too; nil when the configuration does not serve one.

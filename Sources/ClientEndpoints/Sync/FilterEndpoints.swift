@@ -3,7 +3,7 @@ import MatrixPrimitives
 import Stores
 import SyncEngine
 
-/// Uploading and reading filters.
+/// Filters that clients upload.
 public struct FilterEndpoints: Sendable {
   private let storage: UserStores
   private let timelineLimit: Int
@@ -16,44 +16,35 @@ public struct FilterEndpoints: Sendable {
     self.timelineLimit = timelineLimit
   }
 
-  /// The endpoints of the family.
-  public var endpoints: [Endpoint] { [create, get] }
+  /// The operations of the family.
+  public var family: EndpointFamily {
+    EndpointFamily(
+      "filters",
+      [
+        .post("defineFilter", .client("user/{userID}/filter", .released), as: User.self, to: define),
+        .get("getFilter", .client("user/{userID}/filter/{filterID}", .released), as: User.self, to: get),
+      ])
+  }
 
   /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3useruseridfilter
-  private var create: Endpoint {
-    Endpoint(
-      name: "create_filter", method: .post, paths: PathPattern.client("user/{userID}/filter", versions: .released),
-      role: .anyWorker
-    ) { [storage] request in
-      let user = try request.userID()
-      guard try request.requester.userID == user else {
-        throw MatrixError.forbidden("Cannot create filters for other users")
-      }
-      let filter = try request.jsonObject()
-      try SyncFilter.validate(filter)
-      let id = try await storage.filters.add(limited(filter), for: user)
-      return .json(["filter_id": .string(Text(id))])
-    }
+  private func define(_ caller: User, _ request: Request) async throws -> Response {
+    let user = try request.owner(caller, else: "Cannot create filters for other users")
+    let filter = try request.jsonObject()
+    try SyncFilter.validate(filter)
+    let id = try await storage.filters.add(limited(filter), for: user)
+    return .json(["filter_id": .string(Text(id))])
   }
 
   /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3useruseridfilterfilterid
-  private var get: Endpoint {
-    Endpoint(
-      name: "get_filter", method: .get,
-      paths: PathPattern.client("user/{userID}/filter/{filterID}", versions: .released), role: .anyWorker
-    ) { [storage] request in
-      let user = try request.userID()
-      guard try request.requester.userID == user else {
-        throw MatrixError.forbidden("Cannot get filters for other users")
-      }
-      guard let id = Int64(try request.parameter("filterID")) else {
-        throw MatrixError.unknown("Invalid filter_id", status: 400)
-      }
-      guard let filter = try await storage.filters.filter(id, of: user) else {
-        throw MatrixError.notFound("No such filter")
-      }
-      return .json { $0.value(filter) }
+  private func get(_ caller: User, _ request: Request) async throws -> Response {
+    let user = try request.owner(caller, else: "Cannot get filters for other users")
+    guard let id = Int64(try request.parameter("filterID")) else {
+      throw MatrixError.unknown("Invalid filter_id", status: 400)
     }
+    guard let filter = try await storage.filters.filter(id, of: user) else {
+      throw MatrixError.notFound("No such filter")
+    }
+    return .json { $0.value(filter) }
   }
 
   /// Cuts the timeline's limit to what the server allows, so that the client can read what will apply.

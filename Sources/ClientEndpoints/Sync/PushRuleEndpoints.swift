@@ -5,35 +5,34 @@ import SyncEngine
 
 /// A user's push rules.
 public struct PushRuleEndpoints: Sendable {
-  private let services: SyncServices
+  private let pushRules: PushRuleService
 
   /// Makes the family.
-  public init(services: SyncServices) { self.services = services }
+  public init(pushRules: PushRuleService) { self.pushRules = pushRules }
 
-  /// The endpoints of the family.
-  public var endpoints: [Endpoint] {
-    [
-      get, write(.put, "put_push_rule") { try await Self.put($0, $1) },
-      write(.delete, "delete_push_rule") { try await Self.delete($0, $1) },
-    ]
+  /// The operations of the family.
+  public var family: EndpointFamily {
+    let path = EndpointPaths.client("pushrules/{path...}", .sinceV1)
+    return EndpointFamily(
+      "push rules",
+      [
+        .get("getPushRules", path, as: User.self, to: get),
+        .put("setPushRule", path, as: User.self, on: .writer(of: .pushRules), to: put),
+        .delete("deletePushRule", path, as: User.self, on: .writer(of: .pushRules), to: delete),
+      ])
   }
-
-  private static let paths = PathPattern.client("pushrules/{path...}", versions: .sinceV1)
 
   // MARK: Reading
 
   /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3pushrules, and the paths below it; Synapse insists on the slash at
   /// the end of those that are not a rule.
-  private var get: Endpoint {
-    Endpoint(name: "get_push_rules", method: .get, paths: Self.paths, role: .anyWorkerGETOnly) { [services] request in
-      let user = try request.requester.userID
-      let path = try request.segments("path")
-      try await services.pushRules.catchUp(user)
-      if path == [""] { return .encoded(try await services.pushRules.rulesJSON(of: user)) }
-      guard path[0] == "global" else { throw MatrixError.unrecognized(status: 400) }
-      let rules = try await services.pushRules.rules(of: user)
-      return try Self.answer(rules, user, Array(path.dropFirst()))
-    }
+  private func get(_ user: User, _ request: Request) async throws -> Response {
+    let path = try request.segments("path")
+    try await pushRules.catchUp(user.userID)
+    if path == [""] { return .encoded(try await pushRules.rulesJSON(of: user.userID)) }
+    guard path.first == "global" else { throw MatrixError.unrecognized(status: 400) }
+    let rules = try await pushRules.rules(of: user.userID)
+    return try Self.answer(rules, user.userID, Array(path.dropFirst()))
   }
 
   private static func answer(_ rules: PushRules, _ user: UserID, _ path: [Text]) throws -> Response {
@@ -58,19 +57,7 @@ public struct PushRuleEndpoints: Sendable {
 
   // MARK: Writing
 
-  private func write(
-    _ method: HTTPMethod, _ name: Text, _ body: @escaping @Sendable (PushRuleService, Request) async throws -> Void
-  ) -> Endpoint {
-    Endpoint(name: name, method: method, paths: Self.paths, role: .streamWriter(.pushRules)) { [services] request in
-      guard services.pushRules.isWriter else {
-        throw MatrixError.unknown("This process does not store push rules", status: 500)
-      }
-      try await body(services.pushRules, request)
-      return .emptyObject
-    }
-  }
-
-  /// Names a rule, and perhaps one of its attributes.
+  /// A rule, and perhaps one of its attributes.
   private struct Target {
     let kind: Text
     let id: Text
@@ -85,22 +72,24 @@ public struct PushRuleEndpoints: Sendable {
   }
 
   /// https://spec.matrix.org/v1.16/client-server-api/#put_matrixclientv3pushrulesglobalkindruleid, and `/enabled` and `/actions` below it.
-  private static func put(_ service: PushRuleService, _ request: Request) async throws {
-    let user = try request.requester.userID
+  private func put(_ user: User, _ request: Request) async throws -> Response {
     let target = try Target(request.segments("path"))
     let body: JSONValue
     do { body = try JSONValue.parse(request.body) } catch { throw MatrixError.notJSON() }
     if let attribute = target.attribute {
-      return try await service.set(attribute, user, kind: target.kind, id: target.id, body: body)
+      try await pushRules.set(attribute, user.userID, kind: target.kind, id: target.id, body: body)
+    } else {
+      try await pushRules.put(
+        user.userID, kind: target.kind, id: target.id, body: body, before: request.queryValue("before"),
+        after: request.queryValue("after"))
     }
-    try await service.put(
-      user, kind: target.kind, id: target.id, body: body, before: request.queryValue("before"),
-      after: request.queryValue("after"))
+    return .emptyObject
   }
 
   /// https://spec.matrix.org/v1.16/client-server-api/#delete_matrixclientv3pushrulesglobalkindruleid
-  private static func delete(_ service: PushRuleService, _ request: Request) async throws {
+  private func delete(_ user: User, _ request: Request) async throws -> Response {
     let target = try Target(request.segments("path"))
-    try await service.delete(try request.requester.userID, kind: target.kind, id: target.id)
+    try await pushRules.delete(user.userID, kind: target.kind, id: target.id)
+    return .emptyObject
   }
 }

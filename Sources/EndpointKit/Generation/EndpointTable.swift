@@ -21,7 +21,7 @@ public struct EndpointTable: Sendable {
     for family in families.sorted(by: { $0.name < $1.name }) where !family.endpoints.isEmpty {
       lines += [
         "", "## \(family.name) (listener resource `\(family.resource)`)", "",
-        "| method | path | access | served by | kept together | limited |", "|---|---|---|---|---|---|",
+        "| method | operation | path | access | served by | kept together | limited |", "|---|---|---|---|---|---|---|",
       ]
       lines += family.endpoints.sorted { Self.key($0) < Self.key($1) }.map(Self.row)
     }
@@ -35,28 +35,31 @@ public struct EndpointTable: Sendable {
   private static func row(_ endpoint: Endpoint) -> Text {
     let paths = endpoint.paths.map { "`\($0)`" }.joined(separator: "<br>")
     let fields = [
-      endpoint.method.rawValue, paths, access(endpoint.auth), server(endpoint.role), key(endpoint.balance),
-      endpoint.rateLimited ? "yes" : "",
+      endpoint.method.rawValue, "`\(endpoint.name)`", paths, access(endpoint.access), server(endpoint.place), key(endpoint.balance),
+      endpoint.isRateLimited ? "yes" : "",
     ]
     return "| " + fields.joined(separator: " | ") + " |"
   }
 
-  private static func access(_ auth: Endpoint.Authentication) -> Text {
-    switch auth {
-    case .none: "anybody"
-    case .optional: "anybody, token optional"
-    case .required: "users"
-    case .guestAllowed: "users and guests"
-    case .replication: "other processes"
+  private static func access(_ access: Endpoint.Access) -> Text {
+    switch access {
+    case .anyone: "anybody"
+    case .anyoneKnown: "anybody, token optional"
+    case .user: "users"
+    case .userOrGuest: "users and guests"
+    case .administrator: "administrators"
+    case .applicationService: "application services"
+    case .server: "other servers"
+    case .process: "other processes"
     }
   }
 
-  private static func server(_ role: Endpoint.ServingRole) -> Text {
-    switch role {
+  private static func server(_ place: Endpoint.Place) -> Text {
+    switch place {
+    case .any: "any"
+    case .anyPreferring(let stream): "any, best writer of `\(stream.rawValue)`"
+    case .writer(let stream): "writer of `\(stream.rawValue)`"
     case .main: "main"
-    case .anyWorker: "any"
-    case .anyWorkerGETOnly: "any (this method only)"
-    case .streamWriter(let stream): "writer of `\(stream.rawValue)`"
     case .media: "media"
     case .everyProcess: "each for itself"
     }

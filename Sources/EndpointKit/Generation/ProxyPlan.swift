@@ -89,10 +89,11 @@ public struct ProxyPlan: Sendable {
   /// Lists the endpoints that go elsewhere than to the main process; those with a key first, since they are the frequent ones.
   var routes: [Route] {
     let routes = endpoints.compactMap { endpoint -> Route? in
-      switch endpoint.role {
+      switch endpoint.place {
       case .main, .media, .everyProcess: nil
-      case .streamWriter(let stream): Route(endpoint: endpoint, upstream: Self.writerName(stream))
-      case .anyWorker, .anyWorkerGETOnly:
+      case .writer(let stream), .anyPreferring(let stream):
+        Route(endpoint: endpoint, upstream: Self.writerName(stream))
+      case .any:
         switch endpoint.balance {
         case .none: Route(endpoint: endpoint, upstream: "myelin_any")
         case .user: Route(endpoint: endpoint, upstream: "myelin_by_user")
@@ -132,6 +133,9 @@ public struct ProxyPlan: Sendable {
 
 extension Endpoint {
   fileprivate var writtenStream: StreamName? {
-    if case .streamWriter(let stream) = role { stream } else { nil }
+    switch place {
+    case .writer(let stream), .anyPreferring(let stream): stream
+    case .any, .main, .media, .everyProcess: nil
+    }
   }
 }

@@ -9,13 +9,13 @@ import NIOHTTP1
 /// A call carries the own stream positions, so that the callee knows what the caller knew, and waits for the callee's
 /// positions before it returns, so that the caller sees what the callee did. Observed on Synapse's wire.
 public final class ReplicationClient: Sendable {
-  private let instanceName: Text
-  private let instances: [Text: ReplicationAddress]
-  private let secret: Text?
+  let instanceName: Text
+  let instances: [Text: ReplicationAddress]
+  let secret: Text?
   private let positions: ReplicationPositions
-  private let http: HTTPClient
+  let http: HTTPClient
   private let retry: RetryPolicy
-  private let logger: Logger
+  let logger: Logger
 
   /// Sets waits between attempts; tests use shorter ones.
   struct RetryPolicy: Sendable {

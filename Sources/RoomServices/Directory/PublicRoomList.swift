@@ -20,11 +20,13 @@ extension DirectoryService {
   /// Reads a page of the published rooms of this server, those with most members first.
   ///
   /// - Parameters:
+  ///   - searchTerm: text that name, topic or alias must contain.
+  ///   - roomTypes: the types of rooms, nil for the one without a type; nil for all.
   ///   - limit: the number of rooms; nil for the greatest page.
   ///   - since: a token of an earlier page.
   /// - Throws: `MatrixError` 400 for tokens that are none.
   public func publicRooms(
-    filter: PublicRoomStore.Filter, limit: Int?, since: Text?
+    searchTerm: Text? = nil, roomTypes: [Text?]? = nil, limit: Int?, since: Text?
   ) async throws -> PublicRoomPage {
     guard config.rooms.allowsListSearch else {
       return PublicRoomPage(chunk: [], nextBatch: nil, previousBatch: nil, total: 0)
@@ -33,7 +35,8 @@ extension DirectoryService {
     let forwards = position?.isForward ?? true
     let count = min(max(limit ?? Self.greatestPage, 1), Self.greatestPage)
     let page = try await stores.publicRooms.page(
-      filter: filter, limit: count + 1, bound: position?.bound, forwards: forwards)
+      filter: PublicRoomStore.Filter(searchTerm: searchTerm, roomTypes: roomTypes), limit: count + 1,
+      bound: position?.bound, forwards: forwards)
     var rooms = page.entries
     let hasMore = rooms.count > count
     if hasMore, forwards { rooms.removeLast() }

@@ -58,7 +58,8 @@ public final class HistoryService: Sendable {
   /// Reads a stream token.
   ///
   /// - Throws: `MatrixError` 400 `M_UNKNOWN` when the text is no token.
-  public func token(_ text: Text) async throws -> StreamToken {
+  public func token(_ text: Text?) async throws -> StreamToken? {
+    guard let text else { return nil }
     guard let token = try await StreamToken.parse(text, directory: stores.context.instances) else {
       throw MatrixError.unknown("Invalid stream token", status: 400)
     }
@@ -68,6 +69,12 @@ public final class HistoryService: Sendable {
   /// Writes a stream token.
   public func text(_ token: StreamToken) async throws -> Text {
     try await token.text(directory: stores.context.instances)
+  }
+
+  /// Writes a stream token, where there is one.
+  public func text(_ token: StreamToken?) async throws -> Text? {
+    guard let token else { return nil }
+    return try await text(token)
   }
 
   // MARK: Single events

@@ -1,9 +1,16 @@
 import MatrixEvents
 import MatrixPrimitives
+import Stores
 
 /// Names what is done to somebody's membership of a room.
 public enum MembershipAction: Text, Sendable {
   case join, invite, leave, ban, kick, unban, knock
+
+  /// Finds the action that a client asks for by the membership it sets as state; nil for what is no membership.
+  public init?(membership: Text) {
+    guard Membership(rawValue: membership) != nil else { return nil }
+    self.init(rawValue: membership)
+  }
 
   /// Returns the membership that results.
   public var membership: Text {

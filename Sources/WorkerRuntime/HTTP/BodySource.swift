@@ -4,9 +4,9 @@ import MatrixPrimitives
 import NIOCore
 import Synchronization
 
-/// Reads one request's body within bounds of size and time.
-final class BodySource: Sendable {
-  /// How long a client may take to send a body. Media uploads pass through other means.
+/// The body of one request, read within bounds of size and time.
+final class BodySource: IncomingBody {
+  /// How long a client may take to send a body that is collected, or the next piece of one that is streamed.
   static let patience = Duration.seconds(120)
 
   private let body: RequestBody
@@ -14,9 +14,17 @@ final class BodySource: Sendable {
   private let channel: any Channel
   private let deadlines: DeadlineWatch
   private let drained = Atomic(false)
+  private let pieces: Pieces
+
+  /// The pieces of a body that is streamed. They are asked for one after the other, which makes `@unchecked Sendable` true.
+  private final class Pieces: @unchecked Sendable {
+    var iterator: RequestBody.AsyncIterator?
+    var count = 0
+  }
 
   init(_ request: HummingbirdCore.Request, channel: any Channel, deadlines: DeadlineWatch) {
     body = request.body
+    pieces = Pieces()
     self.channel = channel
     self.deadlines = deadlines
     if let field = request.headers[.contentLength] {
@@ -36,11 +44,7 @@ final class BodySource: Sendable {
     return declaredLength.map { $0 <= 65_536 } ?? false
   }
 
-  /// Collects the body.
-  ///
-  /// - Throws: 413 `M_TOO_LARGE` as soon as more than `limit` bytes are declared or have come; `CancellationError` when the
-  ///   connection breaks, ends before the declared length, or carries what is no HTTP.
-  func read(limit: Int) async throws -> [UInt8] {
+  func collect(limit: Int) async throws -> [UInt8] {
     guard isExpected else { return [] }
     if let declaredLength, declaredLength > limit { throw Self.tooLarge(limit) }
     let number = deadlines.schedule(in: Self.patience) { [channel] in channel.close(promise: nil) }
@@ -57,7 +61,25 @@ final class BodySource: Sendable {
     return bytes
   }
 
-  /// Takes broken framing and a broken connection alike: nothing sensible can be said to this client any more.
+  func next(limit: Int) async throws -> [UInt8]? {
+    guard isExpected, !drained.load(ordering: .relaxed) else { return nil }
+    if let declaredLength, declaredLength > limit { throw Self.tooLarge(limit) }
+    let number = deadlines.schedule(in: Self.patience) { [channel] in channel.close(promise: nil) }
+    defer { deadlines.cancel(number) }
+    var iterator = pieces.iterator ?? body.makeAsyncIterator()
+    let piece = try await next(&iterator)
+    pieces.iterator = iterator
+    guard let piece else {
+      if let declaredLength, pieces.count != declaredLength { throw CancellationError() }
+      drained.store(true, ordering: .relaxed)
+      return nil
+    }
+    guard piece.readableBytes <= limit - pieces.count else { throw Self.tooLarge(limit) }
+    pieces.count += piece.readableBytes
+    return Array(piece.readableBytesView)
+  }
+
+  /// Waits for what comes next. Broken framing and a broken connection are alike: nothing sensible can be said to this client any more.
   private func next(_ chunks: inout RequestBody.AsyncIterator) async throws -> ByteBuffer? {
     do {
       return try await chunks.next()

@@ -1,9 +1,12 @@
 import ByteText
 import CZlib
+import EndpointKit
 import HTTPTypes
 
-/// Compresses whole response bodies for clients that accept gzip.
-enum GzipEncoder {
+/// Compresses response bodies for clients that accept gzip.
+///
+/// One encoder is for one streamed body, whose pieces come one after the other, which makes `@unchecked Sendable` true.
+final class GzipEncoder: @unchecked Sendable {
   /// Bodies below this many bytes are sent as they are: the wrapper would outweigh the gain.
   static let smallestBody = 512
 
@@ -41,5 +44,57 @@ enum GzipEncoder {
       }
       return finished ? encoded : nil
     }
+  }
+
+  // MARK: Streamed bodies
+
+  private var stream = z_stream()
+
+  /// Begins to compress a streamed body; nil when zlib refuses, for which it has no reason but want of memory.
+  init?() {
+    guard czlib_gzip_init(&stream, 5) == Z_OK else { return nil }
+  }
+
+  deinit { deflateEnd(&stream) }
+
+  /// Makes a body that compresses another one piece by piece.
+  static func compressing(_ body: BodyStream, with encoder: GzipEncoder) -> BodyStream {
+    BodyStream { writer in
+      var compressor: any BodyWriter = GzipWriter(encoder: encoder, base: writer)
+      try await EndpointKit.ResponseBody.stream(body).write(to: &compressor)
+      try await writer.write(encoder.encode([], flush: Z_FINISH))
+    }
+  }
+
+  /// Compresses a piece.
+  ///
+  /// - Returns: what zlib has ready, perhaps nothing.
+  fileprivate func encode(_ piece: [UInt8], flush: Int32 = Z_NO_FLUSH) -> [UInt8] {
+    var input = piece
+    var output: [UInt8] = []
+    input.withUnsafeMutableBufferPointer { source in
+      stream.next_in = source.baseAddress
+      stream.avail_in = UInt32(clamping: source.count)
+      repeat {
+        output += [UInt8](unsafeUninitializedCapacity: 16_384) { target, count in
+          stream.next_out = target.baseAddress
+          stream.avail_out = UInt32(clamping: target.count)
+          _ = deflate(&stream, flush)
+          count = target.count - Int(stream.avail_out)
+        }
+      } while stream.avail_out == 0
+    }
+    return output
+  }
+}
+
+/// Compresses what is written and passes it on.
+private struct GzipWriter: BodyWriter {
+  let encoder: GzipEncoder
+  var base: any BodyWriter
+
+  mutating func write(_ bytes: [UInt8]) async throws {
+    let encoded = encoder.encode(bytes)
+    if !encoded.isEmpty { try await base.write(encoded) }
   }
 }

@@ -4,7 +4,7 @@ import HTTPTypes
 import HummingbirdCore
 import NIOCore
 
-/// Carries requests from a Hummingbird server to a router and responses back.
+/// The way of requests from a Hummingbird server to a router, and of responses back.
 final class RequestAdapter: Sendable {
   /// How long a client that was answered early may go on sending its body before it is cut off.
   private static let linger = TimeAmount.seconds(5)
@@ -30,7 +30,7 @@ final class RequestAdapter: Sendable {
     self.date = date
   }
 
-  /// Says which responses of a listener are compressed.
+  /// Which responses of a listener are compressed.
   struct CompressionRule: Sendable {
     /// Path prefixes of the resources configured with `compress: true`.
     let prefixes: [Text]
@@ -67,8 +67,7 @@ final class RequestAdapter: Sendable {
   ) -> IncomingRequest {
     IncomingRequest(
       method: Text(request.method.rawValue), target: Text(request.head.path ?? "/"), headers: request.headers,
-      clientIP: clientIP(request, connection), id: requestID(request), hasBody: body.isExpected,
-      body: { limit in try await body.read(limit: limit) },
+      clientIP: clientIP(request, connection), id: requestID(request), body: body,
       onDisconnect: { action in connection.onDisconnect(action) })
   }
 
@@ -76,9 +75,20 @@ final class RequestAdapter: Sendable {
     _ response: EndpointKit.Response, _ writer: consuming ResponseWriter, withBody: Bool
   ) async throws {
     let head = HTTPResponse(status: HTTPResponse.Status(code: response.status), headerFields: response.headers)
-    let sendsBody = withBody && !response.body.isEmpty
-    try await writer.write(
-      response: head, body: sendsBody ? ResponseBody(byteBuffer: ByteBuffer(bytes: response.body)) : ResponseBody())
+    guard withBody else { return try await writer.write(response: head, body: HummingbirdCore.ResponseBody()) }
+    switch response.body {
+    case .bytes(let bytes):
+      let body =
+        bytes.isEmpty ? HummingbirdCore.ResponseBody() : HummingbirdCore.ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+      try await writer.write(response: head, body: body)
+    case .stream(let stream):
+      let body = HummingbirdCore.ResponseBody(contentLength: stream.length) { writer in
+        var client: any BodyWriter = ClientWriter(writer: writer)
+        try await EndpointKit.ResponseBody.stream(stream).write(to: &client)
+        try await writer.finish(nil)
+      }
+      try await writer.write(response: head, body: body)
+    }
   }
 
   private func clientIP(_ request: HummingbirdCore.Request, _ connection: Connection) -> Text {
@@ -100,17 +110,22 @@ final class RequestAdapter: Sendable {
 
   @inline(never)
   private func wantsCompression(_ response: EndpointKit.Response, _ request: HummingbirdCore.Request) -> Bool {
-    !compressedResources.prefixes.isEmpty && response.body.count >= GzipEncoder.smallestBody
+    !compressedResources.prefixes.isEmpty && response.body.count ?? .max >= GzipEncoder.smallestBody
       && !response.headers.contains(.contentEncoding) && compressedResources.covers(Text(request.head.path ?? "/"))
       && GzipEncoder.isAccepted(request.headers[.acceptEncoding].map { Text($0) })
   }
 
   private func compress(_ response: inout EndpointKit.Response) async {
-    let body = response.body
-    // Away from the event loop, whose other connections would have to wait.
-    let encoded = await withTaskExecutorPreference(globalConcurrentExecutor) { await Self.encode(body) }
-    guard let encoded else { return }
-    response.body = encoded
+    switch response.body {
+    case .bytes(let body):
+      // Away from the event loop, whose other connections would have to wait.
+      let encoded = await withTaskExecutorPreference(globalConcurrentExecutor) { await Self.encode(body) }
+      guard let encoded else { return }
+      response.body = .bytes(encoded)
+    case .stream(let stream):
+      guard let encoder = GzipEncoder() else { return }
+      response.body = .stream(GzipEncoder.compressing(stream, with: encoder))
+    }
     response.headers[.contentEncoding] = "gzip"
     response.headers[.vary] = "Accept-Encoding"
   }
@@ -121,8 +136,8 @@ final class RequestAdapter: Sendable {
 
   @inline(never)
   private func finish(_ response: inout EndpointKit.Response, _ body: BodySource, _ connection: Connection) {
-    if response.status != 204 && response.status != 304 {
-      response.headers.append(HTTPField(name: .contentLength, value: String(response.body.count)))
+    if response.status != 204 && response.status != 304, let count = response.body.count {
+      response.headers.append(HTTPField(name: .contentLength, value: String(count)))
     }
     response.headers.append(Self.server)
     response.headers.append(date.field())
@@ -131,5 +146,14 @@ final class RequestAdapter: Sendable {
     response.headers[.connection] = "close"
     let channel = connection.channel
     channel.eventLoop.scheduleTask(in: Self.linger) { channel.close(promise: nil) }
+  }
+}
+
+/// Sends a streamed body, and waits while the client is behind.
+private struct ClientWriter: BodyWriter {
+  var writer: any ResponseBodyWriter
+
+  mutating func write(_ bytes: [UInt8]) async throws {
+    if !bytes.isEmpty { try await writer.write(ByteBuffer(bytes: bytes)) }
   }
 }

@@ -2,17 +2,17 @@ import Postgres
 import Replication
 import ServerConfig
 
-/// Puts all metrics of a process on one page.
+/// All metrics of a process on one page.
 struct MetricsPage: Sendable {
   let requests = RequestMetrics()
   let connections = ConnectionRegistry()
   private let process = ProcessMetrics()
   private let context: ProcessContext
-  private let role: RoleServices
+  private let subsystems: [any Subsystem]
 
-  init(context: ProcessContext, role: RoleServices) {
+  init(context: ProcessContext, subsystems: [any Subsystem]) {
     self.context = context
-    self.role = role
+    self.subsystems = subsystems
   }
 
   /// The page as it is now.
@@ -24,7 +24,7 @@ struct MetricsPage: Sendable {
       "myelin_http_connections", .gauge, help: "Open connections of clients.", Double(connections.count))
     writeDatabase(&text)
     writeStreams(&text)
-    role.metrics(&text)
+    for subsystem in subsystems { subsystem.write(to: &text) }
     return text.text
   }
 

@@ -5,12 +5,15 @@ import Logging
 import MatrixPrimitives
 import NIOSSL
 import Postgres
+import Replication
 import ServerConfig
 
-/// Builds the listeners of a process from its settings and a role's endpoints.
-struct ListenerAssembly {
+/// The listeners of a process, made from its settings and a role's endpoints.
+struct ListenerAssembly: Sendable {
   let config: HomeserverConfig
-  let role: RoleServices
+  let families: [EndpointFamily]
+  let authenticator: Router.Authenticator
+  let replication: ReplicationClient?
   let requests: RequestMetrics
   let metricsPage: @Sendable () -> String
   let deadlines: DeadlineWatch
@@ -37,18 +40,23 @@ struct ListenerAssembly {
     }
   }
 
-  private func router(_ listener: ListenerSettings) throws -> Router {
+  /// Makes the router of a listener.
+  ///
+  /// - Throws: `StartError` for endpoints that collide.
+  func router(_ listener: ListenerSettings) throws -> Router {
     let tag = Self.tag(listener)
     let access = Logger(label: "synapse.access.\(listener.usesTLS ? "https" : "http").\(tag)")
     let requests = requests
     let settings = Router.Settings(
-      authenticator: role.authenticator, replicationSecret: config.replicationSecret, deadlines: deadlines,
-      refusal: Self.refusal, logger: Logger(label: "myelin.http")
+      authenticator: authenticator,
+      forwarding: replication.map { RequestForwarding.forwarding(config, $0) },
+      replicationSecret: config.replicationSecret, deadlines: deadlines, refusal: Self.refusal,
+      logger: Logger(label: "myelin.http")
     ) { record in
       requests.record(record)
       AccessLog.write(record, tag: tag, to: access)
     }
-    let router = Router(endpoints(listener), settings: settings)
+    let router = Router(endpoints(listener, settings), settings: settings)
     if let conflict = router.conflicts.first { throw StartError("two endpoints for one path: \(conflict)") }
     return router
   }
@@ -60,13 +68,14 @@ struct ListenerAssembly {
     return .invalidParam("A value of the request cannot be stored: it holds a NUL or is too long")
   }
 
-  private func endpoints(_ listener: ListenerSettings) -> [Endpoint] {
-    let own = [OwnEndpoints.health, OwnEndpoints.metrics(metricsPage)]
-    return (own + role.families).filter { family in
+  private func endpoints(_ listener: ListenerSettings, _ settings: Router.Settings) -> [Endpoint] {
+    let forOthers = Router(families.filter { $0.resource != "replication" }.flatMap(\.endpoints), settings: settings)
+    let own = [OwnEndpoints.health, OwnEndpoints.metrics(metricsPage), RequestForwarding.family(forOthers)]
+    return (own + families).filter { family in
       if family.resource == "health" { return true }
       if family.resource == "metrics" { return listener.serves("metrics") && config.server.keepsMetrics }
       return listener.serves(family.resource)
-    }.flatMap(\.endpoints).filter { config.isMainProcess || $0.role != .main }
+    }.flatMap(\.endpoints)
   }
 
   private func tls() throws -> TLSConfiguration {

@@ -10,10 +10,10 @@ import ServiceLifecycle
 import StorageEngine
 import Stores
 
-/// Lives the life of a process: starts everything in the order of dependencies, serves until told to stop, stops in reverse.
+/// The life of a process: it starts everything in the order of dependencies, serves until told to stop, and stops in reverse.
 ///
 /// Order: logging, PostgreSQL, schema, the role's stores and services, stream positions, the hub, listeners. SIGTERM and SIGINT stop:
-/// long polls are answered, sockets close, running requests end within `drainTime`, the role says goodbye, the hub and the connections close.
+/// long polls are answered, sockets close, running requests end within `drainTime`, the subsystems say goodbye, the hub and the connections close.
 public struct ProcessRuntime: Sendable {
   /// How long running requests may take once the process has been told to stop.
   private static let drainTime = Duration.seconds(15)
@@ -61,13 +61,13 @@ public struct ProcessRuntime: Sendable {
     listeners: [{port: 8008, type: http, resources: [{names: [client]}]}]
     """
 
-  /// Puts the role's services together without connecting to anything, and lists their endpoints.
+  /// Puts the role's subsystems together without connecting to anything, and lists their endpoints.
   ///
   /// - Throws: whatever keeps the role from being put together.
   public func families() async throws -> [EndpointFamily] {
     let database = PostgresClient(postgresConfiguration, logger: Logger(label: "myelin.postgres"))
     let context = try makeContext(database, Logger(label: "myelin.\(role.name)"))
-    return [OwnEndpoints.health, OwnEndpoints.metrics { "" }] + (try await role.compose(context)).families
+    return [OwnEndpoints.health, OwnEndpoints.metrics { "" }] + (try await role.compose(context)).families(context)
   }
 
   /// Runs the process until it is told to stop.
@@ -95,6 +95,14 @@ public struct ProcessRuntime: Sendable {
   }
 
   private func serve(_ logger: Logger) async throws {
+    try await withContext(logger) { context in
+      let parts = try await assemble(context, logger)
+      try await runGroup(try parts.services(logger) { hub in await Self.waitForPositions(hub, logger) })
+    }
+  }
+
+  /// Opens the database and prepares what every process has, for as long as `body` runs.
+  func withContext<R>(_ logger: Logger, _ body: (ProcessContext) async throws -> R) async throws -> R {
     try await sessions.waitForPredecessor(
       postgresConfiguration, logger: Logger(label: "myelin.postgres"))
     let database = PostgresClient(postgresConfiguration, logger: Logger(label: "myelin.postgres"))
@@ -105,12 +113,13 @@ public struct ProcessRuntime: Sendable {
         allowsUnsafeLocale: config.database.allowsUnsafeLocale
       ) { logger.warning("\($0)") }
       let context = try makeContext(database, logger)
-      try await runServices(context, logger)
+      let result = try await body(context)
+      await database.shutdown()
+      return result
     } catch {
       await database.shutdown()
       throw error
     }
-    await database.shutdown()
   }
 
   private var sessions: InstanceSessions { InstanceSessions(instanceName: config.instanceName) }
@@ -149,44 +158,21 @@ public struct ProcessRuntime: Sendable {
       positions: ReplicationPositions(hub: hub), logger: Logger(label: "myelin.replication"))
   }
 
-  private func runServices(_ context: ProcessContext, _ logger: Logger) async throws {
-    let services = try await role.compose(context)
+  /// Puts the role's subsystems together, connects and starts them.
+  func assemble(_ context: ProcessContext, _ logger: Logger) async throws -> ProcessParts {
+    let composition = try await role.compose(context)
     try await context.stores.load()
-    try await services.start()
-    let deadlines = DeadlineWatch()
-    let readiness = StartReadiness()
-    let metrics = MetricsPage(context: context, role: services)
+    for subsystem in composition.subsystems { subsystem.connect() }
+    for subsystem in composition.subsystems { try await subsystem.start() }
+    let metrics = MetricsPage(context: context, subsystems: composition.subsystems)
+    let (deadlines, readiness) = (DeadlineWatch(), StartReadiness())
     let assembly = ListenerAssembly(
-      config: config, role: services, requests: metrics.requests, metricsPage: { metrics.text }, deadlines: deadlines,
-      connections: metrics.connections, readiness: readiness, logger: logger)
-    let listeners = try assembly.listeners()
-    let notifier = ServiceNotifier()
-    let hub = context.hub
-    var ordered: [any Service] = [
-      LoopService("unused cache entries") { await context.stores.caches.expireUnused() },
-      LoopService("freed memory") { await FreedMemory.run() },
-      LoopService("deadlines") { await deadlines.run() },
-      LoopService("replication") { try await hub.run() },
-    ]
-    ordered += services.services
-    ordered.append(StopService { await services.finish() })
-    ordered.append(
-      ListeningService(listeners: listeners) { await Self.waitForPositions(hub, logger) })
-    ordered.append(
-      StopService {
-        logger.info("Stopping")
-        notifier.stopping()
-        await services.drain()
-      })
-    ordered.append(
-      LoopService("start") {
-        try await readiness.wait()
-        notifier.ready()
-        Daemon.reportReady()
-        logger.info("Started")
-        try await gracefulShutdown()
-      })
-    try await runGroup(ordered)
+      config: config, families: composition.families(context), authenticator: composition.authenticator,
+      replication: context.replication, requests: metrics.requests, metricsPage: { metrics.text },
+      deadlines: deadlines, connections: metrics.connections, readiness: readiness, logger: logger)
+    return ProcessParts(
+      context: context, subsystems: composition.subsystems, assembly: assembly, deadlines: deadlines,
+      readiness: readiness)
   }
 
   private func runGroup(_ services: [any Service]) async throws {

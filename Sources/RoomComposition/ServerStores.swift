@@ -1,6 +1,6 @@
 import Stores
 
-/// The stores of a process that answers clients, by domain.
+/// The stores of a process with rooms, by domain.
 public struct ServerStores: Sendable {
   /// Rooms and their events.
   public let rooms: RoomStores
@@ -11,7 +11,7 @@ public struct ServerStores: Sendable {
   /// Push rules and what is unread.
   public let push: PushStores
 
-  /// Makes all stores; those first from which others derive what they remember.
+  /// Makes the stores; those first from which others derive what they remember.
   init(_ context: StoreContext) {
     rooms = RoomStores(context)
     accounts = AccountStores(context)

@@ -1,0 +1,68 @@
+import AccountComposition
+import ClientEndpoints
+import EndpointKit
+import RateLimits
+import RoomComposition
+import SyncComposition
+import WorkerRuntime
+
+/// The client-server API.
+public struct ClientSubsystem: Subsystem {
+  public let families: [EndpointFamily]
+
+  /// Makes the endpoints.
+  public init(_ process: ProcessContext, rooms: RoomSubsystem, accounts: AccountSubsystem, sync: SyncSubsystem) {
+    let (config, clock) = (process.config, process.clock)
+    let stores = rooms.stores
+    let (rooms, accounts, sync) = (rooms.rooms, accounts.accounts, sync.sync)
+    let presenceLimit = RateLimiter(config.rateLimits.presencePerUser, clock: clock)
+    families = [
+      ServerEndpoints(config: config).family,
+      RegistrationEndpoints(config: config, accounts: accounts).family,
+      LoginEndpoints(config: config, accounts: accounts).family,
+      AccountEndpoints(accounts: accounts).family,
+      DeviceEndpoints(accounts: accounts).family,
+      ProfileEndpoints(accounts: accounts).family,
+      RoomCreationEndpoints(rooms: rooms).family,
+      RoomMembershipEndpoints(rooms: rooms).family,
+      RoomSendEndpoints(rooms: rooms).family,
+      RoomHistoryEndpoints(rooms: rooms, clock: clock).family,
+      RoomStateEndpoints(rooms: rooms, clock: clock).family,
+      RoomDirectoryEndpoints(rooms: rooms, config: config).family,
+      SyncEndpoints(services: sync, presenceLimit: presenceLimit).family,
+      TypingEndpoints(typing: sync.typing, presence: sync.presence).family,
+      ReceiptEndpoints(receipts: sync.receipts, presence: sync.presence).family,
+      PresenceEndpoints(presence: sync.presence, limit: presenceLimit, clock: clock).family,
+      ToDeviceEndpoints(toDevice: sync.toDevice).family,
+      AccountDataEndpoints(accountData: sync.accountData).family,
+      FilterEndpoints(storage: stores.users, timelineLimit: config.limits.filterTimelineLimit).family,
+      PushRuleEndpoints(pushRules: sync.pushRules).family,
+    ]
+  }
+}
+
+/// The subsystems that a process which serves clients has, whatever else it does.
+public struct ClientServing: Sendable {
+  /// Rooms.
+  public let rooms: RoomSubsystem
+  /// Accounts.
+  public let accounts: AccountSubsystem
+  /// Syncing.
+  public let sync: SyncSubsystem
+  private let clients: ClientSubsystem
+
+  /// Composes the subsystems.
+  ///
+  /// - Throws: `MatrixError` when there is no signing key, or one that cannot be used.
+  public init(_ process: ProcessContext) throws {
+    rooms = try RoomSubsystem(process)
+    accounts = AccountSubsystem(process, rooms: rooms)
+    sync = SyncSubsystem(process, rooms: rooms)
+    clients = ClientSubsystem(process, rooms: rooms, accounts: accounts, sync: sync)
+  }
+
+  /// Joins them with those that an executable has of its own.
+  public func composition(with others: [any Subsystem] = []) -> Composition {
+    Composition([rooms, accounts, sync, clients] + others, authenticator: accounts.authenticator)
+  }
+}

@@ -1,0 +1,44 @@
+import Crypto
+import MatrixEvents
+import MatrixPrimitives
+import Replication
+import RoomServices
+import ServiceLifecycle
+import WorkerRuntime
+
+/// Rooms and their events: made, stored, read.
+public final class RoomSubsystem: Subsystem {
+  /// The stores.
+  public let stores: ServerStores
+  /// The services.
+  public let rooms: RoomServices
+  /// The limits of what users do in rooms.
+  public let limiter: RoomRateLimiter
+
+  /// Composes the services.
+  ///
+  /// - Throws: `MatrixError` when there is no signing key, or one that cannot be used.
+  public init(_ process: ProcessContext) throws {
+    guard let key = process.config.signingKeys.first else { throw MatrixError.unknown("There is no signing key") }
+    let signer = EventSigner(
+      serverName: process.config.serverName, keyID: key.keyID,
+      privateKey: try Curve25519.Signing.PrivateKey(rawRepresentation: key.seed))
+    stores = ServerStores(process.stores)
+    limiter = RoomRateLimiter(process.config.rateLimits, accounts: stores.accounts)
+    rooms = RoomServices(
+      stores: stores.rooms, push: stores.push, accountData: stores.users.accountData, accounts: stores.accounts,
+      replication: process.replication, signer: signer, logger: process.logger,
+      users: LocalUsers(stores: stores.accounts, accountData: stores.users.accountData), rateLimiter: limiter)
+  }
+
+  public var calls: [ServedCall] { rooms.calls }
+
+  public var services: [any Service] {
+    [
+      LoopService("room locks") { [rooms] in await rooms.giveBackLocks() },
+      LoopService("persister") { [rooms] in await rooms.persister.run() },
+      LoopService("push summaries") { [rooms] in await rooms.pushSummaries.run() },
+      LoopService("redactions") { [rooms] in await rooms.redactionCensor.run() },
+    ]
+  }
+}

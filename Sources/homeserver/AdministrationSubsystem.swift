@@ -1,0 +1,13 @@
+import AccountComposition
+import AdminEndpoints
+import EndpointKit
+import WorkerRuntime
+
+/// What administrators ask of the main process.
+struct AdministrationSubsystem: Subsystem {
+  let families: [EndpointFamily]
+
+  init(_ process: ProcessContext, accounts: AccountSubsystem) {
+    families = [SharedSecretRegistrationEndpoints(config: process.config, accounts: accounts.accounts).family]
+  }
+}
