@@ -143,7 +143,7 @@ let package = Package(
     library(
       "ClientEndpoints",
       [
-        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "RateLimits", "ServerConfig", "Stores", "RoomServices",
+        "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "RateLimits", "ServerConfig", "RoomServices",
         "AccountServices", "SyncEngine",
       ]),
     library(
@@ -266,7 +266,10 @@ let package = Package(
       ]),
     tests(
       "AccountServicesTests",
-      ["ByteText", "AccountServices", "Stores", "Replication", "MatrixPrimitives", "TestSupport", logging]),
+      [
+        "ByteText", "AccountServices", "Stores", "Replication", "ServerConfig", "MatrixPrimitives", "TestSupport",
+        logging,
+      ]),
     tests(
       "SyncEngineTests",
       [
@@ -280,6 +283,9 @@ let package = Package(
     tests(
       "WorkerRuntimeTests",
       ["ByteText", "WorkerRuntime", "EndpointKit", "ServerConfig", "MatrixPrimitives", "CZlib", lifecycle, logging]),
+    tests(
+      "ServerTests",
+      ["ByteText", "homeserver", "WorkerRuntime", "EndpointKit", "MatrixPrimitives", "TestSupport", crypto, httpTypes]),
     tests("benchTests", ["bench", "SeededNumbers", nioCore]),
     tests(
       "EndpointKitTests", ["ByteText", "EndpointKit", "MatrixPrimitives", "SeededNumbers", httpTypes]),

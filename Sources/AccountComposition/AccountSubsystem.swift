@@ -13,7 +13,7 @@ public final class AccountSubsystem: Subsystem {
   /// Composes the services, which bring what happens to accounts into their rooms.
   public init(_ process: ProcessContext, rooms: RoomSubsystem) {
     accounts = AccountServices(
-      stores: rooms.stores.accounts, memberships: rooms.stores.rooms.memberships, replication: process.replication,
+      stores: rooms.stores.accounts, memberships: rooms.stores.rooms.memberships, router: process.calls,
       rooms: AccountServices.RoomHooks(
         rooms: rooms.rooms, limiter: rooms.limiter, stores: rooms.stores.rooms, logger: process.logger),
       logger: process.logger)

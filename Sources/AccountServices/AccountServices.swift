@@ -12,6 +12,7 @@ public final class AccountServices: Sendable {
   /// Tells the time.
   public let clock: ServerClock
   private let logger: Logger
+  private let accounts: AccountStore
   /// Records from where tokens are used.
   public let activity: ClientActivity
   /// Turns access tokens into requesters.
@@ -22,12 +23,16 @@ public final class AccountServices: Sendable {
   public let hasher: PasswordHasher
   /// Checks passwords and opens sessions.
   public let login: LoginService
-  /// Checks new passwords.
-  public let passwordPolicy: PasswordPolicy
+  /// Changes passwords.
+  public let passwords: PasswordService
+  /// Asks logged-in users for their password again.
+  public let confirmation: PasswordConfirmation
   /// Reads and changes profiles.
   public let profiles: ProfileService
   /// Makes accounts.
   public let registration: RegistrationService
+  /// Registers accounts as clients ask for it.
+  public let registrationFlow: RegistrationFlow
   /// Closes accounts.
   public let deactivation: DeactivationService
   /// Opens, refreshes and closes sessions.
@@ -62,33 +67,52 @@ public final class AccountServices: Sendable {
   ///
   /// - Parameters:
   ///   - memberships: who is in which room.
-  ///   - replication: the way to other processes; nil in a single process.
+  ///   - router: has other processes do what is theirs.
   ///   - rooms: what happens to accounts in their rooms.
   public init(
-    stores: AccountStores, memberships: MembershipStore, replication: ReplicationClient?, rooms: RoomHooks,
-    logger: Logger
+    stores: AccountStores, memberships: MembershipStore, router: CallRouter, rooms: RoomHooks, logger: Logger
   ) {
     let (config, clock, hub) = (stores.context.config, stores.context.clock, stores.context.hub)
     self.clock = clock
     self.logger = logger
+    accounts = stores.accounts
     hasher = PasswordHasher(pepper: config.passwords.pepper, rounds: config.bcryptRounds)
     activity = ClientActivity(config: config, store: stores.clientIPs, hub: hub, clock: clock, logger: logger)
     authenticator = Authenticator(stores: stores, activity: activity, clock: clock)
-    devices = DeviceService(stores: stores, memberships: memberships, replication: replication)
-    sessions = SessionService(
-      config: config, stores: stores, devices: devices, replication: replication, clock: clock)
+    devices = DeviceService(stores: stores, memberships: memberships, router: router, activity: activity)
+    sessions = SessionService(config: config, stores: stores, devices: devices, router: router, clock: clock)
     login = LoginService(config: config, stores: stores, sessions: sessions, hasher: hasher, clock: clock)
-    passwordPolicy = PasswordPolicy(config.passwords.policy)
+    let passwordPolicy = PasswordPolicy(config.passwords.policy)
+    passwords = PasswordService(
+      policy: passwordPolicy, hasher: hasher, store: stores.sessions, devices: devices)
     profiles = ProfileService(
       config: config, profiles: stores.profiles, accounts: stores.accounts, memberships: memberships, clock: clock,
       limitChange: rooms.limitProfileChange, propagate: rooms.propagateProfile)
     registration = RegistrationService(
       config: config, accounts: stores.accounts, tokens: stores.registrationTokens, sessions: sessions, clock: clock)
     deactivation = DeactivationService(
-      config: config, store: stores.deactivations, devices: devices, replication: replication, logger: logger,
+      config: config, store: stores.deactivations, devices: devices, router: router, logger: logger,
       leaveAllRooms: rooms.leaveAllRooms)
     userInteractiveAuth = UserInteractiveAuth(
       store: stores.userInteractiveAuth, registrationLimit: config.rateLimits.registration, clock: clock)
+    confirmation = PasswordConfirmation(interactiveAuth: userInteractiveAuth, login: login)
+    registrationFlow = RegistrationFlow(
+      config: config, registration: registration, sessions: sessions, interactiveAuth: userInteractiveAuth,
+      policy: passwordPolicy, hasher: hasher)
+  }
+
+  /// The calls that other processes make to the main process, to the writers of `device_lists` and to the first writer of `events`.
+  public var calls: [ServedCall] {
+    sessions.calls + registration.calls + deactivation.calls + devices.calls + profiles.calls
+  }
+
+  /// Lists the e-mail addresses and phone numbers bound to an account.
+  public func identifiers(of user: UserID) async throws -> [AccountIdentifier] {
+    try await accounts.thirdPartyIdentifiers(of: user).map {
+      AccountIdentifier(
+        medium: $0.medium, address: $0.address, validatedAtMilliseconds: $0.validatedAtMilliseconds,
+        addedAtMilliseconds: $0.addedAtMilliseconds)
+    }
   }
 
   /// Confirms and records the use of tokens, leaves the rooms of deactivated users and tidies up, each on the process whose duty it

@@ -13,7 +13,6 @@ public struct ClientSubsystem: Subsystem {
   /// Makes the endpoints.
   public init(_ process: ProcessContext, rooms: RoomSubsystem, accounts: AccountSubsystem, sync: SyncSubsystem) {
     let (config, clock) = (process.config, process.clock)
-    let stores = rooms.stores
     let (rooms, accounts, sync) = (rooms.rooms, accounts.accounts, sync.sync)
     let presenceLimit = RateLimiter(config.rateLimits.presencePerUser, clock: clock)
     families = [
@@ -35,7 +34,7 @@ public struct ClientSubsystem: Subsystem {
       PresenceEndpoints(presence: sync.presence, limit: presenceLimit, clock: clock).family,
       ToDeviceEndpoints(toDevice: sync.toDevice).family,
       AccountDataEndpoints(accountData: sync.accountData).family,
-      FilterEndpoints(storage: stores.users, timelineLimit: config.limits.filterTimelineLimit).family,
+      FilterEndpoints(filters: sync.filters).family,
       PushRuleEndpoints(pushRules: sync.pushRules).family,
     ]
   }

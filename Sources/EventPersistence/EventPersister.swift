@@ -18,8 +18,6 @@ public final class EventPersister: Sendable {
   /// Says how many transactions of this server's own events are under way at a time: one keeps about two processors busy, what
   /// it writes beside itself and what is prepared meanwhile included.
   private static let lanes = min(max(ProcessInfo.processInfo.activeProcessorCount / 2, 1), 4)
-  /// Holds the error by which the database says that a row with the same key is there already.
-  private static let uniqueViolation = "23505"
 
   struct Job: Sendable {
     let events: [PersistableEvent]
@@ -43,23 +41,26 @@ public final class EventPersister: Sendable {
   private let orphans: PushActionOrphans
 
   /// Makes the persister.
-  public init(storage: RoomStores, state: StateService, hub: StreamHub, logger: Logger) {
+  ///
+  /// - Parameter usesCompanions: whether many push actions are written by transactions beside that of their events.
+  public init(
+    storage: RoomStores, state: StateService, hub: StreamHub, logger: Logger, usesCompanions: Bool = true
+  ) {
     self.storage = storage
     self.hub = hub
     self.logger = logger
     writers = storage.config.writers(of: .events)
     orphans = PushActionOrphans(store: storage.pushActionOrphans, logger: logger)
-    let surroundings = PersistBatch.Surroundings(storage: storage, state: state, hub: hub, orphans: orphans)
+    let surroundings = PersistBatch.Surroundings(
+      storage: storage, state: state, hub: hub,
+      pushActions: PushActionWriter(
+        store: storage.pushActions, orphans: orphans, usesCompanions: usesCompanions))
     let server = storage.config.serverName
     lanes = PersistLanes(
       lanes: Self.lanes, largestGroup: Self.largestBatch, choose: { Self.jobsTogether($0, server: server) },
       work: { work, release in
-        await Self.run(
-          work.rooms, surroundings: surroundings, logger: logger, further: work.isAmongOthers ? work.weight : 0,
-          release: release)
-      },
-      // Nobody may be kept waiting by ids that are not going to be used.
-      whenIdle: { surroundings.ids.clear() })
+        await Self.run(work, surroundings: surroundings, logger: logger, release: release)
+      })
   }
 
   /// Clears away what transactions that ended in doubt may have left, until cancelled; does nothing on a process that writes no
@@ -87,7 +88,8 @@ public final class EventPersister: Sendable {
   ///     event was stored before.
   /// - Returns: one stored event for each, in the same order. An event whose request (device, transaction id and path) has been
   ///   carried out already, or which says again what the state says, comes back as the earlier event, so compare the ids.
-  /// - Throws: `MatrixError` 404 when the room does not exist, 409 when it has been purged of a needed state; database errors.
+  /// - Throws: `MatrixError` 404 when the room or a needed part of its state is gone, 409 when events follow one that is not going to be
+  ///   stored; `StoreError` when they follow one that is not stored; database errors.
   public func persist(
     _ events: [PersistableEvent], roomID: RoomID, backfilled: Bool = false, areNew: Bool = false,
     whenVisible: @escaping @Sendable () -> Void = {}
@@ -129,7 +131,7 @@ public final class EventPersister: Sendable {
 
   private static func run(
     _ group: [PersistLanes<Job>.RoomJobs], surroundings: PersistBatch.Surroundings, logger: Logger,
-    mayTrust: Bool = true, further: Int = 0, release: @escaping @Sendable () -> Void = {}
+    mayTrust: Bool = true, release: @escaping @Sendable () -> Void = {}
   ) async {
     do {
       let batches = group.map { entry in
@@ -137,7 +139,7 @@ public final class EventPersister: Sendable {
           events: entry.jobs.flatMap(\.events), roomID: entry.room, backfilled: entry.jobs[0].backfilled,
           areNew: mayTrust && entry.jobs.allSatisfy(\.areNew), surroundings: surroundings)
       }
-      let results = try await PersistGroup(batches: batches, further: further, surroundings: surroundings).run {
+      let results = try await PersistGroup(batches: batches, surroundings: surroundings).run {
         isAsGiven in
         release()
         for (entry, isAsGiven) in zip(group, isAsGiven) where isAsGiven {
@@ -160,7 +162,7 @@ public final class EventPersister: Sendable {
         for job in group.flatMap(\.jobs) { job.continuation.resume(throwing: error) }
         return
       }
-      if mayTrust, (error as? PostgresError)?.sqlState == uniqueViolation {
+      if mayTrust, (error as? PostgresError)?.isUniqueViolation == true {
         // Something was there already: a client has repeated what it sent before this process or another had begun.
         return await run(group, surroundings: surroundings, logger: logger, mayTrust: false, release: release)
       }

@@ -11,7 +11,7 @@ struct PersistBatch: Sendable {
     let storage: RoomStores
     let state: StateService
     let hub: StreamHub
-    let orphans: PushActionOrphans
+    let pushActions: PushActionWriter
     /// Hands out the places of events in their stream.
     let ids: StreamIDStock
     /// Remembers the least depth written for a room, so that `room_depth` is touched only when that falls.
@@ -19,11 +19,11 @@ struct PersistBatch: Sendable {
     /// Remembers who is marked as taking part in a room, so that the mark is written once.
     let participants: Cache<Participant, Bool>
 
-    init(storage: RoomStores, state: StateService, hub: StreamHub, orphans: PushActionOrphans) {
+    init(storage: RoomStores, state: StateService, hub: StreamHub, pushActions: PushActionWriter) {
       self.storage = storage
       self.state = state
       self.hub = hub
-      self.orphans = orphans
+      self.pushActions = pushActions
       ids = StreamIDStock(storage.events.ids)
       minimumDepths = storage.caches.cache("*roomMinimumDepth*", capacity: 20_000)
       participants = storage.caches.cache("*roomParticipants*", capacity: 50_000)

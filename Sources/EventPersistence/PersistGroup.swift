@@ -12,8 +12,6 @@ import Synchronization
 struct PersistGroup: Sendable {
   /// Holds one batch for each room; history (`backfilled`) stands alone.
   let batches: [PersistBatch]
-  /// How many events are likely to be written by the next group, right after this one; 0 when none may come.
-  let further: Int
   let surroundings: PersistBatch.Surroundings
 
   private var storage: RoomStores { surroundings.storage }
@@ -61,8 +59,7 @@ struct PersistGroup: Sendable {
 
   private func reserve(_ count: Int) async throws -> StreamIDReservation {
     isBackfilled
-      ? try await storage.events.backfillIDs.allocate(count)
-      : try await surroundings.ids.take(count, expecting: further)
+      ? try await storage.events.backfillIDs.allocate(count) : try await surroundings.ids.take(count)
   }
 
   private func release(_ reservation: StreamIDReservation?, _ stream: StreamName) {
@@ -91,10 +88,6 @@ struct PersistGroup: Sendable {
           whenVisible()
         },
         { txn in try PersistWriter(plans: plans, txn: txn).write() })
-    } catch let error as PostgresError where error.sqlState == PersistWriter.missingRowState {
-      throw MatrixError.notFound("The room, or a part of its state, is gone")
-    } catch let error as PostgresError where error.sqlState == PersistWriter.missingPredecessorState {
-      throw StoreError("what the events follow is not stored")
     } catch let error as PostgresError where error.code == .commitOutcomeUnknown {
       // The connection broke while the commit was under way: look whether it has happened.
       guard try await areStored(plans) else {
@@ -129,23 +122,10 @@ struct PersistGroup: Sendable {
   private func areStored(_ plans: [PersistPlan]) async throws -> Bool {
     let fresh = plans.flatMap(\.fresh).map(\.stored)
     let former = plans.flatMap(\.formerOutliers).map(\.stored)
-    let places: SQL = """
-      SELECT event_id, stream_ordering, outlier FROM events
-      WHERE event_id = ANY(\((fresh + former).map(\.eventID.rawValue))::text[])
-      """
     while true {
       do {
-        let rows = try await storage.database.transaction("find_persisted_events") { txn in
-          let rows = try txn.query(places)
-          txn.flushWhatIsSeen()
-          return rows
-        }
-        var found: [EventID: (place: Int64, isOutlier: Bool)] = [:]
-        for row in rows {
-          let (id, place, isOutlier) = try row.decode(Text.self, Int64.self, Bool.self)
-          found[EventID(unchecked: id)] = (place, isOutlier)
-        }
-        return fresh.allSatisfy { found[$0.eventID]?.place == $0.streamOrdering }
+        let found = try await storage.events.placesOnDisk((fresh + former).map(\.eventID))
+        return fresh.allSatisfy { found[$0.eventID]?.streamOrdering == $0.streamOrdering }
           && former.allSatisfy { found[$0.eventID]?.isOutlier == false }
       } catch let error as PostgresError
         where [.poolTimeout, .connectionLost, .commitOutcomeUnknown].contains(error.code)

@@ -25,13 +25,11 @@ final class PersistLanes<Job: Sendable>: Sendable {
     var isSolitary = false
   }
 
-  /// Holds what is done at a time.
-  struct Work {
-    fileprivate(set) var rooms: [RoomJobs] = []
-    fileprivate(set) var weight = 0
-    /// Whether other groups were under way when this one was begun, so that it will most likely be followed by further ones.
-    fileprivate(set) var isAmongOthers = false
-    fileprivate var usesLane = true
+  /// What is done at a time.
+  private struct Work {
+    var rooms: [RoomJobs] = []
+    var weight = 0
+    var usesLane = true
   }
 
   private struct State {
@@ -47,11 +45,9 @@ final class PersistLanes<Job: Sendable>: Sendable {
   }
 
   private let state: Mutex<State>
-  private let groups: Int
   private let largestGroup: Int
   private let choose: @Sendable ([Job]) -> Choice
-  private let work: @Sendable (Work, _ release: @escaping @Sendable () -> Void) async -> Void
-  private let whenIdle: @Sendable () -> Void
+  private let work: @Sendable ([RoomJobs], _ release: @escaping @Sendable () -> Void) async -> Void
 
   /// Makes the lanes.
   ///
@@ -60,18 +56,14 @@ final class PersistLanes<Job: Sendable>: Sendable {
   ///   - largestGroup: the greatest weight of a group of more than one room.
   ///   - choose: says which of a room's waiting jobs, of which there is at least one, are done together.
   ///   - work: does the jobs of some rooms; must not fail. It may call `release` when the next jobs of the same rooms can begin.
-  ///   - whenIdle: called when the last group under way has ended and none waits.
   init(
     lanes: Int, largestGroup: Int, choose: @escaping @Sendable ([Job]) -> Choice,
-    work: @escaping @Sendable (Work, _ release: @escaping @Sendable () -> Void) async -> Void,
-    whenIdle: @escaping @Sendable () -> Void
+    work: @escaping @Sendable ([RoomJobs], _ release: @escaping @Sendable () -> Void) async -> Void
   ) {
-    groups = max(lanes, 1) * 2
-    state = Mutex(State(freeLanes: max(lanes, 1), freeGroups: groups))
+    state = Mutex(State(freeLanes: max(lanes, 1), freeGroups: max(lanes, 1) * 2))
     self.largestGroup = largestGroup
     self.choose = choose
     self.work = work
-    self.whenIdle = whenIdle
   }
 
   /// Adds a job at the end of a room's line.
@@ -88,7 +80,7 @@ final class PersistLanes<Job: Sendable>: Sendable {
     for item in works {
       Task {
         let release = Once<Void> { [self] in self.release(item) }
-        await work(item) { release(()) }
+        await work(item.rooms) { release(()) }
         release(())
         end(item)
       }
@@ -113,12 +105,11 @@ final class PersistLanes<Job: Sendable>: Sendable {
 
   private func end(_ item: Work) {
     guard item.usesLane else { return }
-    let (works, isIdle) = state.withLock { state in
+    let works = state.withLock { state in
       state.freeGroups += 1
-      return (takeWorks(&state), state.freeGroups == groups)
+      return takeWorks(&state)
     }
     start(works)
-    if isIdle { whenIdle() }
   }
 
   /// Takes what can be begun now: solitary jobs at once, the others as far as there are lanes.
@@ -155,7 +146,6 @@ final class PersistLanes<Job: Sendable>: Sendable {
       group.rooms.append(take(choice.count, of: state.waiting[room] ?? [], room: room, &state))
     }
     choices.removeFirst(count)
-    group.isAmongOthers = state.freeGroups < groups
     state.freeLanes -= 1
     state.freeGroups -= 1
     state.weight += group.weight

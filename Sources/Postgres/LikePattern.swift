@@ -9,24 +9,14 @@ public struct LikePattern: Sendable {
 
   /// Quotes what is special to `LIKE` and turns each `*` into its wildcard.
   public init(wildcards source: Text) {
-    self.init(source.utf8, keepsStars: false)
-  }
-
-  private init(_ source: some Sequence<UInt8>, keepsStars: Bool) {
     var bytes: [UInt8] = []
-    for byte in source {
+    for byte in source.utf8 {
       switch byte {
-      case UInt8(ascii: "*") where !keepsStars: bytes.append(UInt8(ascii: "%"))
+      case UInt8(ascii: "*"): bytes.append(UInt8(ascii: "%"))
       case UInt8(ascii: "%"), UInt8(ascii: "_"), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
       default: bytes.append(byte)
       }
     }
     text = Text(decoding: bytes, as: UTF8.self)
-  }
-
-  /// Quotes all but the last byte, a `*`, which becomes a wildcard: any other `*` stands for itself.
-  public init(lastWildcard source: Text) {
-    let prefix = LikePattern(source.utf8.dropLast(), keepsStars: true)
-    text = prefix.text + "%"
   }
 }

@@ -74,7 +74,7 @@ public final class PostgresClient: Service, Sendable {
   ///     returns: until then nobody may be told of them. When the disk cannot be waited for, `commitOutcomeUnknown` is thrown.
   ///   - body: What to do.
   /// - Returns: What the closure returned in the run that was committed.
-  /// - Throws: What the closure threw, or `PostgresError`. With code `commitOutcomeUnknown` it may have been committed.
+  /// - Throws: What the closure threw or required, or `PostgresError`. With code `commitOutcomeUnknown` it may have been committed.
   public func transaction<R: Sendable>(
     _ name: StaticString, isolation: IsolationLevel = .repeatableRead, readOnly: Bool = false,
     whenVisible: (@Sendable () -> Void)? = nil, _ body: @escaping @Sendable (Transaction) throws -> R

@@ -41,6 +41,8 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   public var table: Text?
   /// Whether a plan cached by the server no longer fits the tables; preparing anew mends it.
   var isStaleStatement = false
+  /// The error for which the statement that failed stands; see ``Transaction/require(_:otherwise:)``.
+  var refusal: (any Error)?
 
   /// Makes an error.
   public init(code: Code, message: Text, sqlState: Text? = nil, constraint: Text? = nil) {
@@ -64,6 +66,11 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   }
   /// Tells whether concurrent transactions collided, so that running this one again may succeed (40001, 40P01).
   public var isConflict: Bool { sqlState == "40001" || sqlState == "40P01" }
+
+  /// Whether a lock was not to be had within `lock_timeout` (55P03).
+  public var isLockTimeout: Bool { sqlState == "55P03" }
+  /// Whether a statement divided by zero (22012).
+  var isDivisionByZero: Bool { sqlState == "22012" }
 
   /// Returns one line for the log.
   public var description: String {

@@ -20,6 +20,8 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
   private(set) var binds: [SQLValue]
   /// Whether the statement is parsed anew every time instead of being kept prepared.
   private(set) var isUncached = false
+  /// The error for which a division by zero in this statement stands.
+  private(set) var refusal: (any Error)?
 
   /// Makes a statement without binds.
   public init(stringLiteral value: String) {
@@ -36,6 +38,13 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
   public init(verbatim: StaticString) {
     text = Text(verbatim.description)
     binds = []
+  }
+
+  /// Returns a statement that fails with a division by zero, which stands for the error, unless the condition is true.
+  static func requirement(_ condition: SQL, otherwise refusal: any Error) -> SQL {
+    var sql: SQL = "SELECT 1 / COALESCE((\(condition)), false)::int"
+    sql.refusal = refusal
+    return sql
   }
 
   /// Joins two pieces; the binds of the right one come after those of the left one.

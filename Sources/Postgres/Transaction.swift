@@ -11,6 +11,7 @@ public final class Transaction {
   private var counters: Counters { session.counters }
   private var pending: [SQL] = []
   private var beside: [SecondTransaction] = []
+  private var hasRunBeside = false
   private var hasBegun = false
   private var isOver = false
   private var hooks: [(body: @Sendable () -> Void, runsWhenUnknown: Bool)] = []
@@ -58,18 +59,44 @@ public final class Transaction {
     pending.append(sql)
   }
 
+  /// Adds a condition to what goes out with the next round trip or with COMMIT. Unless it is true by then, the transaction fails and
+  /// ``PostgresClient/transaction(_:isolation:readOnly:whenVisible:_:)`` throws the error.
+  ///
+  /// - Parameters:
+  ///   - condition: a Boolean expression; it may be a subquery, and lock the rows that it finds.
+  ///   - refusal: what to throw; of several requirements that of the first that does not hold.
+  public func require(_ condition: SQL, otherwise refusal: any Error) {
+    enqueue(.requirement(condition, otherwise: refusal))
+  }
+
+  /// Has the statements of this transaction planned once for all values, and by their indexes.
+  ///
+  /// For statements that are the same each time and find their rows by keys: planning them anew would cost as much as they do, and a plan for
+  /// ten unknown keys would read the whole of a table that has only some hundred rows.
+  public func planOnceByIndexes() {
+    enqueue(
+      """
+      SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)
+      """)
+  }
+
   /// Has a statement run by another transaction, on a connection of its own, from now on: the server works on both at the same
   /// time. At most ``mostBeside`` are under way.
   ///
   /// That transaction is committed just before this one, and only if nothing of this one has failed. When one of several
   /// fails, or the server or this process dies between the commits, what was committed first stays alone: whoever uses this must be
-  /// able to find such orphans (``ifOrphaned(_:)``). The statement sees nothing of what this transaction writes, and must need no lock
-  /// that it holds; it is planned once for all values. It becomes part of this transaction instead when no connection is free for
-  /// it or this is a repeated attempt.
+  /// able to find such orphans (``ifOrphaned(_:)``). The statement sees nothing of what this transaction writes, and is planned once
+  /// for all values. It becomes part of this transaction instead when no connection is free for it or this is a repeated attempt.
+  ///
+  /// The server takes the two for strangers, so it does not notice when one waits for a lock of the other, or of a pair that waits for
+  /// this one. Therefore, from the first use on, no statement of either waits longer than a second for a lock; when that is over, the
+  /// transaction is run again, by itself and without such a limit.
   public func runBeside(_ sql: SQL) {
     guard !isRepeated, failure == nil, !isOver, beside.count < Self.mostBeside,
       let companion = session.borrowCompanion()
     else { return enqueue(sql) }
+    if !hasRunBeside { enqueue(Self.lockLimit) }
+    hasRunBeside = true
     beside.append(SecondTransaction([isolation.begin(readOnly: false), sql], on: companion, counters: counters))
   }
 
@@ -123,12 +150,12 @@ public final class Transaction {
     counters.countRoundTrip(statements: batch.count + 1)
     var visible: Result<Void, PostgresError> = .success(())
     let flushed = connection.run(batch, then: Self.flush) { outcome in
-      let noted = note(outcome)
+      let noted = note(outcome, of: batch)
       visible = Result { () throws(PostgresError) in try check(noted, of: batch) }
       if case .success = visible { whenVisible() }
     }
     try visible.get()
-    guard let error = note(flushed).error else { return }
+    guard let error = note(flushed, of: [Self.flush]).error else { return }
     // Others have seen the changes, but a server that has crashed since may have lost them.
     throw unknownOutcome(error)
   }
@@ -155,6 +182,12 @@ public final class Transaction {
 
   /// Bounds the transactions beside one.
   public static let mostBeside = 2
+  /// How long a companion's session waits for a lock.
+  static let companionLockLimit: SQL = "SET lock_timeout TO '1s'"
+  /// How long a transaction waits for a lock while another one runs beside it.
+  private static let lockLimit: SQL = "SET LOCAL lock_timeout TO '1s'"
+  /// Whether the transaction failed because it, or what ran beside it, waited too long for a lock.
+  var hasWaitedTooLong: Bool { hasRunBeside && failure?.isLockTimeout == true }
   /// A statement whose own commit brings everything that was committed before on its session to disk.
   static let flush: SQL = "SELECT pg_logical_emit_message(true, 'flush', '')"
 
@@ -231,13 +264,17 @@ public final class Transaction {
 
   private func run(_ batch: [SQL], isCommitting: Bool) -> Connection.Outcome {
     counters.countRoundTrip(statements: batch.count)
-    return note(connection.run(batch, isCommitting: isCommitting))
+    return note(connection.run(batch, isCommitting: isCommitting), of: batch)
   }
 
-  private func note(_ outcome: Connection.Outcome) -> Connection.Outcome {
+  private func note(_ outcome: Connection.Outcome, of batch: [SQL]) -> Connection.Outcome {
     var outcome = outcome
     if outcome.isLost { hasLostConnection = true }
     if outcome.error?.sqlState == "57014", ticket.isCancelled { outcome.error?.code = .cancelled }
+    // As many statements have answered as stand before the one that failed.
+    if outcome.error?.isDivisionByZero == true, batch.indices.contains(outcome.rows.count) {
+      outcome.error?.refusal = batch[outcome.rows.count].refusal
+    }
     if let error = outcome.error { failure = error }
     return outcome
   }

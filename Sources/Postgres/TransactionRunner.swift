@@ -69,9 +69,10 @@ struct TransactionRunner<R: Sendable>: Sendable {
       transaction.runOrphanHooks()
       if failure?.code == .commitOutcomeUnknown { transaction.runHooks() }
       if !transaction.rollBack() { session.discard() }
-      guard let failure, failure.isConflict || failure.isStaleStatement || failure.code == .connectionLost else {
-        return .failure(error)
-      }
+      guard let failure,
+        failure.isConflict || failure.isStaleStatement || failure.code == .connectionLost
+          || transaction.hasWaitedTooLong
+      else { return .failure(failure?.refusal ?? error) }
       return .again(failure, error)
     }
   }

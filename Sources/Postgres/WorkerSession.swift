@@ -37,6 +37,7 @@ final class WorkerSession {
     let connection = try open()
     let settings = connection.run([
       "SET synchronous_commit TO off", "SET plan_cache_mode TO force_generic_plan", "SET enable_seqscan TO off",
+      Transaction.companionLockLimit,
     ])
     if let error = settings.error { throw error }
     return connection

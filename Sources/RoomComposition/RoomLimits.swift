@@ -1,4 +1,4 @@
-import AccountServices
+import RateLimits
 import MatrixEvents
 import MatrixPrimitives
 import Replication

@@ -27,7 +27,7 @@ public final class RoomSubsystem: Subsystem {
     limiter = RoomRateLimiter(process.config.rateLimits, accounts: stores.accounts)
     rooms = RoomServices(
       stores: stores.rooms, push: stores.push, accountData: stores.users.accountData, accounts: stores.accounts,
-      replication: process.replication, signer: signer, logger: process.logger,
+      router: process.calls, signer: signer, logger: process.logger,
       users: LocalUsers(stores: stores.accounts, accountData: stores.users.accountData), rateLimiter: limiter)
   }
 

@@ -30,7 +30,7 @@ public final class RoomServices: Sendable {
   public let redactionCensor: RedactionCensor
   private let locks: RoomLocks
   /// Takes over events that other processes have made.
-  public let inbox: EventInbox
+  let inbox: EventInbox
 
   /// Builds the services.
   ///
@@ -38,14 +38,13 @@ public final class RoomServices: Sendable {
   ///   - push: rules that events are evaluated by, and the sums that are kept of push actions.
   ///   - accountData: whom users ignore.
   ///   - accounts: guests and users whose messages were erased.
-  ///   - replication: calls other processes; nil when there are none.
+  ///   - router: has other processes do what is theirs.
   ///   - signer: signs this server's events.
   ///   - users: answers questions about this server's users.
   ///   - rateLimiter: decides who has to wait.
   public init(
-    stores: RoomStores, push: PushStores, accountData: AccountDataStore, accounts: AccountStores,
-    replication: ReplicationClient?, signer: EventSigner, logger: Logger, users: LocalUsers,
-    rateLimiter: RoomRateLimiter = .unlimited
+    stores: RoomStores, push: PushStores, accountData: AccountDataStore, accounts: AccountStores, router: CallRouter,
+    signer: EventSigner, logger: Logger, users: LocalUsers, rateLimiter: RoomRateLimiter = .unlimited
   ) {
     let (config, hub, clock) = (stores.context.config, stores.context.hub, stores.context.clock)
     state = StateService(storage: stores, logger: logger)
@@ -55,8 +54,8 @@ public final class RoomServices: Sendable {
       storage: stores, state: state, persister: persister,
       pushActions: PushActionEvaluator(
         storage: stores, rules: push.rules, accountData: accountData, state: state, config: config),
-      replication: replication, hub: hub, clock: clock, logger: logger)
-    locks = RoomLocks(replication == nil ? nil : stores.context.locks)
+      router: router, hub: hub, clock: clock, logger: logger)
+    locks = RoomLocks(router.isAlone ? nil : stores.context.locks)
     sender = EventSender(
       creator: creator, storage: stores, delivery: delivery, users: users, rateLimiter: rateLimiter, locks: locks,
       logger: logger)
@@ -79,6 +78,9 @@ public final class RoomServices: Sendable {
     inbox = EventInbox(
       storage: stores, state: state, creator: creator, persister: persister, rateLimiter: rateLimiter)
   }
+
+  /// The calls that other processes make to those that write events, and to the main process.
+  public var calls: [ServedCall] { inbox.calls + memberships.calls }
 
   /// Gives back the locks of rooms that are no longer used; until cancelled.
   public func giveBackLocks() async { await locks.run() }

@@ -40,8 +40,8 @@ public struct HomeserverConfig: Sendable {
   public var redis: RedisSettings?
   /// Says where each instance answers HTTP replication; the main process is `master`.
   public var instanceMap: [Text: InstanceLocation]
-  /// Says which instances write which stream.
-  public var streamWriters: StreamWriters
+  /// The instances that write each stream; asked for by `writers(of:)` and `isWriter(of:)`.
+  var streamWriters: StreamWriters
   /// Says which processes do the work that is not tied to a stream.
   public var duties: WorkerDuties
   /// Authenticates HTTP replication between processes.

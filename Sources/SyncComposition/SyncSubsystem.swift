@@ -14,7 +14,7 @@ public final class SyncSubsystem: Subsystem {
     let stores = rooms.stores
     sync = SyncServices(
       stores: stores.rooms, users: stores.users, push: stores.push, deviceLists: stores.accounts.deviceLists,
-      rooms: rooms.rooms, replication: process.replication, logger: process.logger)
+      rooms: rooms.rooms, router: process.calls, logger: process.logger)
   }
 
   public var calls: [ServedCall] { sync.calls }

@@ -28,6 +28,8 @@ public final class SyncServices: Sendable {
   public let accountData: AccountDataService
   /// Reads and changes push rules.
   public let pushRules: PushRuleService
+  /// Filters of clients.
+  public let filters: FilterService
   /// Holds the configuration of syncing.
   public let settings: SyncSettings
 
@@ -42,11 +44,11 @@ public final class SyncServices: Sendable {
   /// - Parameters:
   ///   - deviceLists: changed device lists and keys left.
   ///   - rooms: events, history and visibility.
-  ///   - replication: calls other processes; nil in a server of one process.
+  ///   - router: has other processes do what is theirs.
   ///   - instanceID: identifies this life of the process in USER_SYNC commands.
   public init(
     stores: RoomStores, users: UserStores, push: PushStores, deviceLists: DeviceListStore, rooms: RoomServices,
-    replication: ReplicationClient?, instanceID: Text = RandomString.letters(5), logger: Logger
+    router: CallRouter, instanceID: Text = RandomString.letters(5), logger: Logger
   ) {
     let (config, clock) = (stores.context.config, stores.context.clock)
     self.stores = users
@@ -54,21 +56,22 @@ public final class SyncServices: Sendable {
     self.logger = logger
     trimsOutbox = config.duties.federationSenders == [hub.instanceName]
     settings = SyncSettings(config)
+    filters = FilterService(store: users.filters, timelineLimit: settings.filterTimelineLimit)
     notifier = Notifier()
-    typing = TypingService(hub: hub, isWriter: config.isWriter(of: .typing), clock: clock)
+    typing = TypingService(
+      hub: hub, access: rooms.history.access, isWriter: config.isWriter(of: .typing), clock: clock)
     tokens = CurrentTokens(ids: stores.context.ids, typing: typing)
-    accountData = AccountDataService(
-      store: users.accountData, replication: replication, writers: config.writers(of: .accountData),
-      instanceName: hub.instanceName)
     pushRules = PushRuleService(
       stores: push, limits: PushRuleStore.Limits(), isWriter: config.isWriter(of: .pushRules))
+    accountData = AccountDataService(
+      stores: users, memberships: stores.memberships, pushRules: pushRules, router: router)
     receipts = ReceiptService(
       stores: users, events: stores.events, relations: stores.relations, rooms: rooms, accountData: accountData,
       isWriter: config.isWriter(of: .receipts), clock: clock)
     toDevice = ToDeviceService(
       store: users.toDevice, serverName: config.serverName, isWriter: config.isWriter(of: .toDevice), clock: clock)
     presence = PresenceService(
-      stores: users, memberships: stores.memberships, replication: replication, instanceID: instanceID, logger: logger)
+      stores: users, memberships: stores.memberships, router: router, instanceID: instanceID, logger: logger)
     let storage = SyncStores(rooms: stores, users: users, push: push, deviceLists: deviceLists)
     let readers = SyncReaders(
       storage: storage, visibility: rooms.history.visibility, notifier: notifier, tokens: tokens, typing: typing,
@@ -78,6 +81,20 @@ public final class SyncServices: Sendable {
       clock: clock, logger: logger)
     notices = StreamNotices(
       memberships: stores.memberships, hub: hub, notifier: notifier, typing: typing, logger: logger)
+  }
+
+  /// The calls that other processes make to the writers of account data and presence.
+  public var calls: [ServedCall] { accountData.calls + presence.calls }
+
+  /// Reads a token that a client was given by `/sync`, where it sends one.
+  ///
+  /// - Throws: `MatrixError` 400 when the text is none.
+  public func token(_ text: Text?) async throws -> StreamToken? {
+    guard let text else { return nil }
+    guard let token = try await StreamToken.parse(text, directory: stores.context.instances),
+      token.room.topological == nil
+    else { throw MatrixError.unknown("Invalid stream token", status: 400) }
+    return token
   }
 
   /// Connects the services with the streams.

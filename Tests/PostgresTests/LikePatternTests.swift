@@ -11,9 +11,4 @@ import Testing
   func starsAreWildcardsAndTheRestIsQuoted(source: Text, pattern: Text) {
     #expect(Array(LikePattern(wildcards: source).text.utf8) == Array(pattern.utf8))
   }
-
-  @Test(arguments: [("m.*.x*", "m.*.x%"), ("*", "%"), ("%\u{301}*", "\\%\u{301}%"), ("\u{600}*", "\u{600}%")])
-  func onlyTheLastStarIsAWildcard(source: Text, pattern: Text) {
-    #expect(Array(LikePattern(lastWildcard: source).text.utf8) == Array(pattern.utf8))
-  }
 }

@@ -1,3 +1,4 @@
+import ByteText
 import Foundation
 import Postgres
 import Synchronization
@@ -5,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Checks transactions with a second one beside them.
-@Suite struct SecondTransactionTests {
+@Suite(.timeLimit(.minutes(2))) struct SecondTransactionTests {
   /// Makes tables that tell from which session their rows were written, and of which one refuses twins only at COMMIT.
   private func database() async throws -> TestDatabase {
     let database = try await TestDatabase.scratch()
@@ -140,6 +141,50 @@ import Testing
     #expect(try await counts(client) == [1, 2])
     let isOwn: SQL = "SELECT side.session = main.session FROM main, side WHERE side.n = 2"
     #expect(try await client.read(isOwn)[0].get(0, as: Bool.self))
+  }
+
+  @Test func aPairOfWhichOneWaitsForTheOtherIsDoneByOne() async throws {
+    let client = try await database().client
+    let repeated = Mutex<[Bool]>([])
+    try await client.transaction("waits for itself") { txn in
+      repeated.withLock { $0.append(txn.isRepeated) }
+      try txn.execute("LOCK TABLE side IN EXCLUSIVE MODE")
+      txn.runBeside("INSERT INTO side (n) VALUES (1)")
+      txn.enqueue("INSERT INTO main (n) VALUES (1)")
+    }
+    #expect(repeated.withLock { $0 } == [false, true])
+    #expect(try await counts(client) == [1, 1])
+    // The limit is that of pairs, not of sessions.
+    let limit = try await client.transaction("after") { try $0.query("SHOW lock_timeout")[0].get(0, as: Text.self) }
+    #expect(limit == "0")
+  }
+
+  @Test func whatAPairWaitsForTooLongIsWaitedForByOne() async throws {
+    let client = try await database().client
+    let (attempts, attempt) = AsyncStream<Bool>.makeStream()
+    let (isLocked, release) = (Gate(), DispatchSemaphore(value: 0))
+    let stranger = Task {
+      try await client.transaction("stranger") { txn in
+        try txn.execute("LOCK TABLE main IN EXCLUSIVE MODE")
+        isLocked.open()
+        release.wait()
+      }
+    }
+    await isLocked.wait()
+    let pair = Task {
+      try await client.transaction("pair") { txn in
+        attempt.yield(txn.isRepeated)
+        txn.runBeside("INSERT INTO side (n) VALUES (\(txn.isRepeated ? 2 : 1))")
+        txn.enqueue("INSERT INTO main (n) VALUES (1)")
+      }
+    }
+    var iterator = attempts.makeAsyncIterator()
+    #expect(await iterator.next() == false)
+    #expect(await iterator.next() == true)
+    release.signal()
+    try await stranger.value
+    try await pair.value
+    #expect(try await counts(client) == [1, 1])
   }
 
   @Test func aSmallPoolHasNoSecondConnections() async throws {

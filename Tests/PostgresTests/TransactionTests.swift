@@ -250,6 +250,50 @@ import Testing
     #expect(try await client.transaction("after") { try $0.query("SELECT 1")[0].get(0, as: Int.self) } == 1)
   }
 
+  @Test(arguments: [false, true]) func aRequirementFailsWithItsOwnErrorAndNothingElseDoes(isVisibleFirst: Bool)
+    async throws
+  {
+    struct Missing: Error, Equatable { let what: Int }
+    let client = try await TestDatabase.scratch().client
+    try await client.read("CREATE TABLE log (n bigint)")
+    func run(_ conditions: [SQL], further: SQL = "SELECT 1") async throws {
+      let body: @Sendable (Transaction) -> Void = { txn in
+        txn.enqueue("INSERT INTO log VALUES (1)")
+        for (number, condition) in conditions.enumerated() {
+          txn.require(condition, otherwise: Missing(what: number))
+        }
+        txn.enqueue(further)
+      }
+      if isVisibleFirst {
+        try await client.transaction("requires", whenVisible: {}, body)
+      } else {
+        try await client.transaction("requires", body)
+      }
+    }
+    await #expect(throws: Missing(what: 1)) {
+      try await run(["true", "1 = (SELECT count(*) FROM log WHERE n = 2)", "false"])
+    }
+    await #expect(throws: Missing(what: 0)) { try await run(["NULL", "false"]) }
+    // What else divides by zero, or fails within a requirement, is what it is.
+    for (conditions, further) in [
+      (["true"], "SELECT 1 / 0"), (["(SELECT '' = ('x' || n)::int::text FROM log)"], "SELECT 1"),
+    ]
+      as [([SQL], SQL)]
+    {
+      await #expect(throws: PostgresError.self) { try await run(conditions, further: further) }
+    }
+    #expect(try await client.read("SELECT n FROM log").isEmpty)
+    try await run(["true", "1 = (SELECT count(*) FROM log)"])
+    #expect(try await client.read("SELECT n FROM log").count == 1)
+    // Sent and answered before the commit, it ends the transaction just as well.
+    await #expect(throws: Missing(what: 7)) {
+      try await client.transaction("asks") { txn in
+        txn.require("false", otherwise: Missing(what: 7))
+        _ = try? txn.query("SELECT 1")
+      }
+    }
+  }
+
   @Test func whatIsSeenCanBeBroughtToTheDiskByATransactionThatWritesNothing() async throws {
     let client = try await TestDatabase.scratch().client
     func flushed() async throws -> Int64 {

@@ -9,7 +9,7 @@ import Testing
 @Suite struct HistoryServiceTests {
   private func page(
     _ server: RoomFixture, _ room: RoomID, from: StreamToken? = nil, _ direction: PageDirection = .backward,
-    limit: Int = 3, filter: RoomEventFilter = RoomEventFilter()
+    limit: Int = 3, filter: EventFilter = EventFilter()
   ) async throws -> HistoryService.MessagesPage {
     try await server.rooms.history.messages(
       room: room, from: from, to: nil, direction: direction, limit: limit, filter: filter,
@@ -46,8 +46,8 @@ import Testing
     try await server.change(.join, room, by: RoomFixture.bob)
     try await server.say("from alice", room)
     try await server.say("from bob", room, RoomFixture.bob)
-    let filter = try RoomEventFilter(
-      try JSONValue.parse(#"{"types":["m.room.mess*"],"not_senders":["@alice:test"],"lazy_load_members":true}"#))
+    let filter = try EventFilter(
+      text: #"{"types":["m.room.mess*"],"not_senders":["@alice:test"],"lazy_load_members":true}"#)
     let page = try await page(server, room, limit: 10, filter: filter)
     #expect(page.chunk.map(\.stored.sender.rawValue) == ["@bob:test"])
     #expect(page.state?.map(\.stored.stateKey) == ["@bob:test"])
@@ -59,7 +59,7 @@ import Testing
     var ids: [EventID] = []
     for number in 0..<9 { ids.append(try await server.say("\(number)", room)) }
     let around = try await server.rooms.history.surroundings(
-      of: ids[4], room: room, limit: 5, filter: RoomEventFilter(), requester: RoomFixture.alice)
+      of: ids[4], room: room, limit: 5, filter: EventFilter(), requester: RoomFixture.alice)
     #expect(around.before.map(\.stored.eventID) == [ids[3], ids[2]])
     #expect(around.after.map(\.stored.eventID) == [ids[5], ids[6], ids[7]])
     #expect(around.event.stored.eventID == ids[4])
@@ -106,7 +106,7 @@ import Testing
     #expect(name.content["name"]?.string == "old")
     for direction in [PageDirection.backward, .forward] {
       let page = try await history.messages(
-        room: room, from: nil, to: nil, direction: direction, limit: 100, filter: RoomEventFilter(),
+        room: room, from: nil, to: nil, direction: direction, limit: 100, filter: EventFilter(),
         requester: RoomFixture.bob)
       #expect(!page.chunk.contains { $0.stored.eventID == unseen })
       #expect(page.chunk.contains { $0.stored.content["body"]?.string == "seen" })

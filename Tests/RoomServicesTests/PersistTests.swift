@@ -220,9 +220,10 @@ import Testing
   }
 
   /// Few and many rows, and those of an event that is redacted in the same group, are written in different ways.
-  @Test(arguments: [3, 20, 100], [false, true])
-  func pushActionsAreWrittenOnce(members: Int, isRedacted: Bool) async throws {
-    let fixture = try await PersisterFixture.make()
+  @Test(arguments: [3, 20, 100], [(false, true), (true, true), (false, false)])
+  func pushActionsAreWrittenOnce(members: Int, how: (isRedacted: Bool, usesCompanions: Bool)) async throws {
+    let isRedacted = how.isRedacted
+    let fixture = try await PersisterFixture.make(usesCompanions: how.usesCompanions)
     let room = try await fixture.makeRoom()
     let actions = [false, true].map { isHighlight in
       PushAction(
@@ -249,6 +250,11 @@ import Testing
         """)
       #expect(lines == [isRedacted ? "0 0 0" : "\(members) \(members) \((members + 2) / 3)"])
     }
+    let sessions = try await fixture.lines(
+      "SELECT count(DISTINCT xmin::text) FROM (SELECT xmin FROM events WHERE stream_ordering >= \(stored[0].streamOrdering) UNION ALL SELECT xmin FROM event_push_actions) AS row"
+    )
+    let companions = how.usesCompanions && !isRedacted ? (members * 2 >= 64 ? 2 : members * 2 >= 8 ? 1 : 0) : 0
+    #expect(sessions == ["\(1 + companions)"])
   }
 
   @Test func anEventIsStoredWhileItsDeviceIsBeingDeleted() async throws {
@@ -434,6 +440,30 @@ import Testing
     #expect(
       try await fixture.lines("SELECT event_id, event_stream_ordering, instance_name FROM ex_outlier_stream")
         == ["\(event.eventID)|\(outlier.streamOrdering + 1)|master"])
+  }
+
+  @Test func anEventWhoseStateIsGoneIsRefused() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    var (event, context) = try await room.make(.message("late"))
+    context.stateGroup = 1_000_000
+    let item = PersistableEvent(event: event, context: context, pushActions: [])
+    let error = await #expect(throws: MatrixError.self) {
+      try await fixture.persister.persist([item], roomID: room.roomID, areNew: true)
+    }
+    #expect(error?.status == 404)
+  }
+
+  @Test func whatFailsWithTheCodeOfARefusalIsNone() async throws {
+    let fixture = try await PersisterFixture.make()
+    let room = try await fixture.makeRoom()
+    for statement: SQL in [
+      """
+      CREATE FUNCTION divide() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.depth = NEW.depth / 0; RETURN NEW; END $$
+      """,
+      "CREATE TRIGGER divides BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION divide()",
+    ] { try await fixture.database.read(statement) }
+    await #expect(throws: PostgresError.self) { try await room.send(.message("x")) }
   }
 
   @Test func anEventOfARoomThatIsGoneIsRefused() async throws {

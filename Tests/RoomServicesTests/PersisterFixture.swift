@@ -34,13 +34,14 @@ final class PersisterFixture: Sendable {
   let clock = ServerClock.test()
   private let recorder = Recorder()
 
-  private init(database: PostgresClient) throws {
+  private init(database: PostgresClient, usesCompanions: Bool, settings: Text) throws {
     let text = """
       server_name: \(Self.serverName)
       report_stats: false
       signing_key: ed25519 a_test MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI
       macaroon_secret_key: secret
       database: {name: psycopg2, args: {user: synapse, database: synapse}}
+      \(settings)
       """
     let (config, _) = try HomeserverConfig.parse([("test.yaml", Array(text.utf8))], role: .homeserver)
     let logger = Logger.silent
@@ -54,19 +55,23 @@ final class PersisterFixture: Sendable {
     accounts = AccountStores(context)
     push = PushStores(context, events: storage.events, receipts: users.receipts)
     state = StateService(storage: storage, logger: logger)
-    persister = EventPersister(storage: storage, state: state, hub: hub, logger: logger)
+    persister = EventPersister(
+      storage: storage, state: state, hub: hub, logger: logger, usesCompanions: usesCompanions)
     let key = try Curve25519.Signing.PrivateKey(rawRepresentation: Array("12345678901234567890123456789012".utf8))
     signer = EventSigner(serverName: Self.serverName, keyID: "ed25519:a_test", privateKey: key)
   }
 
   /// Makes a server on a new database.
-  static func make() async throws -> PersisterFixture {
-    try await on(try await TestDatabase.withSchema().client)
+  static func make(usesCompanions: Bool = true, settings: Text = "") async throws -> PersisterFixture {
+    try await on(
+      try await TestDatabase.withSchema().client, usesCompanions: usesCompanions, settings: settings)
   }
 
   /// Makes a server on a database that is in use already, as after a restart.
-  static func on(_ database: PostgresClient) async throws -> PersisterFixture {
-    let fixture = try PersisterFixture(database: database)
+  static func on(
+    _ database: PostgresClient, usesCompanions: Bool = true, settings: Text = ""
+  ) async throws -> PersisterFixture {
+    let fixture = try PersisterFixture(database: database, usesCompanions: usesCompanions, settings: settings)
     try await fixture.storage.context.load()
     for stream in [StreamName.events, .backfill, .caches] {
       fixture.hub.subscribe(stream) { [recorder = fixture.recorder] batch in

@@ -2,7 +2,7 @@ import MatrixPrimitives
 import SeededNumbers
 import Testing
 
-@testable import Stores
+@testable import EventPersistence
 
 @Suite struct PushActionHalvesTests {
   @Test(arguments: 0..<50) func halvesAreAboutEqualWhoeverIsInTheRooms(seed: UInt64) throws {
@@ -14,14 +14,14 @@ import Testing
       let first = Int.random(in: 0...spread, using: &random)
       return Array(everybody[first...].prefix(Int.random(in: 64...600, using: &random)).shuffled(using: &random))
     }
-    let middle = try #require(PushActionStore.middle(of: rooms))
+    let middle = try #require(PushActionWriter.middle(of: rooms))
     let all = rooms.reduce(0) { $0 + $1.count }
     let lower = rooms.reduce(0) { $0 + $1.count { $0 < middle } }
     #expect((all / 3...all * 2 / 3).contains(lower), "\(lower) of \(all)")
   }
 
   @Test func nobodyHasNoMiddle() {
-    #expect(PushActionStore.middle(of: []) == nil)
-    #expect(PushActionStore.middle(of: [[], []]) == nil)
+    #expect(PushActionWriter.middle(of: []) == nil)
+    #expect(PushActionWriter.middle(of: [[], []]) == nil)
   }
 }

@@ -53,8 +53,9 @@ final class RoomFixture: Sendable {
       isSuspended: { $0.localpart == "suspended" }, blocksInvites: { invited, _ in invited.localpart == "shy" })
     let signer = EventSigner(serverName: "test", keyID: "ed25519:a", privateKey: Curve25519.Signing.PrivateKey())
     rooms = RoomServices(
-      stores: storage, push: push, accountData: accountData, accounts: accounts, replication: nil, signer: signer,
-      logger: logger, users: users, rateLimiter: rateLimiter)
+      stores: storage, push: push, accountData: accountData, accounts: accounts,
+      router: CallRouter(config: config, client: nil), signer: signer, logger: logger, users: users,
+      rateLimiter: rateLimiter)
     hubTask = Task { [hub] in try await hub.run() }
     await hub.waitUntilCaughtUp()
   }
@@ -78,17 +79,25 @@ final class RoomFixture: Sendable {
     return try HomeserverConfig.load(paths: [Text(file.path)], role: .homeserver).0
   }
 
-  /// Makes another sender, which knows nothing of what the first one has under way, as if it were in another process.
-  func anotherSender() -> EventSender {
-    let logger = Logger.silent
-    let delivery = EventDelivery(
+  /// Makes what delivers the batches of a sender.
+  func batchWorker() -> SendBatchWorker {
+    SendBatchWorker(
+      creator: rooms.sender.creator, storage: storage, delivery: delivery(), locks: RoomLocks(nil), logger: .silent)
+  }
+
+  private func delivery() -> EventDelivery {
+    EventDelivery(
       storage: storage, state: rooms.state, persister: rooms.persister,
       pushActions: PushActionEvaluator(
         storage: storage, rules: push.rules, accountData: accountData, state: rooms.state, config: config),
-      replication: nil, hub: hub, clock: .system, logger: logger)
-    return EventSender(
-      creator: rooms.sender.creator, storage: storage, delivery: delivery, users: users, rateLimiter: .unlimited,
-      locks: RoomLocks(nil), logger: logger)
+      router: CallRouter(config: config, client: nil), hub: hub, clock: .system, logger: .silent)
+  }
+
+  /// Makes another sender, which knows nothing of what the first one has under way, as if it were in another process.
+  func anotherSender() -> EventSender {
+    EventSender(
+      creator: rooms.sender.creator, storage: storage, delivery: delivery(), users: users, rateLimiter: .unlimited,
+      locks: RoomLocks(nil), logger: .silent)
   }
 
   // MARK: Shorthand
@@ -133,7 +142,7 @@ final class RoomFixture: Sendable {
   /// Reads the room's events oldest first, as the given user sees them.
   func timeline(_ room: RoomID, _ requester: Requester = alice, limit: Int = 500) async throws -> [ClientEvent] {
     try await rooms.history.messages(
-      room: room, from: nil, to: nil, direction: .forward, limit: limit, filter: RoomEventFilter(),
+      room: room, from: nil, to: nil, direction: .forward, limit: limit, filter: EventFilter(),
       requester: requester
     ).chunk
   }

@@ -41,27 +41,6 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("m.room.message", "m.room.message", true), ("m.room.message", "m.room.*", true), ("m.room.message", "*", true),
-    ("m.room.message", "*.message", true), ("m.room.message", "m.*.message", true), ("m.room.message", "m.*x*e", false),
-    ("m.room.message", "", false), ("", "*", true), ("ab", "ab*b", false), ("aab", "a*ab", true), ("abc", "a**c", true),
-  ])
-  func typePatternsMatch(type: Text, pattern: Text, matches: Bool) {
-    var filter = RoomEventFilter()
-    filter.types = [pattern]
-    #expect(filter.allows(type: type, sender: "@a:test") == matches)
-  }
-
-  @Test(arguments: [
-    "[]", #"{"types":"m"}"#, #"{"types":[1]}"#, #"{"senders":{}}"#, #"{"contains_url":"yes"}"#,
-    #"{"lazy_load_members":1}"#, #"{"limit":"5"}"#,
-  ])
-  func filtersOfAnotherFormAreRefused(text: Text) throws {
-    let value = try JSONValue.parse(text)
-    let error = #expect(throws: MatrixError.self) { try RoomEventFilter(value) }
-    #expect(error?.status == 400)
-  }
-
   @Test func whatWaitsTogetherIsDoneTogetherAndInOrder() async throws {
     let gate = Gate()
     let (batches, continuation) = AsyncStream<[Int]>.makeStream()
@@ -104,17 +83,13 @@ import Testing
   @Test func jobsOfManyRoomsAreDoneInFewGroupsAndThoseOfOneRoomInOrder() async throws {
     let gate = Gate()
     let (groups, continuation) = AsyncStream<[[Int]]>.makeStream()
-    let (idleness, idle) = AsyncStream<Void>.makeStream()
-    let amongOthers = Mutex<[Bool]>([])
     let lanes = PersistLanes<Int>(
       lanes: 1, largestGroup: 3,
       choose: { .init(count: 1, weight: 1, isSolitary: ($0.first ?? 0) < 0) },
       work: { group, _ in
-        continuation.yield(group.rooms.map(\.jobs))
-        amongOthers.withLock { $0.append(group.isAmongOthers) }
+        continuation.yield(group.map(\.jobs))
         await gate.wait()
-      },
-      whenIdle: { idle.yield() })
+      })
     func room(_ name: Text) -> RoomID { RoomID(unchecked: "!\(name):test") }
     var iterator = groups.makeAsyncIterator()
     lanes.add(0, room: room("a"))
@@ -129,25 +104,19 @@ import Testing
     gate.open()
     #expect(await iterator.next() == [[2], [3], [4]])
     #expect(await iterator.next() == [[5], [1]])
-    #expect(await idleness.first { true } != nil)
-    // What follows right upon another group is among others.
-    #expect(amongOthers.withLock { $0 } == [false, false, true, true])
   }
 
   @Test func releasedWorkLetsItsRoomGoOnAndStillCounts() async throws {
     let gate = Gate()
     let (groups, continuation) = AsyncStream<[[Int]]>.makeStream()
-    let amongOthers = Mutex<[Bool]>([])
     let lanes = PersistLanes<Int>(
       lanes: 1, largestGroup: 1, choose: { _ in .init(count: 1, weight: 1) },
       work: { group, release in
-        continuation.yield(group.rooms.map(\.jobs))
-        amongOthers.withLock { $0.append(group.isAmongOthers) }
+        continuation.yield(group.map(\.jobs))
         release()
         release()
         await gate.wait()
-      },
-      whenIdle: {})
+      })
     let room = RoomID(unchecked: "!a:test")
     var iterator = groups.makeAsyncIterator()
     for number in 0..<3 { lanes.add(number, room: room) }
@@ -158,7 +127,6 @@ import Testing
     gate.open()
     #expect(await iterator.next() == [[2]])
     #expect(await iterator.next() == [[3]])
-    #expect(amongOthers.withLock { $0.prefix(2) } == [false, true])
   }
 
   @Test func aBatchIsFollowedWhenItIsVisible() async throws {

@@ -183,7 +183,7 @@ import Testing
     let idle = properties.subtracting(used).subtracting(Self.internallyUsed)
     #expect(idle.subtracting(Self.unused.keys) == [], "nothing uses these: follow their settings or name them")
     #expect(
-      Set(Self.unused.keys).subtracting(idle) == [], "these are used now: strike their settings from KnownKeys")
+      Set(Self.unused.keys).subtracting(idle) == [], "these are used now: strike their settings from AbsentCapability")
     let named = Set(Self.entries.filter { $0.state == "ignored" || $0.state == "guarded" }.map(\.name))
     for setting in Set(Self.unused.values) {
       #expect(named.contains { $0 == setting || $0.hasPrefix("\(setting).") }, "\(setting)")

@@ -48,11 +48,12 @@ final class SyncFixture: Sendable {
     let localUsers = LocalUsers(
       profile: { LocalUsers.Profile(displayName: $0.localpart) }, isAdmin: { _ in false }, isSuspended: { _ in false },
       blocksInvites: { _, _ in false })
+    let router = CallRouter(config: config, client: nil)
     rooms = RoomServices(
-      stores: storage, push: push, accountData: users.accountData, accounts: accounts, replication: nil,
-      signer: signer, logger: logger, users: localUsers)
+      stores: storage, push: push, accountData: users.accountData, accounts: accounts, router: router, signer: signer,
+      logger: logger, users: localUsers)
     services = SyncServices(
-      stores: storage, users: users, push: push, deviceLists: accounts.deviceLists, rooms: rooms, replication: nil,
+      stores: storage, users: users, push: push, deviceLists: accounts.deviceLists, rooms: rooms, router: router,
       logger: logger)
     services.register()
     try await context.load()
@@ -149,7 +150,7 @@ final class SyncFixture: Sendable {
       token = parsed
     }
     let text = filter.map { Text(decoding: $0.encoded, as: UTF8.self) }
-    let parsed = try filter.map { SyncFilter(try $0.document(), maximumTimelineLimit: 100) } ?? .none
+    let parsed = try await services.filters.filter(text, of: requester.userID)
     return SyncRequest(
       requester: requester, since: token, sinceText: since, filter: parsed, filterText: text,
       timeoutMilliseconds: timeout, wantsFullState: fullState)

@@ -1,3 +1,4 @@
+import MatrixEvents
 import MatrixPrimitives
 import Replication
 import RoomServices

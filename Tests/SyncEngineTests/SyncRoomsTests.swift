@@ -1,3 +1,4 @@
+import MatrixEvents
 import MatrixPrimitives
 import Replication
 import RoomServices
@@ -64,7 +65,7 @@ import Testing
     let previous = try #require(second.joined(room)?.at("timeline", "prev_batch")?.string)
     let token = try #require(try await StreamToken.parse(previous, directory: server.storage.context.instances))
     let page = try await server.rooms.history.messages(
-      room: room, from: token, to: nil, direction: .backward, limit: 3, filter: RoomEventFilter(), requester: alice)
+      room: room, from: token, to: nil, direction: .backward, limit: 3, filter: EventFilter(), requester: alice)
     #expect(page.chunk.compactMap { $0.stored.content["body"]?.string } == ["m1", "m0"])
   }
 

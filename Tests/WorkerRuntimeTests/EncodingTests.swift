@@ -18,11 +18,11 @@ import Testing
   func `compresses to what zlib reads back`(count: Int) throws {
     let body = (0..<count).map { UInt8(truncatingIfNeeded: $0 / 3) }
     let encoded = try #require(GzipEncoder.encode(body))
-    #expect(inflate(encoded, capacity: count + 1) == body)
+    #expect(Self.inflate(encoded, capacity: count + 1) == body)
     if count > 1_000 { #expect(encoded.count < body.count / 10) }
   }
 
-  private func inflate(_ encoded: [UInt8], capacity: Int) -> [UInt8] {
+  static func inflate(_ encoded: [UInt8], capacity: Int) -> [UInt8] {
     var stream = z_stream()
     inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
     defer { inflateEnd(&stream) }

@@ -108,6 +108,45 @@ struct RawConnection: Sendable {
     await read(until: "\u{0}never\u{0}")
   }
 
+  /// Reads until the other side closes, keeping nothing.
+  ///
+  /// - Parameter took: told of each piece's size.
+  /// - Returns: the number of bytes.
+  func drain(_ took: @escaping @Sendable (Int) -> Void) async -> Int {
+    await withCheckedContinuation { continuation in
+      queue.async { [descriptor] in
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        var total = 0
+        while true {
+          let count = recv(descriptor, &buffer, buffer.count, 0)
+          if count <= 0 { break }
+          total += count
+          took(count)
+        }
+        continuation.resume(returning: total)
+      }
+    }
+  }
+
+  /// Sends the same bytes several times, as fast as the other side takes them.
+  func send(_ bytes: [UInt8], times: Int) async {
+    await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+      queue.async { [descriptor] in
+        for _ in 0..<times {
+          var sent = 0
+          while sent < bytes.count {
+            let count = bytes.withUnsafeBytes { buffer in
+              Foundation.send(descriptor, buffer.baseAddress.map { $0 + sent }, bytes.count - sent, Int32(MSG_NOSIGNAL))
+            }
+            if count <= 0 { return continuation.resume() }
+            sent += count
+          }
+        }
+        continuation.resume()
+      }
+    }
+  }
+
   private func onQueue(_ body: @escaping @Sendable () -> String) async -> String {
     await withCheckedContinuation { continuation in queue.async { continuation.resume(returning: body()) } }
   }

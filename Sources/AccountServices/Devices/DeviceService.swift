@@ -1,27 +1,24 @@
 import MatrixPrimitives
 import Replication
-import ServerConfig
 import Stores
 
 /// Renames and removes devices, and has the `device_lists` stream tell of it.
 public final class DeviceService: Sendable {
-  private let config: HomeserverConfig
   private let stores: AccountStores
   private let memberships: MembershipStore
   private let hub: StreamHub
-  private let replication: ReplicationClient?
+  private let router: CallRouter
+  private let activity: ClientActivity
   private let clock: ServerClock
-  private let writers: [Text]
   static let maximumDisplayNameLength = 100
 
-  init(stores: AccountStores, memberships: MembershipStore, replication: ReplicationClient?) {
-    config = stores.context.config
+  init(stores: AccountStores, memberships: MembershipStore, router: CallRouter, activity: ClientActivity) {
     self.stores = stores
     self.memberships = memberships
     hub = stores.context.hub
-    self.replication = replication
+    self.router = router
+    self.activity = activity
     clock = stores.context.clock
-    writers = config.writers(of: .deviceLists)
   }
 
   /// Refuses a display name that is too long for other servers.
@@ -32,14 +29,34 @@ public final class DeviceService: Sendable {
     }
   }
 
-  /// Renames a device.
+  /// Lists a user's devices.
+  public func list(of user: UserID) async throws -> [DeviceDetails] {
+    try await stores.devices.devices(of: user).map { details($0, of: user) }
+  }
+
+  /// Reads one device.
   ///
   /// - Throws: `MatrixError` 404 when the user has no such device.
-  public func rename(_ deviceID: Text, of user: UserID, to name: Text) async throws {
+  public func device(_ deviceID: Text, of user: UserID) async throws -> DeviceDetails {
+    guard let device = try await stores.devices.device(deviceID, of: user) else { throw Self.notFound }
+    return details(device, of: user)
+  }
+
+  private func details(_ device: Device, of user: UserID) -> DeviceDetails {
+    DeviceDetails(device, latestUse: activity.latestUse(of: device.deviceID, user: user))
+  }
+
+  private static let notFound = MatrixError.notFound("No device found")
+
+  /// Renames a device.
+  ///
+  /// - Parameter name: the new name; nil changes nothing.
+  /// - Throws: `MatrixError` 404 when the user has no such device, else 400 for a name that is too long.
+  public func rename(_ deviceID: Text, of user: UserID, to name: Text?) async throws {
+    guard try await stores.devices.device(deviceID, of: user) != nil else { throw Self.notFound }
+    guard let name else { return }
     try Self.check(displayName: name)
-    guard try await stores.devices.rename(deviceID, of: user, to: name) else {
-      throw MatrixError.notFound("No device found")
-    }
+    guard try await stores.devices.rename(deviceID, of: user, to: name) else { throw Self.notFound }
     try await changed([deviceID], of: user)
   }
 
@@ -52,30 +69,36 @@ public final class DeviceService: Sendable {
   /// Tells the cluster that devices of a user changed: here when this process writes the stream, else over HTTP.
   public func changed(_ deviceIDs: [Text], of user: UserID) async throws {
     guard !deviceIDs.isEmpty else { return }
-    if writers.contains(config.instanceName) {
-      return try await recordChange(deviceIDs, of: user)
-    }
-    guard let writer = writers.randomElement(), let replication else { return }
-    _ = try await replication.call(
-      "notify_device_update", arguments: [user.rawValue], instance: writer,
-      body: ["device_ids": .array(deviceIDs.map(JSON.string))], cached: false)
+    _ = try await router.perform(DevicesChanged(userID: user, deviceIDs: deviceIDs), here: record)
+  }
+
+  /// The calls by which other processes have a writer of `device_lists` tell of what they changed.
+  var calls: [ServedCall] {
+    [
+      ServedCall(DevicesChanged.self) { try await self.record($0) },
+      ServedCall(SignaturesChanged.self) { try await self.record($0) },
+    ]
   }
 
   /// Writes a change to the stream and publishes it. Only on a writer of `device_lists`.
-  public func recordChange(_ deviceIDs: [Text], of user: UserID) async throws {
+  private func record(_ change: DevicesChanged) async throws -> EmptyAnswer {
+    let user = change.userID
     let rooms = try await memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
     try await stores.devices.recordChange(
-      of: deviceIDs, user: user, rooms: rooms, nowMilliseconds: clock.nowMilliseconds
+      of: change.deviceIDs, user: user, rooms: rooms, nowMilliseconds: clock.nowMilliseconds
     ) { [self] token in publish(user, isSignature: false, token) }
     hub.wake(.deviceLists)
+    return EmptyAnswer()
   }
 
   /// Writes to the stream that a user signed other users' keys, and publishes it. Only on a writer of `device_lists`.
-  public func recordSignatures(by user: UserID, of others: [UserID]) async throws {
-    try await stores.devices.recordSignatures(by: user, of: others) { [self] token in
+  private func record(_ change: SignaturesChanged) async throws -> EmptyAnswer {
+    let user = change.userID
+    try await stores.devices.recordSignatures(by: user, of: change.others) { [self] token in
       publish(user, isSignature: true, token)
     }
     hub.wake(.deviceLists)
+    return EmptyAnswer()
   }
 
   private func publish(_ user: UserID, isSignature: Bool, _ token: Int64) {

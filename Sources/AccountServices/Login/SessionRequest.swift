@@ -1,7 +1,13 @@
 import MatrixPrimitives
+import Replication
 import Stores
 
-/// What a session is opened with; travels from a worker to the main process in Synapse's format (`device_check_registered`).
+/// What a session is opened with.
+///
+/// As a call of a worker to the main process it is `POST device_check_registered/<user_id>/<transaction id>`, body `{"device_id": "D"|null,
+/// "initial_display_name": "…"|null, "is_guest": false, "is_appservice_ghost": false, "should_issue_refresh_token": false,
+/// "auth_provider_id": "…"|null, "auth_provider_session_id": "…"|null, "registration_session": "…"}`, of which the last member is ours
+/// and may be missing.
 public struct SessionRequest: Sendable {
   /// The user that logs in.
   public var userID: UserID
@@ -44,12 +50,41 @@ public struct SessionRequest: Sendable {
     }
     try DeviceService.check(displayName: displayName)
   }
+}
 
-  /// Reads the body of a call between processes.
-  ///
-  /// - Throws: `MatrixError` 400 when a member has the wrong type.
-  public init(userID: UserID, body: JSONValue) throws(MatrixError) {
-    self.userID = userID
+extension SessionRequest: ReplicationCall {
+  /// The session that was opened.
+  public typealias Answer = NewSession
+
+  /// The first path segment.
+  public static let name = "device_check_registered"
+  /// The path segment that follows.
+  public static let argumentNames = ["user_id"]
+  /// Whether the answer is kept: no call opens two sessions.
+  public static let isCached = true
+  /// Whether only the main process has the endpoint.
+  public static let isServedByMainOnly = true
+
+  /// The user.
+  public var arguments: [Text] { [userID.rawValue] }
+  /// The main process.
+  public var destination: CallDestination { .main }
+
+  /// Writes the members of the body.
+  public func writeMembers(to writer: inout JSONWriter) {
+    writer.member("device_id", deviceID.map(JSON.string) ?? .null)
+    writer.member("initial_display_name", displayName.map(JSON.string) ?? .null)
+    writer.member("is_guest", isGuest)
+    writer.member("is_appservice_ghost", isAppserviceGhost)
+    writer.member("should_issue_refresh_token", wantsRefreshToken)
+    writer.member("auth_provider_id", authProvider.map { .string($0.providerID) } ?? JSON.null)
+    writer.member("auth_provider_session_id", authProvider.map { .string($0.sessionID) } ?? JSON.null)
+    writer.memberIfPresent("registration_session", registrationSession)
+  }
+
+  /// Reads a call.
+  public init(arguments: CallArguments, body: JSONValue) throws(MatrixError) {
+    userID = try arguments.userID("user_id")
     deviceID = try body.optionalString("device_id")
     displayName = try body.optionalString("initial_display_name")
     wantsRefreshToken = try body.optionalBool("should_issue_refresh_token") ?? false
@@ -61,18 +96,5 @@ public struct SessionRequest: Sendable {
       authProvider = AuthProviderSession(providerID: provider, sessionID: session)
     }
     registrationSession = try body.optionalString("registration_session")
-  }
-
-  /// The body of a call between processes.
-  var body: JSON {
-    var members: [Text: JSON] = [
-      "device_id": deviceID.map(JSON.string) ?? .null, "initial_display_name": displayName.map(JSON.string) ?? .null,
-      "is_guest": .bool(isGuest), "is_appservice_ghost": .bool(isAppserviceGhost),
-      "should_issue_refresh_token": .bool(wantsRefreshToken),
-      "auth_provider_id": authProvider.map { .string($0.providerID) } ?? .null,
-      "auth_provider_session_id": authProvider.map { .string($0.sessionID) } ?? .null,
-    ]
-    if let registrationSession { members["registration_session"] = .string(registrationSession) }
-    return .object(members)
   }
 }

@@ -3,18 +3,6 @@ import Replication
 import ServerConfig
 import Stores
 
-/// What a client receives when it is logged in.
-public struct NewSession: Sendable {
-  /// The device, made for the session or chosen by the client.
-  public let deviceID: Text
-  /// Authenticates the requests of the session.
-  public let accessToken: Text
-  /// When the access token ends, in milliseconds since 1970; nil never.
-  public let validUntilMilliseconds: Int64?
-  /// Exchanges an access token that ends; nil unless asked for and configured.
-  public let refreshToken: Text?
-}
-
 /// Opens, refreshes and closes sessions: a device, its access token and perhaps a refresh token.
 ///
 /// Token ids are counted by the main process, so a worker asks it (`device_check_registered`).
@@ -22,17 +10,16 @@ public final class SessionService: Sendable {
   private let config: HomeserverConfig
   private let stores: AccountStores
   private let devices: DeviceService
-  private let replication: ReplicationClient?
+  private let router: CallRouter
   private let clock: ServerClock
 
   init(
-    config: HomeserverConfig, stores: AccountStores, devices: DeviceService, replication: ReplicationClient?,
-    clock: ServerClock
+    config: HomeserverConfig, stores: AccountStores, devices: DeviceService, router: CallRouter, clock: ServerClock
   ) {
     self.config = config
     self.stores = stores
     self.devices = devices
-    self.replication = replication
+    self.router = router
     self.clock = clock
   }
 
@@ -43,20 +30,16 @@ public final class SessionService: Sendable {
     try SessionRequest.check(deviceID: request.deviceID, displayName: request.displayName)
     var request = request
     request.wantsRefreshToken = request.wantsRefreshToken && config.sessions.refreshableAccessTokenMilliseconds != nil
-    guard !config.isMainProcess, let replication else { return try await openHere(request) }
-    let answer = try await replication.call(
-      "device_check_registered", arguments: [request.userID.rawValue], instance: "master", body: request.body,
-      cached: true)
-    return NewSession(
-      deviceID: try answer.requireString("device_id"), accessToken: try answer.requireString("access_token"),
-      validUntilMilliseconds: try answer.optionalInteger("valid_until_ms"),
-      refreshToken: try answer.optionalString("refresh_token"))
+    return try await router.perform(request, here: openHere)
   }
+
+  /// The call by which workers have the main process open sessions.
+  var calls: [ServedCall] { [ServedCall(SessionRequest.self) { try await self.openHere($0) }] }
 
   /// Opens a session on the main process, for itself or for a worker that asks.
   ///
   /// - Throws: `MatrixError` 403 when the registration has opened its session before and that one has ended.
-  public func openHere(_ request: SessionRequest) async throws -> NewSession {
+  private func openHere(_ request: SessionRequest) async throws -> NewSession {
     let device = request.deviceID ?? TokenGenerator.deviceID()
     let now = clock.nowMilliseconds
     let tokens = newTokens(for: request, now: now)

@@ -1,5 +1,6 @@
 import MatrixPrimitives
 import RateLimits
+import Replication
 import ServerConfig
 import Stores
 
@@ -55,6 +56,30 @@ public final class ProfileService: Sendable {
     return profile
   }
 
+  /// Reads all fields of a profile that are set, as clients see them.
+  ///
+  /// - Throws: as ``profile(of:for:address:)``.
+  public func fields(of user: UserID, for requester: Requester?, address: Text) async throws -> [Text: JSON] {
+    let profile = try await profile(of: user, for: requester, address: address)
+    var fields = profile.fields
+    if let name = profile.displayName { fields["displayname"] = .string(name) }
+    if let avatar = profile.avatarURL { fields["avatar_url"] = .string(avatar) }
+    return fields
+  }
+
+  /// Reads one field of a profile.
+  ///
+  /// - Returns: nil for a name or avatar that is not set.
+  /// - Throws: as ``profile(of:for:address:)``; `MatrixError` 400 for a name that no field can have, 404 for another field that is not set.
+  public func field(_ field: Text, of user: UserID, for requester: Requester?, address: Text) async throws -> JSON? {
+    try Self.check(field: field)
+    let value = try await fields(of: user, for: requester, address: address)[field]
+    guard value != nil || field == "displayname" || field == "avatar_url" else {
+      throw MatrixError.notFound("Field not found")
+    }
+    return value
+  }
+
   /// Sets one field. The rooms of a shadow-banned user learn nothing of it.
   ///
   /// - Parameters:
@@ -90,6 +115,24 @@ public final class ProfileService: Sendable {
     if reachesRooms, !isShadowBanned, let profile = try await profiles.profile(of: user) {
       await propagate(user, profile, requester)
     }
+  }
+
+  /// The calls by which processes of Synapse have profiles set.
+  var calls: [ServedCall] {
+    [
+      ServedCall(SetProfileField.self) { call in
+        try await self.set(
+          call.field, to: call.value, of: call.userID, by: Requester(userID: call.requester),
+          isAdministrator: call.isByAdministrator, reachesRooms: call.reachesRooms)
+        return EmptyAnswer()
+      },
+      ServedCall(DeleteProfileField.self) { call in
+        try await self.set(
+          call.field, to: nil, of: call.userID, by: Requester(userID: call.requester),
+          isAdministrator: call.isByAdministrator)
+        return EmptyAnswer()
+      },
+    ]
   }
 
   /// Refuses names of fields that break the common namespaced identifier grammar.

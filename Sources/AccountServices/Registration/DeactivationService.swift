@@ -12,20 +12,20 @@ public final class DeactivationService: Sendable {
   private let config: HomeserverConfig
   private let store: DeactivationStore
   private let devices: DeviceService
-  private let replication: ReplicationClient?
+  private let router: CallRouter
   private let logger: Logger
   private let leaveAllRooms: AccountServices.RoomHooks.Departure
   private let signals: AsyncStream<Void>
   private let signal: AsyncStream<Void>.Continuation
 
   init(
-    config: HomeserverConfig, store: DeactivationStore, devices: DeviceService, replication: ReplicationClient?,
-    logger: Logger, leaveAllRooms: @escaping AccountServices.RoomHooks.Departure
+    config: HomeserverConfig, store: DeactivationStore, devices: DeviceService, router: CallRouter, logger: Logger,
+    leaveAllRooms: @escaping AccountServices.RoomHooks.Departure
   ) {
     self.config = config
     self.store = store
     self.devices = devices
-    self.replication = replication
+    self.router = router
     self.logger = logger
     self.leaveAllRooms = leaveAllRooms
     (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -42,18 +42,24 @@ public final class DeactivationService: Sendable {
 
   /// Has the main process leave the rooms of deactivated users.
   private func announce(_ user: UserID) async {
-    guard !config.isMainProcess, let replication else { return leaveRooms() }
     do {
-      _ = try await replication.call(
-        "notify_account_deactivated", arguments: [user.rawValue], instance: "master", body: ["by_admin": false],
-        cached: true)
+      let call = AccountDeactivated(userID: user, isByAdministrator: false)
+      _ = try await router.perform(call, here: leaveRooms)
     } catch {
       logger.warning("The main process will learn of the deactivation of \(user) later: \(error)")
     }
   }
 
+  /// The call by which workers have the main process leave rooms.
+  var calls: [ServedCall] { [ServedCall(AccountDeactivated.self) { self.leaveRooms($0) }] }
+
+  private func leaveRooms(_ call: AccountDeactivated) -> EmptyAnswer {
+    leaveRooms()
+    return EmptyAnswer()
+  }
+
   /// Begins to leave the rooms of deactivated users, unless that is under way. On the main process.
-  public func leaveRooms() { signal.yield() }
+  private func leaveRooms() { signal.yield() }
 
   /// Leaves rooms whenever there are some to leave, and looks for forgotten ones at the start and every minute, until cancelled.
   func run() async {

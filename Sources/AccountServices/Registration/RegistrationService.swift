@@ -1,5 +1,6 @@
 import MatrixPrimitives
 import RateLimits
+import Replication
 import ServerConfig
 import Stores
 import Synchronization
@@ -136,6 +137,10 @@ public final class RegistrationService: Sendable {
   public func registered(by session: UserInteractiveAuth.Kept?) -> UserID? {
     session.flatMap { RegisteredUser.find(in: $0.serverData) }
   }
+
+  /// The call by which workers of Synapse report that they registered a user. What their main process does then concerns threepids and
+  /// consent, which a registration here cannot bring; they are answered so that they can register users.
+  var calls: [ServedCall] { [ServedCall(AccountRegistered.self) { _ in EmptyAnswer() }] }
 
   private func store(
     _ submission: Submission, completing session: Text?, isApproved: Bool, address: Text?

@@ -68,6 +68,6 @@ public struct LoginEndpoints: Sendable {
 
   /// `GET password_policy` (MSC2000), as Synapse has it.
   private func passwordPolicy(_ caller: Anyone, _ request: Request) -> Response {
-    .json(accounts.passwords.policyDescription)
+    .json(accounts.passwords.policy.description)
   }
 }

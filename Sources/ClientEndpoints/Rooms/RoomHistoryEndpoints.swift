@@ -39,17 +39,18 @@ public struct RoomHistoryEndpoints: Sendable {
     + .client("rooms/{roomID}/relations/{eventID}/{relType}/{eventType}", [.v1, .unstable])
 
   private func options(
-    _ caller: some AccountHolder, _ filter: RoomEventFilter = RoomEventFilter()
+    _ caller: some AccountHolder, _ filter: EventFilter = EventFilter()
   ) -> ClientEventOptions {
     ClientEventOptions(
-      filter.wantsFederationFormat ? .federation : .legacy, requester: caller.requester, now: clock.nowMilliseconds)
+      filter.format == .federation ? .federation : .legacy, requester: caller.requester, now: clock.nowMilliseconds)
   }
 
   /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3roomsroomidmessages
   private func messages(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
-    let filter = try Self.filter(request)
+    let filter = try EventFilter(text: request.queryValue("filter"))
     let page = try await rooms.history.messages(
-      room: try request.roomID, from: try await rooms.history.token(Self.place(request, "from")), to: try await rooms.history.token(Self.place(request, "to")),
+      room: try request.roomID, from: try await rooms.history.token(Self.place(request, "from")),
+      to: try await rooms.history.token(Self.place(request, "to")),
       direction: try request.queryChoice("dir", ["f": .forward, "b": .backward]) ?? .forward,
       limit: try request.queryInteger("limit", default: 10), filter: filter, requester: caller.requester)
     let start = try await rooms.history.text(page.start)
@@ -87,7 +88,7 @@ public struct RoomHistoryEndpoints: Sendable {
   private func context(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
     let around = try await rooms.history.surroundings(
       of: try request.eventID, room: try request.roomID, limit: try request.queryInteger("limit", default: 10),
-      filter: try Self.filter(request), requester: caller.requester)
+      filter: try EventFilter(text: request.queryValue("filter")), requester: caller.requester)
     let start = try await rooms.history.text(around.start)
     let end = try await rooms.history.text(around.end)
     let options = options(caller)
@@ -116,7 +117,8 @@ public struct RoomHistoryEndpoints: Sendable {
       direction: try request.queryChoice("dir", ["f": .forward, "b": .backward]) ?? .backward, limit: try request.queryInteger("limit", default: 5))
     let start = try await rooms.history.token(Self.place(request, "from"))
     let page = try await rooms.history.relations(
-      query, room: try request.roomID, from: start, to: try await rooms.history.token(Self.place(request, "to")), requester: caller.requester)
+      query, room: try request.roomID, from: start, to: try await rooms.history.token(Self.place(request, "to")),
+      requester: caller.requester)
     let next = try await rooms.history.text(page.next)
     return .json { writer in
       writer.object {
@@ -150,16 +152,5 @@ public struct RoomHistoryEndpoints: Sendable {
   /// A place in the history. Old clients name its end in words.
   private static func place(_ request: Request, _ name: Text) -> Text? {
     request.queryValue(name).flatMap { $0 == "END" ? nil : $0 }
-  }
-
-  private static func filter(_ request: Request) throws(MatrixError) -> RoomEventFilter {
-    guard let text = request.queryValue("filter"), !text.isEmpty else { return RoomEventFilter() }
-    let value: JSONValue
-    do {
-      value = try JSONValue.parse(text)
-    } catch {
-      throw .notJSON("Query parameter filter must be valid JSON.")
-    }
-    return try RoomEventFilter(value)
   }
 }

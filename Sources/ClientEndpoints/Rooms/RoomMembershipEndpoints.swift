@@ -44,7 +44,8 @@ public struct RoomMembershipEndpoints: Sendable {
   /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3roomsroomidjoin
   private func join(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
     try await change(.join, of: caller.userID, by: caller, request, try request.jsonObjectOrEmpty())
-    return .json { $0.object { $0.member("room_id", try request.roomID.rawValue) } }
+    let roomID = try request.roomID
+    return .json { $0.object { $0.member("room_id", roomID.rawValue) } }
   }
 
   /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3roomsroomidleave

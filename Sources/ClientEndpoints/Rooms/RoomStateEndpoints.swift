@@ -37,7 +37,7 @@ public struct RoomStateEndpoints: Sendable {
     EndpointPaths.client("rooms/{roomID}/state/{eventType}/{stateKey}", .sinceV1)
     + .client("rooms/{roomID}/state/{eventType}", .sinceV1)
 
-  private func options(_ format: ClientEventOptions.Format, _ caller: UserOrGuest) -> ClientEventOptions {
+  private func options(_ format: ClientEventFormat, _ caller: UserOrGuest) -> ClientEventOptions {
     ClientEventOptions(format, requester: caller.requester, now: clock.nowMilliseconds)
   }
 

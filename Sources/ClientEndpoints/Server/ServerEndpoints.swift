@@ -5,15 +5,13 @@ import ServerConfig
 
 /// What a client asks before and after it has logged in: versions, capabilities, where the server is.
 public struct ServerEndpoints: Sendable {
-  private let config: HomeserverConfig
-  private let canChangePassword: Bool
+  private let capabilities: JSON
+  private let wellKnown: JSON?
 
   /// Makes the family.
-  ///
-  /// - Parameter canChangePassword: whether `m.change_password` is offered.
-  public init(config: HomeserverConfig, canChangePassword: Bool) {
-    self.config = config
-    self.canChangePassword = canChangePassword
+  public init(config: HomeserverConfig) {
+    capabilities = Self.capabilities(config)
+    wellKnown = Self.wellKnown(config)
   }
 
   /// The versions of the specification that are answered for, oldest first.
@@ -60,9 +58,10 @@ public struct ServerEndpoints: Sendable {
   }
 
   /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3capabilities
-  private func capabilities(_ caller: UserOrGuest, _ request: Request) -> Response { .json(capabilitiesBody) }
+  private func capabilities(_ caller: UserOrGuest, _ request: Request) -> Response { .json(capabilities) }
 
-  private var capabilitiesBody: JSON {
+  private static func capabilities(_ config: HomeserverConfig) -> JSON {
+    let canChangePassword = config.passwords.allowsLogin && config.passwords.usesLocalDatabase
     var versions: [Text: JSON] = [:]
     for version in RoomVersion.all { versions[version.identifier] = "stable" }
     var profileFields: [Text: JSON] = ["enabled": true]
@@ -85,8 +84,8 @@ public struct ServerEndpoints: Sendable {
 
   /// https://spec.matrix.org/v1.16/client-server-api/#getwell-knownmatrixclient
   private func wellKnownClient(_ caller: Anyone, _ request: Request) throws(MatrixError) -> Response {
-    guard let content = Self.wellKnown(config) else { throw .notFound(".well-known not available") }
-    return .json(content)
+    guard let wellKnown else { throw .notFound(".well-known not available") }
+    return .json(wellKnown)
   }
 
   /// The content of `/.well-known/matrix/client`, which login answers carry too; nil when the configuration does not serve one.

@@ -1,6 +1,6 @@
-import AccountServices
 import EndpointKit
 import MatrixPrimitives
+import RateLimits
 import SyncEngine
 
 /// Presence, as users set and see it.
@@ -49,9 +49,7 @@ public struct PresenceEndpoints: Sendable {
 
   /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3presenceuseridstatus
   private func getPresence(_ caller: User, _ request: Request) async throws -> Response {
-    guard let state = try await presence.state(of: try request.userID, seenBy: caller.userID) else {
-      return .json(["presence": "offline"])
-    }
+    let state = try await presence.state(of: try request.userID, seenBy: caller.userID)
     return .json { state.writeContent(to: &$0, now: clock.nowMilliseconds) }
   }
 }

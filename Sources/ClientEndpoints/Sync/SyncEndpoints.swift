@@ -1,28 +1,19 @@
-import AccountServices
 import EndpointKit
 import MatrixPrimitives
-import Replication
-import RoomServices
-import Stores
+import RateLimits
 import SyncEngine
 
-/// `GET /sync`, and the old way to fetch one event.
+/// `GET /sync`.
 public struct SyncEndpoints: Sendable {
   private let services: SyncServices
-  private let storage: RoomStores
-  private let rooms: RoomServices
   private let presenceLimit: RateLimiter
-  private let filters: FilterReader
 
   /// Makes the family.
   ///
   /// - Parameter presenceLimit: `rc_presence.per_user`, shared by all endpoints that set presence.
-  public init(services: SyncServices, storage: RoomStores, users: UserStores, rooms: RoomServices, presenceLimit: RateLimiter) {
+  public init(services: SyncServices, presenceLimit: RateLimiter) {
     self.services = services
-    self.storage = storage
-    self.rooms = rooms
     self.presenceLimit = presenceLimit
-    filters = FilterReader(storage: users, timelineLimit: services.settings.filterTimelineLimit)
   }
 
   /// The operations of the family.
@@ -96,7 +87,7 @@ public struct SyncEndpoints: Sendable {
     let timeout = try request.queryInteger("timeout", default: 0)
     let fullState = try request.queryBool("full_state", default: false)
     let filterText = request.queryValue("filter")
-    let filter = try await filters.filter(filterText, of: requester.userID)
+    let filter = try await services.filters.filter(filterText, of: requester.userID)
     // An empty token is none, as on Synapse.
     let sinceText = request.queryValue("since").flatMap { $0.isEmpty ? nil : $0 }
     let since = try await services.token(sinceText)

@@ -3,23 +3,6 @@ import MatrixPrimitives
 import Replication
 import Stores
 
-/// Holds an event that is being inserted, with its place in the stream.
-struct NewEvent: Sendable {
-  let item: PersistableEvent
-  let stored: StoredEvent
-
-  var event: Event { item.event }
-  var id: Text { item.event.eventID.rawValue }
-  var isRejected: Bool { item.context.rejected != nil }
-}
-
-/// Holds an event that stops being an outlier: it keeps its place, and the change has a place of its own.
-struct FormerOutlier: Sendable {
-  let item: PersistableEvent
-  let stored: StoredEvent
-  let changeStream: Int64
-}
-
 /// Holds everything that one transaction writes and that is announced after it.
 struct PersistPlan: Sendable {
   let roomID: RoomID

@@ -1,6 +1,5 @@
 import MatrixEvents
 import MatrixPrimitives
-import Postgres
 import Stores
 
 /// Works out how a batch changes the edge of a room's graph and with it the current state.
@@ -58,53 +57,9 @@ struct RoomGraph: Sendable {
     let prevs = Set(accepted.flatMap(\.event.prevEvents))
     let new = old.union(accepted.map(\.event.eventID)).subtracting(prevs)
     if isPlain { return new }
-    async let followed = eventsThatAreFollowed(new)
-    async let hidden = eventsBehindRefused(prevs)
+    async let followed = storage.events.followed(new)
+    async let hidden = storage.events.behindRefused(prevs)
     return new.subtracting(try await followed).subtracting(try await hidden)
-  }
-
-  // Within a JSON string no quotation mark stands without a backslash, so nothing that a client sent can look like this, and
-  // unlike parsing it the comparison cannot fail.
-  private static let isSoftFailed: SQL = "(j.internal_metadata ~ '\"soft_failed\"[[:space:]]*:[[:space:]]*true')"
-
-  /// Finds those events that an accepted event follows.
-  private func eventsThatAreFollowed(_ ids: Set<EventID>) async throws -> Set<EventID> {
-    let rows = try await storage.database.read(
-      """
-      SELECT DISTINCT g.prev_event_id FROM event_edges AS g
-      JOIN events AS e ON e.event_id = g.event_id
-      JOIN event_json AS j ON j.event_id = g.event_id
-      LEFT JOIN rejections AS x ON x.event_id = g.event_id
-      WHERE g.prev_event_id = ANY(\(ids.map(\.rawValue))::text[]) AND NOT e.outlier AND x.event_id IS NULL
-        AND NOT \(Self.isSoftFailed)
-      """)
-    return Set(try rows.map { EventID(unchecked: try $0.get(0)) })
-  }
-
-  /// Finds the ancestors that are reached through soft-failed or refused events only: an event that follows a soft-failed
-  /// one stands for what that one follows, too.
-  private func eventsBehindRefused(_ ids: Set<EventID>) async throws -> Set<EventID> {
-    guard !ids.isEmpty else { return [] }
-    let rows = try await storage.database.read(
-      """
-      WITH RECURSIVE reached(id) AS (
-        SELECT g.prev_event_id FROM event_edges AS g
-        JOIN events AS e ON e.event_id = g.event_id
-        JOIN event_json AS j ON j.event_id = g.event_id
-        LEFT JOIN rejections AS x ON x.event_id = g.event_id
-        WHERE g.event_id = ANY(\(ids.map(\.rawValue))::text[]) AND NOT e.outlier
-          AND (x.event_id IS NOT NULL OR \(Self.isSoftFailed))
-        UNION
-        SELECT g.prev_event_id FROM reached
-        JOIN event_edges AS g ON g.event_id = reached.id
-        JOIN events AS e ON e.event_id = g.event_id
-        JOIN event_json AS j ON j.event_id = g.event_id
-        LEFT JOIN rejections AS x ON x.event_id = g.event_id
-        WHERE NOT e.outlier AND (x.event_id IS NOT NULL OR \(Self.isSoftFailed))
-      )
-      SELECT id FROM reached
-      """)
-    return Set(try rows.map { EventID(unchecked: try $0.get(0)) })
   }
 
   // MARK: current state

@@ -4,15 +4,6 @@ import Stores
 
 /// A request with a transaction id, by which a device of this server sent an event.
 struct SentTransaction: Sendable {
-  /// A row's key in the table of transactions.
-  struct Name: Hashable, Sendable {
-    let roomID: Text
-    let sender: Text
-    let device: Text
-    /// The client's id, or the id with the path.
-    let text: Text
-  }
-
   /// The request that has taken a name; without a path when its event cannot be read.
   struct Owner: Sendable {
     let eventID: EventID
@@ -22,7 +13,7 @@ struct SentTransaction: Sendable {
   let eventID: EventID
   let path: TransactionPath
   /// The names under which the request may be stored, the best first.
-  let names: [Name]
+  let names: [EventStore.TransactionName]
 
   /// Collects the requests that have sent events, by the events.
   static func list(_ events: [PersistableEvent], storage: RoomStores) async throws -> [EventID: SentTransaction] {
@@ -37,7 +28,8 @@ struct SentTransaction: Sendable {
       let transaction = EventStore.DeviceTransaction(
         userID: event.sender, deviceID: device, txnID: txnID, path: path)
       let names = transaction.storedNames.map { text in
-        Name(roomID: event.roomID.rawValue, sender: event.sender.rawValue, device: device, text: text)
+        EventStore.TransactionName(
+          roomID: event.roomID.rawValue, sender: event.sender.rawValue, device: device, text: text)
       }
       result[event.eventID] = SentTransaction(eventID: event.eventID, path: path, names: names)
     }
@@ -48,7 +40,9 @@ struct SentTransaction: Sendable {
 extension KnownEvents {
   /// Finds the events whose request was carried out before the batch, or earlier in it, and gives the others names in the table
   /// of transactions. The table has no column for the path, so an id that another path has taken is stored with its own.
-  mutating func settleTransactions(_ sent: [SentTransaction], _ owners: [SentTransaction.Name: SentTransaction.Owner]) {
+  mutating func settleTransactions(
+    _ sent: [SentTransaction], _ owners: [EventStore.TransactionName: SentTransaction.Owner]
+  ) {
     var owners = owners
     for request in sent {
       if let owner = request.names.lazy.compactMap({ owners[$0] }).first(where: { $0.path == request.path }) {

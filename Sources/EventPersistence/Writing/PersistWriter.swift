@@ -8,11 +8,6 @@ import Stores
 ///
 /// What every message needs is written for all rooms by one statement each; the rest, by ``RoomWriter``, room by room.
 struct PersistWriter {
-  /// Holds the error (division by zero) by which statements that travel with the commit say that a row is missing.
-  static let missingRowState = "22012"
-  /// Holds the error (a text that is no number) by which the same is said of an event that others follow.
-  static let missingPredecessorState = "22P02"
-
   let plans: [PersistPlan]
   let txn: Transaction
   let fresh: [NewEvent]
@@ -30,44 +25,36 @@ struct PersistWriter {
   }
 
   func write() throws {
-    guard let surroundings = plans.first?.surroundings else { return }
-    let storage = surroundings.storage
-    // The statements are the same each time and find their rows by keys: planning them anew would cost as much as they do, and
-    // a plan for ten unknown rooms would read the whole of a table that has only some hundred.
-    txn.enqueue(
-      """
-      SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)
-      """)
+    guard let plan = plans.first else { return }
+    let (surroundings, storage) = (plan.surroundings, plan.storage)
+    txn.planOnceByIndexes()
     // First of all, since they take longest and stand beside the rest when there are many.
-    writePushActions(storage.pushActions, orphans: surroundings.orphans)
-    lockRooms()
+    surroundings.pushActions.write(
+      accepted, given: plans.flatMap(\.given), isRedacting: !plans.allSatisfy(\.redactedEvents.isEmpty), in: txn)
+    RoomStore.require(plans.map(\.roomID), in: txn, otherwise: PersistRefusal.roomIsGone)
     requirePredecessors()
     for room in rooms { try room.writeStateGroups() }
     let chains = try rooms.map { try $0.chainCover() }
     for room in rooms { room.writeFirst() }
-    writeEvents()
+    EventStore.enqueue(fresh, instanceName: plan.instanceName, now: plan.now, in: txn)
+    RedactionStore.enqueueCensoring(of: censurable, in: txn)
     writeExtremities()
     writeTransactionIDs()
     writeStateGroupsOfEvents()
     for (room, chain) in zip(rooms, chains) { room.writeAuthorisation(chain) }
     for room in rooms { room.writeRedactions() }
-    writeEdges()
-    if storage.config.rooms.allowsSearch { writeSearch() }
+    EventStore.enqueueEdges(accepted, in: txn)
+    for room in rooms { room.writeGaps() }
+    if storage.config.rooms.allowsSearch { EventStore.enqueueSearch(accepted, in: txn) }
     for room in rooms { room.writeWhatFollows() }
     writeParticipation()
-    writeRoomPositions()
+    SlidingSyncTables.enqueuePositions(plans.filter { !$0.backfilled }.map { ($0.roomID, $0.accepted) }, in: txn)
     for plan in plans { storage.invalidator.write(plan.cacheInvalidations, ids: plan.cacheIDs, in: txn) }
   }
 
-  /// Keeps the rooms from being deleted meanwhile, and fails when one is gone: dividing by zero is how a statement that
-  /// travels with the commit can refuse.
-  private func lockRooms() {
-    let ids = plans.map(\.roomID.rawValue)
-    txn.enqueue(
-      """
-      SELECT 1 / (count(*) = \(Int64(ids.count))::bigint)::int FROM (
-        SELECT 1 FROM rooms WHERE room_id = ANY(\(unseen: ids)) FOR KEY SHARE) AS room
-      """)
+  /// The new events that a stored redaction may aim at.
+  private var censurable: [Text] {
+    plans.filter { !$0.change.isPlain }.flatMap(\.fresh).filter { !$0.item.metadata.redacted }.map(\.id)
   }
 
   /// Fails when an event of this server follows one that is not stored: that one was built upon before it was on disk, and a
@@ -81,13 +68,19 @@ struct PersistWriter {
       }
     }
     ids.subtract(fresh.map(\.id))
-    guard !ids.isEmpty else { return }
-    let wanted = ids.sorted()
-    txn.enqueue(
-      """
-      SELECT CASE WHEN count(*) = \(Int64(wanted.count))::bigint THEN 1 ELSE ('only ' || count(*))::int END
-      FROM events WHERE event_id = ANY(\(unseen: wanted))
-      """)
+    EventStore.require(ids.sorted(), in: txn, otherwise: PersistRefusal.predecessorIsMissing)
+  }
+
+  private func writeTransactionIDs() {
+    guard let now = plans.first?.now else { return }
+    let sent = plans.flatMap { plan in
+      plan.fresh.compactMap { event in
+        plan.known.transactionNames[event.stored.eventID].flatMap { name in
+          event.item.metadata.deviceID.map { EventStore.SentRequest(event: event, device: $0, name: name) }
+        }
+      }
+    }
+    EventStore.enqueue(sent, now: now, in: txn)
   }
 
   private func writeStateGroupsOfEvents() {
@@ -100,61 +93,15 @@ struct PersistWriter {
       ids.append(event.id)
       groups.append(group)
     }
-    RoomWriter.upsertStateGroups(ids, groups, in: txn)
+    StateStore.enqueueGroups(groups, of: ids, in: txn)
   }
 
   private func writeExtremities() {
-    var rooms: [Text] = []
-    var ids: [Text] = []
-    var streams: [Int64] = []
-    for plan in plans {
-      guard let extremities = plan.change.extremities, let stream = plan.lastStream else { continue }
-      for id in extremities.keys.map(\.rawValue).sorted() {
-        rooms.append(plan.roomID.rawValue)
-        ids.append(id)
-        streams.append(stream)
-      }
+    let changes = plans.compactMap { plan -> RoomStore.Extremities? in
+      guard let extremities = plan.change.extremities, let stream = plan.lastStream else { return nil }
+      return RoomStore.Extremities(room: plan.roomID, events: Array(extremities.keys), stream: stream)
     }
-    guard !ids.isEmpty else { return }
-    txn.enqueue(
-      """
-      DELETE FROM event_forward_extremities
-      WHERE room_id = ANY(\(unseen: Set(rooms).sorted())) AND event_id <> ALL(\(ids)::text[])
-      """)
-    txn.enqueue(
-      """
-      INSERT INTO event_forward_extremities (event_id, room_id)
-      SELECT * FROM unnest(\(ids)::text[], \(rooms)::text[]) ON CONFLICT DO NOTHING
-      """)
-    txn.enqueue(
-      """
-      INSERT INTO stream_ordering_to_exterm (room_id, event_id, stream_ordering)
-      SELECT * FROM unnest(\(rooms)::text[], \(ids)::text[], \(streams)::bigint[])
-      """)
-  }
-
-  /// Records each room's newest event, and the newest one that brings the room to the top of lists.
-  private func writeRoomPositions() {
-    var rooms: [Text] = []
-    var lasts: [Int64] = []
-    var bumps: [Int64?] = []
-    for plan in plans where !plan.backfilled {
-      let accepted = plan.accepted
-      guard let last = accepted.map(\.stored.streamOrdering).max() else { continue }
-      rooms.append(plan.roomID.rawValue)
-      lasts.append(last)
-      bumps.append(
-        accepted.filter { SlidingSyncTables.bumpTypes.contains($0.event.type) }.map(\.stored.streamOrdering).max())
-    }
-    guard !rooms.isEmpty else { return }
-    txn.enqueue(
-      """
-      UPDATE sliding_sync_joined_rooms AS s SET
-        event_stream_ordering = GREATEST(s.event_stream_ordering, q.last),
-        bump_stamp = GREATEST(s.bump_stamp, q.bump)
-      FROM unnest(\(rooms)::text[], \(lasts)::bigint[], \(bumps)::bigint[]) AS q(room_id, last, bump)
-      WHERE s.room_id = q.room_id
-      """)
+    RoomStore.enqueue(changes, in: txn)
   }
 
   /// Marks senders of messages as taking part, once for each membership.
@@ -174,28 +121,9 @@ struct PersistWriter {
     }
     guard !participants.isEmpty else { return }
     let sorted = participants.sorted { ($0.roomID, $0.userID) < ($1.roomID, $1.userID) }
-    txn.enqueue(
-      """
-      UPDATE room_memberships SET participant = true
-      WHERE NOT participant AND event_id IN (
-        SELECT m.event_id
-        FROM unnest(\(sorted.map(\.roomID.rawValue))::text[], \(sorted.map(\.userID.rawValue))::text[]) AS q(room_id, user_id)
-        JOIN local_current_membership AS m ON m.room_id = q.room_id AND m.user_id = q.user_id)
-      """)
+    MembershipStore.enqueueParticipation(sorted.map { ($0.roomID, $0.userID) }, in: txn)
     txn.afterCommit {
       for participant in sorted { cache.insert(participant, true) }
     }
-  }
-
-  private func writeEdges() {
-    let edges = accepted.flatMap { event in event.event.prevEvents.map { (event.id, $0.rawValue) } }
-    if !edges.isEmpty {
-      txn.enqueue(
-        """
-        INSERT INTO event_edges (event_id, prev_event_id)
-        SELECT * FROM unnest(\(edges.map(\.0))::text[], \(edges.map(\.1))::text[]) ON CONFLICT DO NOTHING
-        """)
-    }
-    for room in rooms { room.writeGaps() }
   }
 }

@@ -60,46 +60,23 @@ public final class ReplicationClient: Sendable {
 
   deinit { http.shutdown { _ in } }
 
-  /// Calls an endpoint with a JSON object as body.
+  /// Has another process carry a call out.
   /// - Parameters:
-  ///   - endpoint: name of the endpoint, the first path segment.
-  ///   - arguments: further path segments, not encoded.
-  ///   - instance: process to call; not the own one.
-  ///   - body: the object to send.
-  ///   - cached: whether the endpoint keeps answers by transaction id, which makes repeating safe.
+  ///   - call: the call.
+  ///   - instance: the process to ask; not the own one.
   /// - Returns: the answer.
   /// - Throws: `MatrixError` as the callee reported it, or 502 when it cannot be reached; `ReplicationError` when the
   ///   instance is unknown or the answer is no JSON object.
-  public func call(
-    _ endpoint: Text, arguments: [Text] = [], instance: Text, body: JSON = .object([:]), cached: Bool
-  ) async throws -> JSONValue {
-    try await call(endpoint, arguments: arguments, instance: instance, cached: cached) { writer in
-      for (key, value) in body.members ?? [:] { writer.member(key, value) }
-    }
-  }
-
-  /// Calls an endpoint whose body is written straight to bytes.
-  /// - Parameters:
-  ///   - endpoint: name of the endpoint, the first path segment.
-  ///   - arguments: further path segments, not encoded.
-  ///   - instance: process to call; not the own one.
-  ///   - cached: whether the endpoint keeps answers by transaction id, which makes repeating safe.
-  ///   - writeMembers: writes the members of the body, without the braces.
-  /// - Returns: the answer.
-  /// - Throws: as `call` with a body.
-  public func call(
-    _ endpoint: Text, arguments: [Text] = [], instance: Text, cached: Bool,
-    writeMembers: (inout JSONWriter) throws -> Void
-  ) async throws -> JSONValue {
+  public func call<Call: ReplicationCall>(_ call: Call, instance: Text) async throws -> Call.Answer {
     var writer = JSONWriter(capacity: 2048)
     writer.beginObject()
-    try writeMembers(&writer)
+    try call.writeMembers(to: &writer)
     ReplicationRequestEnvelope.write(instanceName: instanceName, positions: positions.own(), to: &writer)
     writer.endObject()
-    let path = Self.path(endpoint, arguments, cached: cached)
+    let path = Self.path(Call.name, call.arguments, cached: Call.isCached)
     let answer = try await exchange(.POST, path, instance: instance, body: writer.bytes)
     await positions.wait(instance, ReplicationRequestEnvelope.positions(inAnswer: answer))
-    return answer
+    return try Call.Answer(answer: answer)
   }
 
   /// Asks a writer for rows of a stream that it holds in memory.
@@ -109,7 +86,7 @@ public final class ReplicationClient: Sendable {
   ///   - from: exclusive lower bound.
   ///   - to: inclusive upper bound.
   /// - Returns: the rows; unreadable ones are left out.
-  /// - Throws: as `call`.
+  /// - Throws: as ``call(_:instance:)``.
   public func streamUpdates(
     _ stream: StreamName, instance: Text, from: Int64, to: Int64
   ) async throws -> StreamUpdates {

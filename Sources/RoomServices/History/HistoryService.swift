@@ -79,6 +79,14 @@ public final class HistoryService: Sendable {
 
   // MARK: Single events
 
+  /// Reads one event of whatever room.
+  ///
+  /// - Throws: `MatrixError` 404 when it does not exist or is not for this user to see.
+  public func event(_ id: EventID, requester: Requester) async throws -> ClientEvent {
+    guard let stored = try await stores.events.event(id) else { throw MatrixError.notFound("Event not found.") }
+    return try await event(id, room: stored.roomID, requester: requester)
+  }
+
   /// Reads one event.
   ///
   /// - Throws: `MatrixError` 404 when it does not exist, is in another room, or is not for this user to see.
@@ -103,7 +111,7 @@ public final class HistoryService: Sendable {
   /// - Parameter limit: the number of neighbours, shared between both sides; 0 or more.
   /// - Throws: `MatrixError` 404 when the event does not exist, 403 when it is not for this user to see.
   public func surroundings(
-    of id: EventID, room: RoomID, limit: Int, filter: RoomEventFilter, requester: Requester
+    of id: EventID, room: RoomID, limit: Int, filter: EventFilter, requester: Requester
   ) async throws -> EventSurroundings {
     guard let event = try await stores.events.event(id), event.roomID == room else {
       throw MatrixError.notFound("Event not found.")
@@ -125,7 +133,7 @@ public final class HistoryService: Sendable {
       if right == .member { true } else { try await maySeeState(at: last, room: room, user: user) }
     let map = isShown ? try await state.stateAfter(eventID: last, filter: stateFilter) : [:]
     let stateEvents = try await stores.events.orderedEvents(Array(map.values))
-      .filter { filter.allows(type: $0.type, sender: $0.sender.rawValue) }
+      .filter { filter.passes(type: $0.type) && filter.passes(sender: $0.sender.rawValue) }
     return EventSurroundings(
       before: try await clientEvents(before, requester),
       event: try await clientEvents([center], requester).first ?? ClientEvent(event),
@@ -136,7 +144,7 @@ public final class HistoryService: Sendable {
 
   /// Reads the events just before or just after an event.
   private func neighbours(
-    _ event: StoredEvent, _ room: RoomID, _ direction: PageDirection, limit: Int, _ filter: RoomEventFilter
+    _ event: StoredEvent, _ room: RoomID, _ direction: PageDirection, limit: Int, _ filter: EventFilter
   ) async throws -> TimelineStore.Page {
     let stream = direction == .backward ? event.streamOrdering - 1 : event.streamOrdering
     let point = RoomStreamToken(topological: event.depth, stream: stream)
@@ -156,12 +164,12 @@ public final class HistoryService: Sendable {
   /// - Throws: `MatrixError` 403 when the user may not look into the room.
   public func messages(
     room: RoomID, from start: StreamToken?, to end: StreamToken?, direction: PageDirection, limit: Int,
-    filter: RoomEventFilter, requester: Requester
+    filter: EventFilter, requester: Requester
   ) async throws -> MessagesPage {
     let user = requester.userID
     let right = try await access.right(of: user, in: room)
     let from = begin(start, direction: direction, right: right)
-    if filter.excludes(room: room.rawValue) { return MessagesPage(chunk: [], start: from, end: nil, state: nil) }
+    if !filter.passes(room: room.rawValue) { return MessagesPage(chunk: [], start: from, end: nil, state: nil) }
     let page = try await stores.timeline.page(
       room: room, from: from.room, to: Self.stop(end, direction: direction, right: right), direction: direction,
       limit: min(max(limit, 1), Self.greatestLimit), filter: filter)

@@ -32,6 +32,12 @@ public final class MembershipService: Sendable {
     self.rateLimiter = rateLimiter
   }
 
+  /// Lists the rooms in which a user is joined.
+  public func joinedRooms(of user: UserID) async throws -> [RoomID] {
+    try await stores.barrier.pass(membershipsOf: user)
+    return try await stores.memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
+  }
+
   /// Changes a membership.
   ///
   /// What is so already answers with the event that made it so.

@@ -28,7 +28,7 @@ final class EventDelivery: Sendable {
   private let state: StateService
   private let persister: EventPersister
   private let pushActions: PushActionEvaluator
-  private let replication: ReplicationClient?
+  private let router: CallRouter
   private let hub: StreamHub
   private let clock: ServerClock
   private let logger: Logger
@@ -38,13 +38,13 @@ final class EventDelivery: Sendable {
 
   init(
     storage: RoomStores, state: StateService, persister: EventPersister, pushActions: PushActionEvaluator,
-    replication: ReplicationClient?, hub: StreamHub, clock: ServerClock, logger: Logger
+    router: CallRouter, hub: StreamHub, clock: ServerClock, logger: Logger
   ) {
     self.storage = storage
     self.state = state
     self.persister = persister
     self.pushActions = pushActions
-    self.replication = replication
+    self.router = router
     self.hub = hub
     self.clock = clock
     self.logger = logger
@@ -112,7 +112,7 @@ final class EventDelivery: Sendable {
   private func isReadable(_ position: Int64) -> Bool { storage.events.ids.position(of: hub.instanceName) >= position }
 
   private func transmit(_ events: [OutgoingEvent], room: RoomID) async throws -> DeliveredEvents {
-    guard let replication else {
+    guard !router.isAlone, let instance = persister.writer(for: room) else {
       throw MatrixError.unknown("No process persists the events of this room", status: 500)
     }
     var ready: [SendEventsRequest.Element] = []
@@ -125,15 +125,9 @@ final class EventDelivery: Sendable {
           persistable: PersistableEvent(event: created.event, context: context, metadata: created.metadata),
           requester: outgoing.requester, ratelimit: false, extraUsers: outgoing.extraUsers))
     }
-    guard let instance = persister.writer(for: room) else {
-      throw MatrixError.unknown("No process persists the events of this room", status: 500)
-    }
     do {
-      let request = SendEventsRequest(elements: ready)
-      let answer = try await replication.call("send_events", instance: instance, cached: true) { writer in
-        request.writeMembers(to: &writer)
-      }
-      if let token = answer["stream_id"]?.integer { await readBack(instance: instance, token: token) }
+      let answer = try await router.ask(SendEventsRequest(elements: ready))
+      await readBack(instance: instance, token: answer.streamID)
       let ids = try await eventIDs(events, answer: answer)
       await unstage(zip(events, ids).filter { $0.created.event.eventID != $1 }.map(\.0))
       return DeliveredEvents(eventIDs: ids)
@@ -153,9 +147,9 @@ final class EventDelivery: Sendable {
   /// Finds what became of each event. The answer names the last one only, and another one than sent when that said what had
   /// been said before. A repetition further ahead makes our persister refuse the batch, since what follows would hang in
   /// the air; Synapse's stores the rest, and then the tables tell.
-  private func eventIDs(_ events: [OutgoingEvent], answer: JSONValue) async throws -> [EventID] {
+  private func eventIDs(_ events: [OutgoingEvent], answer: SendEventsRequest.Answer) async throws -> [EventID] {
     var ids = events.map(\.created.event.eventID)
-    if let last = answer["event_id"]?.string, !ids.isEmpty { ids[ids.count - 1] = EventID(unchecked: last) }
+    if !ids.isEmpty { ids[ids.count - 1] = answer.eventID }
     guard ids.count > 1 else { return ids }
     let persisted = try await storage.events.havePersisted(ids)
     for (index, outgoing) in events.enumerated() where !persisted.contains(ids[index]) {

@@ -5,7 +5,7 @@ import Replication
 import Stores
 
 /// Takes over events that other processes of the cluster have made, in the process that persists them.
-public final class EventInbox: Sendable {
+final class EventInbox: Sendable {
   private let storage: RoomStores
   private let state: StateService
   private let creator: EventCreator
@@ -23,15 +23,22 @@ public final class EventInbox: Sendable {
     self.rateLimiter = rateLimiter
   }
 
+  /// The calls by which other processes have events persisted.
+  var calls: [ServedCall] {
+    [
+      ServedCall(SendEventsRequest.self) { try await self.accept($0) },
+      ServedCall(FederatedEventsRequest.self) { StreamIDAnswer(try await self.accept($0)) },
+    ]
+  }
+
   /// Persists the events of a `send_events` call; their push actions stand in the staging table already.
   ///
   /// What a Synapse worker leaves to the persister is done here: checking aliases and redactions, and adding to invites and
   /// knocks the state that the user is shown.
   ///
-  /// - Returns: the position and id of the last event; another id than sent when it was a repeated transaction.
   /// - Throws: `MatrixError` 400 when another process is to persist the events of this room, 403 for what the sender may not do,
   ///   429 when the sender has to wait.
-  public func accept(_ request: SendEventsRequest) async throws -> (streamID: Int64, eventID: EventID) {
+  func accept(_ request: SendEventsRequest) async throws -> SendEventsRequest.Answer {
     guard let first = request.elements.first?.persistable.event else { throw MatrixError.badJSON("No events") }
     try requireWriter(of: first.roomID)
     for element in request.elements where element.ratelimit {
@@ -40,14 +47,14 @@ public final class EventInbox: Sendable {
     let batch = try await complete(request.elements.map(\.persistable))
     let stored = try await persister.persist(batch, roomID: first.roomID)
     guard let last = stored.last else { throw MatrixError.unknown("Nothing was persisted", status: 500) }
-    return (last.streamOrdering, last.eventID)
+    return SendEventsRequest.Answer(streamID: last.streamOrdering, eventID: last.eventID)
   }
 
   /// Persists the events of a `fed_send_events` call.
   ///
   /// - Returns: the position up to which the room's events are persisted.
   /// - Throws: `MatrixError` 400 when another process is to persist the events of this room.
-  public func accept(_ request: FederatedEventsRequest) async throws -> Int64 {
+  func accept(_ request: FederatedEventsRequest) async throws -> Int64 {
     try requireWriter(of: request.roomID)
     let stored = try await persister.persist(
       request.events, roomID: request.roomID, backfilled: request.isBackfilled)

@@ -11,7 +11,7 @@ import Stores
 /// history does not fork.
 public final class EventSender: Sendable {
   let creator: EventCreator
-  private let storage: RoomStores
+  let storage: RoomStores
   private let delivery: EventDelivery
   private let relations: RelationValidator
   private let rateLimiter: RoomRateLimiter

@@ -1,26 +1,33 @@
 import EventPersistence
 import MatrixEvents
 import MatrixPrimitives
+import Replication
 import Stores
 
-/// Holds the body of the replication call `fed_send_events`: events that came from other servers, on their way to the process
-/// that persists them.
-///
-/// The form is Synapse's, observed on its wire: `{"room_id": …, "backfilled": …, "events": [{"event": …, "room_version": …,
-/// "event_format_version": …, "internal_metadata": …, "outlier": …, "rejected_reason": …, "context": …}]}`; the answer is
-/// `{"max_stream_id": …}`.
-public struct FederatedEventsRequest: Sendable {
+/// Events that came from other servers, on their way to the process that persists them: the call `POST fed_send_events/<transaction id>`,
+/// body `{"room_id": …, "backfilled": …, "events": [{"event": …, "room_version": …, "event_format_version": …, "internal_metadata": …,
+/// "outlier": …, "rejected_reason": …, "context": …}]}`. Observed on Synapse's wire.
+struct FederatedEventsRequest: ReplicationCall {
+  typealias Answer = StreamIDAnswer
+
+  static let name = "fed_send_events"
+  static let argumentNames: [Text] = []
+  static let isCached = true
+
   /// Holds the room of all events.
-  public let roomID: RoomID
+  let roomID: RoomID
   /// Tells whether the events are history rather than news.
-  public let isBackfilled: Bool
+  let isBackfilled: Bool
   /// Holds the events in the order in which they follow one another.
   let events: [PersistableEvent]
+
+  var arguments: [Text] { [] }
+  var destination: CallDestination { .shard(of: .events, key: roomID.rawValue) }
 
   /// Reads a body.
   ///
   /// - Throws: `MatrixError` 400 when it does not have the form, or names a room version that is not known.
-  public init(_ body: JSONValue) throws {
+  init(arguments: CallArguments, body: JSONValue) throws {
     let room = RoomID(unchecked: try body.requireString("room_id"))
     roomID = room
     isBackfilled = try body.requireBool("backfilled")
@@ -28,5 +35,18 @@ public struct FederatedEventsRequest: Sendable {
     guard events.allSatisfy({ $0.event.roomID == room }) else {
       throw MatrixError.badJSON("Events of several rooms in one call")
     }
+  }
+
+  func writeMembers(to writer: inout JSONWriter) {
+    writer.key("events")
+    writer.beginArray()
+    for event in events {
+      writer.beginObject()
+      SendEventsRequest.write(event, to: &writer)
+      writer.endObject()
+    }
+    writer.endArray()
+    writer.member("backfilled", isBackfilled)
+    writer.member("room_id", roomID)
   }
 }

@@ -1,35 +1,53 @@
 import EventPersistence
 import MatrixEvents
 import MatrixPrimitives
+import Replication
 import Stores
 
-/// Holds the body of the replication call `send_events`: new events on their way to the process that persists them.
-///
-/// The form is Synapse's, observed on its wire. The persister's answer is `{"stream_id": …, "event_id": …}` of the last event.
-public struct SendEventsRequest: Sendable {
+/// New events on their way to the process that persists them: the call `POST send_events/<transaction id>`, body `{"events": [{"event": …,
+/// "room_version": …, "event_format_version": …, "internal_metadata": …, "outlier": …, "rejected_reason": …, "requester": …,
+/// "ratelimit": …, "extra_users": …, "context": …}]}`. Observed on Synapse's wire.
+struct SendEventsRequest: ReplicationCall {
+  static let name = "send_events"
+  static let argumentNames: [Text] = []
+  static let isCached = true
+
   /// Holds one event with all that its persister needs to know.
-  public struct Element: Sendable {
+  struct Element: Sendable {
     /// Holds the event and what goes along with it; its push actions stand in the staging table.
-    public var persistable: PersistableEvent
+    var persistable: PersistableEvent
     /// Holds who sends the event.
-    public let requester: Requester
+    let requester: Requester
     /// Tells whether the persister is to apply the rate limit of messages.
-    public let ratelimit: Bool
+    let ratelimit: Bool
     /// Lists users to wake besides the members of the room.
-    public let extraUsers: [UserID]
+    let extraUsers: [UserID]
+  }
+
+  /// What the persister answers: `{"stream_id": 7, "event_id": "$e"}`, of the last event.
+  struct Answer: ReplicationAnswer {
+    /// The position of the event.
+    let streamID: Int64
+    /// The event; another than was sent when that repeated a transaction.
+    let eventID: EventID
   }
 
   /// Holds the events, all of one room, in the order of their chain.
-  public let elements: [Element]
+  let elements: [Element]
 
   init(elements: [Element]) {
     self.elements = elements
   }
 
+  var arguments: [Text] { [] }
+  var destination: CallDestination {
+    .shard(of: .events, key: elements.first?.persistable.event.roomID.rawValue ?? "")
+  }
+
   /// Reads a body.
   ///
   /// - Throws: `MatrixError` 400 when it does not have the form, or names a room version that is not known.
-  public init(_ body: JSONValue) throws {
+  init(arguments: CallArguments, body: JSONValue) throws {
     var elements: [Element] = []
     for value in try body.requireArray("events") { elements.append(try Element(value)) }
     guard let room = elements.first?.persistable.event.roomID else { throw MatrixError.badJSON("No events") }
@@ -57,12 +75,46 @@ public struct SendEventsRequest: Sendable {
       isOutlier: try value.optionalBool("outlier") ?? false)
   }
 
-  /// Writes the members of the body, without its braces.
+  /// Writes what `send_events` and `fed_send_events` say of an event alike, without the braces.
+  static func write(_ persistable: PersistableEvent, to writer: inout JSONWriter) {
+    let event = persistable.event
+    writer.member("event", event.json)
+    writer.member("room_version", event.version.identifier)
+    writer.member("event_format_version", formatVersion(event.version))
+    writer.key("internal_metadata")
+    persistable.metadata.write(to: &writer)
+    writer.member("outlier", persistable.isOutlier)
+    writer.member("rejected_reason", persistable.context.rejected.map { .string($0) } ?? JSON.null)
+    writer.member("context", persistable.context.json)
+  }
+
+  /// Numbers the three layouts of events, as Synapse counts them: ids in the event; ids as hashes; ids as URL-safe hashes.
+  private static func formatVersion(_ version: RoomVersion) -> Int64 {
+    switch version.identifier {
+    case "1", "2": 1
+    case "3": 2
+    case "12": 4
+    default: 3
+    }
+  }
+
   func writeMembers(to writer: inout JSONWriter) {
     writer.key("events")
     writer.beginArray()
     for element in elements { element.write(to: &writer) }
     writer.endArray()
+  }
+}
+
+extension SendEventsRequest.Answer {
+  init(answer: JSONValue) throws(MatrixError) {
+    streamID = try answer.requireInteger("stream_id")
+    eventID = EventID(unchecked: try answer.requireString("event_id"))
+  }
+
+  func writeMembers(to writer: inout JSONWriter) {
+    writer.member("stream_id", streamID)
+    writer.member("event_id", eventID)
   }
 }
 
@@ -74,30 +126,12 @@ extension SendEventsRequest.Element {
     extraUsers = try value.optionalArray("extra_users")?.compactMap { $0.string.flatMap { UserID($0) } } ?? []
   }
 
-  /// Numbers the three layouts of events, as Synapse counts them: ids in the event; ids as hashes; ids as URL-safe hashes.
-  static func formatVersion(_ version: RoomVersion) -> Int64 {
-    switch version.identifier {
-    case "1", "2": 1
-    case "3": 2
-    case "12": 4
-    default: 3
-    }
-  }
-
   func write(to writer: inout JSONWriter) {
-    let event = persistable.event
     writer.beginObject()
-    writer.member("event", event.json)
-    writer.member("room_version", event.version.identifier)
-    writer.member("event_format_version", Self.formatVersion(event.version))
-    writer.key("internal_metadata")
-    persistable.metadata.write(to: &writer)
-    writer.member("outlier", persistable.isOutlier)
-    writer.member("rejected_reason", persistable.context.rejected.map { .string($0) } ?? JSON.null)
+    SendEventsRequest.write(persistable, to: &writer)
     writer.member("requester", requester.json)
     writer.member("ratelimit", ratelimit)
     writer.member("extra_users", strings: extraUsers.map(\.rawValue))
-    writer.member("context", persistable.context.json)
     writer.endObject()
   }
 }

@@ -4,7 +4,7 @@ import MatrixPrimitives
 ///
 /// `backfill`, `sticky_events` and `profile_updates` are written with `events`, `presence_federation` with `presence`.
 /// Streams that only the main process writes give `["master"]`.
-public struct StreamWriters: Sendable, Hashable {
+struct StreamWriters: Sendable, Hashable {
   /// A stream that `stream_writers` may assign.
   private struct Configurable {
     let stream: StreamName
@@ -34,7 +34,7 @@ public struct StreamWriters: Sendable, Hashable {
   private var writers: [StreamName: [Text]] = [:]
 
   /// Returns the instances that write a stream, in the order of the configuration (which decides the sharding).
-  public subscript(_ stream: StreamName) -> [Text] {
+  subscript(_ stream: StreamName) -> [Text] {
     writers[Self.writtenWith[stream] ?? stream] ?? [HomeserverConfig.mainInstanceName]
   }
 

@@ -88,4 +88,34 @@ extension EventStore {
     }
     return paths
   }
+
+  /// A device's request that has made an event, with the name under which it is stored.
+  package struct SentRequest: Sendable {
+    let event: NewEvent
+    let device: Text
+    let name: Text
+
+    /// Describes a request.
+    package init(event: NewEvent, device: Text, name: Text) {
+      self.event = event
+      self.device = device
+      self.name = name
+    }
+  }
+
+  /// Records with which transaction a device sent an event, so that a repeated request finds it; a device that has been
+  /// deleted meanwhile cannot repeat anything. The lock waits for a deletion under way, which the foreign key would trip over.
+  package static func enqueue(_ sent: [SentRequest], now: Int64, in txn: Transaction) {
+    guard !sent.isEmpty else { return }
+    txn.enqueue(
+      """
+      INSERT INTO event_txn_id_device_id (event_id, room_id, user_id, device_id, txn_id, inserted_ts)
+      SELECT q.id, q.room_id, q.sender, q.device, q.txn, \(now)::bigint
+      FROM unnest(\(sent.map(\.event.id))::text[], \(sent.map(\.event.event.roomID.rawValue))::text[],
+        \(sent.map(\.event.event.sender.rawValue))::text[], \(sent.map(\.device))::text[], \(sent.map(\.name))::text[])
+        AS q(id, room_id, sender, device, txn)
+      JOIN devices AS d ON d.user_id = q.sender AND d.device_id = q.device
+      FOR KEY SHARE OF d
+      """)
+  }
 }

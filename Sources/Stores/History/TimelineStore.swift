@@ -45,7 +45,7 @@ public final class TimelineStore: Sendable {
   ///   - limit: the greatest number of events, at least 1.
   public func page(
     room: RoomID, from start: RoomStreamToken, to end: RoomStreamToken?, direction: PageDirection, limit: Int,
-    filter: RoomEventFilter = RoomEventFilter()
+    filter: EventFilter = EventFilter()
   ) async throws -> Page {
     let (low, high) = direction == .backward ? (end, Optional(start)) : (Optional(start), end)
     var sql: SQL = """

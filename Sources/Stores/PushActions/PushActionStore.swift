@@ -36,70 +36,21 @@ public final class PushActionStore: Sendable {
   /// the other meet the same pages.
   private static let orderForIndexes: SQL = "ORDER BY user_id, room_id, stream"
 
-  /// Holds the number of rows from which on a connection of their own is worth the two round trips that it costs, and two are.
-  private static let rowsWorthConnection = 8
-  private static let rowsWorthTwo = 64
-
-  /// Writes the actions of events that are being persisted.
-  ///
-  /// - Parameters:
-  ///   - actions: the events with what is to be done about each.
-  ///   - txn: the transaction that writes the events.
-  ///   - mayGoBeside: whether many rows may be written by other transactions at the same time (their indexes cost more than the
-  ///     rest of the event). What a crash between the commits leaves is found by ``PushActionOrphanStore``.
-  public func enqueue(
-    _ actions: [(event: StoredEvent, actions: [PushAction])], in txn: Transaction, mayGoBeside: Bool
-  ) {
-    let rows = actions.flatMap { entry in entry.actions.map { Rows(event: entry.event, action: $0) } }
-    guard !rows.isEmpty else { return }
-    removeEarlier(actions.map(\.event), in: txn)
-    let count = rows.reduce(0) { $0 + $1.action.userIDs.count }
-    guard mayGoBeside, count >= Self.rowsWorthConnection else { return txn.enqueue(Self.insertion(rows)) }
-    guard count >= Self.rowsWorthTwo else { return txn.runBeside(Self.insertion(rows)) }
-    for part in Self.halves(rows) where !part.isEmpty { txn.runBeside(Self.insertion(part)) }
-  }
-
-  /// Holds the rows of an event for users who want the same of it.
-  private struct Rows {
+  /// The rows of an event for users who want the same of it.
+  public struct Rows: Sendable {
     let event: StoredEvent
-    var action: PushAction
-  }
+    /// What the users want.
+    public var action: PushAction
 
-  /// Parts rows by their users, so that both halves touch different pages of most indexes.
-  private static func halves(_ rows: [Rows]) -> [[Rows]] {
-    guard let middle = middle(of: rows.map(\.action.userIDs)) else { return [rows] }
-    var (lower, upper): ([Rows], [Rows]) = ([], [])
-    for var entry in rows {
-      var users = entry.action.userIDs
-      let edge = users.partition { !($0 < middle) }
-      entry.action.userIDs = Array(users[..<edge])
-      if edge > 0 { lower.append(entry) }
-      entry.action.userIDs = Array(users[edge...])
-      if edge < users.count { upper.append(entry) }
+    /// Describes rows.
+    public init(event: StoredEvent, action: PushAction) {
+      self.event = event
+      self.action = action
     }
-    return [lower, upper]
   }
 
-  /// Holds the number of users among whom the middle one is sought.
-  private static let middleSamples = 128
-
-  /// Finds a user that about half of the rows come before, whoever the users of the single rooms are; nil when there are none.
-  static func middle(of users: [[UserID]]) -> UserID? {
-    let step = max(1, users.reduce(0) { $0 + $1.count } / middleSamples)
-    var samples: [UserID] = []
-    var next = 0
-    for list in users {
-      while next < list.count {
-        samples.append(list[next])
-        next += step
-      }
-      next -= list.count
-    }
-    samples.sort()
-    return samples.isEmpty ? nil : samples[samples.count / 2]
-  }
-
-  private static func insertion(_ rows: [Rows]) -> SQL {
+  /// Returns the statement that writes the actions of events.
+  public static func insertion(_ rows: [Rows]) -> SQL {
     let actions = rows.map(\.action)
     return """
       INSERT INTO event_push_actions
@@ -121,41 +72,28 @@ public final class PushActionStore: Sendable {
     actions.map { SQLText(arrayOf: $0.userIDs.map(\.rawValue)) }
   }
 
-  /// Holds the number of events from which on their staged actions, of which it is not known how many there are, are likely
-  /// worth a connection.
-  private static let eventsWorthConnection = 4
-
-  /// Moves staged actions of events that are being persisted, and clears the staging table of `all`.
-  ///
-  /// - Parameter mayGoBeside: see ``enqueue(_:in:mayGoBeside:)``.
-  public func enqueueMove(
-    _ events: [StoredEvent], clearing all: [EventID], in txn: Transaction, mayGoBeside: Bool
-  ) {
-    if !events.isEmpty {
-      removeEarlier(events, in: txn)
-      let rows: SQL = """
-        INSERT INTO event_push_actions
-          (room_id, event_id, user_id, actions, stream_ordering, topological_ordering, notif, highlight, unread, thread_id)
-        SELECT q.room_id, s.event_id, s.user_id, s.actions, q.stream, q.depth, s.notif, s.highlight, s.unread, s.thread_id
-        FROM unnest(\(events.map(\.roomID.rawValue))::text[], \(events.map(\.eventID.rawValue))::text[],
-          \(events.map(\.streamOrdering))::bigint[], \(events.map(\.depth))::bigint[]) AS q(room_id, event_id, stream, depth)
-        JOIN event_push_actions_staging AS s ON s.event_id = q.event_id
-        \(Self.orderForIndexes)
-        """
-      let goesBeside = mayGoBeside && events.count >= Self.eventsWorthConnection
-      if goesBeside { txn.runBeside(rows) } else { txn.enqueue(rows) }
-    }
-    if !all.isEmpty {
-      txn.enqueue(
-        "DELETE FROM event_push_actions_staging WHERE event_id = ANY(\(all.map(\.rawValue))::text[])")
-    }
+  /// Returns the statement that writes the staged actions of events.
+  public static func movement(_ events: [StoredEvent]) -> SQL {
+    """
+    INSERT INTO event_push_actions
+      (room_id, event_id, user_id, actions, stream_ordering, topological_ordering, notif, highlight, unread, thread_id)
+    SELECT q.room_id, s.event_id, s.user_id, s.actions, q.stream, q.depth, s.notif, s.highlight, s.unread, s.thread_id
+    FROM unnest(\(events.map(\.roomID.rawValue))::text[], \(events.map(\.eventID.rawValue))::text[],
+      \(events.map(\.streamOrdering))::bigint[], \(events.map(\.depth))::bigint[]) AS q(room_id, event_id, stream, depth)
+    JOIN event_push_actions_staging AS s ON s.event_id = q.event_id
+    \(orderForIndexes)
+    """
   }
 
-  /// Removes what an attempt before, which was about to store the same events, may have left.
-  private func removeEarlier(_ events: [StoredEvent], in txn: Transaction) {
-    guard txn.isRepeated else { return }
-    txn.enqueue(
-      "DELETE FROM event_push_actions WHERE stream_ordering = ANY(\(events.map(\.streamOrdering))::bigint[])")
+  /// Drops the staged actions of events that are being persisted.
+  public func enqueueUnstaging(_ events: [EventID], in txn: Transaction) {
+    txn.enqueue("DELETE FROM event_push_actions_staging WHERE event_id = ANY(\(events.map(\.rawValue))::text[])")
+  }
+
+  /// Removes the actions at places of the stream.
+  public func enqueueRemoval(at places: [Int64], in txn: Transaction) {
+    guard !places.isEmpty else { return }
+    txn.enqueue("DELETE FROM event_push_actions WHERE stream_ordering = ANY(\(places)::bigint[])")
   }
 
   /// Removes the actions of events that are being redacted.

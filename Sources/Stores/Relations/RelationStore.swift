@@ -53,7 +53,7 @@ public final class RelationStore: Sendable {
   /// does not know of, which their own sender has done then.
   public static let greatestEditCount = 5
 
-  private let database: PostgresClient
+  let database: PostgresClient
   private let arrived = Atomic<UInt64>(0)
 
   /// Makes the store, after that of the events, which drops stale ones first.

@@ -2,46 +2,122 @@ import MatrixPrimitives
 import Replication
 import Stores
 
-/// Changes account data and tags on any process: a writer of the stream does it, other processes ask one.
+/// Reads account data and tags, and changes them on any process: a writer of the stream does it, other processes ask one.
 public final class AccountDataService: Sendable {
-  private let store: AccountDataStore
-  private let replication: ReplicationClient?
-  private let writers: [Text]
-  private let isWriter: Bool
+  private static let longestTag = 255
 
-  init(store: AccountDataStore, replication: ReplicationClient?, writers: [Text], instanceName: Text) {
-    self.store = store
-    self.replication = replication
-    self.writers = writers
-    isWriter = writers.contains(instanceName)
+  private let store: AccountDataStore
+  private let memberships: MembershipStore
+  private let barrier: ReadBarrier
+  private let pushRules: PushRuleService
+  private let router: CallRouter
+
+  init(stores: UserStores, memberships: MembershipStore, pushRules: PushRuleService, router: CallRouter) {
+    store = stores.accountData
+    self.memberships = memberships
+    barrier = stores.barrier
+    self.pushRules = pushRules
+    self.router = router
+  }
+
+  // MARK: Reading
+
+  /// Reads a piece of global account data; the push rules look like one.
+  ///
+  /// - Returns: the content, as JSON.
+  /// - Throws: `MatrixError` 404 when there is none.
+  public func content(_ type: Text, of user: UserID) async throws -> [UInt8] {
+    if type == Self.pushRulesType {
+      try await pushRules.catchUp(user)
+      return try await pushRules.rulesJSON(of: user)
+    }
+    try await barrier.pass(accountDataOf: user)
+    guard let entry = try await store.data(of: user).global[type] else {
+      throw MatrixError.notFound("Account data not found")
+    }
+    return entry.content
+  }
+
+  /// Reads a piece of account data of a room.
+  ///
+  /// - Returns: the content, as JSON; an empty object for the push rules, which no room has (as on Synapse).
+  /// - Throws: `MatrixError` 404 when there is none.
+  public func content(_ type: Text, of user: UserID, in room: RoomID) async throws -> [UInt8] {
+    if type == Self.pushRulesType { return Array("{}".utf8) }
+    try await barrier.pass(accountDataOf: user)
+    guard let entry = try await store.data(of: user).rooms[room]?[type] else {
+      throw MatrixError.notFound("Room account data not found")
+    }
+    return entry.content
+  }
+
+  /// Reads a user's tags of a room.
+  ///
+  /// - Returns: tag → content, as JSON.
+  public func tags(of user: UserID, in room: RoomID) async throws -> [Text: [UInt8]] {
+    try await barrier.pass(accountDataOf: user)
+    return try await store.data(of: user).tags[room]?.tags ?? [:]
+  }
+
+  // MARK: Changing
+
+  private static let pushRulesType = "m.push_rules"
+
+  /// Refuses the types that other endpoints change.
+  private static func checkSettable(_ type: Text) throws(MatrixError) {
+    switch type {
+    case Receipt.Kind.fullyRead:
+      throw MatrixError(
+        .badJSON, "Cannot set m.fully_read through this API. Use /rooms/!roomId:server.name/read_markers",
+        status: 405)
+    case pushRulesType:
+      throw MatrixError(
+        .badJSON, "Cannot set m.push_rules through this API. Use /pushrules",
+        status: 405)
+    default: break
+    }
   }
 
   /// Sets a piece of global account data.
   ///
   /// - Returns: a position of the stream at which the change can be read.
-  /// - Throws: 400 `M_INVALID_PARAM` when users would ignore themselves.
+  /// - Throws: `MatrixError` 400 `M_INVALID_PARAM` when users would ignore themselves, 405 for types that other endpoints change.
   @discardableResult
   public func set(_ user: UserID, type: Text, content: JSONValue) async throws -> Int64 {
-    if isWriter { return try await store.setGlobal(user, type: type, content: content) }
-    return try await ask("add_user_account_data", [user.rawValue, type], content)
+    try Self.checkSettable(type)
+    return try await carryOut(AddUserAccountData(userID: user, type: type, content: content)).streamID
   }
 
   /// Sets a piece of account data of a room.
   ///
   /// - Returns: a position of the stream at which the change can be read.
+  /// - Throws: `MatrixError` 405 for types that other endpoints change.
   @discardableResult
   public func set(_ user: UserID, room: RoomID, type: Text, content: JSONValue) async throws -> Int64 {
-    if isWriter { return try await store.setRoom(user, room: room, type: type, content: content) }
-    return try await ask("add_room_account_data", [user.rawValue, room.rawValue, type], content)
+    try Self.checkSettable(type)
+    return try await write(user, room: room, type: type, content: content)
+  }
+
+  /// Sets a piece of account data of a room, of whatever type.
+  @discardableResult
+  func write(_ user: UserID, room: RoomID, type: Text, content: JSONValue) async throws -> Int64 {
+    try await carryOut(AddRoomAccountData(userID: user, roomID: room, type: type, content: content)).streamID
   }
 
   /// Sets a tag of a room.
   ///
   /// - Returns: a position of the stream at which the change can be read.
+  /// - Throws: `MatrixError` 400 for a name that is too long, 403 when the user has nothing to do with the room.
   @discardableResult
   public func setTag(_ user: UserID, room: RoomID, tag: Text, content: JSONValue) async throws -> Int64 {
-    if isWriter { return try await store.setTag(user, room: room, tag: tag, content: content) }
-    return try await ask("add_tag", [user.rawValue, room.rawValue, tag], content)
+    guard tag.utf8.count <= Self.longestTag else {
+      throw MatrixError.invalidParam("tag parameter's length is over \(Self.longestTag) bytes")
+    }
+    try await barrier.pass(membershipsOf: user)
+    guard let membership = try await memberships.room(room, for: user), !membership.isForgotten else {
+      throw MatrixError.forbidden("User \(user) has no membership in room \(room)")
+    }
+    return try await carryOut(AddTag(userID: user, roomID: room, tag: tag, content: content)).streamID
   }
 
   /// Removes a tag of a room.
@@ -49,17 +125,45 @@ public final class AccountDataService: Sendable {
   /// - Returns: a position of the stream at which the change can be read.
   @discardableResult
   public func removeTag(_ user: UserID, room: RoomID, tag: Text) async throws -> Int64 {
-    if isWriter { return try await store.removeTag(user, room: room, tag: tag) }
-    return try await ask("remove_tag", [user.rawValue, room.rawValue, tag], nil)
+    try await carryOut(RemoveTag(userID: user, roomID: room, tag: tag)).streamID
   }
 
-  private func ask(_ endpoint: Text, _ arguments: [Text], _ content: JSONValue?) async throws -> Int64 {
-    guard let replication, let writer = writers.randomElement() else {
-      throw MatrixError.unknown("No process writes account data", status: 500)
+  // MARK: Calls
+
+  /// The calls by which other processes have the writer change account data.
+  var calls: [ServedCall] {
+    [
+      ServedCall(AddUserAccountData.self) { try await self.carryOut($0) },
+      ServedCall(AddRoomAccountData.self) { try await self.carryOut($0) },
+      ServedCall(AddTag.self) { try await self.carryOut($0) },
+      ServedCall(RemoveTag.self) { try await self.carryOut($0) },
+    ]
+  }
+
+  private func carryOut(_ call: AddUserAccountData) async throws -> StreamIDAnswer {
+    try await router.perform(call) { call in
+      StreamIDAnswer(
+        try await store.setGlobal(call.userID, type: call.type, content: call.content))
     }
-    let answer = try await replication.call(endpoint, arguments: arguments, instance: writer, cached: false) { body in
-      if let content { body.member("content", content) }
+  }
+
+  private func carryOut(_ call: AddRoomAccountData) async throws -> StreamIDAnswer {
+    try await router.perform(call) { call in
+      StreamIDAnswer(
+        try await store.setRoom(call.userID, room: call.roomID, type: call.type, content: call.content))
     }
-    return try answer.requireInteger("max_stream_id")
+  }
+
+  private func carryOut(_ call: AddTag) async throws -> StreamIDAnswer {
+    try await router.perform(call) { call in
+      StreamIDAnswer(
+        try await store.setTag(call.userID, room: call.roomID, tag: call.tag, content: call.content))
+    }
+  }
+
+  private func carryOut(_ call: RemoveTag) async throws -> StreamIDAnswer {
+    try await router.perform(call) { call in
+      StreamIDAnswer(try await store.removeTag(call.userID, room: call.roomID, tag: call.tag))
+    }
   }
 }

@@ -14,6 +14,9 @@ public final class ReceiptService: Sendable {
   /// Tells whether this process may store receipts; requests to others are refused, as on Synapse.
   public let isWriter: Bool
 
+  /// The receipt types that clients may send, the read marker among them.
+  public static let types = [Receipt.Kind.read, Receipt.Kind.readPrivate, Receipt.Kind.fullyRead]
+
   init(
     stores: UserStores, events: EventStore, relations: RelationStore, rooms: RoomServices,
     accountData: AccountDataService, isWriter: Bool, clock: ServerClock
@@ -27,10 +30,34 @@ public final class ReceiptService: Sendable {
     self.clock = clock
   }
 
+  /// Refuses types of receipts that there are not.
+  ///
+  /// - Throws: `MatrixError` 400.
+  public static func check(type: Text) throws(MatrixError) {
+    guard types.contains(type) else {
+      throw .unknown("Receipt type must be \(types.joined(separator: ", "))", status: 400)
+    }
+  }
+
+  /// Reads which thread a receipt is for.
+  ///
+  /// - Returns: nil for a receipt that covers all threads.
+  /// - Throws: `MatrixError` 400 `M_INVALID_PARAM` when the name is none, or the receipt is a read marker.
+  public static func threadID(in body: JSONValue, type: Text) throws(MatrixError) -> Text? {
+    guard let thread = body["thread_id"] else { return nil }
+    guard let text = thread.string, !text.isEmpty else {
+      throw .invalidParam("thread_id field must be a non-empty string")
+    }
+    guard type != Receipt.Kind.fullyRead else {
+      throw .invalidParam("thread_id is not compatible with m.fully_read receipts.")
+    }
+    return text
+  }
+
   /// Stores how far a user has read; an older receipt than the one stored changes nothing.
   ///
   /// - Parameters:
-  ///   - type: `m.read` or `m.read.private`.
+  ///   - type: one of ``types``; `m.fully_read` moves the read marker.
   ///   - threadID: the thread, `main`, or nil for a receipt that covers all threads.
   ///   - event: what was read; one that is not known here is kept all the same, since it may yet come (observed).
   /// - Throws: 403 for somebody who is not in the room, 404 when the event is not for this user to see; 400 `M_INVALID_PARAM`
@@ -38,6 +65,7 @@ public final class ReceiptService: Sendable {
   public func receive(
     _ requester: Requester, room: RoomID, type: Text, event: EventID, threadID: Text?
   ) async throws {
+    if type == Receipt.Kind.fullyRead { return try await receiveMarker(requester, room: room, event: event) }
     if try await events.position(of: event) != nil {
       _ = try await rooms.history.event(event, room: room, requester: requester)
     } else if try await !rooms.history.access.isMember(requester.userID, of: room) {
@@ -69,6 +97,6 @@ public final class ReceiptService: Sendable {
       return
     }
     let content = try JSON.object(["event_id": .string(event.rawValue)]).document()
-    try await accountData.set(requester.userID, room: room, type: Receipt.Kind.fullyRead, content: content)
+    try await accountData.write(requester.userID, room: room, type: Receipt.Kind.fullyRead, content: content)
   }
 }

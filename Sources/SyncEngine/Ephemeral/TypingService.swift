@@ -36,12 +36,14 @@ public final class TypingService: Sendable {
   private let publishing = Mutex<Void>(())
   private let hub: StreamHub
   private let clock: ServerClock
+  private let access: RoomAccess
 
   /// Tells whether this process decides who types.
   public let isWriter: Bool
 
-  init(hub: StreamHub, isWriter: Bool, clock: ServerClock) {
+  init(hub: StreamHub, access: RoomAccess, isWriter: Bool, clock: ServerClock) {
     self.hub = hub
+    self.access = access
     self.isWriter = isWriter
     self.clock = clock
   }
@@ -64,6 +66,16 @@ public final class TypingService: Sendable {
   }
 
   // MARK: Writing
+
+  /// Takes note of what a user says: that they type, or stopped. What shadow-banned users do reaches nobody.
+  ///
+  /// - Parameter timeout: for how long, in milliseconds; nil for ``defaultTimeout``.
+  /// - Throws: `MatrixError` 403 for somebody who is not in the room.
+  public func announce(_ requester: Requester, in room: RoomID, isTyping: Bool, timeout: Int64?) async throws {
+    guard !requester.isShadowBanned else { return }
+    try await access.requireMember(requester.userID, in: room)
+    setTyping(requester.userID, in: room, isTyping: isTyping, timeout: timeout ?? Self.defaultTimeout)
+  }
 
   /// Takes note that a local user types, or stopped. The caller has checked that the user may speak in the room.
   ///

@@ -35,8 +35,7 @@ public final class PresenceService: Sendable {
   private let memberships: MembershipStore
   private let barrier: ReadBarrier
   private let hub: StreamHub
-  private let replication: ReplicationClient?
-  private let writerName: Text?
+  private let router: CallRouter
   private let instanceID: Text
   private let timers: PresenceTimers
   private let clock: ServerClock
@@ -50,25 +49,23 @@ public final class PresenceService: Sendable {
   public let tracksActivity: Bool
 
   init(
-    stores: UserStores, memberships: MembershipStore, replication: ReplicationClient?, instanceID: Text, logger: Logger
+    stores: UserStores, memberships: MembershipStore, router: CallRouter, instanceID: Text, logger: Logger
   ) {
     let (config, clock) = (stores.context.config, stores.context.clock)
-    let (writers, timers) = (config.writers(of: .presence), PresenceTimers(config.presence))
+    let timers = PresenceTimers(config.presence)
     store = stores.presence
     self.memberships = memberships
     barrier = stores.barrier
     hub = stores.context.hub
-    self.replication = replication
+    self.router = router
     self.instanceID = instanceID
     isEnabled = config.presence.isEnabled
     tracksActivity = config.presence.tracksActivity
     self.timers = timers
     self.clock = clock
     self.logger = logger
-    let isWriter = writers.contains(hub.instanceName)
-    writerName = isWriter ? nil : writers.first
     writer =
-      isWriter && isEnabled
+      isEnabled && router.isHere(.writer(of: .presence))
       ? PresenceWriter(store: store, rules: PresenceRules(timers: timers), clock: clock) : nil
   }
 
@@ -86,6 +83,19 @@ public final class PresenceService: Sendable {
       if try await memberships.members(room.roomID)[observed]?.membership == .join { return true }
     }
     return false
+  }
+
+  /// Returns a user's presence as another user sees it: nobody but oneself is online where presence is disabled.
+  ///
+  /// - Throws: `MatrixError` 403 when the two share no room.
+  public func state(of user: UserID, seenBy observer: UserID) async throws -> PresenceState {
+    guard isEnabled else { return PresenceState(user: user) }
+    if user != observer {
+      guard try await isVisible(user, to: observer) else {
+        throw MatrixError.forbidden("You are not allowed to see their presence.")
+      }
+    }
+    return try await state(of: user)
   }
 
   // MARK: What users do
@@ -111,14 +121,9 @@ public final class PresenceService: Sendable {
         user, device: device, to: availability, statusMessage: statusMessage, force: force, isSync: isSync)
     }
     guard shouldTell(Device(user: user, device: device), state, isRepeatable: isSync && !force) else { return }
-    var content: [Text: JSON] = ["presence": .string(state)]
-    if let statusMessage { content["status_msg"] = .string(statusMessage) }
-    try await tellWriter(
-      "presence_set_state", user,
-      [
-        "device_id": device.map { .string($0) } ?? .null, "state": .object(content), "force_notify": .bool(force),
-        "is_sync": .bool(isSync),
-      ])
+    _ = try await router.ask(
+      SetPresence(
+        userID: user, deviceID: device, state: state, statusMessage: statusMessage, force: force, isSync: isSync))
   }
 
   /// Takes note that a user did something; never fails, since the user's own request matters more.
@@ -127,16 +132,26 @@ public final class PresenceService: Sendable {
     do {
       if let writer { return try await writer.bump(user, device: device) }
       guard shouldTell(Device(user: user, device: device), "online", isRepeatable: true) else { return }
-      try await tellWriter("bump_presence_active_time", user, ["device_id": device.map { .string($0) } ?? .null])
+      _ = try await router.ask(BumpPresence(userID: user, deviceID: device))
     } catch {
       logger.warning("presence writer was not told of an activity", metadata: ["error": "\(error)"])
     }
   }
 
-  private func tellWriter(_ endpoint: Text, _ user: UserID, _ body: [Text: JSON]) async throws {
-    guard let replication, let writerName else { return }
-    _ = try await replication.call(
-      endpoint, arguments: [user.rawValue], instance: writerName, body: .object(body), cached: false)
+  /// The calls by which other processes tell the writer what users do.
+  var calls: [ServedCall] {
+    [
+      ServedCall(SetPresence.self) { call in
+        try await self.setState(
+          call.userID, device: call.deviceID, state: call.state, statusMessage: call.statusMessage, force: call.force,
+          isSync: call.isSync)
+        return EmptyAnswer()
+      },
+      ServedCall(BumpPresence.self) { call in
+        await self.bump(call.userID, device: call.deviceID)
+        return EmptyAnswer()
+      },
+    ]
   }
 
   /// Tells whether the writer must hear of this; the same news is not repeated for some seconds.

@@ -1,3 +1,4 @@
+import MatrixEvents
 import MatrixPrimitives
 import RoomServices
 import Stores
@@ -12,7 +13,7 @@ struct SyncResponseWriter: Sendable {
   init(service: SyncService, request: SyncRequest) {
     self.service = service
     self.request = request
-    fields = request.filter.eventFields.map(EventFieldSelection.init)
+    fields = request.filter.eventFields
     options = ClientEventOptions(
       request.filter.eventFormat == .federation ? .federation : .sync, requester: request.requester,
       now: service.clock.nowMilliseconds)

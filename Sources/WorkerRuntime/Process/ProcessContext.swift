@@ -18,8 +18,11 @@ public struct ProcessContext: Sendable {
   public let stores: StoreContext
   /// Connects to the streams; does not run yet, so that sources and subscribers can be added.
   public let hub: StreamHub
-  /// Calls other processes; nil in a server of one process.
+  /// The way to other processes; nil in a server of one process.
   public let replication: ReplicationClient?
   /// Receives what administrators should know.
   public let logger: Logger
+
+  /// Carries calls out where they belong, here or in another process.
+  public var calls: CallRouter { CallRouter(config: config, client: replication) }
 }

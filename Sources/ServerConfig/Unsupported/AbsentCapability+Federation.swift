@@ -1,0 +1,45 @@
+extension AbsentCapability {
+  /// Other servers. Go with the server-server API.
+  static let federation = AbsentCapability(
+    """
+    allow_device_name_lookup_over_federation
+    allow_profile_lookup_over_federation
+    allow_public_rooms_over_federation
+    cleanup_extremities_with_dummy_events
+    dummy_events_threshold
+    federation
+    federation_certificate_verification_whitelist
+    federation_client_minimum_tls_version
+    federation_custom_ca_list
+    federation_domain_whitelist
+    federation_ip_range_blacklist
+    federation_metrics_domains
+    federation_rc_concurrent
+    federation_rc_reject_limit
+    federation_rc_sleep_delay
+    federation_rc_sleep_limit
+    federation_rc_window_size
+    federation_rr_transactions_per_room_per_second
+    federation_sender_instances
+    federation_verify_certificates
+    federation_whitelist_endpoint_enabled
+    http_proxy
+    https_proxy
+    ip_range_blacklist
+    ip_range_whitelist
+    key_refresh_interval
+    key_server_signing_keys_path
+    limit_remote_rooms
+    no_proxy_hosts
+    old_signing_keys
+    outbound_federation_restricted_to
+    perspectives
+    rc_federation
+    rc_joins.remote
+    send_federation
+    serve_server_wellknown
+    trusted_key_servers
+    use_insecure_ssl_client_just_for_testing_do_not_use
+    user_agent_suffix
+    """)
+}
