@@ -252,6 +252,12 @@ let package = Package(
       "StorageEngineTests",
       ["ByteText", "StorageEngine", "MatrixPrimitives", "Postgres", "SeededNumbers", "TestSupport", logging]),
     tests(
+      "StoresTests",
+      [
+        "ByteText", "Stores", "StorageEngine", "Replication", "ServerConfig", "Postgres", "MatrixPrimitives",
+        "TestSupport", logging,
+      ]),
+    tests(
       "RoomServicesTests",
       [
         "ByteText", "RoomServices", "EventPersistence", "ClientEndpoints", "EndpointKit", "Stores", "Replication",

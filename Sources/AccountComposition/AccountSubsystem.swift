@@ -13,10 +13,10 @@ public final class AccountSubsystem: Subsystem {
   /// Composes the services, which bring what happens to accounts into their rooms.
   public init(_ process: ProcessContext, rooms: RoomSubsystem) {
     accounts = AccountServices(
-      config: process.config, storage: process.storage, hub: process.hub, router: process.calls,
+      stores: rooms.stores.accounts, memberships: rooms.stores.rooms.memberships, router: process.calls,
       rooms: AccountServices.RoomHooks(
-        rooms: rooms.rooms, limiter: rooms.limiter, storage: process.storage, logger: process.logger),
-      clock: process.clock, logger: process.logger)
+        rooms: rooms.rooms, limiter: rooms.limiter, stores: rooms.stores.rooms, logger: process.logger),
+      logger: process.logger)
   }
 
   public var calls: [ServedCall] { accounts.calls }

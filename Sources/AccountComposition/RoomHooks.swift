@@ -6,7 +6,7 @@ import Stores
 
 extension AccountServices.RoomHooks {
   /// Brings what happens to accounts into their rooms.
-  init(rooms: RoomServices, limiter: RoomRateLimiter, storage: Storage, logger: Logger) {
+  init(rooms: RoomServices, limiter: RoomRateLimiter, stores: RoomStores, logger: Logger) {
     self.init(
       limitProfileChange: { try await limiter.check(.message, $0) },
       propagateProfile: { user, _, requester in
@@ -19,18 +19,18 @@ extension AccountServices.RoomHooks {
         }
       },
       leaveAllRooms: { user in
-        await Self.leaveAllRooms(user, rooms, storage, logger)
+        await Self.leaveAllRooms(user, rooms, stores, logger)
       })
   }
 
   /// Leaves the rooms of a deactivated user, in the server's name; what a room refuses for good is not tried again.
   private static func leaveAllRooms(
-    _ user: UserID, _ rooms: RoomServices, _ storage: Storage, _ logger: Logger
+    _ user: UserID, _ rooms: RoomServices, _ stores: RoomStores, _ logger: Logger
   ) async -> Bool {
-    let acting = Requester(userID: user, authenticatedEntity: storage.config.serverName)
+    let acting = Requester(userID: user, authenticatedEntity: stores.context.config.serverName)
     do {
       var hasLeftAll = true
-      for room in try await storage.memberships.rooms(for: user, memberships: [.join, .invite, .knock]) {
+      for room in try await stores.memberships.rooms(for: user, memberships: [.join, .invite, .knock]) {
         do {
           _ = try await rooms.memberships.change(
             MembershipRequest(roomID: room.roomID, target: user, action: .leave, ratelimit: false),

@@ -65,32 +65,36 @@ public final class AccountServices: Sendable {
 
   /// Composes the services.
   ///
-  /// - Parameter router: has other processes do what is theirs.
+  /// - Parameters:
+  ///   - memberships: who is in which room.
+  ///   - router: has other processes do what is theirs.
+  ///   - rooms: what happens to accounts in their rooms.
   public init(
-    config: HomeserverConfig, storage: Storage, hub: StreamHub, router: CallRouter, rooms: RoomHooks,
-    clock: ServerClock, logger: Logger
+    stores: AccountStores, memberships: MembershipStore, router: CallRouter, rooms: RoomHooks, logger: Logger
   ) {
+    let (config, clock, hub) = (stores.context.config, stores.context.clock, stores.context.hub)
     self.clock = clock
     self.logger = logger
-    accounts = storage.accounts
+    accounts = stores.accounts
     hasher = PasswordHasher(pepper: config.passwords.pepper, rounds: config.bcryptRounds)
-    activity = ClientActivity(config: config, store: storage.clientIPs, hub: hub, clock: clock, logger: logger)
-    authenticator = Authenticator(storage: storage, activity: activity, clock: clock)
-    devices = DeviceService(storage: storage, hub: hub, router: router, activity: activity, clock: clock)
-    sessions = SessionService(config: config, storage: storage, devices: devices, router: router, clock: clock)
-    login = LoginService(config: config, storage: storage, sessions: sessions, hasher: hasher, clock: clock)
+    activity = ClientActivity(config: config, store: stores.clientIPs, hub: hub, clock: clock, logger: logger)
+    authenticator = Authenticator(stores: stores, activity: activity, clock: clock)
+    devices = DeviceService(stores: stores, memberships: memberships, router: router, activity: activity)
+    sessions = SessionService(config: config, stores: stores, devices: devices, router: router, clock: clock)
+    login = LoginService(config: config, stores: stores, sessions: sessions, hasher: hasher, clock: clock)
     let passwordPolicy = PasswordPolicy(config.passwords.policy)
     passwords = PasswordService(
-      policy: passwordPolicy, hasher: hasher, store: storage.sessions, devices: devices)
+      policy: passwordPolicy, hasher: hasher, store: stores.sessions, devices: devices)
     profiles = ProfileService(
-      config: config, storage: storage, clock: clock, limitChange: rooms.limitProfileChange,
-      propagate: rooms.propagateProfile)
-    registration = RegistrationService(config: config, storage: storage, sessions: sessions, clock: clock)
+      config: config, profiles: stores.profiles, accounts: stores.accounts, memberships: memberships, clock: clock,
+      limitChange: rooms.limitProfileChange, propagate: rooms.propagateProfile)
+    registration = RegistrationService(
+      config: config, accounts: stores.accounts, tokens: stores.registrationTokens, sessions: sessions, clock: clock)
     deactivation = DeactivationService(
-      config: config, storage: storage, devices: devices, router: router, logger: logger,
+      config: config, store: stores.deactivations, devices: devices, router: router, logger: logger,
       leaveAllRooms: rooms.leaveAllRooms)
     userInteractiveAuth = UserInteractiveAuth(
-      store: storage.userInteractiveAuth, registrationLimit: config.rateLimits.registration, clock: clock)
+      store: stores.userInteractiveAuth, registrationLimit: config.rateLimits.registration, clock: clock)
     confirmation = PasswordConfirmation(interactiveAuth: userInteractiveAuth, login: login)
     registrationFlow = RegistrationFlow(
       config: config, registration: registration, sessions: sessions, interactiveAuth: userInteractiveAuth,

@@ -33,7 +33,7 @@ public final class EventPersister: Sendable {
     }
   }
 
-  private let storage: Storage
+  private let storage: RoomStores
   private let hub: StreamHub
   private let logger: Logger
   private let writers: [Text]
@@ -44,7 +44,7 @@ public final class EventPersister: Sendable {
   ///
   /// - Parameter usesCompanions: whether many push actions are written by transactions beside that of their events.
   public init(
-    storage: Storage, state: StateService, hub: StreamHub, logger: Logger, usesCompanions: Bool = true
+    storage: RoomStores, state: StateService, hub: StreamHub, logger: Logger, usesCompanions: Bool = true
   ) {
     self.storage = storage
     self.hub = hub

@@ -8,7 +8,7 @@ import Stores
 struct PersistBatch: Sendable {
   /// Holds what all batches of a process share.
   struct Surroundings: Sendable {
-    let storage: Storage
+    let storage: RoomStores
     let state: StateService
     let hub: StreamHub
     let pushActions: PushActionWriter
@@ -19,12 +19,12 @@ struct PersistBatch: Sendable {
     /// Remembers who is marked as taking part in a room, so that the mark is written once.
     let participants: Cache<Participant, Bool>
 
-    init(storage: Storage, state: StateService, hub: StreamHub, pushActions: PushActionWriter) {
+    init(storage: RoomStores, state: StateService, hub: StreamHub, pushActions: PushActionWriter) {
       self.storage = storage
       self.state = state
       self.hub = hub
       self.pushActions = pushActions
-      ids = StreamIDStock(storage.ids.events)
+      ids = StreamIDStock(storage.events.ids)
       minimumDepths = storage.caches.cache("*roomMinimumDepth*", capacity: 20_000)
       participants = storage.caches.cache("*roomParticipants*", capacity: 50_000)
     }

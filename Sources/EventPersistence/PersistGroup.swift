@@ -14,7 +14,7 @@ struct PersistGroup: Sendable {
   let batches: [PersistBatch]
   let surroundings: PersistBatch.Surroundings
 
-  private var storage: Storage { surroundings.storage }
+  private var storage: RoomStores { surroundings.storage }
   private var isBackfilled: Bool { batches.first?.backfilled == true }
   private var events: [PersistableEvent] { batches.flatMap(\.events) }
   private var generatorStream: StreamName { isBackfilled ? .backfill : .events }
@@ -59,7 +59,7 @@ struct PersistGroup: Sendable {
 
   private func reserve(_ count: Int) async throws -> StreamIDReservation {
     isBackfilled
-      ? try await storage.ids.backfill.allocate(count) : try await surroundings.ids.take(count)
+      ? try await storage.events.backfillIDs.allocate(count) : try await surroundings.ids.take(count)
   }
 
   private func release(_ reservation: StreamIDReservation?, _ stream: StreamName) {
@@ -136,6 +136,6 @@ struct PersistGroup: Sendable {
   }
 
   private func reserveCacheIDs(_ count: Int) async throws -> StreamIDReservation? {
-    count == 0 ? nil : try await storage.ids.caches.allocate(count)
+    count == 0 ? nil : try await storage.invalidator.ids.allocate(count)
   }
 }

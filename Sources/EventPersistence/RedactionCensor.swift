@@ -11,12 +11,12 @@ public final class RedactionCensor: Sendable {
   private static let batchSize = 100
 
   private let config: HomeserverConfig
-  private let storage: Storage
+  private let storage: RoomStores
   private let clock: ServerClock
   private let logger: Logger
 
   /// Makes the censor.
-  public init(config: HomeserverConfig, storage: Storage, clock: ServerClock, logger: Logger) {
+  public init(config: HomeserverConfig, storage: RoomStores, clock: ServerClock, logger: Logger) {
     self.config = config
     self.storage = storage
     self.clock = clock

@@ -11,10 +11,10 @@ extension RoomRateLimiter {
   /// Makes the limiter of the settings `rc_message`, `rc_joins`, `rc_joins_per_room`, `rc_invites` and `rc_room_creation`.
   ///
   /// Users whose limits an administrator has lifted (`ratelimit_override`) pass; application services do too.
-  init(_ settings: RateLimitSettings, storage: Storage, clock: ServerClock) {
-    let limits = RoomLimits(settings, storage: storage, clock: clock)
+  init(_ settings: RateLimitSettings, accounts: AccountStores) {
+    let limits = RoomLimits(settings, accounts: accounts)
     // Joins of a room count when they have happened, wherever: else joins that are refused would keep others out.
-    storage.hub.subscribe(.events) { batch in
+    accounts.context.hub.subscribe(.events) { batch in
       for case .event(let event) in batch.rows where event.isJoin { limits.countJoin(of: event.roomID) }
     }
     self.init { action, requester, counts, times in
@@ -27,10 +27,11 @@ extension RoomRateLimiter {
 private final class RoomLimits: Sendable {
   private let messages, redactions, creations, localJoins: RateLimiter
   private let joinsPerRoom, invitesPerRoom, invitesPerUser, invitesPerIssuer: RateLimiter
-  private let storage: Storage
+  private let accounts: AccountStore
   private let lifted: Cache<Text, Bool>
 
-  init(_ settings: RateLimitSettings, storage: Storage, clock: ServerClock) {
+  init(_ settings: RateLimitSettings, accounts: AccountStores) {
+    let clock = accounts.context.clock
     messages = RateLimiter(settings.message, clock: clock)
     redactions = RateLimiter(settings.adminRedaction ?? settings.message, clock: clock)
     creations = RateLimiter(settings.roomCreation, clock: clock)
@@ -39,10 +40,10 @@ private final class RoomLimits: Sendable {
     invitesPerRoom = RateLimiter(settings.invitesPerRoom, clock: clock)
     invitesPerUser = RateLimiter(settings.invitesPerUser, clock: clock)
     invitesPerIssuer = RateLimiter(settings.invitesPerIssuer, clock: clock)
-    self.storage = storage
-    let lifted: Cache<Text, Bool> = storage.caches.cache("get_ratelimit_for_user", capacity: 20_000)
+    self.accounts = accounts.accounts
+    let lifted: Cache<Text, Bool> = accounts.context.caches.cache("get_ratelimit_for_user", capacity: 20_000)
     self.lifted = lifted
-    storage.caches.register("get_ratelimit_for_user") { keys in
+    accounts.context.caches.register("get_ratelimit_for_user") { keys in
       if let user = keys?.first { lifted.invalidate(user) } else { lifted.invalidateAll() }
     }
   }
@@ -50,9 +51,9 @@ private final class RoomLimits: Sendable {
   func check(_ action: RateLimitedAction, _ requester: Requester, counts: Bool, times: Int) async throws {
     if requester.appserviceID != nil { return }
     let entity = requester.authenticatedEntity
-    let isLifted = try await lifted.value(entity) { [storage] in
+    let isLifted = try await lifted.value(entity) { [accounts] in
       guard let user = UserID(entity) else { return false }
-      return try await storage.accounts.hasLiftedRateLimit(user)
+      return try await accounts.hasLiftedRateLimit(user)
     }
     if isLifted { return }
     let (limiter, key) = bucket(action, requester.userID.rawValue)

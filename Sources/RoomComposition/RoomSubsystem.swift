@@ -8,6 +8,8 @@ import WorkerRuntime
 
 /// Rooms and their events: made, stored, read.
 public final class RoomSubsystem: Subsystem {
+  /// The stores.
+  public let stores: ServerStores
   /// The services.
   public let rooms: RoomServices
   /// The limits of what users do in rooms.
@@ -21,11 +23,12 @@ public final class RoomSubsystem: Subsystem {
     let signer = EventSigner(
       serverName: process.config.serverName, keyID: key.keyID,
       privateKey: try Curve25519.Signing.PrivateKey(rawRepresentation: key.seed))
-    limiter = RoomRateLimiter(process.config.rateLimits, storage: process.storage, clock: process.clock)
+    stores = ServerStores(process.stores)
+    limiter = RoomRateLimiter(process.config.rateLimits, accounts: stores.accounts)
     rooms = RoomServices(
-      config: process.config, storage: process.storage, hub: process.hub, router: process.calls,
-      signer: signer, clock: process.clock, logger: process.logger, users: LocalUsers(storage: process.storage),
-      rateLimiter: limiter)
+      stores: stores.rooms, push: stores.push, accountData: stores.users.accountData, accounts: stores.accounts,
+      router: process.calls, signer: signer, logger: process.logger,
+      users: LocalUsers(stores: stores.accounts, accountData: stores.users.accountData), rateLimiter: limiter)
   }
 
   public var calls: [ServedCall] { rooms.calls }

@@ -35,40 +35,48 @@ public final class RoomServices: Sendable {
   /// Builds the services.
   ///
   /// - Parameters:
+  ///   - push: rules that events are evaluated by, and the sums that are kept of push actions.
+  ///   - accountData: whom users ignore.
+  ///   - accounts: guests and users whose messages were erased.
   ///   - router: has other processes do what is theirs.
   ///   - signer: signs this server's events.
   ///   - users: answers questions about this server's users.
   ///   - rateLimiter: decides who has to wait.
   public init(
-    config: HomeserverConfig, storage: Storage, hub: StreamHub, router: CallRouter, signer: EventSigner,
-    clock: ServerClock, logger: Logger, users: LocalUsers, rateLimiter: RoomRateLimiter = .unlimited
+    stores: RoomStores, push: PushStores, accountData: AccountDataStore, accounts: AccountStores, router: CallRouter,
+    signer: EventSigner, logger: Logger, users: LocalUsers, rateLimiter: RoomRateLimiter = .unlimited
   ) {
-    state = StateService(storage: storage, logger: logger)
-    persister = EventPersister(storage: storage, state: state, hub: hub, logger: logger)
-    let creator = EventCreator(storage: storage, state: state, signer: signer, config: config, clock: clock)
+    let (config, hub, clock) = (stores.context.config, stores.context.hub, stores.context.clock)
+    state = StateService(storage: stores, logger: logger)
+    persister = EventPersister(storage: stores, state: state, hub: hub, logger: logger)
+    let creator = EventCreator(stores: stores, state: state, signer: signer, config: config, clock: clock)
     let delivery = EventDelivery(
-      storage: storage, state: state, persister: persister,
-      pushActions: PushActionEvaluator(storage: storage, state: state, config: config), router: router,
-      hub: hub, clock: clock, logger: logger)
-    locks = RoomLocks(router.isAlone ? nil : storage.locks)
+      storage: stores, state: state, persister: persister,
+      pushActions: PushActionEvaluator(
+        storage: stores, rules: push.rules, accountData: accountData, state: state, config: config),
+      router: router, hub: hub, clock: clock, logger: logger)
+    locks = RoomLocks(router.isAlone ? nil : stores.context.locks)
     sender = EventSender(
-      creator: creator, storage: storage, delivery: delivery, users: users, rateLimiter: rateLimiter, locks: locks,
+      creator: creator, storage: stores, delivery: delivery, users: users, rateLimiter: rateLimiter, locks: locks,
       logger: logger)
     memberships = MembershipService(
-      storage: storage, state: state, sender: sender, config: config, users: users, rateLimiter: rateLimiter)
+      stores: stores, accounts: accounts.accounts, state: state, sender: sender, config: config, users: users,
+      rateLimiter: rateLimiter)
     creation = RoomCreationService(
-      storage: storage, config: config, creator: creator, delivery: delivery, memberships: memberships,
-      rateLimiter: rateLimiter, clock: clock)
-    let access = RoomAccess(storage: storage)
-    let visibility = VisibilityFilter(storage: storage, state: state)
-    serializer = ClientEventSerializer(storage: storage, access: access, visibility: visibility)
+      rooms: stores.rooms, directory: stores.directory, config: config, creator: creator, delivery: delivery,
+      memberships: memberships, rateLimiter: rateLimiter, clock: clock)
+    let access = RoomAccess(stores: stores)
+    let visibility = VisibilityFilter(
+      stores: stores, accountData: accountData, deactivations: accounts.deactivations, state: state)
+    serializer = ClientEventSerializer(
+      stores: stores, accountData: accountData, access: access, visibility: visibility)
     history = HistoryService(
-      storage: storage, state: state, serializer: serializer, access: access, visibility: visibility)
-    directory = DirectoryService(storage: storage, state: state, config: config, sender: sender, users: users)
-    pushSummaries = PushSummaries(config: config, storage: storage, clock: clock, logger: logger)
-    redactionCensor = RedactionCensor(config: config, storage: storage, clock: clock, logger: logger)
+      stores: stores, state: state, serializer: serializer, access: access, visibility: visibility)
+    directory = DirectoryService(stores: stores, state: state, config: config, sender: sender, users: users)
+    pushSummaries = PushSummaries(config: config, store: push.summaries, clock: clock, logger: logger)
+    redactionCensor = RedactionCensor(config: config, storage: stores, clock: clock, logger: logger)
     inbox = EventInbox(
-      storage: storage, state: state, creator: creator, persister: persister, rateLimiter: rateLimiter)
+      storage: stores, state: state, creator: creator, persister: persister, rateLimiter: rateLimiter)
   }
 
   /// The calls that other processes make to those that write events, and to the main process.

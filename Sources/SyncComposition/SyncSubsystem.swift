@@ -11,9 +11,10 @@ public final class SyncSubsystem: Subsystem {
 
   /// Composes the services.
   public init(_ process: ProcessContext, rooms: RoomSubsystem) {
+    let stores = rooms.stores
     sync = SyncServices(
-      config: process.config, storage: process.storage, rooms: rooms.rooms, hub: process.hub,
-      router: process.calls, clock: process.clock, logger: process.logger)
+      stores: stores.rooms, users: stores.users, push: stores.push, deviceLists: stores.accounts.deviceLists,
+      rooms: rooms.rooms, router: process.calls, logger: process.logger)
   }
 
   public var calls: [ServedCall] { sync.calls }

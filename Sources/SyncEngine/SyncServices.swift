@@ -7,7 +7,7 @@ import Stores
 
 /// Holds the services of syncing and of everything that only syncing shows: one of each per process.
 ///
-/// Start: ``register()`` after `Storage.registerStreams()` and before the hub runs, ``start()`` when the database can be read,
+/// Start: ``register()`` once the stores are made and before the hub runs, ``start()`` when the positions of the streams are loaded,
 /// ``run()`` as a service.
 public final class SyncServices: Sendable {
   /// Lets requests wait for news.
@@ -33,7 +33,7 @@ public final class SyncServices: Sendable {
   /// Holds the configuration of syncing.
   public let settings: SyncSettings
 
-  private let storage: Storage
+  private let stores: UserStores
   private let hub: StreamHub
   private let notices: StreamNotices
   private let trimsOutbox: Bool
@@ -42,40 +42,45 @@ public final class SyncServices: Sendable {
   /// Makes the services; nothing is read yet.
   ///
   /// - Parameters:
+  ///   - deviceLists: changed device lists and keys left.
+  ///   - rooms: events, history and visibility.
   ///   - router: has other processes do what is theirs.
   ///   - instanceID: identifies this life of the process in USER_SYNC commands.
   public init(
-    config: HomeserverConfig, storage: Storage, rooms: RoomServices, hub: StreamHub, router: CallRouter,
-    instanceID: Text = RandomString.letters(5), clock: ServerClock, logger: Logger
+    stores: RoomStores, users: UserStores, push: PushStores, deviceLists: DeviceListStore, rooms: RoomServices,
+    router: CallRouter, instanceID: Text = RandomString.letters(5), logger: Logger
   ) {
-    self.storage = storage
-    self.hub = hub
+    let (config, clock) = (stores.context.config, stores.context.clock)
+    self.stores = users
+    hub = stores.context.hub
     self.logger = logger
     trimsOutbox = config.duties.federationSenders == [hub.instanceName]
     settings = SyncSettings(config)
-    filters = FilterService(store: storage.filters, timelineLimit: settings.filterTimelineLimit)
+    filters = FilterService(store: users.filters, timelineLimit: settings.filterTimelineLimit)
     notifier = Notifier()
     typing = TypingService(
       hub: hub, access: rooms.history.access, isWriter: config.isWriter(of: .typing), clock: clock)
-    tokens = CurrentTokens(ids: storage.ids, typing: typing)
+    tokens = CurrentTokens(ids: stores.context.ids, typing: typing)
     pushRules = PushRuleService(
-      storage: storage, limits: PushRuleStore.Limits(), isWriter: config.isWriter(of: .pushRules))
-    accountData = AccountDataService(storage: storage, pushRules: pushRules, router: router)
+      stores: push, limits: PushRuleStore.Limits(), isWriter: config.isWriter(of: .pushRules))
+    accountData = AccountDataService(
+      stores: users, memberships: stores.memberships, pushRules: pushRules, router: router)
     receipts = ReceiptService(
-      storage: storage, rooms: rooms, accountData: accountData, isWriter: config.isWriter(of: .receipts), clock: clock)
+      stores: users, events: stores.events, relations: stores.relations, rooms: rooms, accountData: accountData,
+      isWriter: config.isWriter(of: .receipts), clock: clock)
     toDevice = ToDeviceService(
-      storage: storage, serverName: config.serverName, isWriter: config.isWriter(of: .toDevice), clock: clock)
+      store: users.toDevice, serverName: config.serverName, isWriter: config.isWriter(of: .toDevice), clock: clock)
     presence = PresenceService(
-      storage: storage, hub: hub, router: router, instanceID: instanceID, isEnabled: config.presence.isEnabled,
-      tracksActivity: config.presence.tracksActivity, timers: PresenceTimers(config.presence), clock: clock,
-      logger: logger)
+      stores: users, memberships: stores.memberships, router: router, instanceID: instanceID, logger: logger)
+    let storage = SyncStores(rooms: stores, users: users, push: push, deviceLists: deviceLists)
     let readers = SyncReaders(
       storage: storage, visibility: rooms.history.visibility, notifier: notifier, tokens: tokens, typing: typing,
       pushRules: pushRules)
     sync = SyncService(
       storage: storage, rooms: rooms, readers: readers, notifier: notifier, tokens: tokens, settings: settings,
       clock: clock, logger: logger)
-    notices = StreamNotices(storage: storage, hub: hub, notifier: notifier, typing: typing, logger: logger)
+    notices = StreamNotices(
+      memberships: stores.memberships, hub: hub, notifier: notifier, typing: typing, logger: logger)
   }
 
   /// The calls that other processes make to the writers of account data and presence.
@@ -86,7 +91,8 @@ public final class SyncServices: Sendable {
   /// - Throws: `MatrixError` 400 when the text is none.
   public func token(_ text: Text?) async throws -> StreamToken? {
     guard let text else { return nil }
-    guard let token = try await StreamToken.parse(text, directory: storage.instances), token.room.topological == nil
+    guard let token = try await StreamToken.parse(text, directory: stores.context.instances),
+      token.room.topological == nil
     else { throw MatrixError.unknown("Invalid stream token", status: 400) }
     return token
   }
@@ -94,7 +100,7 @@ public final class SyncServices: Sendable {
   /// Connects the services with the streams.
   public func register() {
     hub.register(TypingSource(typing: typing))
-    hub.register(PresenceSource(store: storage.presence, ids: storage.ids.presence))
+    hub.register(PresenceSource(store: stores.presence))
     notices.register()
     presence.register()
   }

@@ -10,7 +10,7 @@ import TestSupport
 
 /// Runs the services about accounts as a server of one process does, on a database of its own.
 final class AccountFixture: Sendable {
-  let storage: Storage
+  let storage: AccountStores
   let accounts: AccountServices
   private let hub: StreamHub
   private let hubTask: Task<Void, any Error>
@@ -21,14 +21,15 @@ final class AccountFixture: Sendable {
     hub = StreamHub(
       instanceName: "master", writers: { config.writers(of: $0) }, transport: InMemoryTransport(),
       clock: clock, logger: logger)
-    storage = Storage(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
-    try await storage.load()
-    storage.registerStreams()
+    let context = StoreContext(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
+    storage = AccountStores(context)
+    let rooms = RoomStores(context)
     accounts = AccountServices(
-      config: config, storage: storage, hub: hub, router: CallRouter(config: config, client: nil),
+      stores: storage, memberships: rooms.memberships, router: CallRouter(config: config, client: nil),
       rooms: AccountServices.RoomHooks(
         limitProfileChange: { _ in }, propagateProfile: { _, _, _ in }, leaveAllRooms: { _ in true }),
-      clock: clock, logger: logger)
+      logger: logger)
+    try await context.load()
     hubTask = Task { [hub] in try await hub.run() }
     await hub.waitUntilCaughtUp()
   }
@@ -70,7 +71,8 @@ final class AccountFixture: Sendable {
   }
 
   func requester(_ token: Text) async throws -> Requester {
-    try await accounts.authenticator.authenticate(token, .init(client: Self.client, allowsGuests: true))
+    try await accounts.authenticator.authenticate(
+      token, Authenticator.Admission(client: Self.client, allowsGuests: true, allowsLocked: false))
   }
 
   /// Whether a password is a user's.

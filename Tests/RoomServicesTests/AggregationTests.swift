@@ -26,8 +26,10 @@ import Testing
   ) async throws -> BundledAggregations? {
     let current = try #require(try await fixture.storage.events.event(event.eventID))
     let reading = AggregationReader(
-      storage: fixture.storage, access: RoomAccess(storage: fixture.storage),
-      visibility: VisibilityFilter(storage: fixture.storage, state: fixture.state))
+      stores: fixture.storage, accountData: fixture.users.accountData, access: RoomAccess(stores: fixture.storage),
+      visibility: VisibilityFilter(
+        stores: fixture.storage, accountData: fixture.users.accountData,
+        deactivations: fixture.accounts.deactivations, state: fixture.state))
     return try await reading.read([current], for: reader)[event.eventID]
   }
 

@@ -40,13 +40,13 @@ import Testing
     #expect(
       try await fixture.lines("SELECT event_id FROM current_state_events WHERE type = 'm.room.topic'")
         == [topic.event.eventID.rawValue])
-    let position = fixture.storage.ids.events.currentToken
+    let position = fixture.storage.events.ids.currentToken
     #expect(await fixture.announced(.events).count == told)
     #expect(!hasReturned.withLock { $0 })
     release.signal()
     let stored = try #require(try await persisting.value.first)
     #expect(position < stored.streamOrdering)
-    #expect(fixture.storage.ids.events.currentToken >= stored.streamOrdering)
+    #expect(fixture.storage.events.ids.currentToken >= stored.streamOrdering)
     #expect(await fixture.announced(.events).count > told)
   }
 

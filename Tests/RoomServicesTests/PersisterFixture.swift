@@ -23,7 +23,10 @@ final class PersisterFixture: Sendable {
   static let serverName = "test.example"
 
   let database: PostgresClient
-  let storage: Storage
+  let storage: RoomStores
+  let push: PushStores
+  let users: UserStores
+  let accounts: AccountStores
   let hub: StreamHub
   let state: StateService
   let persister: EventPersister
@@ -46,7 +49,11 @@ final class PersisterFixture: Sendable {
     hub = StreamHub(
       instanceName: "master", writers: { config.writers(of: $0) }, transport: InMemoryTransport(),
       clock: clock, logger: logger)
-    storage = Storage(database: database, config: config, hub: hub, clock: clock, logger: logger)
+    let context = StoreContext(database: database, config: config, hub: hub, clock: clock, logger: logger)
+    storage = RoomStores(context)
+    users = UserStores(context)
+    accounts = AccountStores(context)
+    push = PushStores(context, events: storage.events, receipts: users.receipts)
     state = StateService(storage: storage, logger: logger)
     persister = EventPersister(
       storage: storage, state: state, hub: hub, logger: logger, usesCompanions: usesCompanions)
@@ -65,8 +72,7 @@ final class PersisterFixture: Sendable {
     _ database: PostgresClient, usesCompanions: Bool = true, settings: Text = ""
   ) async throws -> PersisterFixture {
     let fixture = try PersisterFixture(database: database, usesCompanions: usesCompanions, settings: settings)
-    try await fixture.storage.load()
-    fixture.storage.registerStreams()
+    try await fixture.storage.context.load()
     for stream in [StreamName.events, .backfill, .caches] {
       fixture.hub.subscribe(stream) { [recorder = fixture.recorder] batch in
         recorder.batches.withLock { $0.append(batch) }

@@ -41,8 +41,8 @@ private struct NaiveCounts {
 
   private func counts(_ fixture: PersisterFixture) async throws -> [Text: NotificationCounts] {
     // What is written here behind the streams' back is not noticed by what is kept.
-    fixture.storage.notificationCounts.invalidateAll()
-    let counts = try await fixture.storage.notificationCounts.counts(of: user, in: room)
+    fixture.push.notificationCounts.invalidateAll()
+    let counts = try await fixture.push.notificationCounts.counts(of: user, in: room)
     return counts.threads.merging(counts.main == NotificationCounts() ? [:] : ["main": counts.main]) { $1 }
   }
 
@@ -77,7 +77,7 @@ private struct NaiveCounts {
 
   @Test(arguments: [1, 2, 3, 4]) func sumsChangeNoCount(seed: UInt64) async throws {
     let fixture = try await PersisterFixture.make()
-    let store = fixture.storage.pushSummaries
+    let store = fixture.push.summaries
     try await fixture.database.read(
       """
       INSERT INTO local_current_membership (room_id, user_id, event_id, membership)
@@ -133,7 +133,7 @@ private struct NaiveCounts {
       INSERT INTO receipts_linearized (stream_id, room_id, receipt_type, user_id, event_id, data, event_stream_ordering)
       VALUES (5, \(room.rawValue), 'm.read', \(Users.remote.rawValue), '$a', '{}', 3)
       """)
-    let store = fixture.storage.pushSummaries
+    let store = fixture.push.summaries
     #expect(try await store.takeReceipts(upTo: 7, serverName: PersisterFixture.serverName))
     #expect(try await fixture.lines("SELECT stream_id FROM event_push_summary_last_receipt_stream_id") == ["7"])
     #expect(try await fixture.lines("SELECT 1 FROM event_push_summary").isEmpty)
@@ -141,7 +141,7 @@ private struct NaiveCounts {
 
   @Test func thePositionOfATimeIsThatOfTheFirstEventFromThenOn() async throws {
     let fixture = try await PersisterFixture.make()
-    let store = fixture.storage.pushSummaries
+    let store = fixture.push.summaries
     #expect(try await store.position(at: fixture.clock.nowMilliseconds) == 0)
     let start = fixture.clock.nowMilliseconds
     let room = try await fixture.makeRoom()

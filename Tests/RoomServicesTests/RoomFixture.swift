@@ -16,11 +16,13 @@ import TestSupport
 /// Runs the services about rooms as a server of one process does, on a database of its own.
 final class RoomFixture: Sendable {
   let database: TestDatabase
-  let storage: Storage
+  let storage: RoomStores
   let rooms: RoomServices
   let config: HomeserverConfig
   private let hub: StreamHub
   private let users: LocalUsers
+  private let push: PushStores
+  private let accountData: AccountDataStore
   private let hubTask: Task<Void, any Error>
 
   static let alice = requester("alice")
@@ -40,16 +42,20 @@ final class RoomFixture: Sendable {
     hub = StreamHub(
       instanceName: "master", writers: { settings.writers(of: $0) }, transport: InMemoryTransport(),
       clock: clock, logger: logger)
-    storage = Storage(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
-    try await storage.load()
-    storage.registerStreams()
+    let context = StoreContext(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
+    storage = RoomStores(context)
+    let (accounts, clients) = (AccountStores(context), UserStores(context))
+    accountData = clients.accountData
+    push = PushStores(context, events: storage.events, receipts: clients.receipts)
+    try await context.load()
     users = LocalUsers(
       profile: { LocalUsers.Profile(displayName: "Name of \($0.localpart)") }, isAdmin: { $0.localpart == "admin" },
       isSuspended: { $0.localpart == "suspended" }, blocksInvites: { invited, _ in invited.localpart == "shy" })
     let signer = EventSigner(serverName: "test", keyID: "ed25519:a", privateKey: Curve25519.Signing.PrivateKey())
     rooms = RoomServices(
-      config: config, storage: storage, hub: hub, router: CallRouter(config: config, client: nil), signer: signer,
-      clock: clock, logger: logger, users: users, rateLimiter: rateLimiter)
+      stores: storage, push: push, accountData: accountData, accounts: accounts,
+      router: CallRouter(config: config, client: nil), signer: signer, logger: logger, users: users,
+      rateLimiter: rateLimiter)
     hubTask = Task { [hub] in try await hub.run() }
     await hub.waitUntilCaughtUp()
   }
@@ -82,7 +88,8 @@ final class RoomFixture: Sendable {
   private func delivery() -> EventDelivery {
     EventDelivery(
       storage: storage, state: rooms.state, persister: rooms.persister,
-      pushActions: PushActionEvaluator(storage: storage, state: rooms.state, config: config),
+      pushActions: PushActionEvaluator(
+        storage: storage, rules: push.rules, accountData: accountData, state: rooms.state, config: config),
       router: CallRouter(config: config, client: nil), hub: hub, clock: .system, logger: .silent)
   }
 

@@ -14,7 +14,8 @@ import TestSupport
 /// Runs rooms and syncing as a server of one process does, on a database of its own.
 final class SyncFixture: Sendable {
   let database: TestDatabase
-  let storage: Storage
+  let storage: RoomStores
+  let users: UserStores
   let rooms: RoomServices
   let services: SyncServices
   let config: HomeserverConfig
@@ -38,20 +39,24 @@ final class SyncFixture: Sendable {
     hub = StreamHub(
       instanceName: "master", writers: { config.writers(of: $0) }, transport: InMemoryTransport(),
       clock: clock, logger: logger)
-    storage = Storage(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
-    try await storage.load()
-    storage.registerStreams()
+    let context = StoreContext(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
+    storage = RoomStores(context)
+    users = UserStores(context)
+    let accounts = AccountStores(context)
+    let push = PushStores(context, events: storage.events, receipts: users.receipts)
     let signer = EventSigner(serverName: "test", keyID: "ed25519:a", privateKey: Curve25519.Signing.PrivateKey())
-    let users = LocalUsers(
+    let localUsers = LocalUsers(
       profile: { LocalUsers.Profile(displayName: $0.localpart) }, isAdmin: { _ in false }, isSuspended: { _ in false },
       blocksInvites: { _, _ in false })
     let router = CallRouter(config: config, client: nil)
     rooms = RoomServices(
-      config: config, storage: storage, hub: hub, router: router, signer: signer, clock: clock, logger: logger,
-      users: users)
+      stores: storage, push: push, accountData: users.accountData, accounts: accounts, router: router, signer: signer,
+      logger: logger, users: localUsers)
     services = SyncServices(
-      config: config, storage: storage, rooms: rooms, hub: hub, router: router, clock: clock, logger: logger)
+      stores: storage, users: users, push: push, deviceLists: accounts.deviceLists, rooms: rooms, router: router,
+      logger: logger)
     services.register()
+    try await context.load()
     try await services.start()
     tasks = [Task { [hub] in try await hub.run() }, Task { [services] in await services.run() }]
     await hub.waitUntilCaughtUp()
@@ -139,7 +144,9 @@ final class SyncFixture: Sendable {
   ) async throws -> SyncRequest {
     var token: StreamToken?
     if let since {
-      guard let parsed = try await StreamToken.parse(since, directory: storage.instances) else { throw NoToken() }
+      guard let parsed = try await StreamToken.parse(since, directory: storage.context.instances) else {
+        throw NoToken()
+      }
       token = parsed
     }
     let text = filter.map { Text(decoding: $0.encoded, as: UTF8.self) }

@@ -64,7 +64,7 @@ import Testing
     _ server: SyncFixture, since: Text? = nil, filter: JSON? = nil
   ) async throws -> (count: Int, answer: JSON) {
     await server.hub.waitUntilIdle()
-    await server.storage.ids.events.flush()  // Otherwise the note of the writer's position may fall into the count.
+    await server.storage.events.ids.flush()  // Otherwise the note of the writer's position may fall into the count.
     let before = server.database.client.statistics.queries
     let answer = try await server.syncNow(bob, since: since, filter: filter)
     return (Int(server.database.client.statistics.queries - before), answer)

@@ -40,7 +40,7 @@ import Testing
       try await server.services.accountData.set(
         alice.userID, type: "m.ignored_user_list", content: try document(["ignored_users": ["@alice:test": [:]]]))
     }
-    #expect(try await server.storage.accountData.data(of: alice.userID).global.isEmpty)
+    #expect(try await server.users.accountData.data(of: alice.userID).global.isEmpty)
   }
 
   @Test func typingIsShownAndEnds() async throws {
@@ -92,7 +92,7 @@ import Testing
     let receipts = server.services.receipts
     try await receipts.receiveMarker(alice, room: room, event: two)
     try await receipts.receiveMarker(alice, room: room, event: one)
-    let data = try await server.storage.accountData.data(of: alice.userID).rooms[room]?["m.fully_read"]
+    let data = try await server.users.accountData.data(of: alice.userID).rooms[room]?["m.fully_read"]
     #expect(try JSON.parse(data?.content ?? []) == ["event_id": .string(two.rawValue)])
     await #expect(throws: MatrixError.self) {
       try await receipts.receiveMarker(alice, room: room, event: EventID(unchecked: "$none"))

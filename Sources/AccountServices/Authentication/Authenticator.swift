@@ -18,27 +18,27 @@ public final class Authenticator: Sendable {
   static let confirmationAgeMilliseconds: Int64 = 15_000
   private static let confirmationBatch = 500
 
-  private let storage: Storage
+  private let stores: AccountStores
   private let activity: ClientActivity
   private let clock: ServerClock
   private let tokens: Cache<Text, TokenLookup?>
   /// Tokens in use that are to be looked up again.
   private let unconfirmed = Mutex<Set<Text>>([])
 
-  init(storage: Storage, activity: ClientActivity, clock: ServerClock) {
-    self.storage = storage
+  init(stores: AccountStores, activity: ClientActivity, clock: ServerClock) {
+    self.stores = stores
     self.activity = activity
     self.clock = clock
-    let tokens: Cache<Text, TokenLookup?> = storage.caches.cache("get_user_by_access_token", capacity: 50_000)
+    let tokens: Cache<Text, TokenLookup?> = stores.context.caches.cache("get_user_by_access_token", capacity: 50_000)
     self.tokens = tokens
-    storage.caches.register("get_user_by_access_token") { keys in
+    stores.context.caches.register("get_user_by_access_token") { keys in
       if let token = keys?.first { tokens.invalidate(token) } else { tokens.invalidateAll() }
     }
     // A change of the account's state changes what its tokens may do; tokens are not listed with such a row.
     for name in [
       "get_user_by_id", "get_user_deactivated_status", "get_user_locked_status", "get_user_suspended_status",
     ] {
-      storage.caches.register(name) { _ in tokens.invalidateAll() }
+      stores.context.caches.register(name) { _ in tokens.invalidateAll() }
     }
   }
 
@@ -83,7 +83,7 @@ public final class Authenticator: Sendable {
   public func authenticate(_ token: Text, _ admission: Admission) async throws -> Requester {
     guard token.utf8.count <= 1024, let found = try await lookup(token) else { throw MatrixError.unknownToken() }
     try check(found, admission)
-    if !found.isUsed { try await storage.accessTokens.markUsed(token, id: found.tokenID) }
+    if !found.isUsed { try await stores.accessTokens.markUsed(token, id: found.tokenID) }
     return note(found, token, admission.client)
   }
 
@@ -101,7 +101,7 @@ public final class Authenticator: Sendable {
     // What is kept is too old, or says that there is no such token.
     if let kept = tokens.peek(token), kept != nil { tokens.invalidate(token) }
     let now = clock.monotonicMilliseconds
-    return try await tokens.value(token) { [storage] in try await storage.accessTokens.lookup(token, at: now) }
+    return try await tokens.value(token) { [stores] in try await stores.accessTokens.lookup(token, at: now) }
   }
 
   /// Returns what is known of a token and not too old, and has it confirmed when it soon will be.
@@ -133,7 +133,7 @@ public final class Authenticator: Sendable {
   /// Looks tokens up again, and forgets those of which the database says something else.
   func confirm(_ batch: [Text]) async throws {
     let now = clock.monotonicMilliseconds
-    let found = try await storage.accessTokens.lookups(batch, at: now)
+    let found = try await stores.accessTokens.lookups(batch, at: now)
     for token in batch {
       guard let kept = tokens.peek(token) ?? nil else { continue }
       if let current = found[token], kept.isSame(as: current) {
@@ -168,14 +168,14 @@ public final class Authenticator: Sendable {
   /// Tells whether the user who authenticated the request administers the server.
   public func isAdministrator(_ requester: Requester) async throws -> Bool {
     guard let owner = UserID(requester.authenticatedEntity) else { return false }
-    return try await storage.accounts.account(owner)?.isAdmin ?? false
+    return try await stores.accounts.account(owner)?.isAdmin ?? false
   }
 
   /// Refuses an account that an administrator has suspended.
   ///
   /// - Throws: `MatrixError` 403 `M_USER_SUSPENDED`.
   public func refuseSuspended(_ requester: Requester, _ action: Text) async throws {
-    if try await storage.accounts.account(requester.userID)?.isSuspended == true {
+    if try await stores.accounts.account(requester.userID)?.isSuspended == true {
       throw MatrixError(.userSuspended, "\(action) while account is suspended is not allowed.")
     }
   }

@@ -4,21 +4,21 @@ import Stores
 
 /// Renames and removes devices, and has the `device_lists` stream tell of it.
 public final class DeviceService: Sendable {
-  private let storage: Storage
+  private let stores: AccountStores
+  private let memberships: MembershipStore
   private let hub: StreamHub
   private let router: CallRouter
   private let activity: ClientActivity
   private let clock: ServerClock
   static let maximumDisplayNameLength = 100
 
-  init(
-    storage: Storage, hub: StreamHub, router: CallRouter, activity: ClientActivity, clock: ServerClock
-  ) {
-    self.storage = storage
-    self.hub = hub
+  init(stores: AccountStores, memberships: MembershipStore, router: CallRouter, activity: ClientActivity) {
+    self.stores = stores
+    self.memberships = memberships
+    hub = stores.context.hub
     self.router = router
     self.activity = activity
-    self.clock = clock
+    clock = stores.context.clock
   }
 
   /// Refuses a display name that is too long for other servers.
@@ -31,14 +31,14 @@ public final class DeviceService: Sendable {
 
   /// Lists a user's devices.
   public func list(of user: UserID) async throws -> [DeviceDetails] {
-    try await storage.devices.devices(of: user).map { details($0, of: user) }
+    try await stores.devices.devices(of: user).map { details($0, of: user) }
   }
 
   /// Reads one device.
   ///
   /// - Throws: `MatrixError` 404 when the user has no such device.
   public func device(_ deviceID: Text, of user: UserID) async throws -> DeviceDetails {
-    guard let device = try await storage.devices.device(deviceID, of: user) else { throw Self.notFound }
+    guard let device = try await stores.devices.device(deviceID, of: user) else { throw Self.notFound }
     return details(device, of: user)
   }
 
@@ -53,17 +53,17 @@ public final class DeviceService: Sendable {
   /// - Parameter name: the new name; nil changes nothing.
   /// - Throws: `MatrixError` 404 when the user has no such device, else 400 for a name that is too long.
   public func rename(_ deviceID: Text, of user: UserID, to name: Text?) async throws {
-    guard try await storage.devices.device(deviceID, of: user) != nil else { throw Self.notFound }
+    guard try await stores.devices.device(deviceID, of: user) != nil else { throw Self.notFound }
     guard let name else { return }
     try Self.check(displayName: name)
-    guard try await storage.devices.rename(deviceID, of: user, to: name) else { throw Self.notFound }
+    guard try await stores.devices.rename(deviceID, of: user, to: name) else { throw Self.notFound }
     try await changed([deviceID], of: user)
   }
 
   /// Removes devices and ends their sessions. Unknown IDs are passed over.
   public func delete(_ deviceIDs: [Text], of user: UserID) async throws {
     // What others are told of is bounded by what the user had, not by what the request names.
-    try await changed(try await storage.sessions.end(deviceIDs, of: user), of: user)
+    try await changed(try await stores.sessions.end(deviceIDs, of: user), of: user)
   }
 
   /// Tells the cluster that devices of a user changed: here when this process writes the stream, else over HTTP.
@@ -83,8 +83,8 @@ public final class DeviceService: Sendable {
   /// Writes a change to the stream and publishes it. Only on a writer of `device_lists`.
   private func record(_ change: DevicesChanged) async throws -> EmptyAnswer {
     let user = change.userID
-    let rooms = try await storage.memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
-    try await storage.devices.recordChange(
+    let rooms = try await memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
+    try await stores.devices.recordChange(
       of: change.deviceIDs, user: user, rooms: rooms, nowMilliseconds: clock.nowMilliseconds
     ) { [self] token in publish(user, isSignature: false, token) }
     hub.wake(.deviceLists)
@@ -94,7 +94,7 @@ public final class DeviceService: Sendable {
   /// Writes to the stream that a user signed other users' keys, and publishes it. Only on a writer of `device_lists`.
   private func record(_ change: SignaturesChanged) async throws -> EmptyAnswer {
     let user = change.userID
-    try await storage.devices.recordSignatures(by: user, of: change.others) { [self] token in
+    try await stores.devices.recordSignatures(by: user, of: change.others) { [self] token in
       publish(user, isSignature: true, token)
     }
     hub.wake(.deviceLists)
@@ -102,7 +102,7 @@ public final class DeviceService: Sendable {
   }
 
   private func publish(_ user: UserID, isSignature: Bool, _ token: Int64) {
-    storage.sync.noteDeviceList(of: user, isSignature: isSignature, at: token)
+    stores.deviceLists.noteDeviceList(of: user, isSignature: isSignature, at: token)
     hub.publish(
       .deviceLists, token: token,
       rows: [.deviceLists(DeviceListRow(userID: user, isSignature: isSignature, areHostsCalculated: false))])

@@ -7,7 +7,7 @@ import Stores
 /// Checks who somebody is by password, and opens the session.
 public final class LoginService: Sendable {
   private let config: HomeserverConfig
-  private let storage: Storage
+  private let stores: AccountStores
   private let sessions: SessionService
   private let hasher: PasswordHasher
   private let addressLimiter: RateLimiter
@@ -15,10 +15,11 @@ public final class LoginService: Sendable {
   private let failureLimiter: RateLimiter
 
   init(
-    config: HomeserverConfig, storage: Storage, sessions: SessionService, hasher: PasswordHasher, clock: ServerClock
+    config: HomeserverConfig, stores: AccountStores, sessions: SessionService, hasher: PasswordHasher,
+    clock: ServerClock
   ) {
     self.config = config
-    self.storage = storage
+    self.stores = stores
     self.sessions = sessions
     self.hasher = hasher
     addressLimiter = RateLimiter(config.rateLimits.loginAddress, clock: clock)
@@ -63,8 +64,8 @@ public final class LoginService: Sendable {
         userID: user, deviceID: device,
         displayName: try body.optionalString("initial_device_display_name"), wantsRefreshToken: wantsRefresh))
     // The password may have been changed, or the account closed, while it was checked.
-    guard let hash = account.passwordHash, try await storage.sessions.hasPassword(hash, user) else {
-      try await storage.accessTokens.delete(session.accessToken)
+    guard let hash = account.passwordHash, try await stores.sessions.hasPassword(hash, user) else {
+      try await stores.accessTokens.delete(session.accessToken)
       if device == nil { try await sessions.close(device: session.deviceID, of: user) }
       throw Self.wrong
     }
@@ -132,7 +133,7 @@ public final class LoginService: Sendable {
       guard let medium, let address = try body.optionalString("address") else {
         throw MatrixError.invalidParam("Missing identifier")
       }
-      return try await storage.accounts.user(withThirdParty: medium, Self.canonical(medium, address))
+      return try await stores.accounts.user(withThirdParty: medium, Self.canonical(medium, address))
     }
     switch try identifier.requireString("type") {
     case "m.id.user":
@@ -140,7 +141,7 @@ public final class LoginService: Sendable {
     case "m.id.thirdparty":
       let medium = try identifier.requireString("medium")
       let address = Self.canonical(medium, try identifier.requireString("address"))
-      return try await storage.accounts.user(withThirdParty: medium, address)
+      return try await stores.accounts.user(withThirdParty: medium, address)
     case let other:
       throw MatrixError.invalidParam("Unknown login identifier type \(other)")
     }
@@ -159,8 +160,8 @@ public final class LoginService: Sendable {
 
   /// Prefers the exact name; otherwise the only one that differs in case alone.
   private func account(_ user: UserID) async throws -> Account? {
-    if let exact = try await storage.accounts.account(user) { return exact }
-    let others = try await storage.accounts.accountsIgnoringCase(user)
+    if let exact = try await stores.accounts.account(user) { return exact }
+    let others = try await stores.accounts.accountsIgnoringCase(user)
     return others.count == 1 ? others.first : nil
   }
 }

@@ -8,16 +8,16 @@ import Stores
 /// Token ids are counted by the main process, so a worker asks it (`device_check_registered`).
 public final class SessionService: Sendable {
   private let config: HomeserverConfig
-  private let storage: Storage
+  private let stores: AccountStores
   private let devices: DeviceService
   private let router: CallRouter
   private let clock: ServerClock
 
   init(
-    config: HomeserverConfig, storage: Storage, devices: DeviceService, router: CallRouter, clock: ServerClock
+    config: HomeserverConfig, stores: AccountStores, devices: DeviceService, router: CallRouter, clock: ServerClock
   ) {
     self.config = config
-    self.storage = storage
+    self.stores = stores
     self.devices = devices
     self.router = router
     self.clock = clock
@@ -43,7 +43,7 @@ public final class SessionService: Sendable {
     let device = request.deviceID ?? TokenGenerator.deviceID()
     let now = clock.nowMilliseconds
     let tokens = newTokens(for: request, now: now)
-    let opened = try await storage.sessions.open(
+    let opened = try await stores.sessions.open(
       NewSessionRows(
         userID: request.userID, deviceID: device, displayName: request.displayName,
         authProvider: request.authProvider, tokens: tokens, registrationSession: request.registrationSession),
@@ -85,7 +85,7 @@ public final class SessionService: Sendable {
   public func refresh(_ token: Text) async throws -> NewSession {
     let (now, settings) = (clock.nowMilliseconds, config.sessions)
     guard token.utf8.count <= 1024,
-      let new = try await storage.sessions.exchange(
+      let new = try await stores.sessions.exchange(
         token, nowMilliseconds: now, successor: { try Self.successor(of: $0, settings, now: now) })
     else { throw MatrixError.unknownToken() }
     return Self.session(new.tokens, deviceID: new.deviceID)
@@ -113,7 +113,7 @@ public final class SessionService: Sendable {
   ///   - hash: the new password's.
   ///   - endsOthers: whether all sessions but the requester's end.
   public func changePassword(of requester: Requester, to hash: Text, endsOthers: Bool) async throws {
-    let ended = try await storage.sessions.changePassword(
+    let ended = try await stores.sessions.changePassword(
       of: requester.userID, to: hash, endsOthers: endsOthers, keeping: requester.accessTokenID)
     try await devices.changed(ended, of: requester.userID)
   }
@@ -121,7 +121,7 @@ public final class SessionService: Sendable {
   /// Closes the session that a request was made with: its device goes with it.
   public func close(_ requester: Requester, accessToken: Text) async throws {
     guard let device = requester.deviceID else {
-      try await storage.accessTokens.delete(accessToken)
+      try await stores.accessTokens.delete(accessToken)
       return
     }
     try await devices.delete([device], of: requester.userID)
@@ -132,7 +132,7 @@ public final class SessionService: Sendable {
 
   /// Closes every session of a user.
   public func closeAll(of user: UserID) async throws {
-    try await devices.changed(try await storage.sessions.endAll(of: user), of: user)
+    try await devices.changed(try await stores.sessions.endAll(of: user), of: user)
   }
 
   private static func session(_ tokens: NewTokens, deviceID: Text) -> NewSession {

@@ -11,7 +11,9 @@ public final class ProfileService: Sendable {
   public typealias Propagation = @Sendable (_ user: UserID, _ profile: Profile, _ requester: Requester) async -> Void
 
   private let config: HomeserverConfig
-  private let storage: Storage
+  private let profiles: ProfileStore
+  private let accounts: AccountStore
+  private let memberships: MembershipStore
   private let limiter: RateLimiter
   private let limitChange: @Sendable (_ requester: Requester) async throws -> Void
   private let propagate: Propagation
@@ -20,11 +22,14 @@ public final class ProfileService: Sendable {
   static let maximumFieldNameLength = 255
 
   init(
-    config: HomeserverConfig, storage: Storage, clock: ServerClock,
+    config: HomeserverConfig, profiles: ProfileStore, accounts: AccountStore, memberships: MembershipStore,
+    clock: ServerClock,
     limitChange: @escaping @Sendable (_ requester: Requester) async throws -> Void, propagate: @escaping Propagation
   ) {
     self.config = config
-    self.storage = storage
+    self.profiles = profiles
+    self.accounts = accounts
+    self.memberships = memberships
     self.limitChange = limitChange
     self.propagate = propagate
     limiter = RateLimiter(config.rateLimits.profile, clock: clock)
@@ -41,11 +46,11 @@ public final class ProfileService: Sendable {
     if requester == nil, config.profiles.requiresAuth { throw MatrixError.missingToken() }
     guard user.serverName == config.serverName else { throw MatrixError.notFound("Profile was not found") }
     if config.profiles.limitedToSharedRooms, let requester, requester.userID != user {
-      guard try await !storage.memberships.sharedRooms(requester.userID, user).isEmpty else {
+      guard try await !memberships.sharedRooms(requester.userID, user).isEmpty else {
         throw MatrixError.forbidden("Profile isn't available")
       }
     }
-    guard let profile = try await storage.profiles.profile(of: user) else {
+    guard let profile = try await profiles.profile(of: user) else {
       throw MatrixError.notFound("Profile was not found")
     }
     return profile
@@ -94,7 +99,7 @@ public final class ProfileService: Sendable {
     guard user == requester.userID || isAdministrator else {
       throw MatrixError(.forbidden, "Cannot set another user's profile", status: 400)
     }
-    guard let account = try await storage.accounts.account(user) else { throw MatrixError.notFound("User not found") }
+    guard let account = try await accounts.account(user) else { throw MatrixError.notFound("User not found") }
     if field == "displayname" || field == "avatar_url" { try await limitChange(requester) }
     switch field {
     case "displayname":
@@ -102,12 +107,12 @@ public final class ProfileService: Sendable {
     case "avatar_url":
       try await setAvatarURL(value, of: user, isAdministrator: isAdministrator)
     default:
-      guard let value else { return try await storage.profiles.deleteField(field, of: user) }
-      return try await storage.profiles.setField(field, value, of: user)
+      guard let value else { return try await profiles.deleteField(field, of: user) }
+      return try await profiles.setField(field, value, of: user)
     }
     // A requester whom another process names is no more than a user ID; the account says the rest.
     let isShadowBanned = requester.isShadowBanned || (user == requester.userID && account.isShadowBanned)
-    if reachesRooms, !isShadowBanned, let profile = try await storage.profiles.profile(of: user) {
+    if reachesRooms, !isShadowBanned, let profile = try await profiles.profile(of: user) {
       await propagate(user, profile, requester)
     }
   }
@@ -152,7 +157,7 @@ public final class ProfileService: Sendable {
     if let name, name.unicodeScalars.count > Self.maximumDisplayNameLength {
       throw MatrixError.unknown("Displayname is too long (max \(Self.maximumDisplayNameLength))", status: 400)
     }
-    try await storage.profiles.setDisplayName(name, of: user)
+    try await profiles.setDisplayName(name, of: user)
   }
 
   private func setAvatarURL(_ value: JSON?, of user: UserID, isAdministrator: Bool) async throws {
@@ -163,7 +168,7 @@ public final class ProfileService: Sendable {
     if let url, url.unicodeScalars.count > Self.maximumAvatarURLLength {
       throw MatrixError.unknown("Avatar URL is too long (max \(Self.maximumAvatarURLLength))", status: 400)
     }
-    try await storage.profiles.setAvatarURL(url, of: user)
+    try await profiles.setAvatarURL(url, of: user)
   }
 
   /// Reads a text or null; an empty text clears the field as null does.

@@ -10,7 +10,7 @@ import Stores
 /// which begins with what is still to be done when it starts (`users_pending_deactivation`).
 public final class DeactivationService: Sendable {
   private let config: HomeserverConfig
-  private let storage: Storage
+  private let store: DeactivationStore
   private let devices: DeviceService
   private let router: CallRouter
   private let logger: Logger
@@ -19,11 +19,11 @@ public final class DeactivationService: Sendable {
   private let signal: AsyncStream<Void>.Continuation
 
   init(
-    config: HomeserverConfig, storage: Storage, devices: DeviceService, router: CallRouter, logger: Logger,
+    config: HomeserverConfig, store: DeactivationStore, devices: DeviceService, router: CallRouter, logger: Logger,
     leaveAllRooms: @escaping AccountServices.RoomHooks.Departure
   ) {
     self.config = config
-    self.storage = storage
+    self.store = store
     self.devices = devices
     self.router = router
     self.logger = logger
@@ -35,7 +35,7 @@ public final class DeactivationService: Sendable {
   ///
   /// - Parameter erases: whether the profile goes too, and messages are hidden from those who were not in the room with them.
   public func deactivate(_ user: UserID, erases: Bool) async throws {
-    let ended = try await storage.deactivations.deactivate(user, erases: erases)
+    let ended = try await store.deactivate(user, erases: erases)
     await announce(user)
     try await devices.changed(ended, of: user)
   }
@@ -79,8 +79,8 @@ public final class DeactivationService: Sendable {
 
   private func leavePending() async {
     do {
-      for user in try await storage.deactivations.pending() where !Task.isCancelled {
-        if await leaveAllRooms(user) { try await storage.deactivations.finish(user) }
+      for user in try await store.pending() where !Task.isCancelled {
+        if await leaveAllRooms(user) { try await store.finish(user) }
       }
     } catch {
       logger.warning("The rooms of deactivated users are left later: \(error)")

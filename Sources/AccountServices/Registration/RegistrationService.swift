@@ -8,16 +8,21 @@ import Synchronization
 /// Makes accounts.
 public final class RegistrationService: Sendable {
   private let config: HomeserverConfig
-  private let storage: Storage
+  private let accounts: AccountStore
+  private let tokens: RegistrationTokenStore
   private let sessions: SessionService
   private let clock: ServerClock
   private let addressLimiter: RateLimiter
   private let tokenLimiter: RateLimiter
   private let nameQuestions: DelayingLimiter
 
-  init(config: HomeserverConfig, storage: Storage, sessions: SessionService, clock: ServerClock) {
+  init(
+    config: HomeserverConfig, accounts: AccountStore, tokens: RegistrationTokenStore, sessions: SessionService,
+    clock: ServerClock
+  ) {
     self.config = config
-    self.storage = storage
+    self.accounts = accounts
+    self.tokens = tokens
     self.sessions = sessions
     self.clock = clock
     addressLimiter = RateLimiter(config.rateLimits.registration, clock: clock)
@@ -39,7 +44,7 @@ public final class RegistrationService: Sendable {
   /// - Throws: `MatrixError` 401 `M_UNAUTHORIZED` for a token that cannot be used.
   public func check(stage: Text, _ auth: JSONValue, session: Text) async throws -> JSON? {
     guard stage == Self.tokenStage else { return .bool(true) }
-    let isReserved = try await storage.registrationTokens.reserve(
+    let isReserved = try await tokens.reserve(
       try auth.requireString("token"), stage: stage, session: session, nowMilliseconds: clock.nowMilliseconds)
     guard isReserved else {
       throw MatrixError(.unauthorized, "Invalid registration token")
@@ -49,7 +54,7 @@ public final class RegistrationService: Sendable {
 
   /// Tells whether a registration token could be used now.
   public func isValid(token: Text) async throws -> Bool {
-    try await storage.registrationTokens.isValid(token, nowMilliseconds: clock.nowMilliseconds)
+    try await tokens.isValid(token, nowMilliseconds: clock.nowMilliseconds)
   }
 
   /// Refuses an address that registers too often.
@@ -76,7 +81,7 @@ public final class RegistrationService: Sendable {
       localpart, serverName: config.serverName,
       allowUnderscorePrefix: config.registration.allowsUnderscorePrefix)
     let user = UserID(unchecked: "@\(localpart):\(config.serverName)")
-    if revealUse, try await !storage.accounts.accountsIgnoringCase(user).isEmpty {
+    if revealUse, try await !accounts.accountsIgnoringCase(user).isEmpty {
       throw MatrixError.userInUse("User ID already taken.")
     }
   }
@@ -154,7 +159,7 @@ public final class RegistrationService: Sendable {
     let admission = Admission { [addressLimiter] () throws(MatrixError) in
       if let address { try addressLimiter.check(address) }
     }
-    return try await storage.accounts.register(
+    return try await accounts.register(
       new, completing: session.map { .init(id: $0, tokenStage: Self.tokenStage) },
       nowMilliseconds: clock.nowMilliseconds, admit: admission.ask)
   }
@@ -164,16 +169,16 @@ public final class RegistrationService: Sendable {
     try await checkAvailable(localpart, revealUse: !unlessExact)
     guard unlessExact else { return }
     let user = UserID(unchecked: "@\(localpart):\(config.serverName)")
-    guard try await storage.accounts.accountsIgnoringCase(user).allSatisfy({ $0.userID == user }) else {
+    guard try await accounts.accountsIgnoringCase(user).allSatisfy({ $0.userID == user }) else {
       throw MatrixError.userInUse("User ID already taken.")
     }
   }
 
   private func freeLocalpart() async throws -> Text {
     for _ in 0..<10 {
-      let localpart = try await storage.accounts.nextGeneratedLocalpart()
+      let localpart = try await accounts.nextGeneratedLocalpart()
       let user = UserID(unchecked: "@\(localpart):\(config.serverName)")
-      if try await storage.accounts.accountsIgnoringCase(user).isEmpty { return localpart }
+      if try await accounts.accountsIgnoringCase(user).isEmpty { return localpart }
     }
     throw MatrixError.unknown("Unable to find a free user ID")
   }

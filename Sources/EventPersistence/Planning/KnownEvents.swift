@@ -17,7 +17,7 @@ struct KnownEvents: Sendable {
   /// Looks up batches in one statement, as far as they are not new; redactions need another, in the same round trip.
   ///
   /// - Returns: what is known of each batch; which events are stored is told of all batches together.
-  static func lookUp(_ batches: [PersistBatch], storage: Storage) async throws -> [KnownEvents] {
+  static func lookUp(_ batches: [PersistBatch], storage: RoomStores) async throws -> [KnownEvents] {
     let redacted = batches.flatMap(\.events).filter { $0.event.type == EventType.redaction }
     async let relations = storage.relations.endings(of: redacted.compactMap(\.event.redacts))
     let sent = try await SentTransaction.list(batches.flatMap(\.events), storage: storage)
@@ -37,7 +37,7 @@ struct KnownEvents: Sendable {
 
   /// Finds those events that are stored, and the requests that have taken names of transactions.
   private static func find(
-    _ events: [PersistableEvent], _ sent: [EventID: SentTransaction], storage: Storage
+    _ events: [PersistableEvent], _ sent: [EventID: SentTransaction], storage: RoomStores
   ) async throws -> (
     stored: [EventID: EventStore.StoredPlace], owners: [EventStore.TransactionName: SentTransaction.Owner]
   ) {

@@ -17,7 +17,7 @@ struct PersistPlan: Sendable {
   let cacheIDs: [Int64]
   let now: Int64
 
-  var storage: Storage { surroundings.storage }
+  var storage: RoomStores { surroundings.storage }
   var instanceName: Text { surroundings.hub.instanceName }
 
   /// Gives each event its place in the stream; events that stop being outliers come after the new ones.

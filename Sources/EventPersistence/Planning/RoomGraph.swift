@@ -8,7 +8,7 @@ struct RoomGraph: Sendable {
   let events: [PersistableEvent]
   let surroundings: PersistBatch.Surroundings
 
-  private var storage: Storage { surroundings.storage }
+  private var storage: RoomStores { surroundings.storage }
 
   func change() async throws -> RoomChange {
     let oldDepths = try await storage.rooms.forwardExtremities(roomID)

@@ -16,7 +16,7 @@ struct SentTransaction: Sendable {
   let names: [EventStore.TransactionName]
 
   /// Collects the requests that have sent events, by the events.
-  static func list(_ events: [PersistableEvent], storage: Storage) async throws -> [EventID: SentTransaction] {
+  static func list(_ events: [PersistableEvent], storage: RoomStores) async throws -> [EventID: SentTransaction] {
     let sent = events.filter { $0.metadata.txnID != nil && $0.metadata.deviceID != nil }
     guard !sent.isEmpty else { return [:] }
     let paths = try await storage.events.transactionPaths(of: sent.map(\.event))
@@ -58,7 +58,7 @@ extension KnownEvents {
   /// of ten joins sent to several workers at once one is stored.
   ///
   /// Cost: nothing for events that follow the room's end, since their creators have seen all.
-  mutating func findRepeatedState(_ batch: PersistBatch, storage: Storage) async throws {
+  mutating func findRepeatedState(_ batch: PersistBatch, storage: RoomStores) async throws {
     let server = storage.config.serverName
     let suspects = batch.events.filter { item in
       item.event.isState && item.isAccepted && item.event.sender.serverName == server
@@ -84,7 +84,7 @@ extension KnownEvents {
   }
 
   /// Whether the events of a batch follow each other and the first one the whole end of the room.
-  private static func followsEnd(_ batch: PersistBatch, storage: Storage) async throws -> Bool {
+  private static func followsEnd(_ batch: PersistBatch, storage: RoomStores) async throws -> Bool {
     var end = Set(try await storage.rooms.forwardExtremities(batch.roomID).keys)
     for event in batch.events.map(\.event) {
       guard Set(event.prevEvents) == end else { return false }

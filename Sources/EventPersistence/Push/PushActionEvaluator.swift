@@ -7,7 +7,9 @@ import Synchronization
 
 /// Works out whom of the room's local members an event is to notify, and how.
 public final class PushActionEvaluator: Sendable {
-  private let storage: Storage
+  private let storage: RoomStores
+  private let rules: PushRuleStore
+  private let accountData: AccountDataStore
   private let state: StateService
   private let config: HomeserverConfig
   private let countsUnread: Bool
@@ -16,8 +18,13 @@ public final class PushActionEvaluator: Sendable {
   private let displayNames: Cache<Int64, [UserID: Text]>
 
   /// Makes an evaluator that remembers nothing yet.
-  public init(storage: Storage, state: StateService, config: HomeserverConfig) {
+  public init(
+    storage: RoomStores, rules: PushRuleStore, accountData: AccountDataStore, state: StateService,
+    config: HomeserverConfig
+  ) {
     self.storage = storage
+    self.rules = rules
+    self.accountData = accountData
     self.state = state
     self.config = config
     countsUnread = config.experimental.isEnabled("msc2654_enabled")
@@ -36,7 +43,7 @@ public final class PushActionEvaluator: Sendable {
     let counts = try await storage.memberships.memberCounts(event.roomID)
     let evaluator = PushRuleEvaluator(
       event: event, roomMemberCount: counts.joined, powerLevels: try await powerLevels(before))
-    let rules = try await storage.pushRules.rules(of: users)
+    let rules = try await rules.rules(of: users)
     let names = try await names(event, before: before)
     var groups: [Group] = []
     for (user, stored) in zip(users, rules) {
@@ -84,7 +91,7 @@ public final class PushActionEvaluator: Sendable {
       users = try await storage.memberships.localJoinedUsers(event.roomID).filter { $0 != event.sender }
     }
     guard !users.isEmpty, !event.isState else { return users }
-    let ignorers = try await storage.accountData.ignorers(of: event.sender)
+    let ignorers = try await accountData.ignorers(of: event.sender)
     if !ignorers.isEmpty { users.removeAll { ignorers.contains($0) } }
     return users
   }

@@ -15,16 +15,14 @@ public final class PushSummaries: Sendable {
   private static let searchMilliseconds: Int64 = 600_000
 
   private let config: HomeserverConfig
-  private let storage: Storage
   private let store: PushSummaryStore
   private let clock: ServerClock
   private let logger: Logger
 
   /// Makes the upkeep of the tables.
-  public init(config: HomeserverConfig, storage: Storage, clock: ServerClock, logger: Logger) {
+  public init(config: HomeserverConfig, store: PushSummaryStore, clock: ServerClock, logger: Logger) {
     self.config = config
-    self.storage = storage
-    store = storage.pushSummaries
+    self.store = store
     self.clock = clock
     self.logger = logger
   }
@@ -53,8 +51,8 @@ public final class PushSummaries: Sendable {
   ///
   /// - Parameter place: position of the first event whose actions are kept though they are summed up.
   func pass(removingBefore place: Int64) async throws {
-    while try await !store.takeReceipts(upTo: storage.ids.receipts.currentToken, serverName: config.serverName) {}
-    while try await !store.sumUp(to: storage.ids.events.currentToken) {}
+    while try await !store.takeReceipts(upTo: store.receiptIDs.currentToken, serverName: config.serverName) {}
+    while try await !store.sumUp(to: store.eventIDs.currentToken) {}
     while try await !store.removeSummedUp(before: place) {}
     try await store.removeStaged(before: clock.nowMilliseconds - Self.stagedMilliseconds)
   }

@@ -4,7 +4,7 @@ import Stores
 
 /// Resolves the states of several branches of a room into one, fetching what the algorithm needs from the database.
 struct ForkResolver: Sendable {
-  let storage: Storage
+  let storage: RoomStores
 
   /// Resolves states; `extra` holds events that are not in the database yet.
   ///

@@ -6,14 +6,14 @@ import Stores
 
 /// Finds the state of rooms before and after events, resolves forks, and makes state groups for new events.
 public final class StateService: Sendable {
-  let storage: Storage
+  let storage: RoomStores
   let resolver: ForkResolver
   /// Remembers how groups were resolved; the key is the groups in ascending order.
   private let resolutions: Cache<[Int64], ResolvedState>
   private let logger: Logger
 
   /// Makes the service.
-  public init(storage: Storage, logger: Logger) {
+  public init(storage: RoomStores, logger: Logger) {
     self.storage = storage
     self.logger = logger
     resolver = ForkResolver(storage: storage)

@@ -6,7 +6,7 @@ import Stores
 
 /// Builds events from drafts: their place in the room, auth events, hash, signature and id; and checks that they are allowed.
 final class EventCreator: Sendable {
-  private let storage: Storage
+  private let stores: RoomStores
   private let state: StateService
   private let signer: EventSigner
   private let serverName: Text
@@ -14,8 +14,8 @@ final class EventCreator: Sendable {
   private let validator: EventContentValidator
   let strippedState: StrippedState
 
-  init(storage: Storage, state: StateService, signer: EventSigner, config: HomeserverConfig, clock: ServerClock) {
-    self.storage = storage
+  init(stores: RoomStores, state: StateService, signer: EventSigner, config: HomeserverConfig, clock: ServerClock) {
+    self.stores = stores
     self.state = state
     self.signer = signer
     serverName = config.serverName
@@ -28,10 +28,10 @@ final class EventCreator: Sendable {
   ///
   /// - Throws: `MatrixError` 403 when this server does not know the room.
   func chain(at roomID: RoomID, for sender: UserID) async throws -> EventChain {
-    guard let version = try await storage.rooms.version(of: roomID) else {
+    guard let version = try await stores.rooms.version(of: roomID) else {
       throw MatrixError.forbidden("User \(sender.rawValue) not in room \(roomID.rawValue)")
     }
-    let previous = try await storage.rooms.prevEventsForNewEvent(roomID)
+    let previous = try await stores.rooms.prevEventsForNewEvent(roomID)
     guard !previous.isEmpty else {
       throw MatrixError.forbidden("User \(sender.rawValue) not in room \(roomID.rawValue)")
     }
@@ -152,7 +152,7 @@ final class EventCreator: Sendable {
       guard RoomAlias(alias.rawValue) != nil else {
         throw MatrixError.invalidParam("Room alias \(alias.rawValue) is not valid")
       }
-      let association = alias.serverName == serverName ? try await storage.directory.association(alias) : nil
+      let association = alias.serverName == serverName ? try await stores.directory.association(alias) : nil
       guard association?.roomID == event.roomID else {
         throw MatrixError(.badAlias, "Room alias \(alias.rawValue) does not point to the room")
       }
@@ -168,7 +168,7 @@ final class EventCreator: Sendable {
 
   private func checkRedaction(_ event: Event, on chain: EventChain) async throws {
     guard let target = event.redacts else { throw MatrixError.missingParam("Missing redacts") }
-    let original = try await storage.events.event(target)
+    let original = try await stores.events.event(target)
     if let original {
       if original.roomID != event.roomID {
         throw MatrixError.unknown("Cannot redact event from a different room", status: 400)

@@ -5,7 +5,8 @@ import Stores
 /// Refuses events whose `m.relates_to` cannot be: unknown parents, reactions sent twice, and what breaks a rule for which events are
 /// refused (``RelationFault``).
 struct RelationValidator: Sendable {
-  let storage: Storage
+  let events: EventStore
+  let store: RelationStore
 
   static let longestAggregationKey = 500
 
@@ -16,11 +17,11 @@ struct RelationValidator: Sendable {
     let child = RelatedEvent(
       roomID: draft.roomID, type: draft.type, sender: sender, isState: draft.stateKey != nil, content: draft.content)
     guard let relation = child.relation else { return }
-    if let parent = try await storage.events.event(relation.parentID) {
+    if let parent = try await events.event(relation.parentID) {
       if let fault = child.relationFault(parent: RelatedEvent(parent.event)), fault.isRefused {
         throw Self.refusal(fault)
       }
-    } else if try await !storage.relations.isTarget(relation.parentID) {
+    } else if try await !store.isTarget(relation.parentID) {
       throw MatrixError.unknown("Can't send relation to unknown event", status: 400)
     }
     if relation.type == EventRelation.Kind.annotation { try await checkReaction(draft, relation, sender) }
@@ -41,7 +42,7 @@ struct RelationValidator: Sendable {
     if key.unicodeScalars.count > Self.longestAggregationKey {
       throw MatrixError.unknown("Aggregation key is too long", status: 400)
     }
-    if try await storage.relations.hasAnnotated(relation.parentID, type: draft.type, key: key, sender: sender) {
+    if try await store.hasAnnotated(relation.parentID, type: draft.type, key: key, sender: sender) {
       throw MatrixError(.duplicateAnnotation, "Can't send same reaction twice")
     }
   }

@@ -6,7 +6,7 @@ import Stores
 
 /// Keeps room aliases and the list of published rooms.
 public final class DirectoryService: Sendable {
-  let storage: Storage
+  let stores: RoomStores
   let config: HomeserverConfig
   private let state: StateService
   private let sender: EventSender
@@ -16,14 +16,14 @@ public final class DirectoryService: Sendable {
   static let longestAlias = 255
 
   init(
-    storage: Storage, state: StateService, config: HomeserverConfig, sender: EventSender, users: LocalUsers
+    stores: RoomStores, state: StateService, config: HomeserverConfig, sender: EventSender, users: LocalUsers
   ) {
-    self.storage = storage
+    self.stores = stores
     self.state = state
     self.config = config
     self.sender = sender
     self.users = users
-    access = RoomAccess(storage: storage)
+    access = RoomAccess(stores: stores)
   }
 
   // MARK: Aliases
@@ -32,11 +32,11 @@ public final class DirectoryService: Sendable {
   ///
   /// - Throws: `MatrixError` 404 when the alias is not taken, or belongs to another server, which cannot be asked.
   public func resolve(_ alias: RoomAlias) async throws -> (roomID: RoomID, servers: [Text]) {
-    guard alias.serverName == config.serverName, let found = try await storage.directory.association(alias) else {
+    guard alias.serverName == config.serverName, let found = try await stores.directory.association(alias) else {
       throw MatrixError.notFound("Room alias \(alias.rawValue) not found")
     }
     var servers = Set(found.servers)
-    for user in try await storage.memberships.joinedUsers(found.roomID) { servers.insert(user.serverName) }
+    for user in try await stores.memberships.joinedUsers(found.roomID) { servers.insert(user.serverName) }
     let others = servers.subtracting([config.serverName]).sorted()
     return (found.roomID, servers.contains(config.serverName) ? [config.serverName] + others : others)
   }
@@ -57,7 +57,7 @@ public final class DirectoryService: Sendable {
   /// - Throws: `MatrixError`: 400 for aliases that may not be or rooms that do not exist, 403 for users who are not in the room,
   ///   409 when the alias is taken.
   public func create(_ alias: RoomAlias, roomID: RoomID, servers: [Text]?, requester: Requester) async throws {
-    guard try await storage.rooms.room(roomID) != nil else {
+    guard try await stores.rooms.room(roomID) != nil else {
       throw MatrixError.unknown("Room does not exist", status: 400)
     }
     try Self.checkForm(alias, serverName: config.serverName)
@@ -73,9 +73,9 @@ public final class DirectoryService: Sendable {
       }
     }
     var known = servers ?? []
-    if known.isEmpty { known = Set(try await storage.memberships.joinedUsers(roomID).map(\.serverName)).sorted() }
+    if known.isEmpty { known = Set(try await stores.memberships.joinedUsers(roomID).map(\.serverName)).sorted() }
     guard !known.isEmpty else { throw MatrixError.unknown("Failed to get server list", status: 400) }
-    try await storage.directory.create(alias, roomID: roomID, servers: known, creator: requester.userID)
+    try await stores.directory.create(alias, roomID: roomID, servers: known, creator: requester.userID)
   }
 
   /// Refuses aliases that are too long, have white space, or belong to another server.
@@ -93,13 +93,13 @@ public final class DirectoryService: Sendable {
   ///
   /// - Throws: `MatrixError` 404 when it is not taken, 403 when the user neither made it nor moderates the room.
   public func delete(_ alias: RoomAlias, requester: Requester) async throws {
-    guard alias.serverName == config.serverName, let found = try await storage.directory.association(alias) else {
+    guard alias.serverName == config.serverName, let found = try await stores.directory.association(alias) else {
       throw MatrixError.notFound("Unknown room alias")
     }
     if found.creator != requester.userID.rawValue, try await !mayChangeList(found.roomID, requester) {
       throw MatrixError.forbidden("You don't have permission to delete the alias.")
     }
-    guard let roomID = try await storage.directory.delete(alias) else {
+    guard let roomID = try await stores.directory.delete(alias) else {
       throw MatrixError.notFound("Unknown room alias")
     }
     do {
@@ -112,7 +112,7 @@ public final class DirectoryService: Sendable {
 
   private func withdrawCanonicalAlias(_ alias: RoomAlias, roomID: RoomID, requester: Requester) async throws {
     let key = StateKey("m.room.canonical_alias")
-    guard let event = try await storage.currentStateEvent(roomID, key),
+    guard let event = try await stores.currentStateEvent(roomID, key),
       var content = event.content.json.members
     else { return }
     func names(_ value: JSON?) -> Bool { value?.string.map { RoomAlias(unchecked: $0) } == alias }
@@ -132,7 +132,7 @@ public final class DirectoryService: Sendable {
   /// - Throws: `MatrixError` 403 when the user is not in the room, unless anyone may read it.
   public func aliases(of roomID: RoomID, requester: Requester) async throws -> [Text] {
     _ = try await access.right(of: requester.userID, in: roomID, includesPast: false)
-    return try await storage.directory.aliases(of: roomID)
+    return try await stores.directory.aliases(of: roomID)
   }
 
   // MARK: Published rooms
@@ -141,7 +141,7 @@ public final class DirectoryService: Sendable {
   ///
   /// - Throws: `MatrixError` 404 for unknown rooms.
   public func isPublished(_ roomID: RoomID) async throws -> Bool {
-    guard let room = try await storage.rooms.room(roomID) else { throw MatrixError.notFound("Unknown room") }
+    guard let room = try await stores.rooms.room(roomID) else { throw MatrixError.notFound("Unknown room") }
     return room.isPublic
   }
 
@@ -153,18 +153,18 @@ public final class DirectoryService: Sendable {
     if isPublic, !config.rooms.allowsListSearch {
       throw MatrixError.forbidden("This user is not permitted to publish rooms to the room list")
     }
-    guard try await storage.rooms.room(roomID) != nil else { throw MatrixError.unknown("Unknown room", status: 400) }
+    guard try await stores.rooms.room(roomID) != nil else { throw MatrixError.unknown("Unknown room", status: 400) }
     guard try await mayChangeList(roomID, requester) else {
       throw MatrixError.forbidden(
         "This server requires you to be a moderator in the room to edit its room list entry")
     }
     if isPublic {
-      let aliases = try await storage.directory.aliases(of: roomID).compactMap { RoomAlias($0) }
+      let aliases = try await stores.directory.aliases(of: roomID).compactMap { RoomAlias($0) }
       guard config.rooms.listPublicationRules.allows(userID: requester.userID, roomID: roomID, aliases: aliases) else {
         throw MatrixError.forbidden("Not allowed to publish room")
       }
     }
-    _ = try await storage.rooms.setPublic(roomID, isPublic)
+    _ = try await stores.rooms.setPublic(roomID, isPublic)
   }
 
   /// Tells whether a user may change the canonical alias, and so the list's entry.
@@ -172,8 +172,8 @@ public final class DirectoryService: Sendable {
     if try await users.isAdmin(requester.userID) { return true }
     guard try await access.isMember(requester.userID, of: roomID) else { return false }
     let keys = [StateKey("m.room.create"), StateKey("m.room.power_levels")]
-    let map = try await storage.state.currentState(roomID, filter: .keys(keys))
-    let events = try await storage.events.events(Array(map.values))
+    let map = try await stores.state.currentState(roomID, filter: .keys(keys))
+    let events = try await stores.events.events(Array(map.values))
     let levels = PowerLevels(
       create: map[keys[0]].flatMap { events[$0]?.event }, powerLevels: map[keys[1]].flatMap { events[$0]?.event })
     return levels.level(of: requester.userID) >= levels.required(forType: "m.room.canonical_alias", isState: true)

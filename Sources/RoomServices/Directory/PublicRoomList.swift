@@ -34,8 +34,9 @@ extension DirectoryService {
     let position = try since.map(ListPosition.init)
     let forwards = position?.isForward ?? true
     let count = min(max(limit ?? Self.greatestPage, 1), Self.greatestPage)
-    let page = try await storage.publicRooms.page(
-      filter: PublicRoomStore.Filter(searchTerm: searchTerm, roomTypes: roomTypes), limit: count + 1, bound: position?.bound, forwards: forwards)
+    let page = try await stores.publicRooms.page(
+      filter: PublicRoomStore.Filter(searchTerm: searchTerm, roomTypes: roomTypes), limit: count + 1,
+      bound: position?.bound, forwards: forwards)
     var rooms = page.entries
     let hasMore = rooms.count > count
     if hasMore, forwards { rooms.removeLast() }

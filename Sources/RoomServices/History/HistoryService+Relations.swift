@@ -52,12 +52,12 @@ extension HistoryService {
     let right = try await access.right(of: requester.userID, in: room)
     _ = try await event(query.eventID, room: room, requester: requester)
     let limit = min(max(query.limit, 1), Self.greatestLimit)
-    var found = try await storage.relations.relations(
+    var found = try await stores.relations.relations(
       of: query.eventID, room: room, type: query.relationType, eventType: query.eventType, from: start?.room,
       to: end?.room, direction: query.direction, limit: limit, isRecursive: query.isRecursive)
     let hasMore = found.count > limit
     if hasMore { found.removeLast() }
-    let events = try await storage.events.orderedEvents(found.map(\.eventID))
+    let events = try await stores.events.orderedEvents(found.map(\.eventID))
     let visible = try await visibility.visible(events, to: requester.userID, with: right)
     var next: StreamToken?
     if hasMore, let last = found.last {

@@ -12,15 +12,15 @@ extension HistoryService {
   ) async throws -> [StoredEvent] {
     let map: StateMap
     if let token {
-      try await storage.barrier.pass(room: room)
+      try await stores.barrier.pass(room: room)
       map = try await stateMap(room: room, at: token, filter: filter, user: requester.userID)
     } else {
       switch try await access.right(of: requester.userID, in: room) {
-      case .member, .peeking: map = try await storage.state.currentState(room, filter: filter)
+      case .member, .peeking: map = try await stores.state.currentState(room, filter: filter)
       case .departed(let departure): map = try await state.stateAfter(eventID: departure.eventID, filter: filter)
       }
     }
-    return try await storage.events.orderedEvents(Array(map.values))
+    return try await stores.events.orderedEvents(Array(map.values))
   }
 
   /// Reads the membership events of the room as the user may see them, as ``state(room:at:filter:requester:)``; those of now come from memory
@@ -29,7 +29,7 @@ extension HistoryService {
     if token == nil {
       switch try await access.right(of: requester.userID, in: room) {
       case .member, .peeking:
-        return try await storage.state.currentEvents(room, storage.events).members.map(\.event)
+        return try await stores.state.currentEvents(room, stores.events).members.map(\.event)
       case .departed: break
       }
     }
@@ -38,7 +38,7 @@ extension HistoryService {
 
   private func stateMap(room: RoomID, at token: StreamToken, filter: StateFilter, user: UserID) async throws -> StateMap
   {
-    guard let last = try await storage.events.lastEvent(roomID: room, upTo: token.room) else {
+    guard let last = try await stores.events.lastEvent(roomID: room, upTo: token.room) else {
       throw MatrixError.notFound("Can't find event for token")
     }
     guard try await maySeeState(at: last.eventID, room: room, user: user) else {
@@ -53,12 +53,12 @@ extension HistoryService {
     let memberKey = StateKey("m.room.member", user.rawValue)
     let visibilityKey = StateKey("m.room.history_visibility")
     let map = try await state.stateAfter(eventID: eventID, filter: .keys([memberKey, visibilityKey]))
-    let events = try await storage.events.events(Array(map.values))
+    let events = try await stores.events.events(Array(map.values))
     let membership = map[memberKey].flatMap { events[$0]?.event.membership }
     let visibility = map[visibilityKey].flatMap { events[$0]?.content["history_visibility"]?.string } ?? "shared"
     if membership == "join" || visibility == "world_readable" { return true }
-    let isJoined = try await storage.memberships.isJoined(user, in: room)
-    let departure = isJoined ? nil : try await storage.memberships.departure(of: user, from: room)
+    let isJoined = try await stores.memberships.isJoined(user, in: room)
+    let departure = isJoined ? nil : try await stores.memberships.departure(of: user, from: room)
     if departure?.eventID == eventID { return true }
     switch (membership, visibility) {
     case ("invite", "invited"): return isJoined || departure != nil
@@ -74,10 +74,10 @@ extension HistoryService {
     let event: StoredEvent?
     switch try await access.right(of: requester.userID, in: room) {
     case .member, .peeking:
-      event = try await storage.currentStateEvent(room, key)
+      event = try await stores.currentStateEvent(room, key)
     case .departed(let departure):
       let map = try await state.stateAfter(eventID: departure.eventID, filter: .keys([key]))
-      if let id = map[key] { event = try await storage.events.event(id) } else { event = nil }
+      if let id = map[key] { event = try await stores.events.event(id) } else { event = nil }
     }
     guard let event else { throw MatrixError.notFound("Event not found.") }
     return event
@@ -93,6 +93,6 @@ extension HistoryService {
       throw MatrixError.forbidden(
         "Getting joined members while not being a current member of the room is forbidden.")
     }
-    return try await storage.memberships.joinedProfiles(room)
+    return try await stores.memberships.joinedProfiles(room)
   }
 }

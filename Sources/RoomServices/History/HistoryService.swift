@@ -36,7 +36,7 @@ public final class HistoryService: Sendable {
   /// Caps the number of events in one answer; Synapse's cap.
   public static let greatestLimit = 1000
 
-  let storage: Storage
+  let stores: RoomStores
   let state: StateService
   let serializer: ClientEventSerializer
   /// Decides who may look.
@@ -45,10 +45,10 @@ public final class HistoryService: Sendable {
   public let visibility: VisibilityFilter
 
   init(
-    storage: Storage, state: StateService, serializer: ClientEventSerializer, access: RoomAccess,
+    stores: RoomStores, state: StateService, serializer: ClientEventSerializer, access: RoomAccess,
     visibility: VisibilityFilter
   ) {
-    self.storage = storage
+    self.stores = stores
     self.state = state
     self.serializer = serializer
     self.access = access
@@ -60,7 +60,7 @@ public final class HistoryService: Sendable {
   /// - Throws: `MatrixError` 400 `M_UNKNOWN` when the text is no token.
   public func token(_ text: Text?) async throws -> StreamToken? {
     guard let text else { return nil }
-    guard let token = try await StreamToken.parse(text, directory: storage.instances) else {
+    guard let token = try await StreamToken.parse(text, directory: stores.context.instances) else {
       throw MatrixError.unknown("Invalid stream token", status: 400)
     }
     return token
@@ -68,7 +68,7 @@ public final class HistoryService: Sendable {
 
   /// Writes a stream token.
   public func text(_ token: StreamToken) async throws -> Text {
-    try await token.text(directory: storage.instances)
+    try await token.text(directory: stores.context.instances)
   }
 
   /// Writes a stream token, where there is one.
@@ -83,7 +83,7 @@ public final class HistoryService: Sendable {
   ///
   /// - Throws: `MatrixError` 404 when it does not exist or is not for this user to see.
   public func event(_ id: EventID, requester: Requester) async throws -> ClientEvent {
-    guard let stored = try await storage.events.event(id) else { throw MatrixError.notFound("Event not found.") }
+    guard let stored = try await stores.events.event(id) else { throw MatrixError.notFound("Event not found.") }
     return try await event(id, room: stored.roomID, requester: requester)
   }
 
@@ -91,7 +91,7 @@ public final class HistoryService: Sendable {
   ///
   /// - Throws: `MatrixError` 404 when it does not exist, is in another room, or is not for this user to see.
   public func event(_ id: EventID, room: RoomID, requester: Requester) async throws -> ClientEvent {
-    guard let event = try await storage.events.event(id), event.roomID == room else {
+    guard let event = try await stores.events.event(id), event.roomID == room else {
       throw MatrixError.notFound("Event not found.")
     }
     let right = try await rightToEvents(of: requester.userID, in: room)
@@ -102,8 +102,8 @@ public final class HistoryService: Sendable {
 
   /// Returns the right by which single events are shown; as on Synapse, having been a member does not count.
   private func rightToEvents(of user: UserID, in room: RoomID) async throws -> RoomAccess.Right {
-    try await storage.barrier.pass(room: room)
-    return try await storage.memberships.isJoined(user, in: room) ? .member : .peeking
+    try await stores.barrier.pass(room: room)
+    return try await stores.memberships.isJoined(user, in: room) ? .member : .peeking
   }
 
   /// Reads an event with its neighbours and the state at the last of them, which is empty for whoever may see the event and not that state.
@@ -113,7 +113,7 @@ public final class HistoryService: Sendable {
   public func surroundings(
     of id: EventID, room: RoomID, limit: Int, filter: EventFilter, requester: Requester
   ) async throws -> EventSurroundings {
-    guard let event = try await storage.events.event(id), event.roomID == room else {
+    guard let event = try await stores.events.event(id), event.roomID == room else {
       throw MatrixError.notFound("Event not found.")
     }
     let user = requester.userID
@@ -132,7 +132,7 @@ public final class HistoryService: Sendable {
     let isShown =
       if right == .member { true } else { try await maySeeState(at: last, room: room, user: user) }
     let map = isShown ? try await state.stateAfter(eventID: last, filter: stateFilter) : [:]
-    let stateEvents = try await storage.events.orderedEvents(Array(map.values))
+    let stateEvents = try await stores.events.orderedEvents(Array(map.values))
       .filter { filter.passes(type: $0.type) && filter.passes(sender: $0.sender.rawValue) }
     return EventSurroundings(
       before: try await clientEvents(before, requester),
@@ -149,7 +149,7 @@ public final class HistoryService: Sendable {
     let stream = direction == .backward ? event.streamOrdering - 1 : event.streamOrdering
     let point = RoomStreamToken(topological: event.depth, stream: stream)
     guard limit > 0 else { return TimelineStore.Page(events: [], end: point, isLimited: true) }
-    return try await storage.timeline.page(
+    return try await stores.timeline.page(
       room: room, from: point, to: nil, direction: direction, limit: limit, filter: filter)
   }
 
@@ -170,7 +170,7 @@ public final class HistoryService: Sendable {
     let right = try await access.right(of: user, in: room)
     let from = begin(start, direction: direction, right: right)
     if !filter.passes(room: room.rawValue) { return MessagesPage(chunk: [], start: from, end: nil, state: nil) }
-    let page = try await storage.timeline.page(
+    let page = try await stores.timeline.page(
       room: room, from: from.room, to: Self.stop(end, direction: direction, right: right), direction: direction,
       limit: min(max(limit, 1), Self.greatestLimit), filter: filter)
     if page.events.isEmpty, !page.isLimited { return MessagesPage(chunk: [], start: from, end: nil, state: nil) }
@@ -180,7 +180,7 @@ public final class HistoryService: Sendable {
     if filter.lazyLoadMembers, let first = visible.first {
       let keys = Set(visible.map { StateKey("m.room.member", $0.event.sender.rawValue) })
       let map = try await state.stateAfter(eventID: first.event.eventID, filter: .keys(keys))
-      let events = try await storage.events.orderedEvents(Array(map.values))
+      let events = try await stores.events.orderedEvents(Array(map.values))
       if !events.isEmpty {
         members = try await serializer.prepare(events, for: user, bundles: false)
       }
@@ -193,7 +193,7 @@ public final class HistoryService: Sendable {
     guard direction == .backward else {
       return start ?? StreamToken().replacingRoom(RoomStreamToken(topological: 0, stream: 0))
     }
-    let from = start ?? StreamToken().replacingRoom(storage.events.currentToken())
+    let from = start ?? StreamToken().replacingRoom(stores.events.currentToken())
     guard case .departed(let departure) = right, Self.isBeyond(from.room, departure) else { return from }
     return from.replacingRoom(departure.historyToken)
   }
@@ -234,9 +234,9 @@ public final class HistoryService: Sendable {
     let right = try await access.right(of: requester.userID, in: room, includesPast: false)
     var (seen, size) = (0, 1)
     while seen < Self.greatestSearch {
-      let ids = try await storage.events.eventIDs(
+      let ids = try await stores.events.eventIDs(
         roomID: room, nearestTo: timestamp, direction: direction, limit: size, offset: seen)
-      let events = try await storage.events.orderedEvents(ids)
+      let events = try await stores.events.orderedEvents(ids)
       let visible = try await visibility.visible(events, to: requester.userID, with: right, appliesIgnores: false)
       if let first = visible.first { return first.event }
       guard ids.count == size else { break }

@@ -14,10 +14,10 @@ public struct RoomAccess: Sendable {
     case peeking
   }
 
-  private let storage: Storage
+  private let stores: RoomStores
 
-  init(storage: Storage) {
-    self.storage = storage
+  init(stores: RoomStores) {
+    self.stores = stores
   }
 
   /// Returns the right of a user, as of now: what others or the user have stored through other processes is waited for.
@@ -26,11 +26,11 @@ public struct RoomAccess: Sendable {
   /// - Parameter includesPast: whether having been joined counts; false for what is only told as it is now.
   /// - Throws: `MatrixError` 403 when the user has none: never joined, banned, or forgotten.
   public func right(of user: UserID, in room: RoomID, includesPast: Bool = true) async throws -> Right {
-    try await storage.barrier.pass(room: room)
-    if let member = try await storage.memberships.membership(of: user, in: room) {
+    try await stores.barrier.pass(room: room)
+    if let member = try await stores.memberships.membership(of: user, in: room) {
       if member.membership == .join { return .member }
-      if includesPast, member.membership == .leave, try await !storage.memberships.didForget(user, room),
-        let departure = try await storage.memberships.departure(of: user, from: room)
+      if includesPast, member.membership == .leave, try await !stores.memberships.didForget(user, room),
+        let departure = try await stores.memberships.departure(of: user, from: room)
       {
         return .departed(departure)
       }
@@ -45,10 +45,10 @@ public struct RoomAccess: Sendable {
   /// Cost: nothing but the user's list of rooms while the user is in all of them; else one statement.
   func rights(of user: UserID, in rooms: Set<RoomID>) async throws -> [RoomID: Right] {
     var rights: [RoomID: Right] = [:]
-    for room in try await storage.memberships.allRooms(for: user)
+    for room in try await stores.memberships.allRooms(for: user)
     where room.membership == .join && rooms.contains(room.roomID) { rights[room.roomID] = .member }
     let others = rooms.filter { rights[$0] == nil }
-    for (room, departure) in try await storage.memberships.departures(of: user, from: Array(others)) {
+    for (room, departure) in try await stores.memberships.departures(of: user, from: Array(others)) {
       rights[room] = .departed(departure)
     }
     for room in others where rights[room] == nil { rights[room] = .peeking }
@@ -57,9 +57,9 @@ public struct RoomAccess: Sendable {
 
   /// Whether a user is joined. Only for who seems not to be, what other processes may have stored just now is waited for.
   public func isMember(_ user: UserID, of room: RoomID) async throws -> Bool {
-    if try await storage.memberships.isJoined(user, in: room) { return true }
-    try await storage.barrier.pass(room: room)
-    return try await storage.memberships.isJoined(user, in: room)
+    if try await stores.memberships.isJoined(user, in: room) { return true }
+    try await stores.barrier.pass(room: room)
+    return try await stores.memberships.isJoined(user, in: room)
   }
 
   /// Requires a user to be joined.
@@ -73,7 +73,7 @@ public struct RoomAccess: Sendable {
 
   /// Tells whether anyone may read the room as it is now.
   public func isWorldReadable(_ room: RoomID) async throws -> Bool {
-    let event = try await storage.currentStateEvent(room, StateKey("m.room.history_visibility"))
+    let event = try await stores.currentStateEvent(room, StateKey("m.room.history_visibility"))
     return event?.content["history_visibility"]?.string == "world_readable"
   }
 }

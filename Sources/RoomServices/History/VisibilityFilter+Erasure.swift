@@ -8,7 +8,7 @@ extension VisibilityFilter {
   func withoutErased(_ events: [VisibleEvent]) async throws -> [VisibleEvent] {
     let senders = Set(events.lazy.filter { $0.membership != "join" }.map(\.event.sender))
     guard !senders.isEmpty else { return events }
-    let erased = try await storage.deactivations.erased(among: senders)
+    let erased = try await deactivations.erased(among: senders)
     guard !erased.isEmpty else { return events }
     return try events.map { visible in
       guard visible.membership != "join", erased.contains(visible.event.sender) else { return visible }

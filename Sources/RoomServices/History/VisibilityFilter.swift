@@ -15,11 +15,17 @@ public final class VisibilityFilter: Sendable {
     public let membership: Text
   }
 
-  let storage: Storage
+  let stores: RoomStores
+  let deactivations: DeactivationStore
+  private let accountData: AccountDataStore
   private let state: StateService
 
-  init(storage: Storage, state: StateService) {
-    self.storage = storage
+  init(
+    stores: RoomStores, accountData: AccountDataStore, deactivations: DeactivationStore, state: StateService
+  ) {
+    self.stores = stores
+    self.accountData = accountData
+    self.deactivations = deactivations
     self.state = state
   }
 
@@ -36,7 +42,7 @@ public final class VisibilityFilter: Sendable {
     guard !candidates.isEmpty else { return [] }
     let open = right == .member ? try await openStretches(of: candidates, to: user) : [:]
     let states = try await states(at: candidates.filter { !Self.isOpen($0, open) }, user: user)
-    let ignored = appliesIgnores ? try await storage.accountData.data(of: user).ignoredUsers : []
+    let ignored = appliesIgnores ? try await accountData.data(of: user).ignoredUsers : []
     var result: [VisibleEvent] = []
     result.reserveCapacity(candidates.count)
     for event in candidates {
@@ -66,10 +72,10 @@ public final class VisibilityFilter: Sendable {
   /// Finds for each room the position after which the user has been in it while it showed members all of its history, as it does still.
   private func openStretches(of events: [StoredEvent], to user: UserID) async throws -> [RoomID: Int64] {
     let rooms = Set(events.lazy.map(\.roomID))
-    let open = try await storage.historyOpenness.openSince(Array(rooms))
+    let open = try await stores.historyOpenness.openSince(Array(rooms))
     guard !open.isEmpty else { return [:] }
     var stretches: [RoomID: Int64] = [:]
-    for room in try await storage.memberships.allRooms(for: user) where room.membership == .join {
+    for room in try await stores.memberships.allRooms(for: user) where room.membership == .join {
       if let since = open[room.roomID] { stretches[room.roomID] = max(since, room.streamOrdering - 1) }
     }
     return stretches
@@ -90,14 +96,14 @@ public final class VisibilityFilter: Sendable {
   private func states(at events: [StoredEvent], user: UserID) async throws -> [EventID: StateAtEvent] {
     let visibilityKey = StateKey("m.room.history_visibility")
     let memberKey = StateKey("m.room.member", user.rawValue)
-    let groups = try await storage.state.stateGroups(of: events.lazy.filter { !$0.isOutlier }.map(\.eventID))
+    let groups = try await stores.state.stateGroups(of: events.lazy.filter { !$0.isOutlier }.map(\.eventID))
     var maps: [Int64: StateMap] = [:]
     for group in Set(groups.values) {
-      let state = try await storage.state.snapshot(group: group)
+      let state = try await stores.state.snapshot(group: group)
       maps[group] = [visibilityKey: state[visibilityKey], memberKey: state[memberKey]].compactMapValues { $0 }
     }
     let needed = Set(maps.values.flatMap { [$0[visibilityKey], $0[memberKey]].compactMap { $0 } })
-    let found = try await storage.events.events(Array(needed))
+    let found = try await stores.events.events(Array(needed))
     return groups.mapValues { group in
       let map = maps[group] ?? [:]
       return StateAtEvent(
@@ -124,7 +130,7 @@ public final class VisibilityFilter: Sendable {
   private func replaced(_ event: StoredEvent) async -> StoredEvent? {
     guard let id = event.event.unsigned?["replaces_state"]?.string.flatMap({ EventID($0) }) else { return nil }
     // A failure to read what was before leaves the stricter reading, which is safe.
-    return try? await storage.events.event(id)
+    return try? await stores.events.event(id)
   }
 }
 

@@ -5,7 +5,7 @@ import Stores
 
 /// Looks at a membership change when its turn in the room has come: what the authorisation rules do not say, or say less clearly.
 struct MembershipRules: Sendable {
-  let storage: Storage
+  let memberships: MembershipStore
   let state: StateService
   let serverName: Text
 
@@ -22,7 +22,7 @@ struct MembershipRules: Sendable {
     if requester.isGuest { try await checkGuestAccess(chain) }
     if membership == "join" || membership == "invite" { return .send(draft) }
     guard
-      let voucher = try await RestrictedJoins(storage: storage, state: state, serverName: serverName)
+      let voucher = try await RestrictedJoins(memberships: memberships, state: state, serverName: serverName)
         .voucher(for: change.target, chain: chain)
     else { return .send(draft) }
     var prepared = draft

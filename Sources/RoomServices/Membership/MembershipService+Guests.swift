@@ -7,11 +7,11 @@ extension MembershipService {
   ///
   /// The guests leave of themselves, as the specification wants, so that nobody needs the power to remove them.
   public func dismissGuests(from room: RoomID) async throws {
-    let setting = try await storage.currentStateEvent(room, StateKey("m.room.guest_access"))
+    let setting = try await stores.currentStateEvent(room, StateKey("m.room.guest_access"))
     guard setting?.content["guest_access"]?.string != "can_join" else { return }
-    let members = try await storage.memberships.members(room)
+    let members = try await stores.memberships.members(room)
     let local = (members.users(.join) + members.users(.invite)).filter { $0.serverName == config.serverName }
-    for guest in try await storage.accounts.guests(among: local) {
+    for guest in try await accounts.guests(among: local) {
       do {
         try await change(
           MembershipRequest(roomID: room, target: guest, action: .leave, ratelimit: false),

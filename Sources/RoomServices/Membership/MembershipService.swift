@@ -8,7 +8,8 @@ import Synchronization
 
 /// Joins, invites, removes and bans.
 public final class MembershipService: Sendable {
-  let storage: Storage
+  let stores: RoomStores
+  let accounts: AccountStore
   let state: StateService
   let sender: EventSender
   let config: HomeserverConfig
@@ -19,10 +20,11 @@ public final class MembershipService: Sendable {
   static let longestAvatarURL = 1000
 
   init(
-    storage: Storage, state: StateService, sender: EventSender, config: HomeserverConfig, users: LocalUsers,
-    rateLimiter: RoomRateLimiter
+    stores: RoomStores, accounts: AccountStore, state: StateService, sender: EventSender, config: HomeserverConfig,
+    users: LocalUsers, rateLimiter: RoomRateLimiter
   ) {
-    self.storage = storage
+    self.stores = stores
+    self.accounts = accounts
     self.state = state
     self.sender = sender
     self.config = config
@@ -32,8 +34,8 @@ public final class MembershipService: Sendable {
 
   /// Lists the rooms in which a user is joined.
   public func joinedRooms(of user: UserID) async throws -> [RoomID] {
-    try await storage.barrier.pass(membershipsOf: user)
-    return try await storage.memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
+    try await stores.barrier.pass(membershipsOf: user)
+    return try await stores.memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
   }
 
   /// Changes a membership.
@@ -47,7 +49,7 @@ public final class MembershipService: Sendable {
     if change.ratelimit { try await checkRates(change, requester) }
     if change.action == .invite, requester.isShadowBanned { return try await EventSender.pretend() }
     if requester.isShadowBanned, change.action == .join,
-      let member = try await storage.memberships.membership(of: change.target, in: change.roomID),
+      let member = try await stores.memberships.membership(of: change.target, in: change.roomID),
       member.membership == .join
     {
       // Joining again would show the room a new profile.
@@ -55,13 +57,13 @@ public final class MembershipService: Sendable {
     }
     let draft = try await draft(change, requester)
     if change.action != .leave, change.action != .kick, change.action != .unban, change.action != .ban,
-      try await storage.rooms.isBlocked(change.roomID)
+      try await stores.rooms.isBlocked(change.roomID)
     {
       throw MatrixError.forbidden("This room has been blocked on this server")
     }
     try await checkReach(change)
     if let signed = change.thirdPartySigned { try await exchangeThirdPartyInvite(signed, change) }
-    let rules = MembershipRules(storage: storage, state: state, serverName: config.serverName)
+    let rules = MembershipRules(memberships: stores.memberships, state: state, serverName: config.serverName)
     let rateLimiter = rateLimiter
     // The event may have to be built again; the request counts once.
     let isCounted = Atomic<Bool>(!change.ratelimit)
@@ -76,7 +78,7 @@ public final class MembershipService: Sendable {
     if config.rooms.forgetsOnLeave, change.target.serverName == config.serverName,
       draft.content["membership"] == "leave" || draft.content["membership"] == "ban"
     {
-      try await storage.memberships.forget(change.target, change.roomID, invalidator: storage.invalidator)
+      try await stores.memberships.forget(change.target, change.roomID)
     }
     return eventID
   }
@@ -88,7 +90,7 @@ public final class MembershipService: Sendable {
   func build(
     _ change: MembershipRequest, requester: Requester, on chain: inout EventChain
   ) async throws -> CreatedEvent? {
-    let rules = MembershipRules(storage: storage, state: state, serverName: config.serverName)
+    let rules = MembershipRules(memberships: stores.memberships, state: state, serverName: config.serverName)
     let draft = try await draft(change, requester)
     guard
       case .send(let prepared) = try await rules.prepare(draft, change: change, requester: requester, chain: chain),
@@ -115,7 +117,7 @@ public final class MembershipService: Sendable {
   private func checkRates(_ change: MembershipRequest, _ requester: Requester) async throws {
     switch change.action {
     case .join:
-      if try await storage.memberships.isJoined(requester.userID, in: change.roomID) { return }
+      if try await stores.memberships.isJoined(requester.userID, in: change.roomID) { return }
       try await rateLimiter.check(.localJoin, requester)
       try await rateLimiter.check(.joinOfRoom(change.roomID), requester, counts: false)
     case .invite:
@@ -187,8 +189,8 @@ public final class MembershipService: Sendable {
 
   /// Requires this server to know the room: others cannot be asked.
   private func checkReach(_ change: MembershipRequest) async throws {
-    if try await storage.rooms.version(of: change.roomID) != nil,
-      try await !storage.rooms.forwardExtremities(change.roomID).isEmpty
+    if try await stores.rooms.version(of: change.roomID) != nil,
+      try await !stores.rooms.forwardExtremities(change.roomID).isEmpty
     {
       return
     }
@@ -208,18 +210,18 @@ public final class MembershipService: Sendable {
   ///
   /// - Throws: `MatrixError` 400 while the user is joined to or invited into the room.
   public func forget(_ room: RoomID, user: UserID) async throws {
-    try await storage.barrier.pass(room: room)
-    guard let member = try await storage.memberships.membership(of: user, in: room) else { return }
+    try await stores.barrier.pass(room: room)
+    guard let member = try await stores.memberships.membership(of: user, in: room) else { return }
     guard member.membership == .leave || member.membership == .ban else {
       throw MatrixError.unknown("User \(user.rawValue) in room \(room.rawValue)", status: 400)
     }
-    try await storage.memberships.forget(user, room, invalidator: storage.invalidator)
+    try await stores.memberships.forget(user, room)
   }
 
   /// Brings a user's new profile into all the rooms that the user has joined; rooms that refuse it keep the old one.
   public func propagateProfile(of requester: Requester) async throws {
-    try await storage.barrier.pass(membershipsOf: requester.userID)
-    let rooms = try await storage.memberships.rooms(for: requester.userID, memberships: [.join])
+    try await stores.barrier.pass(membershipsOf: requester.userID)
+    let rooms = try await stores.memberships.rooms(for: requester.userID, memberships: [.join])
     for room in rooms {
       do {
         try await change(
@@ -241,7 +243,7 @@ public final class MembershipService: Sendable {
       throw MatrixError.forbidden("The inviting user belongs to another server")
     }
     let key = StateKey("m.room.third_party_invite", token)
-    guard let invite = try await storage.currentStateEvent(change.roomID, key) else {
+    guard let invite = try await stores.currentStateEvent(change.roomID, key) else {
       throw MatrixError.forbidden("Could not find a third-party invite for this token")
     }
     var thirdParty: [Text: JSON] = [

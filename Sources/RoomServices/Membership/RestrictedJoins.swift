@@ -7,7 +7,7 @@ import Stores
 ///
 /// https://spec.matrix.org/v1.16/client-server-api/#restricted-rooms
 struct RestrictedJoins: Sendable {
-  let storage: Storage
+  let memberships: MembershipStore
   let state: StateService
   let serverName: Text
 
@@ -33,7 +33,7 @@ struct RestrictedJoins: Sendable {
       guard condition["type"]?.string == "m.room_membership", let text = condition["room_id"]?.string,
         let room = RoomID(text)
       else { continue }
-      if try await storage.memberships.isJoined(user, in: room) { return true }
+      if try await memberships.isJoined(user, in: room) { return true }
     }
     return false
   }
@@ -44,7 +44,7 @@ struct RestrictedJoins: Sendable {
     let levels = PowerLevels(
       create: events[StateKey("m.room.create")], powerLevels: events[StateKey("m.room.power_levels")])
     guard let room = chain.roomID else { throw MatrixError(.unableToGrantJoin, "No local member may invite") }
-    let members = try await storage.memberships.localJoinedUsers(room)
+    let members = try await memberships.localJoinedUsers(room)
     let best = members.max { (levels.level(of: $0), $1) < (levels.level(of: $1), $0) }
     guard let best, levels.level(of: best) >= levels.invite else {
       throw MatrixError(.unableToGrantJoin, "Unable to issue invites in the room: no local member may invite")

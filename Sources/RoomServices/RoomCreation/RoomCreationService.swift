@@ -8,7 +8,8 @@ import Stores
 
 /// Creates rooms.
 public final class RoomCreationService: Sendable {
-  private let storage: Storage
+  private let rooms: RoomStore
+  private let directory: DirectoryStore
   private let config: HomeserverConfig
   private let creator: EventCreator
   private let delivery: EventDelivery
@@ -17,10 +18,11 @@ public final class RoomCreationService: Sendable {
   private let clock: ServerClock
 
   init(
-    storage: Storage, config: HomeserverConfig, creator: EventCreator, delivery: EventDelivery,
-    memberships: MembershipService, rateLimiter: RoomRateLimiter, clock: ServerClock
+    rooms: RoomStore, directory: DirectoryStore, config: HomeserverConfig, creator: EventCreator,
+    delivery: EventDelivery, memberships: MembershipService, rateLimiter: RoomRateLimiter, clock: ServerClock
   ) {
-    self.storage = storage
+    self.rooms = rooms
+    self.directory = directory
     self.config = config
     self.creator = creator
     self.delivery = delivery
@@ -82,7 +84,7 @@ public final class RoomCreationService: Sendable {
       throw MatrixError.invalidParam("Room alias is too long or not valid")
     }
     try DirectoryService.checkForm(alias, serverName: config.serverName)
-    if try await storage.directory.association(alias) != nil {
+    if try await directory.association(alias) != nil {
       throw MatrixError(.roomInUse, "Room alias already taken")
     }
     return alias
@@ -161,7 +163,7 @@ public final class RoomCreationService: Sendable {
       request.isPublic
       && config.rooms.listPublicationRules.allows(userID: requester.userID, roomID: roomID, aliases: aliases)
     do {
-      try await storage.rooms.storeRoom(
+      try await rooms.storeRoom(
         roomID, creator: requester.userID, version: request.version, isPublic: isPublic)
       return true
     } catch let error as PostgresError where error.isUniqueViolation {
@@ -173,7 +175,7 @@ public final class RoomCreationService: Sendable {
   private func store(_ room: NewRoom, alias: RoomAlias?, requester: Requester) async throws {
     do {
       if let alias {
-        try await storage.directory.create(
+        try await directory.create(
           alias, roomID: room.roomID, servers: [config.serverName], creator: requester.userID)
       }
       var first: [OutgoingEvent] = []
@@ -196,9 +198,9 @@ public final class RoomCreationService: Sendable {
 
   /// Takes back what was stored of a room whose first events were not.
   private func withdraw(_ roomID: RoomID, _ alias: RoomAlias?) async throws {
-    if let alias, try await storage.directory.association(alias)?.roomID == roomID {
-      _ = try await storage.directory.delete(alias)
+    if let alias, try await directory.association(alias)?.roomID == roomID {
+      _ = try await directory.delete(alias)
     }
-    try await storage.rooms.removeWithoutEvents(roomID)
+    try await rooms.removeWithoutEvents(roomID)
   }
 }

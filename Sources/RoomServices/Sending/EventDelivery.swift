@@ -24,7 +24,7 @@ struct DeliveredEvents: Sendable {
 
 /// Brings new events to the process that persists them, be it this one or another.
 final class EventDelivery: Sendable {
-  private let storage: Storage
+  private let storage: RoomStores
   private let state: StateService
   private let persister: EventPersister
   private let pushActions: PushActionEvaluator
@@ -37,7 +37,7 @@ final class EventDelivery: Sendable {
   private static let readBackTimeout = Duration.seconds(5)
 
   init(
-    storage: Storage, state: StateService, persister: EventPersister, pushActions: PushActionEvaluator,
+    storage: RoomStores, state: StateService, persister: EventPersister, pushActions: PushActionEvaluator,
     router: CallRouter, hub: StreamHub, clock: ServerClock, logger: Logger
   ) {
     self.storage = storage
@@ -100,7 +100,7 @@ final class EventDelivery: Sendable {
   /// numbers are still being written, a matter of milliseconds.
   func settle(_ delivered: DeliveredEvents) async {
     guard let position = delivered.position, !isReadable(position) else { return }
-    let ids = storage.ids.events
+    let ids = storage.events.ids
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await ids.waitForOwn(position) }
       group.addTask { try? await Task.sleep(for: Self.readBackTimeout) }
@@ -109,7 +109,7 @@ final class EventDelivery: Sendable {
     }
   }
 
-  private func isReadable(_ position: Int64) -> Bool { storage.ids.events.position(of: hub.instanceName) >= position }
+  private func isReadable(_ position: Int64) -> Bool { storage.events.ids.position(of: hub.instanceName) >= position }
 
   private func transmit(_ events: [OutgoingEvent], room: RoomID) async throws -> DeliveredEvents {
     guard !router.isAlone, let instance = persister.writer(for: room) else {

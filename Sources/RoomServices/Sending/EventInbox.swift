@@ -6,14 +6,14 @@ import Stores
 
 /// Takes over events that other processes of the cluster have made, in the process that persists them.
 final class EventInbox: Sendable {
-  private let storage: Storage
+  private let storage: RoomStores
   private let state: StateService
   private let creator: EventCreator
   private let persister: EventPersister
   private let rateLimiter: RoomRateLimiter
 
   init(
-    storage: Storage, state: StateService, creator: EventCreator, persister: EventPersister,
+    storage: RoomStores, state: StateService, creator: EventCreator, persister: EventPersister,
     rateLimiter: RoomRateLimiter
   ) {
     self.storage = storage
@@ -58,7 +58,7 @@ final class EventInbox: Sendable {
     try requireWriter(of: request.roomID)
     let stored = try await persister.persist(
       request.events, roomID: request.roomID, backfilled: request.isBackfilled)
-    let own = storage.ids.events.currentToken
+    let own = storage.events.ids.currentToken
     return request.isBackfilled ? own : max(own, stored.map(\.streamOrdering).max() ?? own)
   }
 

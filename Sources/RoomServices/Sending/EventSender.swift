@@ -11,7 +11,7 @@ import Stores
 /// history does not fork.
 public final class EventSender: Sendable {
   let creator: EventCreator
-  let storage: Storage
+  let storage: RoomStores
   private let delivery: EventDelivery
   private let relations: RelationValidator
   private let rateLimiter: RoomRateLimiter
@@ -24,7 +24,8 @@ public final class EventSender: Sendable {
   private static let longestTransactionID = 1_024
 
   init(
-    creator: EventCreator, storage: Storage, delivery: EventDelivery, users: LocalUsers, rateLimiter: RoomRateLimiter,
+    creator: EventCreator, storage: RoomStores, delivery: EventDelivery, users: LocalUsers,
+    rateLimiter: RoomRateLimiter,
     locks: RoomLocks, logger: Logger
   ) {
     self.creator = creator
@@ -33,7 +34,7 @@ public final class EventSender: Sendable {
     self.rateLimiter = rateLimiter
     self.users = users
     self.logger = logger
-    relations = RelationValidator(storage: storage)
+    relations = RelationValidator(events: storage.events, store: storage.relations)
     queues = RoomSendQueues(
       worker: SendBatchWorker(
         creator: creator, storage: storage, delivery: delivery, locks: locks, logger: logger))

@@ -13,7 +13,7 @@ struct SendBatchWorker: RoomBatchWorker {
   private static let largestBatch = 64
 
   let creator: EventCreator
-  let storage: Storage
+  let storage: RoomStores
   let delivery: EventDelivery
   let locks: RoomLocks
   let logger: Logger

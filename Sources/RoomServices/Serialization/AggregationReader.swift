@@ -6,7 +6,8 @@ import Stores
 ///
 /// All of it is visible to the reader by itself, and sent by nobody whom the reader ignores.
 struct AggregationReader: Sendable {
-  let storage: Storage
+  let stores: RoomStores
+  let accountData: AccountDataStore
   let access: RoomAccess
   let visibility: VisibilityFilter
 
@@ -48,19 +49,19 @@ struct AggregationReader: Sendable {
     of parents: [StoredEvent], for reader: UserID
   ) async throws -> [EventID: RelationStore.Bundle] {
     guard !parents.isEmpty else { return [:] }
-    let arrivals = storage.relations.arrivals
-    let targets = try await storage.relations.targets(among: parents.map(\.eventID))
+    let arrivals = stores.relations.arrivals
+    let targets = try await stores.relations.targets(among: parents.map(\.eventID))
     let lonely = parents.filter { !targets.contains($0.eventID) }
     for event in lonely { event.noteUnrelated(true) }
     // What came meanwhile was perhaps not read, and told before it was noted that there is nothing.
-    if storage.relations.arrivals != arrivals { for event in lonely { event.noteUnrelated(false) } }
+    if stores.relations.arrivals != arrivals { for event in lonely { event.noteUnrelated(false) } }
     guard !targets.isEmpty else { return [:] }
     let related = parents.filter { targets.contains($0.eventID) }
     let rights = try await access.rights(of: reader, in: Set(related.map(\.roomID)))
-    let open = try await storage.historyOpenness.openSince(rights.filter { $0.value == .member }.map(\.key))
+    let open = try await stores.historyOpenness.openSince(rights.filter { $0.value == .member }.map(\.key))
     let isOpen = { (event: StoredEvent) in open[event.roomID].map { event.streamOrdering > $0 } ?? false }
-    let ignored = try await storage.accountData.data(of: reader).ignoredUsers
-    var bundles = try await storage.relations.bundles(
+    let ignored = try await accountData.data(of: reader).ignoredUsers
+    var bundles = try await stores.relations.bundles(
       for: related.filter(isOpen).map(\.eventID), reader: reader, ignoring: ignored)
     let closed = try await visibleBundles(of: related.filter { !isOpen($0) }, for: reader, rights)
     bundles.merge(closed) { $1 }
@@ -75,8 +76,8 @@ struct AggregationReader: Sendable {
     of parents: [StoredEvent], for reader: UserID, _ rights: [RoomID: RoomAccess.Right]
   ) async throws -> [EventID: RelationStore.Bundle] {
     guard !parents.isEmpty else { return [:] }
-    let children = try await storage.relations.children(of: parents.map(\.eventID))
-    let events = try await storage.events.events(children.map(\.eventID))
+    let children = try await stores.relations.children(of: parents.map(\.eventID))
+    let events = try await stores.events.events(children.map(\.eventID))
     var visible: Set<EventID> = []
     for (room, inRoom) in Dictionary(grouping: events.values, by: \.roomID) {
       let shown = try await visibility.visible(inRoom, to: reader, with: rights[room] ?? .peeking)
@@ -106,7 +107,7 @@ struct AggregationReader: Sendable {
   /// Cost: nothing but what is cached for events that came while the reader was in a room that shows its members everything.
   private func shown(_ ids: [EventID], to reader: UserID) async throws -> [EventID: StoredEvent] {
     guard !ids.isEmpty else { return [:] }
-    let events = try await storage.events.events(ids)
+    let events = try await stores.events.events(ids)
     let rights = try await access.rights(of: reader, in: Set(events.values.map(\.roomID)))
     var shown: [EventID: StoredEvent] = [:]
     for (room, inRoom) in Dictionary(grouping: events.values, by: \.roomID) {

@@ -4,12 +4,13 @@ import Stores
 
 /// Writes events for clients by copying slices of their bytes and splicing `unsigned` in.
 public final class ClientEventSerializer: Sendable {
-  private let storage: Storage
+  private let events: EventStore
   private let aggregationReader: AggregationReader
 
-  init(storage: Storage, access: RoomAccess, visibility: VisibilityFilter) {
-    self.storage = storage
-    aggregationReader = AggregationReader(storage: storage, access: access, visibility: visibility)
+  init(stores: RoomStores, accountData: AccountDataStore, access: RoomAccess, visibility: VisibilityFilter) {
+    events = stores.events
+    aggregationReader = AggregationReader(
+      stores: stores, accountData: accountData, access: access, visibility: visibility)
   }
 
   /// Fetches what has to stand in the unsigned part of events: replaced state and, if wanted, aggregations.
@@ -24,7 +25,7 @@ public final class ClientEventSerializer: Sendable {
     for event in events {
       if let id = Self.replacedID(event) { replacedIDs.append(id) }
     }
-    let replaced = replacedIDs.isEmpty ? [:] : try await storage.events.events(replacedIDs)
+    let replaced = replacedIDs.isEmpty ? [:] : try await self.events.events(replacedIDs)
     let aggregations =
       if bundles, let reader { try await aggregationReader.read(events, for: reader) } else {
         [EventID: BundledAggregations]()

@@ -21,41 +21,29 @@ public final class AccountDataStore: Sendable {
   /// Names the type under which a client stores the users it ignores.
   public static let ignoredUserList = "m.ignored_user_list"
 
-  init(
-    database: PostgresClient, ids: StreamIDGenerator, invalidator: CacheInvalidator, caches: CacheRegistry,
-    hub: StreamHub
-  ) {
-    self.database = database
-    self.invalidator = invalidator
-    writer = StreamWriter(stream: .accountData, ids: ids, hub: hub)
-    let snapshots: Cache<UserID, UserAccountData> = caches.cache(
-      "get_global_account_data_for_user", byteBudget: 16 << 20, weigh: { $1.weight })
-    let ignorers: Cache<UserID, Set<UserID>> = caches.cache(
-      "ignored_by", byteBudget: 4 << 20, weigh: { 128 + $1.count * 64 })
-    self.snapshots = snapshots
-    self.ignorers = ignorers
+  init(_ context: StoreContext) {
+    database = context.database
+    invalidator = context.invalidator
+    writer = StreamWriter(.accountData, context.ids[.accountData], context)
+    let caches = context.caches
+    snapshots = caches.cache("get_global_account_data_for_user", byteBudget: 16 << 20) { $1.weight }
+    ignorers = caches.cache("ignored_by", byteBudget: 4 << 20) { 128 + $1.count * 64 }
     changes = caches.changeCache("AccountDataAndTagsChangeCache")
-    Self.register(snapshots, ignorers, in: caches)
+    follow(context)
   }
 
-  /// Subscribes to the invalidations that Synapse processes send by the names of their own caches.
-  private static func register(
-    _ snapshots: Cache<UserID, UserAccountData>, _ ignorers: Cache<UserID, Set<UserID>>, in caches: CacheRegistry
-  ) {
-    let names = [
-      "get_global_account_data_for_user", "get_global_account_data_by_type_for_user", "get_room_account_data_for_user",
-      "get_account_data_for_room", "get_account_data_for_room_and_type", "ignored_users",
-    ]
-    for name in names {
-      caches.register(name) { keys in
-        guard let user = keys?.first else { return snapshots.invalidateAll() }
-        snapshots.invalidate(UserID(unchecked: user))
+  private func follow(_ context: StoreContext) {
+    context.afterLoad { [changes, writer] in changes.start(at: writer.ids.currentToken) }
+    context.follow(.accountData, for: self) { store, batches in
+      for batch in batches {
+        for case .accountData(let row) in batch.rows { store.noteChange(of: row.userID, at: batch.token) }
       }
     }
-    caches.register("ignored_by") { keys in
-      guard let user = keys?.first else { return ignorers.invalidateAll() }
-      ignorers.invalidate(UserID(unchecked: user))
-    }
+    // Synapse's processes name the caches that they have themselves.
+    context.caches.register(
+      "get_global_account_data_for_user", "get_global_account_data_by_type_for_user", "get_room_account_data_for_user",
+      "get_account_data_for_room", "get_account_data_for_room_and_type", "ignored_users", of: snapshots)
+    context.caches.register("ignored_by", of: ignorers)
   }
 
   /// Takes note of a change of a user's data: to be called for every row of the stream before the position advances.
@@ -63,9 +51,6 @@ public final class AccountDataStore: Sendable {
     snapshots.invalidate(user)
     changes.entityChanged(user.rawValue, at: token)
   }
-
-  /// Starts to trust memory from the present position on; to be called once the id generators are loaded.
-  func load() { changes.start(at: writer.ids.currentToken) }
 
   /// Returns everything stored for a user.
   public func data(of user: UserID) async throws -> UserAccountData {

@@ -15,9 +15,9 @@ public final class FilterStore: Sendable {
   private let database: PostgresClient
   private let cache: Cache<Key, JSONValue?>
 
-  init(database: PostgresClient, caches: CacheRegistry) {
-    self.database = database
-    cache = caches.cache("get_user_filter", byteBudget: 4 << 20) { 256 + ($1?.raw.count ?? 0) * 3 }
+  init(_ context: StoreContext) {
+    database = context.database
+    cache = context.caches.cache("get_user_filter", byteBudget: 4 << 20) { 256 + ($1?.raw.count ?? 0) * 3 }
   }
 
   /// Returns a filter, or nil when the user has none of that number.

@@ -6,9 +6,9 @@ public final class AccessTokenStore: Sendable {
   private let database: PostgresClient
   private let invalidator: CacheInvalidator
 
-  init(database: PostgresClient, invalidator: CacheInvalidator) {
-    self.database = database
-    self.invalidator = invalidator
+  init(_ context: StoreContext) {
+    database = context.database
+    invalidator = context.invalidator
   }
 
   /// Looks an access token up together with the state of its account.

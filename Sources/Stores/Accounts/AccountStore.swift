@@ -34,9 +34,9 @@ public final class AccountStore: Sendable {
   let database: PostgresClient
   let invalidator: CacheInvalidator
 
-  init(database: PostgresClient, invalidator: CacheInvalidator) {
-    self.database = database
-    self.invalidator = invalidator
+  init(_ context: StoreContext) {
+    database = context.database
+    invalidator = context.invalidator
   }
 
   /// Reads an account by its exact ID; nil when there is none.

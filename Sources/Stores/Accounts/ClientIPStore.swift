@@ -33,7 +33,7 @@ public struct ClientUse: Sendable {
 public final class ClientIPStore: Sendable {
   private let database: PostgresClient
 
-  init(database: PostgresClient) { self.database = database }
+  init(_ context: StoreContext) { database = context.database }
 
   /// Writes a batch of uses, each (user, token, address) at most once in it.
   public func record(_ uses: [ClientUse]) async throws {

@@ -9,15 +9,12 @@ public final class DeactivationStore: Sendable {
   private let sessions: SessionStore
   private let erasures: Cache<UserID, Bool>
 
-  init(database: PostgresClient, invalidator: CacheInvalidator, sessions: SessionStore, caches: CacheRegistry) {
-    self.database = database
-    self.invalidator = invalidator
+  init(_ context: StoreContext, sessions: SessionStore) {
+    database = context.database
+    invalidator = context.invalidator
     self.sessions = sessions
-    let erasures: Cache<UserID, Bool> = caches.cache("is_user_erased", capacity: 20_000)
-    self.erasures = erasures
-    caches.register("is_user_erased") { keys in
-      if let user = keys?.first { erasures.invalidate(UserID(unchecked: user)) } else { erasures.invalidateAll() }
-    }
+    erasures = context.caches.cache("is_user_erased", capacity: 20_000)
+    context.caches.register("is_user_erased", of: erasures)
   }
 
   /// Marks an account deactivated and takes away, in one transaction, what belongs to it alone: password, third-party identifiers,

@@ -5,7 +5,7 @@ import Postgres
 public final class RegistrationTokenStore: Sendable {
   private let database: PostgresClient
 
-  init(database: PostgresClient) { self.database = database }
+  init(_ context: StoreContext) { database = context.database }
 
   /// Tells whether a token could be used now.
   public func isValid(_ token: Text, nowMilliseconds: Int64) async throws -> Bool {

@@ -83,9 +83,9 @@ public final class SessionStore: Sendable {
   let devices: DeviceStore
   private let nextIDs = Mutex<[Text: Int64]>([:])
 
-  init(database: PostgresClient, invalidator: CacheInvalidator, devices: DeviceStore) {
-    self.database = database
-    self.invalidator = invalidator
+  init(_ context: StoreContext, devices: DeviceStore) {
+    database = context.database
+    invalidator = context.invalidator
     self.devices = devices
   }
 

@@ -28,7 +28,7 @@ public struct UserInteractiveAuthSession: Sendable {
 public final class UserInteractiveAuthStore: Sendable {
   private let database: PostgresClient
 
-  init(database: PostgresClient) { self.database = database }
+  init(_ context: StoreContext) { database = context.database }
 
   /// Opens a session and answers its id of 24 letters.
   public func create(

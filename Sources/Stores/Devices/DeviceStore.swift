@@ -23,11 +23,11 @@ public final class DeviceStore: Sendable {
   private let deviceListIDs: StreamIDGenerator
   private let instanceName: Text
 
-  init(database: PostgresClient, invalidator: CacheInvalidator, deviceListIDs: StreamIDGenerator, instanceName: Text) {
-    self.database = database
-    self.invalidator = invalidator
-    self.deviceListIDs = deviceListIDs
-    self.instanceName = instanceName
+  init(_ context: StoreContext) {
+    database = context.database
+    invalidator = context.invalidator
+    deviceListIDs = context.ids[.deviceLists]
+    instanceName = context.hub.instanceName
   }
 
   /// Lists a user's devices; reserved entries, such as cross-signing keys, are left out.

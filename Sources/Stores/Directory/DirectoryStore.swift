@@ -17,10 +17,9 @@ public final class DirectoryStore: Sendable {
   private let database: PostgresClient
   private let invalidator: CacheInvalidator
 
-  /// Makes the store.
-  public init(database: PostgresClient, invalidator: CacheInvalidator) {
-    self.database = database
-    self.invalidator = invalidator
+  init(_ context: StoreContext) {
+    database = context.database
+    invalidator = context.invalidator
   }
 
   /// Reads where a local alias leads, in one statement; nil when it is not taken.

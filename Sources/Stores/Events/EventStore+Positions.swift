@@ -25,7 +25,7 @@ public enum PageDirection: Sendable { case backward, forward }
 extension EventStore {
   /// Returns the point up to which this process may read the events stream.
   public func currentToken() -> RoomStreamToken {
-    RoomStreamToken(MultiWriterToken(stream: ids.events.currentToken, ahead: ids.events.positions))
+    RoomStreamToken(MultiWriterToken(stream: ids.currentToken, ahead: ids.positions))
   }
 
   /// Tells which of the rooms may have new events after a point, from memory alone.
@@ -137,7 +137,7 @@ extension EventStore {
   /// Cost: about one statement for each doubling of the stream, on the primary order; there is no index on the time.
   public func maxStreamOrdering(receivedBefore milliseconds: Int64) async throws -> Int64? {
     var low: Int64 = 0
-    var high = ids.events.currentToken
+    var high = ids.currentToken
     var best: Int64?
     while low <= high {
       let middle = low + (high - low) / 2

@@ -51,5 +51,5 @@ extension EventStore {
   private static let seededRows = 24
 
   /// Forgets which events came last, as after a purge.
-  func forgetRecent() { recent.reset(floor: ids.events.currentToken) }
+  func forgetRecent() { recent.reset(floor: ids.currentToken) }
 }

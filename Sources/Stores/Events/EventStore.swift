@@ -1,4 +1,3 @@
-import Logging
 import MatrixEvents
 import MatrixPrimitives
 import Postgres
@@ -10,7 +9,10 @@ import StorageEngine
 /// rows of the `events`, `backfill` and `caches` streams, so it is right on every process.
 public final class EventStore: Sendable {
   let database: PostgresClient
-  let ids: StreamIDs
+  /// Id generator of the stream `events`.
+  public let ids: StreamIDGenerator
+  /// Id generator of the stream `backfill`.
+  public let backfillIDs: StreamIDGenerator
   let rows: EventRows
   let cache: Cache<EventID, StoredEvent>
   /// Remembers the texts by which lists of rooms are filtered.
@@ -22,21 +24,17 @@ public final class EventStore: Sendable {
   /// Remembers which events came last into each room.
   let recent = RecentRows<EventID>(floor: .max)
 
-  init(database: PostgresClient, ids: StreamIDs, caches: CacheRegistry, logger: Logger) {
-    self.database = database
-    self.ids = ids
-    rows = EventRows(logger: logger)
+  init(_ context: StoreContext) {
+    database = context.database
+    ids = context.ids[.events]
+    backfillIDs = context.ids[.backfill]
+    rows = EventRows(logger: context.logger)
+    let caches = context.caches
     cache = caches.cache(CacheRegistry.eventCacheName, byteBudget: CacheRegistry.standardEventBytes) { $1.weight }
     listed = caches.cache("room_list_texts", byteBudget: 8 << 20) { 128 + $1.weight }
     roomChanges = caches.changeCache("EventsRoomStreamChangeCache")
     stateChanges = caches.changeCache("_curr_state_delta_stream_cache")
-  }
-
-  /// Begins to remember changes, from the position that was loaded.
-  func startChangeCaches() {
-    roomChanges.start(at: ids.events.currentToken)
-    stateChanges.start(at: ids.events.currentToken)
-    recent.reset(floor: ids.events.currentToken)
+    follow(context)
   }
 
   /// Reads one event; nil when it is not stored, or was rejected and `allowRejected` is false.

@@ -14,7 +14,7 @@ public final class RedactionStore: Sendable {
 
   private let database: PostgresClient
 
-  init(database: PostgresClient) { self.database = database }
+  init(_ context: StoreContext) { database = context.database }
 
   /// Lists redactions that came before a time, oldest first, and have not been dealt with.
   ///

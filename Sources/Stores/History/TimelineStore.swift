@@ -31,9 +31,8 @@ public final class TimelineStore: Sendable {
   private let database: PostgresClient
   private let events: EventStore
 
-  /// Makes the store.
-  public init(database: PostgresClient, events: EventStore) {
-    self.database = database
+  init(_ context: StoreContext, events: EventStore) {
+    database = context.database
     self.events = events
   }
 

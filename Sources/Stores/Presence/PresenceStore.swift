@@ -12,11 +12,20 @@ public final class PresenceStore: Sendable {
   /// Answers, by user id, whether a user's presence changed after a stream id.
   public let changes: StreamChangeCache
 
-  init(database: PostgresClient, ids: StreamIDGenerator, caches: CacheRegistry, hub: StreamHub) {
-    self.database = database
-    writer = StreamWriter(stream: .presence, ids: ids, hub: hub)
-    states = caches.cache("_get_presence_for_user", byteBudget: 4 << 20) { _, _ in 256 }
-    changes = caches.changeCache("PresenceStreamChangeCache")
+  /// Id generator of the stream `presence`.
+  public var ids: StreamIDGenerator { writer.ids }
+
+  init(_ context: StoreContext) {
+    database = context.database
+    writer = StreamWriter(.presence, context.ids[.presence], context)
+    states = context.caches.cache("_get_presence_for_user", byteBudget: 4 << 20) { _, _ in 256 }
+    changes = context.caches.changeCache("PresenceStreamChangeCache")
+    context.afterLoad { [changes, writer] in changes.start(at: writer.ids.currentToken) }
+    context.follow(.presence, for: self) { store, batches in
+      for batch in batches {
+        for case .presence(let row) in batch.rows { store.note(PresenceState(row: row), at: batch.token) }
+      }
+    }
   }
 
   /// Takes note of a row of the stream before the position advances.
@@ -25,9 +34,6 @@ public final class PresenceStore: Sendable {
     states.insert(state.user, state)
     changes.entityChanged(state.user.rawValue, at: token)
   }
-
-  /// Starts to trust memory from the present position on; to be called once the id generators are loaded.
-  func load() { changes.start(at: writer.ids.currentToken) }
 
   /// Returns the presence of users; those without a row are offline.
   public func states(of users: [UserID]) async throws -> [UserID: PresenceState] {

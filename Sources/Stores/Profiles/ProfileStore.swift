@@ -15,7 +15,7 @@ public struct Profile: Sendable {
 public final class ProfileStore: Sendable {
   private let database: PostgresClient
 
-  init(database: PostgresClient) { self.database = database }
+  init(_ context: StoreContext) { database = context.database }
 
   /// The largest size of all profile fields of a user together, in bytes of JSON (specification: 64 KiB).
   public static let maximumSize = 65_536

@@ -19,7 +19,7 @@ public final class PushActionOrphanStore: Sendable {
   private let database: PostgresClient
 
   /// Makes the store.
-  public init(database: PostgresClient) { self.database = database }
+  init(_ context: StoreContext) { database = context.database }
 
   /// Lists push actions that have no event, among the newest.
   ///

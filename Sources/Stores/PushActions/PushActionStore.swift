@@ -10,7 +10,7 @@ public final class PushActionStore: Sendable {
   let database: PostgresClient
 
   /// Makes the store.
-  public init(database: PostgresClient) { self.database = database }
+  init(_ context: StoreContext) { database = context.database }
 
   /// Stages the actions for an event that another process will persist.
   public func stage(_ eventID: EventID, _ actions: [PushAction], now: Int64) async throws {

@@ -1,5 +1,6 @@
 import MatrixPrimitives
 import Postgres
+import StorageEngine
 
 /// Sums old push actions up: `event_push_actions` into `event_push_summary`, whose rows ``NotificationCountStore`` adds to
 /// the actions that came later.
@@ -12,7 +13,16 @@ public final class PushSummaryStore: Sendable {
   let database: PostgresClient
 
   /// Makes the store.
-  public init(database: PostgresClient) { self.database = database }
+  /// Id generator of the stream `events`.
+  public let eventIDs: StreamIDGenerator
+  /// Id generator of the stream `receipts`.
+  public let receiptIDs: StreamIDGenerator
+
+  init(_ context: StoreContext) {
+    database = context.database
+    eventIDs = context.ids[.events]
+    receiptIDs = context.ids[.receipts]
+  }
 
   /// Makes the sums of threads anew whose users have read further, and removes the actions that are read.
   ///

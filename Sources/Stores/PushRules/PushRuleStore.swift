@@ -19,20 +19,20 @@ public final class PushRuleStore: Sendable {
   /// Answers, by user id, whether a user's rules changed after a stream id.
   public let changes: StreamChangeCache
 
-  init(
-    database: PostgresClient, ids: StreamIDGenerator, events: StreamIDGenerator, caches: CacheRegistry, hub: StreamHub
-  ) {
-    self.database = database
-    self.events = events
-    writer = StreamWriter(stream: .pushRules, ids: ids, hub: hub)
-    let cache: Cache<UserID, StoredPushRules> = caches.cache(
-      "get_push_rules_for_user", byteBudget: 8 << 20,
-      weigh: { 256 + $1.rules.count * 512 + $1.enabled.count * 64 })
-    self.cache = cache
-    changes = caches.changeCache("PushRulesStreamChangeCache")
-    caches.register("get_push_rules_for_user") { keys in
-      guard let user = keys?.first else { return cache.invalidateAll() }
-      cache.invalidate(UserID(unchecked: user))
+  init(_ context: StoreContext) {
+    database = context.database
+    events = context.ids[.events]
+    writer = StreamWriter(.pushRules, context.ids[.pushRules], context)
+    cache = context.caches.cache("get_push_rules_for_user", byteBudget: 8 << 20) {
+      256 + $1.rules.count * 512 + $1.enabled.count * 64
+    }
+    changes = context.caches.changeCache("PushRulesStreamChangeCache")
+    context.caches.register("get_push_rules_for_user", of: cache)
+    context.afterLoad { [changes, writer] in changes.start(at: writer.ids.currentToken) }
+    context.follow(.pushRules, for: self) { store, batches in
+      for batch in batches {
+        for case .pushRules(let user) in batch.rows { store.noteChange(of: user, at: batch.token) }
+      }
     }
   }
 
@@ -41,9 +41,6 @@ public final class PushRuleStore: Sendable {
     cache.invalidate(user)
     changes.entityChanged(user.rawValue, at: token)
   }
-
-  /// Starts to trust memory from the present position on; to be called once the id generators are loaded.
-  func load() { changes.start(at: writer.ids.currentToken) }
 
   /// Returns what is stored for a user.
   public func rules(of user: UserID) async throws -> StoredPushRules {

@@ -29,12 +29,15 @@ public final class NotificationCountStore: Sendable {
   private let receipts: ReceiptStore
   private let known: Cache<Key, Counted>
 
-  init(database: PostgresClient, events: EventStore, receipts: ReceiptStore, caches: CacheRegistry) {
-    self.database = database
+  init(_ context: StoreContext, events: EventStore, receipts: ReceiptStore) {
+    database = context.database
     self.events = events
     self.receipts = receipts
-    known = caches.cache("get_unread_event_push_actions_by_room_for_user", byteBudget: 4 << 20) {
+    known = context.caches.cache("get_unread_event_push_actions_by_room_for_user", byteBudget: 4 << 20) {
       256 + $1.counts.threads.count * 128
+    }
+    for function in ["ph_cache_fake", "dr_cache_fake"] {
+      context.caches.register(function) { [known] _ in known.invalidateAll() }
     }
   }
 
@@ -55,7 +58,7 @@ public final class NotificationCountStore: Sendable {
     }
     guard !missing.isEmpty else { return counts }
     // The positions are read before the counts, which may thus be newer than they claim, never older.
-    let (event, receipt) = (events.ids.events.currentToken, receipts.writer.ids.currentToken)
+    let (event, receipt) = (events.ids.currentToken, receipts.writer.ids.currentToken)
     let loaded = try await load(user, missing)
     for room in missing {
       let found = loaded[room] ?? RoomNotificationCounts()

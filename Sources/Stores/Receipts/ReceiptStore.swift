@@ -13,14 +13,22 @@ public final class ReceiptStore: Sendable {
   /// Remembers the newest receipts by room.
   public let recent: RecentRows<Receipt>
 
-  init(database: PostgresClient, ids: StreamIDGenerator, hub: StreamHub) {
-    self.database = database
-    writer = StreamWriter(stream: .receipts, ids: ids, hub: hub)
-    recent = RecentRows(floor: Int64.max, rowsPerRoom: 64)
-  }
+  /// Id generator of the stream `receipts`.
+  public var ids: StreamIDGenerator { writer.ids }
 
-  /// Starts to trust memory from the present position on; to be called once the id generator has been loaded.
-  func load() { recent.reset(floor: writer.ids.currentToken) }
+  init(_ context: StoreContext) {
+    database = context.database
+    writer = StreamWriter(.receipts, context.ids[.receipts], context)
+    recent = RecentRows(floor: Int64.max, rowsPerRoom: 64)
+    context.afterLoad { [recent, writer] in recent.reset(floor: writer.ids.currentToken) }
+    context.follow(.receipts, for: self) { store, batches in
+      for batch in batches {
+        for case .receipt(let row) in batch.rows {
+          store.note(Receipt(row: row), at: batch.token, instanceName: batch.instanceName)
+        }
+      }
+    }
+  }
 
   /// Takes note of a receipt: to be called for every row of the stream before the position advances.
   public func note(_ receipt: Receipt, at token: Int64, instanceName: Text) {

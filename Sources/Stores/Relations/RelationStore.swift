@@ -1,6 +1,7 @@
 import MatrixEvents
 import MatrixPrimitives
 import Postgres
+import Replication
 import Synchronization
 
 /// Reads table `event_relations`: edits, threads, references and reactions.
@@ -55,9 +56,24 @@ public final class RelationStore: Sendable {
   let database: PostgresClient
   private let arrived = Atomic<UInt64>(0)
 
-  /// Makes the store.
-  public init(database: PostgresClient) {
-    self.database = database
+  /// Makes the store, after that of the events, which drops stale ones first.
+  init(_ context: StoreContext, events: EventStore) {
+    database = context.database
+    let known = events.cache
+    context.follow(.events, for: self) { store, batches in
+      for batch in batches {
+        for case .event(let event) in batch.rows {
+          if let target = event.relatesTo { store.noteArrival(target: known.peek(target)) }
+        }
+      }
+    }
+    context.follow(.backfill, for: self) { store, batches in
+      for batch in batches {
+        for case .backfill(let event) in batch.rows {
+          if let target = event.relatesTo { store.noteArrival(target: known.peek(target)) }
+        }
+      }
+    }
   }
 
   /// Counts the events with relations that came to this process's knowledge. When it is the same before and after ``targets(among:)``,

@@ -27,7 +27,7 @@ extension MembershipStore {
   }
 
   /// Marks a room that a user has left as forgotten, and tells all processes.
-  public func forget(_ user: UserID, _ room: RoomID, invalidator: CacheInvalidator) async throws {
+  public func forget(_ user: UserID, _ room: RoomID) async throws {
     try await invalidator.withInvalidations("forget_room", Self.forgetInvalidations(user, room)) { txn in
       self.enqueueForget(user, room, in: txn)
     }

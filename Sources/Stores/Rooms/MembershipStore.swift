@@ -13,20 +13,18 @@ public final class MembershipStore: Sendable {
   let serverName: Text
   let members: Cache<RoomID, RoomMembers>
   let roomsOfUser: Cache<UserID, [RoomForUser]>
+  let invalidator: CacheInvalidator
 
-  init(database: PostgresClient, serverName: Text, caches: CacheRegistry) {
-    self.database = database
-    self.serverName = serverName
+  init(_ context: StoreContext) {
+    database = context.database
+    serverName = context.config.serverName
+    invalidator = context.invalidator
+    let caches = context.caches
     members = caches.cache("get_users_in_room", byteBudget: 32 << 20) { $1.weight }
     roomsOfUser = caches.cache("get_rooms_for_local_user_where_membership_is_inner", byteBudget: 32 << 20) {
       256 + $1.count * 400
     }
-  }
-
-  func register(in registry: CacheRegistry) {
-    for function in ["did_forget", "get_forgotten_rooms_for_user"] {
-      registry.register(function) { [roomsOfUser] in roomsOfUser.invalidate(firstOf: $0) }
-    }
+    follow(context)
   }
 
   // MARK: by room

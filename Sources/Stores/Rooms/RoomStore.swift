@@ -1,6 +1,7 @@
 import MatrixEvents
 import MatrixPrimitives
 import Postgres
+import Replication
 import StorageEngine
 
 /// Holds a row of table `rooms`.
@@ -32,19 +33,21 @@ public final class RoomStore: Sendable {
   private let extremities: Cache<RoomID, [EventID: Int64]>
   private let blocked: Cache<RoomID, Bool>
 
-  init(database: PostgresClient, caches: CacheRegistry) {
-    self.database = database
+  init(_ context: StoreContext) {
+    database = context.database
+    let caches = context.caches
     versions = caches.cache("get_room_version", capacity: 50_000)
     extremities = caches.cache("get_latest_event_ids_in_room", capacity: 20_000)
     blocked = caches.cache("is_room_blocked", capacity: 20_000)
-  }
-
-  func register(in registry: CacheRegistry) {
-    registry.register("get_latest_event_ids_in_room") { [extremities] in extremities.invalidate(firstOf: $0) }
-    registry.register("is_room_blocked") { [blocked] in blocked.invalidate(firstOf: $0) }
-    registry.register("dr_cache_fake") { [versions, extremities] keys in
-      versions.invalidate(firstOf: keys)
-      extremities.invalidate(firstOf: keys)
+    caches.register("get_latest_event_ids_in_room", "dr_cache_fake", of: extremities)
+    caches.register("is_room_blocked", of: blocked)
+    caches.register("dr_cache_fake", of: versions)
+    context.follow(.events, for: self) { store, batches in
+      for batch in batches {
+        for case .event(let event) in batch.rows where !event.isOutlier && !event.isRejected {
+          store.invalidateExtremities(event.roomID)
+        }
+      }
     }
   }
 

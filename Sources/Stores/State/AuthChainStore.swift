@@ -8,7 +8,7 @@ public final class AuthChainStore: Sendable {
   let database: PostgresClient
 
   /// Makes the store.
-  public init(database: PostgresClient) { self.database = database }
+  init(_ context: StoreContext) { database = context.database }
 
   /// Holds what is needed to compare the auth chains of a fork's branches.
   public struct Fork: Sendable {

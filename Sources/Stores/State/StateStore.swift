@@ -23,14 +23,16 @@ public final class StateStore: Sendable {
   private let spareGroupIDs = Mutex<[Int64]>([])
   private static let groupIDBatch: Int64 = 50
 
-  init(database: PostgresClient, caches: CacheRegistry) {
-    self.database = database
+  init(_ context: StoreContext) {
+    database = context.database
+    let caches = context.caches
     groups = caches.cache("*stateGroupCache*", byteBudget: 64 << 20) { $1.weight }
     current = caches.cache("get_current_state_ids", byteBudget: 64 << 20) { $1.weight }
     currentEvents = caches.cache("*current_state_events*", byteBudget: 64 << 20) { $1.weight }
     glances = caches.cache("*currentStateGlances*", capacity: 10_000)
     groupOfEvent = caches.cache("_get_state_group_for_event", capacity: 50_000)
     chainLengths = caches.cache("*stateGroupChainLength*", capacity: 20_000)
+    follow(context)
   }
 
   // MARK: state groups

@@ -11,6 +11,13 @@ struct StreamWriter: Sendable {
   let ids: StreamIDGenerator
   let hub: StreamHub
 
+  /// Makes the writer of a stream.
+  init(_ stream: StreamName, _ ids: StreamIDGenerator, _ context: StoreContext) {
+    self.stream = stream
+    self.ids = ids
+    hub = context.hub
+  }
+
   /// Names this process in the stream's tables.
   var instanceName: Text { hub.instanceName }
 

@@ -36,27 +36,3 @@ final class TableStreamSource: StreamSource {
 
   var minimalLocalToken: Int64? { ids.minimalLocalToken }
 }
-
-extension TableStreamSource {
-  /// Makes the sources of all streams that are served from tables, but for `events` and `backfill`.
-  static func all(ids: StreamIDs, database: PostgresClient) -> [TableStreamSource] {
-    func source(_ stream: StreamName, _ generator: StreamIDGenerator, _ fetch: @escaping Fetch) -> TableStreamSource {
-      TableStreamSource(stream: stream, ids: generator, database: database, fetch: fetch)
-    }
-    return [
-      source(.receipts, ids.receipts, TableStreamQueries.receipts),
-      source(.accountData, ids.accountData, TableStreamQueries.accountData),
-      source(.pushRules, ids.pushRules, TableStreamQueries.pushRules),
-      source(.pushers, ids.pushers, TableStreamQueries.pushers),
-      source(.caches, ids.caches, TableStreamQueries.caches),
-      source(.deviceLists, ids.deviceLists, TableStreamQueries.deviceLists),
-      source(.toDevice, ids.toDevice, TableStreamQueries.toDevice),
-      source(.threadSubscriptions, ids.threadSubscriptions, TableStreamQueries.threadSubscriptions),
-      source(.stickyEvents, ids.stickyEvents, TableStreamQueries.stickyEvents),
-      source(.unPartialStatedRoom, ids.unPartialStatedRooms, TableStreamQueries.unPartialStatedRooms),
-      source(.unPartialStatedEvent, ids.unPartialStatedEvents, TableStreamQueries.unPartialStatedEvents),
-      source(.quarantinedMedia, ids.quarantinedMedia, TableStreamQueries.quarantinedMedia),
-      source(.profileUpdates, ids.profileUpdates, TableStreamQueries.profileUpdates),
-    ]
-  }
-}

@@ -1,5 +1,6 @@
 import MatrixEvents
 import MatrixPrimitives
+import Replication
 import StorageEngine
 
 /// Remembers since when rooms have let their members see all of their history, which decides for nearly every event of a sync
@@ -11,10 +12,22 @@ public final class HistoryOpenness: Sendable {
   private let state: StateStore
   private let known: Cache<RoomID, Int64?>
 
-  init(events: EventStore, state: StateStore, caches: CacheRegistry) {
+  /// Makes the memory, after the stores that it reads, so that these have the new state when it forgets.
+  init(_ context: StoreContext, events: EventStore, state: StateStore) {
     self.events = events
     self.state = state
-    known = caches.cache("*historyOpenness*", capacity: 50_000)
+    known = context.caches.cache("*historyOpenness*", capacity: 50_000)
+    context.follow(.events, for: self) { memory, batches in
+      for batch in batches { for row in batch.rows { memory.apply(row) } }
+    }
+  }
+
+  private func apply(_ row: StreamRow) {
+    switch row {
+    case .eventState(let state): if state.type == Self.key.type { invalidate(state.roomID) }
+    case .eventStateAll(let room): invalidate(room)
+    default: break
+    }
   }
 
   /// Returns for each room the position of the setting by which members see all of the history, `Int64.min` without a setting (history

@@ -24,13 +24,17 @@ public final class ToDeviceStore: Sendable {
   /// Holds how many messages one sync returns at most, as Synapse.
   public static let batchLimit = 100
 
-  init(
-    database: PostgresClient, ids: StreamIDGenerator, caches: CacheRegistry, hub: StreamHub, clock: ServerClock
-  ) {
-    self.database = database
-    self.clock = clock
-    writer = StreamWriter(stream: .toDevice, ids: ids, hub: hub)
-    inboxChanges = caches.changeCache("DeviceInboxStreamChangeCache")
+  init(_ context: StoreContext) {
+    database = context.database
+    clock = context.clock
+    writer = StreamWriter(.toDevice, context.ids[.toDevice], context)
+    inboxChanges = context.caches.changeCache("DeviceInboxStreamChangeCache")
+    context.afterLoad { [inboxChanges, writer] in inboxChanges.start(at: writer.ids.currentToken) }
+    context.follow(.toDevice, for: self) { store, batches in
+      for batch in batches {
+        for case .toDevice(let entity) in batch.rows { store.note(entity: entity, at: batch.token) }
+      }
+    }
   }
 
   /// Takes note of a row of the stream before the position advances.
@@ -39,9 +43,6 @@ public final class ToDeviceStore: Sendable {
   public func note(entity: Text, at token: Int64) {
     if entity.hasPrefix("@") { inboxChanges.entityChanged(entity, at: token) }
   }
-
-  /// Starts to trust memory from the present position on; to be called once the id generators are loaded.
-  func load() { inboxChanges.start(at: writer.ids.currentToken) }
 
   /// Returns the messages for a device after `from` and up to `upTo`, oldest first, each as the JSON object to deliver.
   ///

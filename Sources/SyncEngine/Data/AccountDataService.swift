@@ -6,12 +6,16 @@ import Stores
 public final class AccountDataService: Sendable {
   private static let longestTag = 255
 
-  private let storage: Storage
+  private let store: AccountDataStore
+  private let memberships: MembershipStore
+  private let barrier: ReadBarrier
   private let pushRules: PushRuleService
   private let router: CallRouter
 
-  init(storage: Storage, pushRules: PushRuleService, router: CallRouter) {
-    self.storage = storage
+  init(stores: UserStores, memberships: MembershipStore, pushRules: PushRuleService, router: CallRouter) {
+    store = stores.accountData
+    self.memberships = memberships
+    barrier = stores.barrier
     self.pushRules = pushRules
     self.router = router
   }
@@ -27,8 +31,8 @@ public final class AccountDataService: Sendable {
       try await pushRules.catchUp(user)
       return try await pushRules.rulesJSON(of: user)
     }
-    try await storage.barrier.pass(accountDataOf: user)
-    guard let entry = try await storage.accountData.data(of: user).global[type] else {
+    try await barrier.pass(accountDataOf: user)
+    guard let entry = try await store.data(of: user).global[type] else {
       throw MatrixError.notFound("Account data not found")
     }
     return entry.content
@@ -40,8 +44,8 @@ public final class AccountDataService: Sendable {
   /// - Throws: `MatrixError` 404 when there is none.
   public func content(_ type: Text, of user: UserID, in room: RoomID) async throws -> [UInt8] {
     if type == Self.pushRulesType { return Array("{}".utf8) }
-    try await storage.barrier.pass(accountDataOf: user)
-    guard let entry = try await storage.accountData.data(of: user).rooms[room]?[type] else {
+    try await barrier.pass(accountDataOf: user)
+    guard let entry = try await store.data(of: user).rooms[room]?[type] else {
       throw MatrixError.notFound("Room account data not found")
     }
     return entry.content
@@ -51,8 +55,8 @@ public final class AccountDataService: Sendable {
   ///
   /// - Returns: tag → content, as JSON.
   public func tags(of user: UserID, in room: RoomID) async throws -> [Text: [UInt8]] {
-    try await storage.barrier.pass(accountDataOf: user)
-    return try await storage.accountData.data(of: user).tags[room]?.tags ?? [:]
+    try await barrier.pass(accountDataOf: user)
+    return try await store.data(of: user).tags[room]?.tags ?? [:]
   }
 
   // MARK: Changing
@@ -109,8 +113,8 @@ public final class AccountDataService: Sendable {
     guard tag.utf8.count <= Self.longestTag else {
       throw MatrixError.invalidParam("tag parameter's length is over \(Self.longestTag) bytes")
     }
-    try await storage.barrier.pass(membershipsOf: user)
-    guard let membership = try await storage.memberships.room(room, for: user), !membership.isForgotten else {
+    try await barrier.pass(membershipsOf: user)
+    guard let membership = try await memberships.room(room, for: user), !membership.isForgotten else {
       throw MatrixError.forbidden("User \(user) has no membership in room \(room)")
     }
     return try await carryOut(AddTag(userID: user, roomID: room, tag: tag, content: content)).streamID
@@ -139,27 +143,27 @@ public final class AccountDataService: Sendable {
   private func carryOut(_ call: AddUserAccountData) async throws -> StreamIDAnswer {
     try await router.perform(call) { call in
       StreamIDAnswer(
-        try await storage.accountData.setGlobal(call.userID, type: call.type, content: call.content))
+        try await store.setGlobal(call.userID, type: call.type, content: call.content))
     }
   }
 
   private func carryOut(_ call: AddRoomAccountData) async throws -> StreamIDAnswer {
     try await router.perform(call) { call in
       StreamIDAnswer(
-        try await storage.accountData.setRoom(call.userID, room: call.roomID, type: call.type, content: call.content))
+        try await store.setRoom(call.userID, room: call.roomID, type: call.type, content: call.content))
     }
   }
 
   private func carryOut(_ call: AddTag) async throws -> StreamIDAnswer {
     try await router.perform(call) { call in
       StreamIDAnswer(
-        try await storage.accountData.setTag(call.userID, room: call.roomID, tag: call.tag, content: call.content))
+        try await store.setTag(call.userID, room: call.roomID, tag: call.tag, content: call.content))
     }
   }
 
   private func carryOut(_ call: RemoveTag) async throws -> StreamIDAnswer {
     try await router.perform(call) { call in
-      StreamIDAnswer(try await storage.accountData.removeTag(call.userID, room: call.roomID, tag: call.tag))
+      StreamIDAnswer(try await store.removeTag(call.userID, room: call.roomID, tag: call.tag))
     }
   }
 }

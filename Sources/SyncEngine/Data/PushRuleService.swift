@@ -5,24 +5,26 @@ import Stores
 
 /// Reads users' push rules as clients see them, and changes them on the process that writes them.
 public final class PushRuleService: Sendable {
-  let storage: Storage
+  let store: PushRuleStore
+  private let barrier: ReadBarrier
   let limits: PushRuleStore.Limits
 
   /// Tells whether this process may change push rules; requests to others are refused, as on Synapse.
   public let isWriter: Bool
 
-  init(storage: Storage, limits: PushRuleStore.Limits, isWriter: Bool) {
-    self.storage = storage
+  init(stores: PushStores, limits: PushRuleStore.Limits, isWriter: Bool) {
+    store = stores.rules
+    barrier = stores.barrier
     self.limits = limits
     self.isWriter = isWriter
   }
 
   /// Waits until this process has what was stored of a user's rules before the call, by whichever process.
-  public func catchUp(_ user: UserID) async throws { try await storage.barrier.pass(pushRulesOf: user) }
+  public func catchUp(_ user: UserID) async throws { try await barrier.pass(pushRulesOf: user) }
 
   /// Returns a user's rules, stored ones laid over the server's.
   public func rules(of user: UserID) async throws -> PushRules {
-    let stored = try await storage.pushRules.rules(of: user)
+    let stored = try await store.rules(of: user)
     return PushRules(stored: stored.rules.compactMap(\.pushRule), enabled: stored.enabled)
   }
 
@@ -62,14 +64,14 @@ public final class PushRuleService: Sendable {
       if let before, !before.isEmpty { .before("global/\(kind)/\(before)") } else if let after, !after.isEmpty {
         .after("global/\(kind)/\(after)")
       } else { .first }
-    _ = try await storage.pushRules.add(rule, for: user, at: place, limits: limits)
+    _ = try await store.add(rule, for: user, at: place, limits: limits)
   }
 
   /// Removes a rule.
   ///
   /// - Throws: 404 when there is no such rule; the server's own cannot be removed.
   public func delete(_ user: UserID, kind: Text, id: Text) async throws {
-    guard try await storage.pushRules.delete("global/\(kind)/\(id)", of: user) != nil else {
+    guard try await store.delete("global/\(kind)/\(id)", of: user) != nil else {
       throw MatrixError.notFound("Not found")
     }
   }
@@ -90,14 +92,14 @@ public final class PushRuleService: Sendable {
       guard let isEnabled = (body["enabled"] ?? body).bool else {
         throw MatrixError.unknown("Value for 'enabled' must be boolean", status: 400)
       }
-      change = try await storage.pushRules.setEnabled(isEnabled, ruleID, of: user, isDefault: isDefault)
+      change = try await store.setEnabled(isEnabled, ruleID, of: user, isDefault: isDefault)
     } else {
       guard body.kind == .object else { throw MatrixError.unknown("Value must be a dict", status: 400) }
       guard body["actions"]?.kind == .array else {
         throw MatrixError.unknown("Value for 'actions' must be dict", status: 400)
       }
       let actions = try Self.actions(body["actions"])
-      change = try await storage.pushRules.setActions(
+      change = try await store.setActions(
         actions, ruleID, of: user, isDefault: isDefault, limits: limits)
     }
     guard change != nil else { throw MatrixError.notFound("Unknown rule") }

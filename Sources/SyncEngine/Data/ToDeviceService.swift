@@ -10,7 +10,7 @@ public final class ToDeviceService: Sendable {
     let id: Text
   }
 
-  private let storage: Storage
+  private let store: ToDeviceStore
   private let serverName: Text
   private let transactions: SharedAnswers<Transaction, [UInt8]>
 
@@ -24,9 +24,9 @@ public final class ToDeviceService: Sendable {
   /// The most EDUs for other servers that one request may make: as many as fit into a transaction between servers.
   static let mostEDUs = 100
 
-  init(storage: Storage, serverName: Text, isWriter: Bool, clock: ServerClock) {
+  init(store: ToDeviceStore, serverName: Text, isWriter: Bool, clock: ServerClock) {
     transactions = SharedAnswers(clock: clock, lifetimeMilliseconds: 30 * 60_000, byteBudget: 20_000)
-    self.storage = storage
+    self.store = store
     self.serverName = serverName
     self.isWriter = isWriter
   }
@@ -57,7 +57,7 @@ public final class ToDeviceService: Sendable {
 
   /// Bounds what waits for other servers. To be called now and then by the process that alone has the duty to send to them, which
   /// no process of ours can: a Synapse process that takes over the duty finds the newest.
-  func trimOutbox() async throws { try await storage.toDevice.trimOutbox(toNewest: Self.mostWaiting) }
+  func trimOutbox() async throws { try await store.trimOutbox(toNewest: Self.mostWaiting) }
 
   private func store(from sender: UserID, type: Text, messages: JSONValue) async throws {
     guard let byUser = messages.members else { throw MatrixError.badJSON("messages must be an object") }
@@ -84,7 +84,7 @@ public final class ToDeviceService: Sendable {
     // Readers take a stream id as done when they have seen one EDU of it, so each of a server's has its own.
     for round in 0..<(edus.values.map(\.count).max() ?? (local.isEmpty ? 0 : 1)) {
       let part = edus.compactMapValues { $0.indices.contains(round) ? $0[round] : nil }
-      _ = try await storage.toDevice.add(local: round == 0 ? local : [:], remote: part)
+      _ = try await store.add(local: round == 0 ? local : [:], remote: part)
     }
   }
 

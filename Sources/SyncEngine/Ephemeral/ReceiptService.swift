@@ -4,7 +4,9 @@ import Stores
 
 /// Takes clients' receipts and read markers.
 public final class ReceiptService: Sendable {
-  private let storage: Storage
+  private let stores: UserStores
+  private let events: EventStore
+  private let relations: RelationStore
   private let rooms: RoomServices
   private let accountData: AccountDataService
   private let clock: ServerClock
@@ -15,8 +17,13 @@ public final class ReceiptService: Sendable {
   /// The receipt types that clients may send, the read marker among them.
   public static let types = [Receipt.Kind.read, Receipt.Kind.readPrivate, Receipt.Kind.fullyRead]
 
-  init(storage: Storage, rooms: RoomServices, accountData: AccountDataService, isWriter: Bool, clock: ServerClock) {
-    self.storage = storage
+  init(
+    stores: UserStores, events: EventStore, relations: RelationStore, rooms: RoomServices,
+    accountData: AccountDataService, isWriter: Bool, clock: ServerClock
+  ) {
+    self.stores = stores
+    self.events = events
+    self.relations = relations
     self.rooms = rooms
     self.accountData = accountData
     self.isWriter = isWriter
@@ -59,32 +66,32 @@ public final class ReceiptService: Sendable {
     _ requester: Requester, room: RoomID, type: Text, event: EventID, threadID: Text?
   ) async throws {
     if type == Receipt.Kind.fullyRead { return try await receiveMarker(requester, room: room, event: event) }
-    if try await storage.events.position(of: event) != nil {
+    if try await events.position(of: event) != nil {
       _ = try await rooms.history.event(event, room: room, requester: requester)
     } else if try await !rooms.history.access.isMember(requester.userID, of: room) {
       throw MatrixError.forbidden("User \(requester.userID) not in room \(room)")
     }
     if let threadID {
-      guard try await storage.relations.thread(of: event)?.rawValue ?? "main" == threadID else {
+      guard try await relations.thread(of: event)?.rawValue ?? "main" == threadID else {
         throw MatrixError.invalidParam("event_id \(event) is not related to thread \(threadID)")
       }
     }
     let receipt = Receipt(
       room: room, type: type, user: requester.userID, eventID: event.rawValue, threadID: threadID,
       data: JSON.object(["ts": .integer(clock.nowMilliseconds)]).encoded)
-    _ = try await storage.receipts.insert(receipt)
+    _ = try await stores.receipts.insert(receipt)
   }
 
   /// Moves a user's read marker forward; one that stands further on stays.
   ///
   /// - Throws: 404 when the event is not known in the room.
   public func receiveMarker(_ requester: Requester, room: RoomID, event: EventID) async throws {
-    guard let new = try await storage.events.position(of: event), new.roomID == room else {
+    guard let new = try await events.position(of: event), new.roomID == room else {
       throw MatrixError.notFound("Could not find event \(event) in room \(room)")
     }
-    let stored = try await storage.accountData.data(of: requester.userID).rooms[room]?[Receipt.Kind.fullyRead]
+    let stored = try await stores.accountData.data(of: requester.userID).rooms[room]?[Receipt.Kind.fullyRead]
     if let content = stored?.content, let old = try JSONValue.parse(content)["event_id"]?.string,
-      let position = try await storage.events.position(of: EventID(unchecked: old)),
+      let position = try await events.position(of: EventID(unchecked: old)),
       (position.depth, position.streamOrdering) >= (new.depth, new.streamOrdering)
     {
       return

@@ -5,7 +5,7 @@ import Stores
 
 /// Wakes waiting syncs by the rows of the streams, once their positions have moved.
 struct StreamNotices: Sendable {
-  let storage: Storage
+  let memberships: MembershipStore
   let hub: StreamHub
   let notifier: Notifier
   let typing: TypingService
@@ -69,7 +69,7 @@ struct StreamNotices: Sendable {
   private func wakeNeighbours(of user: UserID) async {
     notifier.wake(users: [user])
     do {
-      let rooms = try await storage.memberships.rooms(for: user, memberships: [.join])
+      let rooms = try await memberships.rooms(for: user, memberships: [.join])
       notifier.wake(rooms: rooms.map(\.roomID))
     } catch {
       logger.warning("users to be woken could not be found", metadata: ["error": "\(error)"])

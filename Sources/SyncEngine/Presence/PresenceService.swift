@@ -31,7 +31,9 @@ public final class PresenceService: Sendable {
   /// The longest status message, in bytes: it goes to everybody who shares a room.
   static let longestStatusMessage = 4_096
 
-  private let storage: Storage
+  private let store: PresenceStore
+  private let memberships: MembershipStore
+  private let barrier: ReadBarrier
   private let hub: StreamHub
   private let router: CallRouter
   private let instanceID: Text
@@ -47,35 +49,38 @@ public final class PresenceService: Sendable {
   public let tracksActivity: Bool
 
   init(
-    storage: Storage, hub: StreamHub, router: CallRouter, instanceID: Text, isEnabled: Bool, tracksActivity: Bool,
-    timers: PresenceTimers, clock: ServerClock, logger: Logger
+    stores: UserStores, memberships: MembershipStore, router: CallRouter, instanceID: Text, logger: Logger
   ) {
-    self.storage = storage
-    self.hub = hub
+    let (config, clock) = (stores.context.config, stores.context.clock)
+    let timers = PresenceTimers(config.presence)
+    store = stores.presence
+    self.memberships = memberships
+    barrier = stores.barrier
+    hub = stores.context.hub
     self.router = router
     self.instanceID = instanceID
-    self.isEnabled = isEnabled
-    self.tracksActivity = tracksActivity
+    isEnabled = config.presence.isEnabled
+    tracksActivity = config.presence.tracksActivity
     self.timers = timers
     self.clock = clock
     self.logger = logger
     writer =
       isEnabled && router.isHere(.writer(of: .presence))
-      ? PresenceWriter(store: storage.presence, rules: PresenceRules(timers: timers), clock: clock) : nil
+      ? PresenceWriter(store: store, rules: PresenceRules(timers: timers), clock: clock) : nil
   }
 
   // MARK: Reading
 
   /// Returns a user's presence.
   public func state(of user: UserID) async throws -> PresenceState {
-    try await storage.barrier.pass(presenceOf: user)
-    return try await storage.presence.states(of: [user])[user] ?? PresenceState(user: user)
+    try await barrier.pass(presenceOf: user)
+    return try await store.states(of: [user])[user] ?? PresenceState(user: user)
   }
 
   /// Tells whether one user may see another's presence: they share a room.
   public func isVisible(_ observed: UserID, to observer: UserID) async throws -> Bool {
-    for room in try await storage.memberships.rooms(for: observer, memberships: [.join]) {
-      if try await storage.memberships.members(room.roomID)[observed]?.membership == .join { return true }
+    for room in try await memberships.rooms(for: observer, memberships: [.join]) {
+      if try await memberships.members(room.roomID)[observed]?.membership == .join { return true }
     }
     return false
   }

@@ -9,9 +9,9 @@ final class PresenceSource: StreamSource {
   private let store: PresenceStore
   private let ids: StreamIDGenerator
 
-  init(store: PresenceStore, ids: StreamIDGenerator) {
+  init(store: PresenceStore) {
     self.store = store
-    self.ids = ids
+    ids = store.ids
   }
 
   var stream: StreamName { .presence }

@@ -23,10 +23,10 @@ final class DeviceListReader: Sendable {
     var leftRooms: Set<RoomID> = []
   }
 
-  private let devices: SyncStore
+  private let devices: DeviceListStore
   private let memberships: MembershipReader
 
-  init(devices: SyncStore, memberships: MembershipReader) {
+  init(devices: DeviceListStore, memberships: MembershipReader) {
     self.devices = devices
     self.memberships = memberships
   }

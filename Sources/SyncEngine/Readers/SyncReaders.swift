@@ -13,7 +13,7 @@ struct SyncReaders: Sendable {
   let deviceLists: DeviceListReader
 
   init(
-    storage: Storage, visibility: VisibilityFilter, notifier: Notifier, tokens: CurrentTokens, typing: TypingService,
+    storage: SyncStores, visibility: VisibilityFilter, notifier: Notifier, tokens: CurrentTokens, typing: TypingService,
     pushRules: PushRuleService
   ) {
     memberships = MembershipReader(
@@ -25,6 +25,6 @@ struct SyncReaders: Sendable {
     accountData = AccountDataReader(
       accountData: storage.accountData, ruleStore: storage.pushRules, rules: pushRules)
     ephemeral = EphemeralReader(typing: typing, receipts: storage.receipts)
-    deviceLists = DeviceListReader(devices: storage.sync, memberships: memberships)
+    deviceLists = DeviceListReader(devices: storage.deviceLists, memberships: memberships)
   }
 }

@@ -4,30 +4,43 @@ import Stores
 
 /// Tells where this process stands in all streams.
 public final class CurrentTokens: Sendable {
-  private let ids: StreamIDs
   private let typing: TypingService
+  private let events, presence, receipts, accountData, pushRules, toDevice, deviceLists: StreamIDGenerator
+  private let unPartialStatedRooms, threadSubscriptions, stickyEvents: StreamIDGenerator
+  private let quarantinedMedia, profileUpdates: StreamIDGenerator
 
   init(ids: StreamIDs, typing: TypingService) {
-    self.ids = ids
     self.typing = typing
+    events = ids[.events]
+    presence = ids[.presence]
+    receipts = ids[.receipts]
+    accountData = ids[.accountData]
+    pushRules = ids[.pushRules]
+    toDevice = ids[.toDevice]
+    deviceLists = ids[.deviceLists]
+    unPartialStatedRooms = ids[.unPartialStatedRooms]
+    threadSubscriptions = ids[.threadSubscriptions]
+    stickyEvents = ids[.stickyEvents]
+    quarantinedMedia = ids[.quarantinedMedia]
+    profileUpdates = ids[.profileUpdates]
   }
 
   /// Returns the point up to which everything can be read here, as `next_batch` of an empty sync.
   public func current() -> StreamToken {
     var token = StreamToken()
-    token.room = RoomStreamToken(Self.vector(ids.events))
-    token.presence = ids.presence.currentToken
+    token.room = RoomStreamToken(Self.vector(events))
+    token.presence = presence.currentToken
     token.typing = typing.currentToken
-    token.receipt = Self.vector(ids.receipts)
-    token.accountData = ids.accountData.currentToken
-    token.pushRules = ids.pushRules.currentToken
-    token.toDevice = ids.toDevice.currentToken
-    token.deviceList = Self.vector(ids.deviceLists)
-    token.unPartialStatedRooms = ids.unPartialStatedRooms.currentToken
-    token.threadSubscriptions = ids.threadSubscriptions.currentToken
-    token.stickyEvents = Self.vector(ids.stickyEvents)
-    token.quarantinedMedia = Self.vector(ids.quarantinedMedia)
-    token.profileUpdates = ids.profileUpdates.currentToken
+    token.receipt = Self.vector(receipts)
+    token.accountData = accountData.currentToken
+    token.pushRules = pushRules.currentToken
+    token.toDevice = toDevice.currentToken
+    token.deviceList = Self.vector(deviceLists)
+    token.unPartialStatedRooms = unPartialStatedRooms.currentToken
+    token.threadSubscriptions = threadSubscriptions.currentToken
+    token.stickyEvents = Self.vector(stickyEvents)
+    token.quarantinedMedia = Self.vector(quarantinedMedia)
+    token.profileUpdates = profileUpdates.currentToken
     return token
   }
 

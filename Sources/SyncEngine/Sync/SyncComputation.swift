@@ -19,7 +19,7 @@ final class SyncComputation: Sendable {
     self.since = since
   }
 
-  var storage: Storage { service.storage }
+  var storage: SyncStores { service.storage }
   var readers: SyncReaders { service.readers }
   var user: UserID { request.requester.userID }
   var filter: SyncFilter { request.filter }
@@ -116,7 +116,7 @@ final class SyncComputation: Sendable {
 
   private func addKeyCounts(to result: inout SyncResult) async throws {
     guard let device = request.requester.deviceID else { return }
-    let counts = try await storage.sync.keyCounts(of: user, device: device)
+    let counts = try await storage.deviceLists.keyCounts(of: user, device: device)
     result.oneTimeKeyCounts = counts.oneTimeKeys
     result.unusedFallbackKeys = counts.unusedFallbackKeys
   }

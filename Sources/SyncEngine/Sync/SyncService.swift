@@ -8,7 +8,7 @@ import Stores
 
 /// Answers `/sync`: collects what is new for a device, waits for news when there is none, and writes the response.
 public final class SyncService: Sendable {
-  let storage: Storage
+  let storage: SyncStores
   let rooms: RoomServices
   let readers: SyncReaders
   let notifier: Notifier
@@ -23,7 +23,7 @@ public final class SyncService: Sendable {
   private static let catchUpTimeout = Duration.seconds(10)
 
   init(
-    storage: Storage, rooms: RoomServices, readers: SyncReaders, notifier: Notifier, tokens: CurrentTokens,
+    storage: SyncStores, rooms: RoomServices, readers: SyncReaders, notifier: Notifier, tokens: CurrentTokens,
     settings: SyncSettings, clock: ServerClock, logger: Logger
   ) {
     self.storage = storage

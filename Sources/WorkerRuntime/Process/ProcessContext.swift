@@ -14,8 +14,8 @@ public struct ProcessContext: Sendable {
   public let clock: ServerClock
   /// Holds the connections, which are open.
   public let database: PostgresClient
-  /// Holds the stores, whose positions are loaded and whose streams are registered.
-  public let storage: Storage
+  /// What stores are made from. The positions of the streams are loaded once the role is composed.
+  public let stores: StoreContext
   /// Connects to the streams; does not run yet, so that sources and subscribers can be added.
   public let hub: StreamHub
   /// The way to other processes; nil in a server of one process.

@@ -13,13 +13,13 @@ struct ProcessParts: Sendable {
 
   /// What runs whether or not there are sockets.
   var loops: [any Service] {
-    let (storage, hub) = (context.storage, context.hub)
+    let (stores, hub) = (context.stores, context.hub)
     let always: [any Service] = [
-      LoopService("unused cache entries") { await storage.caches.expireUnused() },
+      LoopService("unused cache entries") { await stores.caches.expireUnused() },
       LoopService("freed memory") { await FreedMemory.run() },
       LoopService("deadlines") { [deadlines] in await deadlines.run() },
       LoopService("replication") { try await hub.run() },
-      LoopService("locks") { await storage.locks.run() },
+      LoopService("locks") { await stores.locks.run() },
     ]
     let goodbye = StopService { [subsystems] in
       for subsystem in subsystems.reversed() { await subsystem.finish() }

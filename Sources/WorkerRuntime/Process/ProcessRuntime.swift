@@ -12,7 +12,7 @@ import Stores
 
 /// The life of a process: it starts everything in the order of dependencies, serves until told to stop, and stops in reverse.
 ///
-/// Order: logging, PostgreSQL, schema, stores and stream positions, the role's subsystems, the hub, listeners. SIGTERM and SIGINT stop:
+/// Order: logging, PostgreSQL, schema, the role's stores and services, stream positions, the hub, listeners. SIGTERM and SIGINT stop:
 /// long polls are answered, sockets close, running requests end within `drainTime`, the subsystems say goodbye, the hub and the connections close.
 public struct ProcessRuntime: Sendable {
   /// How long running requests may take once the process has been told to stop.
@@ -113,8 +113,6 @@ public struct ProcessRuntime: Sendable {
         allowsUnsafeLocale: config.database.allowsUnsafeLocale
       ) { logger.warning("\($0)") }
       let context = try makeContext(database, logger)
-      try await context.storage.load()
-      context.storage.registerStreams()
       let result = try await body(context)
       await database.shutdown()
       return result
@@ -139,12 +137,12 @@ public struct ProcessRuntime: Sendable {
     let hub = StreamHub(
       instanceName: config.instanceName, writers: { config.writers(of: $0) }, transport: try transport(),
       clock: clock, logger: Logger(label: "myelin.replication"))
-    let storage = Storage(
+    let stores = StoreContext(
       database: database, config: config, hub: hub, clock: clock, logger: Logger(label: "myelin.storage"))
     let replication = config.redis == nil ? nil : replicationClient(hub)
     if let replication { hub.catchUp(over: replication) }
     return ProcessContext(
-      config: config, clock: clock, database: database, storage: storage, hub: hub, replication: replication,
+      config: config, clock: clock, database: database, stores: stores, hub: hub, replication: replication,
       logger: logger)
   }
 
@@ -163,6 +161,7 @@ public struct ProcessRuntime: Sendable {
   /// Puts the role's subsystems together, connects and starts them.
   func assemble(_ context: ProcessContext, _ logger: Logger) async throws -> ProcessParts {
     let composition = try await role.compose(context)
+    try await context.stores.load()
     for subsystem in composition.subsystems { subsystem.connect() }
     for subsystem in composition.subsystems { try await subsystem.start() }
     let metrics = MetricsPage(context: context, subsystems: composition.subsystems)

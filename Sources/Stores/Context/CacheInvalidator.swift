@@ -20,8 +20,10 @@ public struct CacheInvalidation: Sendable, Hashable {
 /// Tells every process what a transaction makes stale: writes `cache_invalidation_stream_by_instance` in the same
 /// transaction, and publishes the rows on stream `caches` after the commit.
 public final class CacheInvalidator: Sendable {
+  /// Id generator of the stream `caches`.
+  public let ids: StreamIDGenerator
+
   private let database: PostgresClient
-  private let ids: StreamIDGenerator
   private let registry: CacheRegistry
   private let hub: StreamHub
   private let clock: ServerClock

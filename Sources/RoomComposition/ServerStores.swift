@@ -1,0 +1,21 @@
+import Stores
+
+/// The stores of a process with rooms, by domain.
+public struct ServerStores: Sendable {
+  /// Rooms and their events.
+  public let rooms: RoomStores
+  /// Accounts.
+  public let accounts: AccountStores
+  /// What users' clients keep and tell.
+  public let users: UserStores
+  /// Push rules and what is unread.
+  public let push: PushStores
+
+  /// Makes the stores; those first from which others derive what they remember.
+  init(_ context: StoreContext) {
+    rooms = RoomStores(context)
+    accounts = AccountStores(context)
+    users = UserStores(context)
+    push = PushStores(context, events: rooms.events, receipts: users.receipts)
+  }
+}
