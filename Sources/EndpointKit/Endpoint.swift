@@ -1,5 +1,4 @@
 import MatrixPrimitives
-import MatrixPrimitives
 
 /// One operation of the HTTP API: where it answers, who may call it, which process serves it, and how.
 ///

@@ -48,7 +48,8 @@ public struct Response: Sendable {
   ///   - status: HTTP status.
   ///   - produce: writes the body.
   public static func stream(
-    contentType: Text = "application/json", length: Int? = nil, status: Int = 200, _ produce: @escaping BodyStream.Producer
+    contentType: Text = "application/json", length: Int? = nil, status: Int = 200,
+    _ produce: @escaping BodyStream.Producer
   ) -> Response {
     Response(
       status: status, headers: [.contentType: contentType.string], body: .stream(BodyStream(length: length, produce)))

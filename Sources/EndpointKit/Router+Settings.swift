@@ -40,7 +40,8 @@ extension Router {
     /// Names the process that answers the endpoints of a place; nil when this one does. Requests with the same key go to the same of several.
     public var instance: @Sendable (_ place: Endpoint.Place, _ key: Text) -> Text?
     /// Asks another process for the answer to a request, whose body has been read.
-    public var forward: @Sendable (_ request: IncomingRequest, _ body: [UInt8], _ instance: Text) async throws -> Response
+    public var forward:
+      @Sendable (_ request: IncomingRequest, _ body: [UInt8], _ instance: Text) async throws -> Response
 
     /// Makes a way.
     ///
@@ -49,7 +50,8 @@ extension Router {
     ///   - forward: asks another process.
     public init(
       instance: @escaping @Sendable (_ place: Endpoint.Place, _ key: Text) -> Text?,
-      forward: @escaping @Sendable (_ request: IncomingRequest, _ body: [UInt8], _ instance: Text) async throws -> Response
+      forward:
+        @escaping @Sendable (_ request: IncomingRequest, _ body: [UInt8], _ instance: Text) async throws -> Response
     ) {
       self.instance = instance
       self.forward = forward

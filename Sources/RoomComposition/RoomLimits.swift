@@ -1,6 +1,6 @@
-import RateLimits
 import MatrixEvents
 import MatrixPrimitives
+import RateLimits
 import Replication
 import RoomServices
 import ServerConfig

@@ -81,7 +81,9 @@ import Testing
     let endpoint = Endpoint.get("Own", "/{userID}", as: User.self) { caller, request in
       .text(try request.owner(caller, else: "Not yours").rawValue)
     }
-    for (target, status) in [("/@alice:test", 200), ("/%40alice%3Atest", 200), ("/@bob:test", 403), ("/nobody", 403)] as [(Text, Int)] {
+    for (target, status) in [("/@alice:test", 200), ("/%40alice%3Atest", 200), ("/@bob:test", 403), ("/nobody", 403)]
+      as [(Text, Int)]
+    {
       let incoming = IncomingRequest(
         method: "GET", target: target, headers: [.authorization: "Bearer alice"], clientIP: "192.0.2.1")
       let response = try #require(await Router([endpoint], settings: settings).respond(to: incoming))

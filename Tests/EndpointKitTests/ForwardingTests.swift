@@ -10,7 +10,8 @@ import Testing
   private func router(_ asked: Mutex<[Text]>.Box) -> Router {
     let handler: Endpoint.CallHandler<User> = { _, _ in .text("here") }
     var settings = Router.Settings(
-      authenticator: Router.Authenticator { token, _ in Requester(userID: UserID(localpart: token, serverName: "test")) })
+      authenticator: Router.Authenticator { token, _ in Requester(userID: UserID(localpart: token, serverName: "test"))
+      })
     settings.forwarding = Router.Forwarding(
       instance: { place, _ in
         switch place {

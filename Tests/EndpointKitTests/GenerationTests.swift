@@ -20,7 +20,8 @@ import Testing
       .post(
         "Receipt", .client("rooms/{roomID}/receipt", [.r0, .v3]), as: Anyone.self,
         on: .anyPreferring(writerOf: .receipts), to: handler),
-      .post("Positions", .replication("positions"), as: ClusterProcess.self, on: .everyProcess) { _, _ in .emptyObject },
+      .post("Positions", .replication("positions"), as: ClusterProcess.self, on: .everyProcess) { _, _ in .emptyObject
+      },
     ]
   }
 

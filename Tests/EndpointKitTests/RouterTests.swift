@@ -200,7 +200,8 @@ import Testing
       var wasSilent = false
       for _ in 0..<1_000 where !wasSilent {
         let incoming = IncomingRequest(
-          method: endpoint.method.rawValue, target: "/long", headers: [:], clientIP: "192.0.2.1", onDisconnect: { $0?() })
+          method: endpoint.method.rawValue, target: "/long", headers: [:], clientIP: "192.0.2.1",
+          onDisconnect: { $0?() })
         wasSilent = await Router([endpoint]).respond(to: incoming) == nil
       }
       #expect(wasSilent == expected)

@@ -169,7 +169,8 @@ enum EndpointSamples {
   }
 
   private static let events: [Text: Recipe] = [
-    "sendMessage": inRoom({ room, _ in "rooms/\(room)/send/m.room.message/t" }, body: #"{"msgtype":"m.text","body":"x"}"#),
+    "sendMessage": inRoom(
+      { room, _ in "rooms/\(room)/send/m.room.message/t" }, body: #"{"msgtype":"m.text","body":"x"}"#),
     "sendMessageAgain": inRoom(
       { room, _ in "rooms/\(room)/send/m.room.message" }, body: #"{"msgtype":"m.text","body":"x"}"#),
     "setRoomStateWithKey": inRoom({ room, _ in "rooms/\(room)/state/m.room.topic/" }, body: #"{"topic":"Tea"}"#),
@@ -194,7 +195,8 @@ enum EndpointSamples {
         "PUT", "rooms/\(room)/send/m.room.message/t", #"{"msgtype":"m.text","body":"x"}"#, as: alice)
       let event = try #require(answer.json["event_id"]?.string)
       return Sample(
-        target: "rooms/\(room)/read_markers", body: #"{"m.fully_read":"\#(event)","m.read":"\#(event)"}"#, caller: alice)
+        target: "rooms/\(room)/read_markers", body: #"{"m.fully_read":"\#(event)","m.read":"\#(event)"}"#, caller: alice
+      )
     },
     "setTyping": { server in
       let alice = try await server.register("alice")
@@ -223,7 +225,8 @@ enum EndpointSamples {
       return Sample(target: "directory/room/\(escaped("#\(name):test"))", caller: alice)
     },
     "getRoomVisibilityOnDirectory": inRoom { room, _ in "directory/list/room/\(room)" },
-    "setRoomVisibilityOnDirectory": inRoom({ room, _ in "directory/list/room/\(room)" }, body: #"{"visibility":"private"}"#),
+    "setRoomVisibilityOnDirectory": inRoom(
+      { room, _ in "directory/list/room/\(room)" }, body: #"{"visibility":"private"}"#),
     "getPublicRooms": { Sample(target: "publicRooms?limit=1", caller: try await $0.register()) },
     "queryPublicRooms": { Sample(target: "publicRooms", body: "{}", caller: try await $0.register()) },
   ]

@@ -43,7 +43,9 @@ import Testing
     }
   }
 
-  @Test func `admits nobody without a token, no guest and no ordinary user where the endpoint is not for them`() async throws {
+  @Test func `admits nobody without a token, no guest and no ordinary user where the endpoint is not for them`()
+    async throws
+  {
     try await TestServer.run { server in
       let (alice, guest) = (try await server.register(), try await server.guest())
       let stranger = TestServer.Account(id: "", device: "", token: "unknown", password: "")
@@ -72,11 +74,13 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    "", "{", "[]", "null", "7", "\"text\"", "{}", #"{"a":1e999}"#, "{\"\u{0}\":0}", #"{"auth":7}"#, #"{"auth":{"type":[]}}"#,
-    #"{"user_id":7,"membership":7,"msgtype":7,"body":{},"typing":7,"timeout":"x","presence":[],"messages":[],"limit":-1}"#,
-    #"{"room_id":{},"visibility":[],"devices":[1],"displayname":{"a":[]},"filter":7,"reason":{},"servers":[7]}"#,
-  ] as [Text])
+  @Test(
+    arguments: [
+      "", "{", "[]", "null", "7", "\"text\"", "{}", #"{"a":1e999}"#, "{\"\u{0}\":0}", #"{"auth":7}"#,
+      #"{"auth":{"type":[]}}"#,
+      #"{"user_id":7,"membership":7,"msgtype":7,"body":{},"typing":7,"timeout":"x","presence":[],"messages":[],"limit":-1}"#,
+      #"{"room_id":{},"visibility":[],"devices":[1],"displayname":{"a":[]},"filter":7,"reason":{},"servers":[7]}"#,
+    ] as [Text])
   func `takes any body for the client's fault, never for its own`(body: Text) async throws {
     try await TestServer.run { server in
       for endpoint in server.endpoints where endpoint.method != .get {

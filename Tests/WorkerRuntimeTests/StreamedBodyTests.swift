@@ -93,7 +93,8 @@ import Testing
     try await ListenerHarness.run([endpoint], compressing: true) { harness in
       let connection = try harness.connect()
       defer { connection.close() }
-      connection.send("GET /large HTTP/1.0\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n")
+      connection.send(
+        "GET /large HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n")
       let taken = await connection.drain { _ in }
       #expect(taken > 100 && taken < 65_536)
     }
@@ -103,7 +104,9 @@ import Testing
       BodyStream { writer in for _ in 0..<16 { try await writer.write(Self.piece) } }, with: encoder)
     try await ResponseBody.stream(body).write(to: &writer)
     let encoded = try #require(writer as? Collector).bytes
-    #expect(EncodingTests.inflate(encoded, capacity: 17 * Self.piece.count) == [UInt8](repeating: UInt8(ascii: "a"), count: 16 * Self.piece.count))
+    #expect(
+      EncodingTests.inflate(encoded, capacity: 17 * Self.piece.count)
+        == [UInt8](repeating: UInt8(ascii: "a"), count: 16 * Self.piece.count))
   }
 
   private struct Collector: BodyWriter {

@@ -89,7 +89,7 @@ public final class RegistrationFlow: Sendable {
         try await registration.checkAvailable(name, revealUse: !config.registration.hidesUserInUse)
       } catch let error as MatrixError {
         // Another request of the same session may have taken it just now.
-        guard error.errcode == "M_USER_IN_USE", let account = try await earlierAccount(body) else { throw error }
+        guard error.code == .userInUse, let account = try await earlierAccount(body) else { throw error }
         return account
       }
     }

@@ -29,7 +29,8 @@ public struct ReceiptEndpoints: Sendable {
 
   /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3roomsroomidreceiptreceipttypeeventid
   private func postReceipt(_ user: User, _ request: Request) async throws -> Response {
-    guard let room = RoomID(try request.parameter("roomID")), let event = EventID(try request.parameter("eventID")) else {
+    guard let room = RoomID(try request.parameter("roomID")), let event = EventID(try request.parameter("eventID"))
+    else {
       throw MatrixError.unknown("A valid room ID and event ID must be specified", status: 400)
     }
     let type = try request.parameter("receiptType")

@@ -80,7 +80,8 @@ public struct SyncEndpoints: Sendable {
 
   private static func presence(_ request: Request) throws -> Text {
     try request.queryChoice(
-      "set_presence", ["offline": "offline", "online": "online", "unavailable": "unavailable"]) ?? "online"  }
+      "set_presence", ["offline": "offline", "online": "online", "unavailable": "unavailable"]) ?? "online"
+  }
 
   private func parse(_ caller: UserOrGuest, _ request: Request) async throws -> SyncRequest {
     let requester = caller.requester

@@ -35,7 +35,8 @@ public struct EndpointTable: Sendable {
   private static func row(_ endpoint: Endpoint) -> Text {
     let paths = endpoint.paths.map { "`\($0)`" }.joined(separator: "<br>")
     let fields = [
-      endpoint.method.rawValue, "`\(endpoint.name)`", paths, access(endpoint.access), server(endpoint.place), key(endpoint.balance),
+      endpoint.method.rawValue, "`\(endpoint.name)`", paths, access(endpoint.access), server(endpoint.place),
+      key(endpoint.balance),
       endpoint.isRateLimited ? "yes" : "",
     ]
     return "| " + fields.joined(separator: " | ") + " |"

@@ -79,7 +79,8 @@ final class RequestAdapter: Sendable {
     switch response.body {
     case .bytes(let bytes):
       let body =
-        bytes.isEmpty ? HummingbirdCore.ResponseBody() : HummingbirdCore.ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+        bytes.isEmpty
+        ? HummingbirdCore.ResponseBody() : HummingbirdCore.ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
       try await writer.write(response: head, body: body)
     case .stream(let stream):
       let body = HummingbirdCore.ResponseBody(contentLength: stream.length) { writer in

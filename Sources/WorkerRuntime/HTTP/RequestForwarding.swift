@@ -83,7 +83,8 @@ enum RequestForwarding {
   /// What the router and the listener here add by themselves.
   private static let addedHere: Set<Text> = [
     "access-control-allow-headers", "access-control-allow-methods", "access-control-allow-origin",
-    "access-control-expose-headers", "connection", "content-length", "date", "keep-alive", "server", "transfer-encoding",
+    "access-control-expose-headers", "connection", "content-length", "date", "keep-alive", "server",
+    "transfer-encoding",
   ]
 
   private static func response(_ answer: ForwardedAnswer) -> Response {
