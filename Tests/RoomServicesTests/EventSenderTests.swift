@@ -34,7 +34,7 @@ import Testing
       let order = ids.compactMap { places[$0] }
       #expect(order.count == 10 && order == order.sorted())
     }
-    #expect(try await server.storage.rooms.forwardExtremities(room).count == 1)
+    #expect(try await server.stores.rooms.forwardExtremities(room).count == 1)
   }
 
   @Test func aRepeatedTransactionAnswersWithTheFirstEvent() async throws {
@@ -76,7 +76,7 @@ import Testing
     #expect(Set(messages.map(\.eventID)) == ids.values.reduce(into: []) { $0.formUnion($1) })
     #expect(messages.count == 60)
     let followed = Set(messages.flatMap(\.event.prevEvents))
-    #expect(try await server.storage.events.havePersisted(Array(followed)) == followed)
+    #expect(try await server.stores.events.havePersisted(Array(followed)) == followed)
   }
 
   @Test func anEventThatIsNotAllowedFailsAlone() async throws {

@@ -35,18 +35,18 @@ import Testing
     }
     await isVisible.wait()
     // What has no position can be read, from memory as well as from the database.
-    let state = try await fixture.storage.state.currentState(room.roomID, filter: .all)
+    let state = try await fixture.stores.state.currentState(room.roomID, filter: .all)
     #expect(state[StateKey("m.room.topic")] == topic.event.eventID)
     #expect(
       try await fixture.lines("SELECT event_id FROM current_state_events WHERE type = 'm.room.topic'")
         == [topic.event.eventID.rawValue])
-    let position = fixture.storage.events.ids.currentToken
+    let position = fixture.stores.events.ids.currentToken
     #expect(await fixture.announced(.events).count == told)
     #expect(!hasReturned.withLock { $0 })
     release.signal()
     let stored = try #require(try await persisting.value.first)
     #expect(position < stored.streamOrdering)
-    #expect(fixture.storage.events.ids.currentToken >= stored.streamOrdering)
+    #expect(fixture.stores.events.ids.currentToken >= stored.streamOrdering)
     #expect(await fixture.announced(.events).count > told)
   }
 
@@ -71,7 +71,7 @@ import Testing
     }
     #expect(failed == [items[7].event.eventID])
     let ids = items.map(\.event.eventID)
-    #expect(try await fixture.storage.events.havePersisted(ids) == Set(ids).subtracting(failed))
+    #expect(try await fixture.stores.events.havePersisted(ids) == Set(ids).subtracting(failed))
   }
 
   @Test func stateThatIsSaidTwiceIsStoredOnce() async throws {

@@ -64,7 +64,7 @@ import Testing
     sent.persistable = PersistableEvent(
       event: bare, context: sent.persistable.context, metadata: sent.persistable.metadata)
     let answer = try await server.rooms.inbox.accept(try read(try body([sent])))
-    let stored = try #require(try await server.storage.events.event(answer.eventID))
+    let stored = try #require(try await server.stores.events.event(answer.eventID))
     let names = stored.event.unsigned?["invite_room_state"]?.elements?.compactMap { $0["content"]?["name"]?.string }
     #expect(names == ["Named"])
   }

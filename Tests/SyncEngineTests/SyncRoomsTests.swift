@@ -63,7 +63,7 @@ import Testing
     #expect(second.joined(room)?.at("timeline", "limited") == true)
     #expect(second.joined(room)?.keys("state") == ["m.room.topic|"])
     let previous = try #require(second.joined(room)?.at("timeline", "prev_batch")?.string)
-    let token = try #require(try await StreamToken.parse(previous, directory: server.storage.context.instances))
+    let token = try #require(try await StreamToken.parse(previous, directory: server.stores.context.instances))
     let page = try await server.rooms.history.messages(
       room: room, from: token, to: nil, direction: .backward, limit: 3, filter: EventFilter(), requester: alice)
     #expect(page.chunk.compactMap { $0.stored.content["body"]?.string } == ["m1", "m0"])

@@ -15,7 +15,7 @@ extension EventSender {
   public func redact(
     _ target: EventID, in room: RoomID, content: JSONValue, transactionID: Text?, requester: Requester
   ) async throws -> EventID {
-    guard let version = try await storage.rooms.version(of: room) else {
+    guard let version = try await stores.rooms.version(of: room) else {
       throw MatrixError.notFound("Could not find room version for \(room.rawValue)")
     }
     if version.hasRedactsInContent, let named = content["redacts"], named.string != target.rawValue {

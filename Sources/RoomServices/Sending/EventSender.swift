@@ -11,7 +11,7 @@ import Stores
 /// history does not fork.
 public final class EventSender: Sendable {
   let creator: EventCreator
-  let storage: RoomStores
+  let stores: RoomStores
   private let delivery: EventDelivery
   private let relations: RelationValidator
   private let rateLimiter: RoomRateLimiter
@@ -24,20 +24,20 @@ public final class EventSender: Sendable {
   private static let longestTransactionID = 1_024
 
   init(
-    creator: EventCreator, storage: RoomStores, delivery: EventDelivery, users: LocalUsers,
+    creator: EventCreator, stores: RoomStores, delivery: EventDelivery, users: LocalUsers,
     rateLimiter: RoomRateLimiter,
     locks: RoomLocks, logger: Logger
   ) {
     self.creator = creator
-    self.storage = storage
+    self.stores = stores
     self.delivery = delivery
     self.rateLimiter = rateLimiter
     self.users = users
     self.logger = logger
-    relations = RelationValidator(events: storage.events, store: storage.relations)
+    relations = RelationValidator(events: stores.events, store: stores.relations)
     queues = RoomSendQueues(
       worker: SendBatchWorker(
-        creator: creator, storage: storage, delivery: delivery, locks: locks, logger: logger))
+        creator: creator, stores: stores, delivery: delivery, locks: locks, logger: logger))
   }
 
   /// Sends an event that is no membership, and returns when it can be read everywhere in this process.
@@ -95,7 +95,7 @@ public final class EventSender: Sendable {
   private func isAdminRedaction(_ draft: ClientEventDraft, _ requester: Requester) async throws -> Bool {
     guard draft.type == "m.room.redaction" else { return false }
     let target = draft.redacts ?? draft.content["redacts"]?.string.flatMap { EventID($0) }
-    guard let target, let original = try await storage.events.event(target) else { return false }
+    guard let target, let original = try await stores.events.event(target) else { return false }
     return original.sender != requester.userID
   }
 

@@ -13,7 +13,7 @@ struct SendBatchWorker: RoomBatchWorker {
   private static let largestBatch = 64
 
   let creator: EventCreator
-  let storage: RoomStores
+  let stores: RoomStores
   let delivery: EventDelivery
   let locks: RoomLocks
   let logger: Logger
@@ -28,7 +28,7 @@ struct SendBatchWorker: RoomBatchWorker {
   /// the stored state. When others have written to the room as well, the next batch has to join their branch.
   func mayBeFollowed(_ batch: SendBatch, room: RoomID) async -> Bool {
     guard delivery.isLocal(room), !batch.hasState else { return false }
-    guard let edge = try? await storage.rooms.forwardExtremities(room).keys else { return false }
+    guard let edge = try? await stores.rooms.forwardExtremities(room).keys else { return false }
     return Set(edge) == Set(batch.start) || Array(edge) == batch.chain.prevEvents
   }
 
@@ -69,7 +69,7 @@ struct SendBatchWorker: RoomBatchWorker {
     of jobs: [SendJob], room: RoomID
   ) async throws -> [EventStore.DeviceTransaction: EventID] {
     if delivery.isLocal(room) { return [:] }
-    return try await storage.events.eventIDs(roomID: room, transactions: jobs.compactMap(\.transaction))
+    return try await stores.events.eventIDs(roomID: room, transactions: jobs.compactMap(\.transaction))
   }
 
   /// Builds the event of one job; a failure is that job's alone.
@@ -143,7 +143,7 @@ struct SendBatchWorker: RoomBatchWorker {
     guard given != became else { return [] }
     let suspects = jobs.indices.filter { given[$0] != became[$0] && jobs[$0].transaction != nil }
     // When looking fails the answer stands.
-    let paths = try? await storage.events.transactionPaths(of: suspects.map { became[$0] })
+    let paths = try? await stores.events.transactionPaths(of: suspects.map { became[$0] })
     return Set(suspects.filter { index in paths?[became[index]].map { $0 != jobs[index].draft.path } ?? false })
   }
 
@@ -185,6 +185,6 @@ struct SendBatchWorker: RoomBatchWorker {
   private func earlierEvent(of job: SendJob) async -> EventID? {
     guard let transaction = job.transaction else { return nil }
     // When looking fails the job is just done again: the persister looks, too.
-    return try? await storage.events.eventID(roomID: job.draft.roomID, transaction: transaction)
+    return try? await stores.events.eventID(roomID: job.draft.roomID, transaction: transaction)
   }
 }
