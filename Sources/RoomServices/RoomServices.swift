@@ -8,8 +8,8 @@ import Stores
 
 /// Holds the services about rooms; one exists per process.
 public final class RoomServices: Sendable {
-  /// Sends events.
-  public let sender: EventSender
+  /// Submits events.
+  public let submitter: EventSubmitter
   /// Writes events into the database, on the processes that own the room.
   public let persister: EventPersister
   /// Joins, invites, removes and bans.
@@ -50,17 +50,17 @@ public final class RoomServices: Sendable {
     state = StateService(stores: stores, logger: logger)
     persister = EventPersister(stores: stores, state: state, hub: hub, logger: logger)
     let creator = EventCreator(stores: stores, state: state, signer: signer, config: config, clock: clock)
-    let delivery = EventDelivery(
+    let delivery = PersisterDelivery(
       stores: stores, state: state, persister: persister,
       pushActions: PushActionEvaluator(
         stores: stores, rules: push.rules, accountData: accountData, state: state, config: config),
       router: router, hub: hub, clock: clock, logger: logger)
     locks = RoomLocks(router.isAlone ? nil : stores.context.locks)
-    sender = EventSender(
+    submitter = EventSubmitter(
       creator: creator, stores: stores, delivery: delivery, users: users, rateLimiter: rateLimiter, locks: locks,
       logger: logger)
     memberships = MembershipService(
-      stores: stores, accounts: accounts.accounts, state: state, sender: sender, config: config, users: users,
+      stores: stores, accounts: accounts.accounts, state: state, submitter: submitter, config: config, users: users,
       rateLimiter: rateLimiter)
     creation = RoomCreationService(
       rooms: stores.rooms, directory: stores.directory, config: config, creator: creator, delivery: delivery,
@@ -72,7 +72,7 @@ public final class RoomServices: Sendable {
       stores: stores, accountData: accountData, access: access, visibility: visibility)
     history = HistoryService(
       stores: stores, state: state, serializer: serializer, access: access, visibility: visibility)
-    directory = DirectoryService(stores: stores, state: state, config: config, sender: sender, users: users)
+    directory = DirectoryService(stores: stores, state: state, config: config, submitter: submitter, users: users)
     pushSummaries = PushSummaries(config: config, store: push.summaries, clock: clock, logger: logger)
     redactionCensor = RedactionCensor(config: config, stores: stores, clock: clock, logger: logger)
     inbox = EventInbox(

@@ -117,10 +117,10 @@ import Testing
   @Test func aBatchThatChangesTheStateIsNotBuiltUpon() async throws {
     let server = try await RoomFixture()
     let room = try await server.createRoom()
-    let (creator, worker) = (server.rooms.sender.creator, server.batchWorker())
+    let (creator, worker) = (server.rooms.submitter.creator, server.batchWorker())
     let chain = try await creator.chain(at: room, for: RoomFixture.alice.userID)
     let hold = try await worker.locks.hold(room)
-    var batch = SendBatch(at: chain, holding: hold)
+    var batch = SubmissionBatch(at: chain, holding: hold)
     #expect(await worker.mayBeFollowed(batch, room: room))
     for (draft, mayBeFollowed) in [
       (ClientEventDraft(roomID: room, type: "m.room.message", content: ["msgtype": "m.text", "body": "x"]), true),
@@ -135,7 +135,7 @@ import Testing
       #expect(await worker.mayBeFollowed(batch, room: room) == mayBeFollowed)
     }
     // Nor is one beside which others have written.
-    let late = SendBatch(at: chain, holding: hold)
+    let late = SubmissionBatch(at: chain, holding: hold)
     try await server.say("by another", room)
     #expect(await !worker.mayBeFollowed(late, room: room))
   }

@@ -79,24 +79,24 @@ final class RoomFixture: Sendable {
     return try HomeserverConfig.load(paths: [Text(file.path)], role: .homeserver).0
   }
 
-  /// Makes what delivers the batches of a sender.
-  func batchWorker() -> SendBatchWorker {
-    SendBatchWorker(
-      creator: rooms.sender.creator, stores: stores, delivery: delivery(), locks: RoomLocks(nil), logger: .silent)
+  /// Makes what delivers the batches of a submitter.
+  func batchWorker() -> SubmissionBatchWorker {
+    SubmissionBatchWorker(
+      creator: rooms.submitter.creator, stores: stores, delivery: delivery(), locks: RoomLocks(nil), logger: .silent)
   }
 
-  private func delivery() -> EventDelivery {
-    EventDelivery(
+  private func delivery() -> PersisterDelivery {
+    PersisterDelivery(
       stores: stores, state: rooms.state, persister: rooms.persister,
       pushActions: PushActionEvaluator(
         stores: stores, rules: push.rules, accountData: accountData, state: rooms.state, config: config),
       router: CallRouter(config: config, client: nil), hub: hub, clock: .system, logger: .silent)
   }
 
-  /// Makes another sender, which knows nothing of what the first one has under way, as if it were in another process.
-  func anotherSender() -> EventSender {
-    EventSender(
-      creator: rooms.sender.creator, stores: stores, delivery: delivery(), users: users, rateLimiter: .unlimited,
+  /// Makes another submitter, which knows nothing of what the first one has under way, as if it were in another process.
+  func anotherSubmitter() -> EventSubmitter {
+    EventSubmitter(
+      creator: rooms.submitter.creator, stores: stores, delivery: delivery(), users: users, rateLimiter: .unlimited,
       locks: RoomLocks(nil), logger: .silent)
   }
 
@@ -125,17 +125,17 @@ final class RoomFixture: Sendable {
   @discardableResult
   func say(
     _ text: Text, _ room: RoomID, _ requester: Requester = alice, transaction: Text? = nil,
-    extra: [Text: JSON] = [:], through sender: EventSender? = nil
+    extra: [Text: JSON] = [:], through submitter: EventSubmitter? = nil
   ) async throws -> EventID {
     var content: [Text: JSON] = ["msgtype": "m.text", "body": .string(text)]
     content.merge(extra) { $1 }
-    return try await (sender ?? rooms.sender).send(
+    return try await (submitter ?? rooms.submitter).submit(
       ClientEventDraft(roomID: room, type: "m.room.message", content: .object(content), transactionID: transaction),
       requester: requester)
   }
 
   func set(_ type: Text, _ content: JSON, _ room: RoomID, _ requester: Requester = alice) async throws -> EventID {
-    try await rooms.sender.send(
+    try await rooms.submitter.submit(
       ClientEventDraft(roomID: room, type: type, stateKey: "", content: content), requester: requester)
   }
 

@@ -103,13 +103,13 @@ final class SyncFixture: Sendable {
   ) async throws -> EventID {
     var content: [Text: JSON] = ["msgtype": "m.text", "body": .string(text)]
     content.merge(extra) { $1 }
-    return try await rooms.sender.send(
+    return try await rooms.submitter.submit(
       ClientEventDraft(roomID: room, type: "m.room.message", content: .object(content)), requester: requester)
   }
 
   @discardableResult
   func set(_ type: Text, _ content: JSON, _ room: RoomID, _ requester: Requester = alice) async throws -> EventID {
-    try await rooms.sender.send(
+    try await rooms.submitter.submit(
       ClientEventDraft(roomID: room, type: type, stateKey: "", content: content), requester: requester)
   }
 

@@ -103,7 +103,7 @@ import Testing
   }
 
   private func redact(_ id: EventID, _ room: RoomID, _ server: SyncFixture) async throws {
-    _ = try await server.rooms.sender.send(
+    _ = try await server.rooms.submitter.submit(
       ClientEventDraft(roomID: room, type: "m.room.redaction", content: [:], redacts: id), requester: alice)
   }
 

@@ -175,7 +175,7 @@ import Testing
     let server = try await SyncFixture()
     let room = try await server.createRoom()
     let first = try await server.sync()
-    _ = try await server.rooms.sender.send(
+    _ = try await server.rooms.submitter.submit(
       ClientEventDraft(
         roomID: room, type: "m.room.message", content: ["msgtype": "m.text", "body": "x"], transactionID: "txn"),
       requester: alice)

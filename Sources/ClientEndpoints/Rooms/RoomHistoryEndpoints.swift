@@ -114,7 +114,8 @@ public struct RoomHistoryEndpoints: Sendable {
       eventID: try request.eventID, relationType: request.optionalParameter("relType"),
       eventType: request.optionalParameter("eventType"),
       isRecursive: try request.queryBool("recurse", default: false),
-      direction: try request.queryChoice("dir", ["f": .forward, "b": .backward]) ?? .backward, limit: try request.queryInteger("limit", default: 5))
+      direction: try request.queryChoice("dir", ["f": .forward, "b": .backward]) ?? .backward,
+      limit: try request.queryInteger("limit", default: 5))
     let start = try await rooms.history.token(Self.place(request, "from"))
     let page = try await rooms.history.relations(
       query, room: try request.roomID, from: start, to: try await rooms.history.token(Self.place(request, "to")),

@@ -29,7 +29,8 @@ public struct RoomMembershipEndpoints: Sendable {
         .put("kickOnce", Self.path("kick/{txnID}"), as: User.self, on: .main, to: kick),
 
         .post("joinRoom", .client("join/{room}", .sinceV1), as: UserOrGuest.self, limited: true, to: joinByName),
-        .put("joinRoomOnce", .client("join/{room}/{txnID}", .sinceV1), as: UserOrGuest.self, limited: true, to: joinByName),
+        .put(
+          "joinRoomOnce", .client("join/{room}/{txnID}", .sinceV1), as: UserOrGuest.self, limited: true, to: joinByName),
         .post("knockRoom", .client("knock/{room}", .released), as: User.self, limited: true, to: knock),
         .post("forgetRoom", Self.path("forget"), as: User.self, on: .main, limited: true, to: forget),
         .put("forgetRoomOnce", Self.path("forget/{txnID}"), as: User.self, on: .main, limited: true, to: forget),

@@ -3,7 +3,7 @@ import MatrixPrimitives
 import Replication
 import Stores
 
-extension EventSender {
+extension EventSubmitter {
   /// Redacts an event.
   ///
   /// - Parameters:
@@ -24,6 +24,6 @@ extension EventSender {
     }
     let draft = ClientEventDraft(
       roomID: room, type: "m.room.redaction", content: content.json, transactionID: transactionID, redacts: target)
-    return try await send(draft, requester: requester)
+    return try await submit(draft, requester: requester)
   }
 }

@@ -6,7 +6,7 @@ import Replication
 import Stores
 
 /// Pairs a new event with the request that it came from.
-struct OutgoingEvent: Sendable {
+struct SubmittedEvent: Sendable {
   let created: CreatedEvent
   let requester: Requester
   let extraUsers: [UserID]
@@ -23,7 +23,7 @@ struct DeliveredEvents: Sendable {
 }
 
 /// Brings new events to the process that persists them, be it this one or another.
-final class EventDelivery: Sendable {
+final class PersisterDelivery: Sendable {
   private let stores: RoomStores
   private let state: StateService
   private let persister: EventPersister
@@ -58,9 +58,9 @@ final class EventDelivery: Sendable {
   /// - Parameter evaluatesPush: whether the room's members may be notified; there are none but the creator in a new room.
   func outgoing(
     _ created: CreatedEvent, requester: Requester, extraUsers: [UserID] = [], evaluatesPush: Bool = true
-  ) async throws -> OutgoingEvent {
+  ) async throws -> SubmittedEvent {
     let actions = evaluatesPush ? try await pushActions.actions(for: created.event, before: created.before) : []
-    return OutgoingEvent(created: created, requester: requester, extraUsers: extraUsers, pushActions: actions)
+    return SubmittedEvent(created: created, requester: requester, extraUsers: extraUsers, pushActions: actions)
   }
 
   /// Persists a chain of events of one room, in order. Returns when they are stored; wait with ``settle(_:)`` or
@@ -69,14 +69,14 @@ final class EventDelivery: Sendable {
   /// - Parameter whenVisible: see ``EventPersister/persist(_:roomID:backfilled:areNew:whenVisible:)``; not called when the persister
   ///   is another process.
   func deliver(
-    _ events: [OutgoingEvent], room: RoomID, whenVisible: @escaping @Sendable () -> Void = {}
+    _ events: [SubmittedEvent], room: RoomID, whenVisible: @escaping @Sendable () -> Void = {}
   ) async throws -> DeliveredEvents {
     isLocal(room)
       ? try await persist(events, room: room, whenVisible: whenVisible) : try await transmit(events, room: room)
   }
 
   private func persist(
-    _ events: [OutgoingEvent], room: RoomID, whenVisible: @escaping @Sendable () -> Void
+    _ events: [SubmittedEvent], room: RoomID, whenVisible: @escaping @Sendable () -> Void
   ) async throws -> DeliveredEvents {
     let batch = events.map { outgoing in
       PersistableEvent(
@@ -111,7 +111,7 @@ final class EventDelivery: Sendable {
 
   private func isReadable(_ position: Int64) -> Bool { stores.events.ids.position(of: hub.instanceName) >= position }
 
-  private func transmit(_ events: [OutgoingEvent], room: RoomID) async throws -> DeliveredEvents {
+  private func transmit(_ events: [SubmittedEvent], room: RoomID) async throws -> DeliveredEvents {
     guard !router.isAlone, let instance = persister.writer(for: room) else {
       throw MatrixError.unknown("No process persists the events of this room", status: 500)
     }
@@ -138,7 +138,7 @@ final class EventDelivery: Sendable {
   }
 
   /// Drops the staged push actions of events that were not persisted; left behind they would only take room.
-  private func unstage(_ events: [OutgoingEvent]) async {
+  private func unstage(_ events: [SubmittedEvent]) async {
     for outgoing in events where !outgoing.pushActions.isEmpty {
       try? await stores.pushActions.unstage(outgoing.created.event.eventID)
     }
@@ -147,7 +147,7 @@ final class EventDelivery: Sendable {
   /// Finds what became of each event. The answer names the last one only, and another one than sent when that said what had
   /// been said before. A repetition further ahead makes our persister refuse the batch, since what follows would hang in
   /// the air; Synapse's stores the rest, and then the tables tell.
-  private func eventIDs(_ events: [OutgoingEvent], answer: SendEventsRequest.Answer) async throws -> [EventID] {
+  private func eventIDs(_ events: [SubmittedEvent], answer: SendEventsRequest.Answer) async throws -> [EventID] {
     var ids = events.map(\.created.event.eventID)
     if !ids.isEmpty { ids[ids.count - 1] = answer.eventID }
     guard ids.count > 1 else { return ids }
