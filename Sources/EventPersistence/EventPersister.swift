@@ -33,7 +33,7 @@ public final class EventPersister: Sendable {
     }
   }
 
-  private let storage: RoomStores
+  private let stores: RoomStores
   private let hub: StreamHub
   private let logger: Logger
   private let writers: [Text]
@@ -44,18 +44,18 @@ public final class EventPersister: Sendable {
   ///
   /// - Parameter usesCompanions: whether many push actions are written by transactions beside that of their events.
   public init(
-    storage: RoomStores, state: StateService, hub: StreamHub, logger: Logger, usesCompanions: Bool = true
+    stores: RoomStores, state: StateService, hub: StreamHub, logger: Logger, usesCompanions: Bool = true
   ) {
-    self.storage = storage
+    self.stores = stores
     self.hub = hub
     self.logger = logger
-    writers = storage.config.writers(of: .events)
-    orphans = PushActionOrphans(store: storage.pushActionOrphans, logger: logger)
+    writers = stores.config.writers(of: .events)
+    orphans = PushActionOrphans(store: stores.pushActionOrphans, logger: logger)
     let surroundings = PersistBatch.Surroundings(
-      storage: storage, state: state, hub: hub,
+      stores: stores, state: state, hub: hub,
       pushActions: PushActionWriter(
-        store: storage.pushActions, orphans: orphans, usesCompanions: usesCompanions))
-    let server = storage.config.serverName
+        store: stores.pushActions, orphans: orphans, usesCompanions: usesCompanions))
+    let server = stores.config.serverName
     lanes = PersistLanes(
       lanes: Self.lanes, largestGroup: Self.largestBatch, choose: { Self.jobsTogether($0, server: server) },
       work: { work, release in
@@ -155,7 +155,7 @@ public final class EventPersister: Sendable {
       }
     } catch {
       // Forget what a failed transaction may have left in memory: the database decides.
-      for entry in group { surroundings.storage.rooms.invalidateExtremities(entry.room) }
+      for entry in group { surroundings.stores.rooms.invalidateExtremities(entry.room) }
       if (error as? PostgresError)?.code == .commitOutcomeUnknown {
         // Further events may be under way in these rooms already, so nothing is done again.
         logger.warning("events were lost by the database", metadata: ["error": "\(error)"])

@@ -8,7 +8,7 @@ import Stores
 struct PersistBatch: Sendable {
   /// Holds what all batches of a process share.
   struct Surroundings: Sendable {
-    let storage: RoomStores
+    let stores: RoomStores
     let state: StateService
     let hub: StreamHub
     let pushActions: PushActionWriter
@@ -19,14 +19,14 @@ struct PersistBatch: Sendable {
     /// Remembers who is marked as taking part in a room, so that the mark is written once.
     let participants: Cache<Participant, Bool>
 
-    init(storage: RoomStores, state: StateService, hub: StreamHub, pushActions: PushActionWriter) {
-      self.storage = storage
+    init(stores: RoomStores, state: StateService, hub: StreamHub, pushActions: PushActionWriter) {
+      self.stores = stores
       self.state = state
       self.hub = hub
       self.pushActions = pushActions
-      ids = StreamIDStock(storage.events.ids)
-      minimumDepths = storage.caches.cache("*roomMinimumDepth*", capacity: 20_000)
-      participants = storage.caches.cache("*roomParticipants*", capacity: 50_000)
+      ids = StreamIDStock(stores.events.ids)
+      minimumDepths = stores.caches.cache("*roomMinimumDepth*", capacity: 20_000)
+      participants = stores.caches.cache("*roomParticipants*", capacity: 50_000)
     }
   }
 
@@ -59,7 +59,7 @@ struct PersistBatch: Sendable {
   func invalidations(_ change: RoomChange, _ known: KnownEvents, _ sorted: SortedEvents) -> [CacheInvalidation] {
     var items: [CacheInvalidation] = []
     if let state = change.state {
-      let users = state.changedMembers(of: surroundings.storage).map(\.rawValue)
+      let users = state.changedMembers(of: surroundings.stores).map(\.rawValue)
       var rest = users[...]
       repeat {
         items.append(CacheInvalidation("cs_cache_fake", [roomID.rawValue] + rest.prefix(50)))
@@ -77,7 +77,7 @@ struct PersistBatch: Sendable {
   func answers(_ stored: [EventID: StoredEvent], _ known: KnownEvents) async throws -> [StoredEvent] {
     let ids = events.map { known.replacements[$0.event.eventID] ?? $0.event.eventID }
     let missing = ids.filter { stored[$0] == nil }
-    let older = missing.isEmpty ? [:] : try await surroundings.storage.events.events(missing, allowRejected: true)
+    let older = missing.isEmpty ? [:] : try await surroundings.stores.events.events(missing, allowRejected: true)
     return try ids.map { id in
       guard let event = stored[id] ?? older[id] else { throw StoreError("\(id.rawValue) is not stored") }
       return event

@@ -14,7 +14,7 @@ struct PersistGroup: Sendable {
   let batches: [PersistBatch]
   let surroundings: PersistBatch.Surroundings
 
-  private var storage: RoomStores { surroundings.storage }
+  private var stores: RoomStores { surroundings.stores }
   private var isBackfilled: Bool { batches.first?.backfilled == true }
   private var events: [PersistableEvent] { batches.flatMap(\.events) }
   private var generatorStream: StreamName { isBackfilled ? .backfill : .events }
@@ -37,7 +37,7 @@ struct PersistGroup: Sendable {
     let events = events
     // Nobody may read past ids in flight, so they are taken early only where nothing slow can come in between.
     async let early = events.contains(where: \.event.isState) ? nil : reserve(events.count)
-    let known = try await KnownEvents.lookUp(batches, storage: storage)
+    let known = try await KnownEvents.lookUp(batches, stores: stores)
     let reserved = try await early
     defer { release(reserved, generatorStream) }
     var prepared: [Prepared] = []
@@ -59,7 +59,7 @@ struct PersistGroup: Sendable {
 
   private func reserve(_ count: Int) async throws -> StreamIDReservation {
     isBackfilled
-      ? try await storage.events.backfillIDs.allocate(count) : try await surroundings.ids.take(count)
+      ? try await stores.events.backfillIDs.allocate(count) : try await surroundings.ids.take(count)
   }
 
   private func release(_ reservation: StreamIDReservation?, _ stream: StreamName) {
@@ -80,7 +80,7 @@ struct PersistGroup: Sendable {
     let plans = plans(prepared, ids: ids.ids, cacheIDs: cacheIDs?.ids ?? [])
     let isApplied = Mutex(false)
     do {
-      try await storage.database.transaction(
+      try await stores.database.transaction(
         "persist_events", isolation: .readCommitted,
         whenVisible: {
           for plan in plans { plan.applyToCaches() }
@@ -104,7 +104,7 @@ struct PersistGroup: Sendable {
   /// Shares out the ids: each batch has its own without a gap, in the order of the group.
   private func plans(_ prepared: [Prepared], ids: [Int64], cacheIDs: [Int64]) -> [PersistPlan] {
     var (ids, cacheIDs) = (ids[...], cacheIDs[...])
-    let now = storage.clock.nowMilliseconds
+    let now = stores.clock.nowMilliseconds
     return prepared.map { item in
       defer {
         ids = ids.dropFirst(item.sorted.count)
@@ -124,7 +124,7 @@ struct PersistGroup: Sendable {
     let former = plans.flatMap(\.formerOutliers).map(\.stored)
     while true {
       do {
-        let found = try await storage.events.placesOnDisk((fresh + former).map(\.eventID))
+        let found = try await stores.events.placesOnDisk((fresh + former).map(\.eventID))
         return fresh.allSatisfy { found[$0.eventID]?.streamOrdering == $0.streamOrdering }
           && former.allSatisfy { found[$0.eventID]?.isOutlier == false }
       } catch let error as PostgresError
@@ -136,6 +136,6 @@ struct PersistGroup: Sendable {
   }
 
   private func reserveCacheIDs(_ count: Int) async throws -> StreamIDReservation? {
-    count == 0 ? nil : try await storage.invalidator.ids.allocate(count)
+    count == 0 ? nil : try await stores.invalidator.ids.allocate(count)
   }
 }

@@ -11,14 +11,14 @@ public final class RedactionCensor: Sendable {
   private static let batchSize = 100
 
   private let config: HomeserverConfig
-  private let storage: RoomStores
+  private let stores: RoomStores
   private let clock: ServerClock
   private let logger: Logger
 
   /// Makes the censor.
-  public init(config: HomeserverConfig, storage: RoomStores, clock: ServerClock, logger: Logger) {
+  public init(config: HomeserverConfig, stores: RoomStores, clock: ServerClock, logger: Logger) {
     self.config = config
-    self.storage = storage
+    self.stores = stores
     self.clock = clock
     self.logger = logger
   }
@@ -46,11 +46,11 @@ public final class RedactionCensor: Sendable {
   /// marks it anew.
   func censor(before time: Int64) async throws {
     while true {
-      let pending = try await storage.redactions.pending(before: time, limit: Self.batchSize)
+      let pending = try await stores.redactions.pending(before: time, limit: Self.batchSize)
       guard !pending.isEmpty else { return }
-      let targets = try await storage.events.storedEvents(pending.map(\.target))
+      let targets = try await stores.events.storedEvents(pending.map(\.target))
       let redacted = targets.values.filter { $0.redactedBecause != nil }.map(\.event)
-      try await storage.redactions.finish(pending, replacing: redacted)
+      try await stores.redactions.finish(pending, replacing: redacted)
       if pending.count < Self.batchSize { return }
     }
   }

@@ -8,8 +8,8 @@ import Stores
 
 /// Holds the services about rooms; one exists per process.
 public final class RoomServices: Sendable {
-  /// Sends events.
-  public let sender: EventSender
+  /// Submits events.
+  public let submitter: EventSubmitter
   /// Writes events into the database, on the processes that own the room.
   public let persister: EventPersister
   /// Joins, invites, removes and bans.
@@ -47,20 +47,20 @@ public final class RoomServices: Sendable {
     signer: EventSigner, logger: Logger, users: LocalUsers, rateLimiter: RoomRateLimiter = .unlimited
   ) {
     let (config, hub, clock) = (stores.context.config, stores.context.hub, stores.context.clock)
-    state = StateService(storage: stores, logger: logger)
-    persister = EventPersister(storage: stores, state: state, hub: hub, logger: logger)
+    state = StateService(stores: stores, logger: logger)
+    persister = EventPersister(stores: stores, state: state, hub: hub, logger: logger)
     let creator = EventCreator(stores: stores, state: state, signer: signer, config: config, clock: clock)
-    let delivery = EventDelivery(
-      storage: stores, state: state, persister: persister,
+    let delivery = PersisterDelivery(
+      stores: stores, state: state, persister: persister,
       pushActions: PushActionEvaluator(
-        storage: stores, rules: push.rules, accountData: accountData, state: state, config: config),
+        stores: stores, rules: push.rules, accountData: accountData, state: state, config: config),
       router: router, hub: hub, clock: clock, logger: logger)
     locks = RoomLocks(router.isAlone ? nil : stores.context.locks)
-    sender = EventSender(
-      creator: creator, storage: stores, delivery: delivery, users: users, rateLimiter: rateLimiter, locks: locks,
+    submitter = EventSubmitter(
+      creator: creator, stores: stores, delivery: delivery, users: users, rateLimiter: rateLimiter, locks: locks,
       logger: logger)
     memberships = MembershipService(
-      stores: stores, accounts: accounts.accounts, state: state, sender: sender, config: config, users: users,
+      stores: stores, accounts: accounts.accounts, state: state, submitter: submitter, config: config, users: users,
       rateLimiter: rateLimiter)
     creation = RoomCreationService(
       rooms: stores.rooms, directory: stores.directory, config: config, creator: creator, delivery: delivery,
@@ -72,11 +72,11 @@ public final class RoomServices: Sendable {
       stores: stores, accountData: accountData, access: access, visibility: visibility)
     history = HistoryService(
       stores: stores, state: state, serializer: serializer, access: access, visibility: visibility)
-    directory = DirectoryService(stores: stores, state: state, config: config, sender: sender, users: users)
+    directory = DirectoryService(stores: stores, state: state, config: config, submitter: submitter, users: users)
     pushSummaries = PushSummaries(config: config, store: push.summaries, clock: clock, logger: logger)
-    redactionCensor = RedactionCensor(config: config, storage: stores, clock: clock, logger: logger)
+    redactionCensor = RedactionCensor(config: config, stores: stores, clock: clock, logger: logger)
     inbox = EventInbox(
-      storage: stores, state: state, creator: creator, persister: persister, rateLimiter: rateLimiter)
+      stores: stores, state: state, creator: creator, persister: persister, rateLimiter: rateLimiter)
   }
 
   /// The calls that other processes make to those that write events, and to the main process.

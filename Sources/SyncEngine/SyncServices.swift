@@ -70,12 +70,12 @@ public final class SyncServices: Sendable {
     toDevice = ToDeviceService(store: users.toDevice, serverName: config.serverName, clock: clock)
     presence = PresenceService(
       stores: users, memberships: stores.memberships, router: router, instanceID: instanceID, logger: logger)
-    let storage = SyncStores(rooms: stores, users: users, push: push, deviceLists: deviceLists)
+    let read = SyncStores(rooms: stores, users: users, push: push, deviceLists: deviceLists)
     let readers = SyncReaders(
-      storage: storage, visibility: rooms.history.visibility, notifier: notifier, tokens: tokens, typing: typing,
+      stores: read, visibility: rooms.history.visibility, notifier: notifier, tokens: tokens, typing: typing,
       pushRules: pushRules)
     sync = SyncService(
-      storage: storage, rooms: rooms, readers: readers, notifier: notifier, tokens: tokens, settings: settings,
+      stores: read, rooms: rooms, readers: readers, notifier: notifier, tokens: tokens, settings: settings,
       clock: clock, logger: logger)
     notices = StreamNotices(
       memberships: stores.memberships, hub: hub, notifier: notifier, typing: typing, logger: logger)

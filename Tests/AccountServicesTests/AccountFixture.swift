@@ -10,7 +10,7 @@ import TestSupport
 
 /// Runs the services about accounts as a server of one process does, on a database of its own.
 final class AccountFixture: Sendable {
-  let storage: AccountStores
+  let stores: AccountStores
   let accounts: AccountServices
   private let hub: StreamHub
   private let hubTask: Task<Void, any Error>
@@ -22,10 +22,10 @@ final class AccountFixture: Sendable {
       instanceName: "master", writers: { config.writers(of: $0) }, transport: InMemoryTransport(),
       clock: clock, logger: logger)
     let context = StoreContext(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
-    storage = AccountStores(context)
+    stores = AccountStores(context)
     let rooms = RoomStores(context)
     accounts = AccountServices(
-      stores: storage, memberships: rooms.memberships, router: CallRouter(config: config, client: nil),
+      stores: stores, memberships: rooms.memberships, router: CallRouter(config: config, client: nil),
       rooms: AccountServices.RoomHooks(
         limitProfileChange: { _ in }, propagateProfile: { _, _, _ in }, leaveAllRooms: { _ in true }),
       logger: logger)

@@ -80,7 +80,7 @@ struct AccountRuleTests {
     let devices = server.accounts.devices
     let device = try await devices.device("D", of: alice.userID)
     #expect(device.lastSeenIP == AccountFixture.client.ip && device.lastSeenMilliseconds != nil)
-    let stored = try await server.storage.devices.device("D", of: alice.userID)
+    let stored = try await server.stores.devices.device("D", of: alice.userID)
     #expect(stored?.lastSeenIP == nil)
     #expect(try await devices.list(of: alice.userID).map(\.lastSeenIP) == [AccountFixture.client.ip])
     let unknown = try await server.refusal { _ = try await devices.device("X", of: alice.userID) }

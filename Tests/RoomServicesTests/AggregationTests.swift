@@ -24,11 +24,11 @@ import Testing
   private static func shown(
     _ event: StoredEvent, _ fixture: PersisterFixture, to reader: UserID = Users.alice
   ) async throws -> BundledAggregations? {
-    let current = try #require(try await fixture.storage.events.event(event.eventID))
+    let current = try #require(try await fixture.stores.events.event(event.eventID))
     let reading = AggregationReader(
-      stores: fixture.storage, accountData: fixture.users.accountData, access: RoomAccess(stores: fixture.storage),
+      stores: fixture.stores, accountData: fixture.users.accountData, access: RoomAccess(stores: fixture.stores),
       visibility: VisibilityFilter(
-        stores: fixture.storage, accountData: fixture.users.accountData,
+        stores: fixture.stores, accountData: fixture.users.accountData,
         deactivations: fixture.accounts.deactivations, state: fixture.state))
     return try await reading.read([current], for: reader)[event.eventID]
   }

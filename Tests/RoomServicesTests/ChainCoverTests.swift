@@ -56,7 +56,7 @@ import Testing
     try await room.send(Sending("m.room.topic", "", Users.alice, ["topic": "a"]))
     try await room.send(Sending("m.room.power_levels", "", Users.alice, room.powerLevels(Users.alice)))
     try await room.send(Sending("m.room.member", Users.bob.rawValue, Users.bob, ["membership": "leave"]))
-    let edge = try await fixture.storage.rooms.prevEventsForNewEvent(room.roomID).map(\.eventID)
+    let edge = try await fixture.stores.rooms.prevEventsForNewEvent(room.roomID).map(\.eventID)
     for name in ["x", "y", "z"] as [Text] {
       try await room.send(Sending("m.room.topic", "", Users.alice, ["topic": .string(name)]), after: edge)
     }
@@ -69,7 +69,7 @@ import Testing
     let cover = try await cover(fixture)
     let events = try await fixture.lines("SELECT event_id FROM state_events").map { EventID(unchecked: $0) }
     #expect(Set(cover.places.keys) == Set(events))
-    let graph = try await fixture.storage.authChains.graph(from: events)
+    let graph = try await fixture.stores.authChains.graph(from: events)
     for event in events {
       let chain = ForkResolver.closure(of: [event], graph: graph)
       for other in events {
@@ -97,7 +97,7 @@ import Testing
   private func compareForks(
     _ fixture: PersisterFixture, _ events: [EventID], _ edges: [EventID: [EventID]]
   ) async throws {
-    let store = fixture.storage.authChains
+    let store = fixture.stores.authChains
     for (position, event) in events.enumerated() {
       let other = events[(position + 5) % events.count]
       let shared = [events[(position + 2) % events.count]]
@@ -133,7 +133,7 @@ import Testing
     #expect(
       try await fixture.lines("SELECT membership, has_known_state FROM sliding_sync_membership_snapshots")
         .sorted() == ["invite|f", "join|t"])
-    #expect(try await fixture.storage.memberships.rooms(for: Users.bob, memberships: [.invite]).count == 1)
+    #expect(try await fixture.stores.memberships.rooms(for: Users.bob, memberships: [.invite]).count == 1)
     _ = try await fixture.persister.persist(
       [
         PersistableEvent(event: levels, context: levelsContext, pushActions: []),

@@ -14,7 +14,7 @@ import Testing
     let uninvited = try await server.refusal { try await server.change(.join, room, by: RoomFixture.bob) }
     #expect(uninvited?.status == 403 && uninvited?.errcode == "M_FORBIDDEN")
     let invite = try await server.change(.invite, room, by: RoomFixture.alice, of: RoomFixture.bob)
-    let stored = try #require(try await server.storage.events.event(invite))
+    let stored = try #require(try await server.stores.events.event(invite))
     let stripped = try #require(stored.event.unsigned?["invite_room_state"]?.elements)
     #expect(stripped.contains { $0["type"]?.string == "m.room.name" && $0["content"]?["name"]?.string == "Secret" })
     #expect(stripped.contains { $0["state_key"]?.string == "@alice:test" })
@@ -62,7 +62,7 @@ import Testing
     #expect(outside?.status == 403)
     try await server.change(.join, space, by: RoomFixture.bob)
     let joined = try await server.change(.join, room, by: RoomFixture.bob)
-    let event = try #require(try await server.storage.events.event(joined))
+    let event = try #require(try await server.stores.events.event(joined))
     #expect(event.content["join_authorised_via_users_server"]?.string == "@alice:test")
   }
 
@@ -72,7 +72,7 @@ import Testing
       RoomFixture.alice,
       ["initial_state": [["type": "m.room.join_rules", "content": ["join_rule": "knock"]]], "room_version": "10"])
     try await server.change(.knock, room, by: RoomFixture.bob)
-    #expect(try await server.storage.memberships.membership(of: RoomFixture.bob.userID, in: room)?.membership == .knock)
+    #expect(try await server.stores.memberships.membership(of: RoomFixture.bob.userID, in: room)?.membership == .knock)
     try await server.change(.invite, room, by: RoomFixture.alice, of: RoomFixture.bob)
     try await server.change(.join, room, by: RoomFixture.bob)
   }

@@ -35,18 +35,18 @@ import Testing
     }
     await isVisible.wait()
     // What has no position can be read, from memory as well as from the database.
-    let state = try await fixture.storage.state.currentState(room.roomID, filter: .all)
+    let state = try await fixture.stores.state.currentState(room.roomID, filter: .all)
     #expect(state[StateKey("m.room.topic")] == topic.event.eventID)
     #expect(
       try await fixture.lines("SELECT event_id FROM current_state_events WHERE type = 'm.room.topic'")
         == [topic.event.eventID.rawValue])
-    let position = fixture.storage.events.ids.currentToken
+    let position = fixture.stores.events.ids.currentToken
     #expect(await fixture.announced(.events).count == told)
     #expect(!hasReturned.withLock { $0 })
     release.signal()
     let stored = try #require(try await persisting.value.first)
     #expect(position < stored.streamOrdering)
-    #expect(fixture.storage.events.ids.currentToken >= stored.streamOrdering)
+    #expect(fixture.stores.events.ids.currentToken >= stored.streamOrdering)
     #expect(await fixture.announced(.events).count > told)
   }
 
@@ -71,7 +71,7 @@ import Testing
     }
     #expect(failed == [items[7].event.eventID])
     let ids = items.map(\.event.eventID)
-    #expect(try await fixture.storage.events.havePersisted(ids) == Set(ids).subtracting(failed))
+    #expect(try await fixture.stores.events.havePersisted(ids) == Set(ids).subtracting(failed))
   }
 
   @Test func stateThatIsSaidTwiceIsStoredOnce() async throws {
@@ -117,10 +117,10 @@ import Testing
   @Test func aBatchThatChangesTheStateIsNotBuiltUpon() async throws {
     let server = try await RoomFixture()
     let room = try await server.createRoom()
-    let (creator, worker) = (server.rooms.sender.creator, server.batchWorker())
+    let (creator, worker) = (server.rooms.submitter.creator, server.batchWorker())
     let chain = try await creator.chain(at: room, for: RoomFixture.alice.userID)
     let hold = try await worker.locks.hold(room)
-    var batch = SendBatch(at: chain, holding: hold)
+    var batch = SubmissionBatch(at: chain, holding: hold)
     #expect(await worker.mayBeFollowed(batch, room: room))
     for (draft, mayBeFollowed) in [
       (ClientEventDraft(roomID: room, type: "m.room.message", content: ["msgtype": "m.text", "body": "x"]), true),
@@ -135,7 +135,7 @@ import Testing
       #expect(await worker.mayBeFollowed(batch, room: room) == mayBeFollowed)
     }
     // Nor is one beside which others have written.
-    let late = SendBatch(at: chain, holding: hold)
+    let late = SubmissionBatch(at: chain, holding: hold)
     try await server.say("by another", room)
     #expect(await !worker.mayBeFollowed(late, room: room))
   }

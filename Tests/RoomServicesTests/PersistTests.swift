@@ -82,12 +82,12 @@ import Testing
     #expect(
       try await fixture.lines("SELECT state_group, type FROM state_groups_state ORDER BY state_group")
         == ["2|m.room.create", "3|m.room.member", "4|m.room.power_levels", "5|m.room.join_rules"])
-    #expect(try await fixture.storage.state.stateGroup(of: message.eventID) == 5)
+    #expect(try await fixture.stores.state.stateGroup(of: message.eventID) == 5)
     // A process that has just started must read the same.
     let restarted = try await PersisterFixture.on(fixture.database)
     let state = try await restarted.state.stateAfter(eventID: message.eventID)
     #expect(state.count == 4)
-    #expect(state == (try await restarted.storage.state.currentState(room.roomID)))
+    #expect(state == (try await restarted.stores.state.currentState(room.roomID)))
   }
 
   @Test func aLongChainOfStateGroupsIsBrokenByAWholeOne() async throws {
@@ -104,10 +104,10 @@ import Testing
       """)
     #expect(whole == ["2"])
     let restarted = try await PersisterFixture.on(fixture.database)
-    let edge = try #require(try await restarted.storage.rooms.forwardExtremities(room.roomID).keys.first)
+    let edge = try #require(try await restarted.stores.rooms.forwardExtremities(room.roomID).keys.first)
     #expect(
       try await restarted.state.stateAfter(eventID: edge)
-        == (try await restarted.storage.state.currentState(room.roomID)))
+        == (try await restarted.stores.state.currentState(room.roomID)))
   }
 
   @Test(arguments: [false, true]) func anEventThatIsStoredAlreadyIsNotWrittenAgain(areNew: Bool) async throws {
@@ -189,7 +189,7 @@ import Testing
     #expect(stored.map(\.eventID) == [one.eventID, one.eventID])
     let transaction = EventStore.DeviceTransaction(
       userID: Users.alice, deviceID: "PHONE", txnID: "m2", path: .send("m.room.message"))
-    #expect(try await fixture.storage.events.eventID(roomID: room.roomID, transaction: transaction) == one.eventID)
+    #expect(try await fixture.stores.events.eventID(roomID: room.roomID, transaction: transaction) == one.eventID)
     #expect(try await fixture.lines("SELECT count(*) FROM events WHERE type = 'm.room.message'") == ["2"])
   }
 
@@ -277,7 +277,7 @@ import Testing
     metadata.txnID = "m1"
     let event = try await room.send(.message("one"), metadata: metadata)
     try await deletion.value
-    #expect(try await fixture.storage.events.havePersisted([event.eventID]) == [event.eventID])
+    #expect(try await fixture.stores.events.havePersisted([event.eventID]) == [event.eventID])
     #expect(try await fixture.lines("SELECT txn_id FROM event_txn_id_device_id").isEmpty)
   }
 
@@ -300,7 +300,7 @@ import Testing
       try await fixture.persister.persist([repeated, follower], roomID: room.roomID, areNew: areNew)
     }
     #expect(error?.status == 409)
-    #expect(try await fixture.storage.events.havePersisted([again.eventID, next.eventID]).isEmpty)
+    #expect(try await fixture.stores.events.havePersisted([again.eventID, next.eventID]).isEmpty)
     // At the end of a batch nothing follows it.
     let (other, otherContext) = try await room.make(.message("three"))
     let before = PersistableEvent(event: other, context: otherContext, pushActions: [])
@@ -316,7 +316,7 @@ import Testing
   @Test func whatArrivesTogetherIsWrittenTogether() async throws {
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom()
-    let edge = try await fixture.storage.rooms.prevEventsForNewEvent(room.roomID).map(\.eventID)
+    let edge = try await fixture.stores.rooms.prevEventsForNewEvent(room.roomID).map(\.eventID)
     var items: [PersistableEvent] = []
     for number in 0..<60 {
       let (event, context) = try await room.make(.message("\(number)"), after: edge)
@@ -342,14 +342,14 @@ import Testing
       let fixture = try await PersisterFixture.make()
       let room = try await fixture.makeRoom(version: version)
       try await room.join(Users.bob)
-      let edge = try await fixture.storage.rooms.prevEventsForNewEvent(room.roomID).map(\.eventID)
+      let edge = try await fixture.stores.rooms.prevEventsForNewEvent(room.roomID).map(\.eventID)
       let name = try await room.send(Sending("m.room.name", "", Users.alice, ["name": "left"]), after: edge)
       let topic = try await room.send(Sending("m.room.topic", "", Users.alice, ["topic": "right"]), after: edge)
       let rival = try await room.send(
         Sending("m.room.name", "", Users.alice, ["name": "right"]), after: [topic.eventID])
       #expect(
         try await room.edge() == [name.eventID, rival.eventID])
-      let current = try await fixture.storage.state.currentState(room.roomID)
+      let current = try await fixture.stores.state.currentState(room.roomID)
       #expect(current[StateKey("m.room.topic")] == topic.eventID)
       let winner = try #require(current[StateKey("m.room.name")])
       #expect([name.eventID, rival.eventID].contains(winner))
@@ -359,7 +359,7 @@ import Testing
       #expect(try await room.edge() == [joined.eventID])
       #expect(try await fixture.state.stateAfter(eventID: joined.eventID) == current)
       let restarted = try await PersisterFixture.on(fixture.database)
-      #expect(try await restarted.storage.state.currentState(room.roomID) == current)
+      #expect(try await restarted.stores.state.currentState(room.roomID) == current)
       #expect(try await restarted.state.stateAfter(eventID: joined.eventID) == current)
     }
   }
@@ -368,7 +368,7 @@ import Testing
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom()
     let before = try await room.edge()
-    let state = try await fixture.storage.state.currentState(room.roomID)
+    let state = try await fixture.stores.state.currentState(room.roomID)
     let refused = try await room.send(
       Sending("m.room.topic", "", Users.bob, ["topic": "mine"]), rejected: "auth_error")
     var metadata = EventMetadata()
@@ -376,10 +376,10 @@ import Testing
     let soft = try await room.send(
       Sending("m.room.topic", "", Users.alice, ["topic": "late"]), after: Array(before), metadata: metadata)
     #expect(try await room.edge() == before)
-    #expect(try await fixture.storage.state.currentState(room.roomID) == state)
-    #expect(try await fixture.storage.events.event(refused.eventID) == nil)
+    #expect(try await fixture.stores.state.currentState(room.roomID) == state)
+    #expect(try await fixture.stores.events.event(refused.eventID) == nil)
     #expect(
-      try await fixture.storage.events.event(refused.eventID, allowRejected: true)?.rejectedReason == "auth_error")
+      try await fixture.stores.events.event(refused.eventID, allowRejected: true)?.rejectedReason == "auth_error")
     #expect(try await fixture.lines("SELECT event_id, reason FROM rejections") == ["\(refused.eventID)|auth_error"])
     // What follows a soft-failed event stands for what that one followed.
     let next = try await room.send(.message("on"), after: [soft.eventID])
@@ -389,17 +389,17 @@ import Testing
   @Test func aRoomThatIsGlancedAtOftenIsReadAsAWhole() async throws {
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom(extra: [("m.room.name", ["name": "Glanced at"])])
-    let state = fixture.storage.state
+    let state = fixture.stores.state
     let whole = try await state.currentState(room.roomID)
     let key = StateKey("m.room.name", "")
     state.invalidateCurrent(room.roomID)
     for _ in 0..<4 {
       #expect(try await state.currentState(room.roomID, filter: .keys([key])) == whole.filter { $0.key == key })
     }
-    let queries = fixture.storage.database.statistics.queries
+    let queries = fixture.stores.database.statistics.queries
     #expect(try await state.currentState(room.roomID, filter: .keys([key])) == whole.filter { $0.key == key })
     #expect(try await state.currentState(room.roomID) == whole)
-    #expect(fixture.storage.database.statistics.queries == queries)
+    #expect(fixture.stores.database.statistics.queries == queries)
   }
 
   @Test func whenTheLastUserLeavesTheCurrentStateGoes() async throws {
@@ -408,9 +408,9 @@ import Testing
     let left = try await room.send(Sending("m.room.member", Users.alice.rawValue, Users.alice, ["membership": "leave"]))
     #expect(try await fixture.lines("SELECT * FROM current_state_events").isEmpty)
     #expect(try await fixture.lines("SELECT * FROM sliding_sync_joined_rooms").isEmpty)
-    #expect(try await fixture.storage.state.currentState(room.roomID).isEmpty)
-    #expect(try await fixture.storage.memberships.joinedUsers(room.roomID).isEmpty)
-    let mine = try #require(try await fixture.storage.memberships.room(room.roomID, for: Users.alice))
+    #expect(try await fixture.stores.state.currentState(room.roomID).isEmpty)
+    #expect(try await fixture.stores.memberships.joinedUsers(room.roomID).isEmpty)
+    let mine = try #require(try await fixture.stores.memberships.room(room.roomID, for: Users.alice))
     #expect(mine.membership == .leave && mine.eventID == left.eventID)
     #expect(
       try await fixture.lines(
@@ -430,12 +430,12 @@ import Testing
     let outlier = try await fixture.persister.persist(
       [PersistableEvent(event: event, context: .outlier, isOutlier: true, pushActions: [])], roomID: room.roomID)[0]
     #expect(outlier.isOutlier)
-    #expect(try await fixture.storage.events.event(event.eventID)?.isOutlier == true)
+    #expect(try await fixture.stores.events.event(event.eventID)?.isOutlier == true)
     #expect(!(try await room.edge().contains(event.eventID)))
     let placed = try await fixture.persister.persist(
       [PersistableEvent(event: event, context: context, pushActions: [])], roomID: room.roomID)[0]
     #expect(placed.streamOrdering == outlier.streamOrdering && !placed.isOutlier)
-    #expect(try await fixture.storage.events.event(event.eventID)?.isOutlier == false)
+    #expect(try await fixture.stores.events.event(event.eventID)?.isOutlier == false)
     #expect(try await room.edge() == [event.eventID])
     #expect(
       try await fixture.lines("SELECT event_id, event_stream_ordering, instance_name FROM ex_outlier_stream")

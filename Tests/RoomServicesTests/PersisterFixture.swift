@@ -23,7 +23,7 @@ final class PersisterFixture: Sendable {
   static let serverName = "test.example"
 
   let database: PostgresClient
-  let storage: RoomStores
+  let stores: RoomStores
   let push: PushStores
   let users: UserStores
   let accounts: AccountStores
@@ -50,13 +50,13 @@ final class PersisterFixture: Sendable {
       instanceName: "master", writers: { config.writers(of: $0) }, transport: InMemoryTransport(),
       clock: clock, logger: logger)
     let context = StoreContext(database: database, config: config, hub: hub, clock: clock, logger: logger)
-    storage = RoomStores(context)
+    stores = RoomStores(context)
     users = UserStores(context)
     accounts = AccountStores(context)
-    push = PushStores(context, events: storage.events, receipts: users.receipts)
-    state = StateService(storage: storage, logger: logger)
+    push = PushStores(context, events: stores.events, receipts: users.receipts)
+    state = StateService(stores: stores, logger: logger)
     persister = EventPersister(
-      storage: storage, state: state, hub: hub, logger: logger, usesCompanions: usesCompanions)
+      stores: stores, state: state, hub: hub, logger: logger, usesCompanions: usesCompanions)
     let key = try Curve25519.Signing.PrivateKey(rawRepresentation: Array("12345678901234567890123456789012".utf8))
     signer = EventSigner(serverName: Self.serverName, keyID: "ed25519:a_test", privateKey: key)
   }
@@ -72,7 +72,7 @@ final class PersisterFixture: Sendable {
     _ database: PostgresClient, usesCompanions: Bool = true, settings: Text = ""
   ) async throws -> PersisterFixture {
     let fixture = try PersisterFixture(database: database, usesCompanions: usesCompanions, settings: settings)
-    try await fixture.storage.context.load()
+    try await fixture.stores.context.load()
     for stream in [StreamName.events, .backfill, .caches] {
       fixture.hub.subscribe(stream) { [recorder = fixture.recorder] batch in
         recorder.batches.withLock { $0.append(batch) }
@@ -149,7 +149,7 @@ struct TestRoom: Sendable {
   let version: RoomVersion
 
   /// Returns the room's forward extremities.
-  func edge() async throws -> Set<EventID> { Set(try await fixture.storage.rooms.forwardExtremities(roomID).keys) }
+  func edge() async throws -> Set<EventID> { Set(try await fixture.stores.rooms.forwardExtremities(roomID).keys) }
 
   func powerLevels(_ creator: UserID) -> JSON {
     version.hasCreatorPower ? ["users": [:]] : ["users": .object([creator.rawValue: 100])]
@@ -166,7 +166,7 @@ struct TestRoom: Sendable {
       content: content, originServerTS: fixture.clock.nowMilliseconds)
     let event = try draft.seal(version: version, signer: fixture.signer, serverName: PersisterFixture.serverName)
     let room = TestRoom(fixture: fixture, roomID: event.roomID, version: version)
-    try await fixture.storage.rooms.storeRoom(event.roomID, creator: creator, version: version, isPublic: false)
+    try await fixture.stores.rooms.storeRoom(event.roomID, creator: creator, version: version, isPublic: false)
     let context = try await fixture.state.context(
       for: event, before: ResolvedState(group: nil, snapshot: StateSnapshot()))
     _ = try await fixture.persister.persist(
@@ -178,8 +178,8 @@ struct TestRoom: Sendable {
   func make(
     _ sending: Sending, after: [EventID]? = nil, state given: ResolvedState? = nil, depth: Int64? = nil
   ) async throws -> (event: Event, context: EventContext) {
-    let storage = fixture.storage
-    let edge = try await storage.rooms.prevEventsForNewEvent(roomID)
+    let stores = fixture.stores
+    let edge = try await stores.rooms.prevEventsForNewEvent(roomID)
     let prevs = after ?? edge.map(\.eventID)
     let before: ResolvedState
     if let given {
@@ -189,7 +189,7 @@ struct TestRoom: Sendable {
     }
     var level = depth ?? 0
     if depth == nil {
-      for position in try await storage.events.positions(of: prevs).values { level = max(level, position.depth + 1) }
+      for position in try await stores.events.positions(of: prevs).values { level = max(level, position.depth + 1) }
     }
     var draft = EventDraft(
       type: sending.type, stateKey: sending.stateKey, sender: sending.sender, roomID: roomID,
@@ -216,7 +216,7 @@ struct TestRoom: Sendable {
   /// Persists events that follow each other in one call.
   @discardableResult
   func sendBatch(_ sendings: [Sending]) async throws -> [StoredEvent] {
-    let edge = try await fixture.storage.rooms.prevEventsForNewEvent(roomID)
+    let edge = try await fixture.stores.rooms.prevEventsForNewEvent(roomID)
     var prevs = edge.map(\.eventID)
     var depth = (edge.map(\.depth).max() ?? 0) + 1
     var before = try await fixture.state.stateBefore(roomID: roomID, version: version, prevEvents: prevs)

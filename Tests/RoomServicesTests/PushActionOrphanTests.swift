@@ -35,7 +35,7 @@ import Testing
 
   @Test func onlyWhatHasNoEventAndWillHaveNoneIsRemoved() async throws {
     let fixture = try await PersisterFixture.make()
-    let (database, orphans) = (fixture.database, fixture.storage.pushActionOrphans)
+    let (database, orphans) = (fixture.database, fixture.stores.pushActionOrphans)
     try await database.transaction("set up") { txn in
       act("$stored", place: 101, in: txn)
       store("$stored", place: 101, in: txn)
@@ -72,7 +72,7 @@ import Testing
     let fixture = try await PersisterFixture.make()
     let database = fixture.database
     try await database.transaction("set up") { act("$first", place: 102, in: $0) }
-    let orphans = PushActionOrphans(store: fixture.storage.pushActionOrphans, logger: .silent)
+    let orphans = PushActionOrphans(store: fixture.stores.pushActionOrphans, logger: .silent)
     let running = Task { await orphans.run() }
     while try await !places(database).isEmpty { try await Task.sleep(for: .milliseconds(10)) }
     try await database.transaction("another") { act("$second", place: 103, in: $0) }

@@ -39,9 +39,9 @@ import Testing
       metadata.recheckRedaction = false
       try await room.send(Sending("m.room.redaction", nil, Users.alice, [:], redacts: id), metadata: metadata)
     }
-    let hidden = try #require(try await fixture.storage.events.event(target.eventID))
+    let hidden = try #require(try await fixture.stores.events.event(target.eventID))
     #expect(hidden.content["body"] == nil && hidden.redactedBecause?.type == "m.room.redaction")
-    #expect(try await fixture.storage.events.unredactedEvent(target.eventID)?.content["body"]?.string == "secret")
+    #expect(try await fixture.stores.events.unredactedEvent(target.eventID)?.content["body"]?.string == "secret")
     #expect(try await fixture.lines("SELECT 1 FROM event_relations").isEmpty)
     #expect(try await fixture.lines("SELECT 1 FROM event_push_actions").isEmpty)
     #expect(
@@ -53,7 +53,7 @@ import Testing
         == ["{\(room.roomID),\(target.eventID)}"])
     // Read anew, the event is redacted as well.
     let restarted = try await PersisterFixture.on(fixture.database)
-    #expect(try await restarted.storage.events.event(target.eventID)?.redactedBecause != nil)
+    #expect(try await restarted.stores.events.event(target.eventID)?.redactedBecause != nil)
   }
 
   @Test func aRelationThatAnIndexCannotHoldIsNone() async throws {
@@ -84,10 +84,10 @@ import Testing
     metadata.recheckRedaction = true
     try await room.send(
       Sending("m.room.redaction", nil, Users.remote, [:], redacts: target.eventID), metadata: metadata)
-    #expect(try await fixture.storage.events.event(target.eventID)?.redactedBecause == nil)
+    #expect(try await fixture.stores.events.event(target.eventID)?.redactedBecause == nil)
     try await room.send(
       Sending("m.room.redaction", nil, Users.bob, [:], redacts: target.eventID), metadata: metadata)
-    #expect(try await fixture.storage.events.event(target.eventID)?.redactedBecause?.sender == Users.bob)
+    #expect(try await fixture.stores.events.event(target.eventID)?.redactedBecause?.sender == Users.bob)
   }
 
   @Test func aThreadKnowsItsNewestEvent() async throws {
@@ -117,7 +117,7 @@ import Testing
     let action = PushAction(
       userIDs: [Users.bob, Users.carol], actions: ["notify", ["set_tweak": "highlight", "value": false]], notify: true,
       highlight: false, unread: false, threadID: "main")
-    try await fixture.storage.pushActions.stage(event.eventID, [action], now: 5)
+    try await fixture.stores.pushActions.stage(event.eventID, [action], now: 5)
     let stored = try await fixture.persister.persist(
       [PersistableEvent(event: event, context: context)], roomID: room.roomID)[0]
     #expect(try await fixture.lines("SELECT 1 FROM event_push_actions_staging").isEmpty)

@@ -22,7 +22,7 @@ import Testing
     _ server: RoomFixture, _ room: RoomID, _ type: Text, _ content: JSON, stateKey: Text? = nil,
     by requester: Requester = RoomFixture.alice
   ) async throws -> SendEventsRequest.Element {
-    let creator = server.rooms.sender.creator
+    let creator = server.rooms.submitter.creator
     var chain = try await creator.chain(at: room, for: requester.userID)
     let draft = ClientEventDraft(roomID: room, type: type, stateKey: stateKey, content: content)
     guard case .created(let created) = try await creator.create(draft, requester: requester, on: &chain) else {
@@ -64,7 +64,7 @@ import Testing
     sent.persistable = PersistableEvent(
       event: bare, context: sent.persistable.context, metadata: sent.persistable.metadata)
     let answer = try await server.rooms.inbox.accept(try read(try body([sent])))
-    let stored = try #require(try await server.storage.events.event(answer.eventID))
+    let stored = try #require(try await server.stores.events.event(answer.eventID))
     let names = stored.event.unsigned?["invite_room_state"]?.elements?.compactMap { $0["content"]?["name"]?.string }
     #expect(names == ["Named"])
   }

@@ -22,7 +22,7 @@ import Testing
       ])
     #expect(timeline.last?.stored.eventID == eventID)
     #expect(timeline.map(\.stored.depth) == Array(1...7))
-    let stored = try #require(try await server.storage.rooms.version(of: room))
+    let stored = try #require(try await server.stores.rooms.version(of: room))
     #expect(stored.identifier == version)
     #expect((room.serverName == nil) == (version == "12"))
   }

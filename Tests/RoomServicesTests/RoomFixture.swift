@@ -16,7 +16,7 @@ import TestSupport
 /// Runs the services about rooms as a server of one process does, on a database of its own.
 final class RoomFixture: Sendable {
   let database: TestDatabase
-  let storage: RoomStores
+  let stores: RoomStores
   let rooms: RoomServices
   let config: HomeserverConfig
   private let hub: StreamHub
@@ -43,17 +43,17 @@ final class RoomFixture: Sendable {
       instanceName: "master", writers: { settings.writers(of: $0) }, transport: InMemoryTransport(),
       clock: clock, logger: logger)
     let context = StoreContext(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
-    storage = RoomStores(context)
+    stores = RoomStores(context)
     let (accounts, clients) = (AccountStores(context), UserStores(context))
     accountData = clients.accountData
-    push = PushStores(context, events: storage.events, receipts: clients.receipts)
+    push = PushStores(context, events: stores.events, receipts: clients.receipts)
     try await context.load()
     users = LocalUsers(
       profile: { LocalUsers.Profile(displayName: "Name of \($0.localpart)") }, isAdmin: { $0.localpart == "admin" },
       isSuspended: { $0.localpart == "suspended" }, blocksInvites: { invited, _ in invited.localpart == "shy" })
     let signer = EventSigner(serverName: "test", keyID: "ed25519:a", privateKey: Curve25519.Signing.PrivateKey())
     rooms = RoomServices(
-      stores: storage, push: push, accountData: accountData, accounts: accounts,
+      stores: stores, push: push, accountData: accountData, accounts: accounts,
       router: CallRouter(config: config, client: nil), signer: signer, logger: logger, users: users,
       rateLimiter: rateLimiter)
     hubTask = Task { [hub] in try await hub.run() }
@@ -79,24 +79,24 @@ final class RoomFixture: Sendable {
     return try HomeserverConfig.load(paths: [Text(file.path)], role: .homeserver).0
   }
 
-  /// Makes what delivers the batches of a sender.
-  func batchWorker() -> SendBatchWorker {
-    SendBatchWorker(
-      creator: rooms.sender.creator, storage: storage, delivery: delivery(), locks: RoomLocks(nil), logger: .silent)
+  /// Makes what delivers the batches of a submitter.
+  func batchWorker() -> SubmissionBatchWorker {
+    SubmissionBatchWorker(
+      creator: rooms.submitter.creator, stores: stores, delivery: delivery(), locks: RoomLocks(nil), logger: .silent)
   }
 
-  private func delivery() -> EventDelivery {
-    EventDelivery(
-      storage: storage, state: rooms.state, persister: rooms.persister,
+  private func delivery() -> PersisterDelivery {
+    PersisterDelivery(
+      stores: stores, state: rooms.state, persister: rooms.persister,
       pushActions: PushActionEvaluator(
-        storage: storage, rules: push.rules, accountData: accountData, state: rooms.state, config: config),
+        stores: stores, rules: push.rules, accountData: accountData, state: rooms.state, config: config),
       router: CallRouter(config: config, client: nil), hub: hub, clock: .system, logger: .silent)
   }
 
-  /// Makes another sender, which knows nothing of what the first one has under way, as if it were in another process.
-  func anotherSender() -> EventSender {
-    EventSender(
-      creator: rooms.sender.creator, storage: storage, delivery: delivery(), users: users, rateLimiter: .unlimited,
+  /// Makes another submitter, which knows nothing of what the first one has under way, as if it were in another process.
+  func anotherSubmitter() -> EventSubmitter {
+    EventSubmitter(
+      creator: rooms.submitter.creator, stores: stores, delivery: delivery(), users: users, rateLimiter: .unlimited,
       locks: RoomLocks(nil), logger: .silent)
   }
 
@@ -125,17 +125,17 @@ final class RoomFixture: Sendable {
   @discardableResult
   func say(
     _ text: Text, _ room: RoomID, _ requester: Requester = alice, transaction: Text? = nil,
-    extra: [Text: JSON] = [:], through sender: EventSender? = nil
+    extra: [Text: JSON] = [:], through submitter: EventSubmitter? = nil
   ) async throws -> EventID {
     var content: [Text: JSON] = ["msgtype": "m.text", "body": .string(text)]
     content.merge(extra) { $1 }
-    return try await (sender ?? rooms.sender).send(
+    return try await (submitter ?? rooms.submitter).submit(
       ClientEventDraft(roomID: room, type: "m.room.message", content: .object(content), transactionID: transaction),
       requester: requester)
   }
 
   func set(_ type: Text, _ content: JSON, _ room: RoomID, _ requester: Requester = alice) async throws -> EventID {
-    try await rooms.sender.send(
+    try await rooms.submitter.submit(
       ClientEventDraft(roomID: room, type: type, stateKey: "", content: content), requester: requester)
   }
 

@@ -25,15 +25,15 @@ import Testing
     let said = try await server.say("x", room)
     let other = try JSON.object(["redacts": "$other"]).document()
     let refusal = try await server.refusal {
-      _ = try await server.rooms.sender.redact(said, in: room, content: other, transactionID: nil, requester: alice)
+      _ = try await server.rooms.submitter.redact(said, in: room, content: other, transactionID: nil, requester: alice)
     }
     #expect(refusal?.status == 400)
     let content = try JSON.object(["reason": "r"]).document()
-    let id = try await server.rooms.sender.redact(
+    let id = try await server.rooms.submitter.redact(
       said, in: room, content: content, transactionID: nil, requester: alice)
     #expect(try await server.timeline(room).contains { $0.stored.eventID == id })
     let unknown = try await server.refusal {
-      _ = try await server.rooms.sender.redact(
+      _ = try await server.rooms.submitter.redact(
         said, in: RoomID(unchecked: "!none:test"), content: content, transactionID: nil, requester: alice)
     }
     #expect(unknown?.status == 404)

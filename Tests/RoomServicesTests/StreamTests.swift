@@ -69,15 +69,15 @@ import Testing
     let writer = try await PersisterFixture.make()
     let reader = try await PersisterFixture.on(writer.database)
     let room = try await writer.makeRoom()
-    let first = try await writer.storage.memberships.joinedUsers(room.roomID)
-    #expect(try await reader.storage.memberships.joinedUsers(room.roomID) == first)
-    #expect(try await reader.storage.memberships.rooms(for: Users.bob, memberships: [.join]).isEmpty)
-    let stateBefore = try await reader.storage.state.currentState(room.roomID)
+    let first = try await writer.stores.memberships.joinedUsers(room.roomID)
+    #expect(try await reader.stores.memberships.joinedUsers(room.roomID) == first)
+    #expect(try await reader.stores.memberships.rooms(for: Users.bob, memberships: [.join]).isEmpty)
+    let stateBefore = try await reader.stores.state.currentState(room.roomID)
     let join = try await writer.makeJoinAndForward(room, to: reader)
-    #expect(Set(try await reader.storage.memberships.joinedUsers(room.roomID)) == [Users.alice, Users.bob])
+    #expect(Set(try await reader.stores.memberships.joinedUsers(room.roomID)) == [Users.alice, Users.bob])
     #expect(
-      try await reader.storage.memberships.rooms(for: Users.bob, memberships: [.join]).map(\.roomID) == [room.roomID])
-    let state = try await reader.storage.state.currentState(room.roomID)
+      try await reader.stores.memberships.rooms(for: Users.bob, memberships: [.join]).map(\.roomID) == [room.roomID])
+    let state = try await reader.stores.state.currentState(room.roomID)
     #expect(state.count == stateBefore.count + 1)
     #expect(state[StateKey("m.room.member", Users.bob.rawValue)] == join.eventID)
   }
@@ -86,10 +86,10 @@ import Testing
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom()
     let other = try await fixture.makeRoom()
-    let start = fixture.storage.events.currentToken()
+    let start = fixture.stores.events.currentToken()
     let sent = try await room.sendBatch((0..<5).map { .message("\($0)") })
-    let now = fixture.storage.events.currentToken()
-    let store = fixture.storage.events
+    let now = fixture.stores.events.currentToken()
+    let store = fixture.stores.events
     let pages = try await store.latestEvents(
       rooms: [room.roomID, other.roomID], after: start, upTo: now, limit: 3)
     #expect(pages[other.roomID] == nil)
@@ -119,7 +119,7 @@ extension PersisterFixture {
     let join = try await room.join(Users.bob)
     for batch in await announced(.events) where batch.token >= join.streamOrdering {
       let foreign = StreamBatch(stream: .events, instanceName: "other", token: batch.token, rows: batch.rows)
-      reader.storage.applyCommitted([foreign])
+      reader.stores.applyCommitted([foreign])
     }
     return join
   }

@@ -23,7 +23,7 @@ import Testing
       if isCached {
         _ = try await server.readers.states.wholeState(of: room)
       } else {
-        server.storage.state.invalidateCurrent(room)
+        server.stores.state.invalidateCurrent(room)
       }
     }
     let before = server.database.client.statistics.queries

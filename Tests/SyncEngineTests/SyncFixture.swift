@@ -14,7 +14,7 @@ import TestSupport
 /// Runs rooms and syncing as a server of one process does, on a database of its own.
 final class SyncFixture: Sendable {
   let database: TestDatabase
-  let storage: RoomStores
+  let stores: RoomStores
   let users: UserStores
   let rooms: RoomServices
   let services: SyncServices
@@ -40,20 +40,20 @@ final class SyncFixture: Sendable {
       instanceName: "master", writers: { config.writers(of: $0) }, transport: InMemoryTransport(),
       clock: clock, logger: logger)
     let context = StoreContext(database: database.client, config: config, hub: hub, clock: clock, logger: logger)
-    storage = RoomStores(context)
+    stores = RoomStores(context)
     users = UserStores(context)
     let accounts = AccountStores(context)
-    let push = PushStores(context, events: storage.events, receipts: users.receipts)
+    let push = PushStores(context, events: stores.events, receipts: users.receipts)
     let signer = EventSigner(serverName: "test", keyID: "ed25519:a", privateKey: Curve25519.Signing.PrivateKey())
     let localUsers = LocalUsers(
       profile: { LocalUsers.Profile(displayName: $0.localpart) }, isAdmin: { _ in false }, isSuspended: { _ in false },
       blocksInvites: { _, _ in false })
     let router = CallRouter(config: config, client: nil)
     rooms = RoomServices(
-      stores: storage, push: push, accountData: users.accountData, accounts: accounts, router: router, signer: signer,
+      stores: stores, push: push, accountData: users.accountData, accounts: accounts, router: router, signer: signer,
       logger: logger, users: localUsers)
     services = SyncServices(
-      stores: storage, users: users, push: push, deviceLists: accounts.deviceLists, rooms: rooms, router: router,
+      stores: stores, users: users, push: push, deviceLists: accounts.deviceLists, rooms: rooms, router: router,
       logger: logger)
     services.register()
     try await context.load()
@@ -103,13 +103,13 @@ final class SyncFixture: Sendable {
   ) async throws -> EventID {
     var content: [Text: JSON] = ["msgtype": "m.text", "body": .string(text)]
     content.merge(extra) { $1 }
-    return try await rooms.sender.send(
+    return try await rooms.submitter.submit(
       ClientEventDraft(roomID: room, type: "m.room.message", content: .object(content)), requester: requester)
   }
 
   @discardableResult
   func set(_ type: Text, _ content: JSON, _ room: RoomID, _ requester: Requester = alice) async throws -> EventID {
-    try await rooms.sender.send(
+    try await rooms.submitter.submit(
       ClientEventDraft(roomID: room, type: type, stateKey: "", content: content), requester: requester)
   }
 
@@ -144,7 +144,7 @@ final class SyncFixture: Sendable {
   ) async throws -> SyncRequest {
     var token: StreamToken?
     if let since {
-      guard let parsed = try await StreamToken.parse(since, directory: storage.context.instances) else {
+      guard let parsed = try await StreamToken.parse(since, directory: stores.context.instances) else {
         throw NoToken()
       }
       token = parsed

@@ -17,7 +17,7 @@ import Testing
     let room = try await server.createRoom()
     try await server.say("one", room)
     _ = try await server.sync()
-    await server.storage.events.ids.flush()  // Otherwise the note of the writer's position may fall into the count.
+    await server.stores.events.ids.flush()  // Otherwise the note of the writer's position may fall into the count.
     let before = server.database.client.statistics.queries
     let answer = try await server.sync()
     let after = server.database.client.statistics.queries
@@ -103,12 +103,12 @@ import Testing
   }
 
   private func redact(_ id: EventID, _ room: RoomID, _ server: SyncFixture) async throws {
-    _ = try await server.rooms.sender.send(
+    _ = try await server.rooms.submitter.submit(
       ClientEventDraft(roomID: room, type: "m.room.redaction", content: [:], redacts: id), requester: alice)
   }
 
   private func answerWithoutNews(_ server: SyncFixture, _ since: Text) async throws -> JSON? {
-    let token = try await StreamToken.parse(since, directory: server.storage.context.instances)
+    let token = try await StreamToken.parse(since, directory: server.stores.context.instances)
     let request = SyncRequest(
       requester: alice, since: token, sinceText: since, filter: .none, filterText: nil, timeoutMilliseconds: 0,
       wantsFullState: false)

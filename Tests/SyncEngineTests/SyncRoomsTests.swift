@@ -63,7 +63,7 @@ import Testing
     #expect(second.joined(room)?.at("timeline", "limited") == true)
     #expect(second.joined(room)?.keys("state") == ["m.room.topic|"])
     let previous = try #require(second.joined(room)?.at("timeline", "prev_batch")?.string)
-    let token = try #require(try await StreamToken.parse(previous, directory: server.storage.context.instances))
+    let token = try #require(try await StreamToken.parse(previous, directory: server.stores.context.instances))
     let page = try await server.rooms.history.messages(
       room: room, from: token, to: nil, direction: .backward, limit: 3, filter: EventFilter(), requester: alice)
     #expect(page.chunk.compactMap { $0.stored.content["body"]?.string } == ["m1", "m0"])
@@ -175,7 +175,7 @@ import Testing
     let server = try await SyncFixture()
     let room = try await server.createRoom()
     let first = try await server.sync()
-    _ = try await server.rooms.sender.send(
+    _ = try await server.rooms.submitter.submit(
       ClientEventDraft(
         roomID: room, type: "m.room.message", content: ["msgtype": "m.text", "body": "x"], transactionID: "txn"),
       requester: alice)

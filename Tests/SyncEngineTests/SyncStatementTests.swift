@@ -39,7 +39,7 @@ import Testing
     let first = try await server.sync(bob, filter: messages)
     for room in rooms {
       try await server.say("news", room)
-      server.storage.state.invalidateCurrent(room)
+      server.stores.state.invalidateCurrent(room)
     }
     let (count, answer) = try await statements(server, since: first.next, filter: lazy)
     #expect(rooms.allSatisfy { answer.joined($0)?.keys("state") == ["m.room.member|@alice:test"] })
@@ -64,7 +64,7 @@ import Testing
     _ server: SyncFixture, since: Text? = nil, filter: JSON? = nil
   ) async throws -> (count: Int, answer: JSON) {
     await server.hub.waitUntilIdle()
-    await server.storage.events.ids.flush()  // Otherwise the note of the writer's position may fall into the count.
+    await server.stores.events.ids.flush()  // Otherwise the note of the writer's position may fall into the count.
     let before = server.database.client.statistics.queries
     let answer = try await server.syncNow(bob, since: since, filter: filter)
     return (Int(server.database.client.statistics.queries - before), answer)

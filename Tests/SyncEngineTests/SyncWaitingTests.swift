@@ -78,7 +78,7 @@ import Testing
     try await server.say("x", room)
     let first = try await server.sync()
     _ = try await server.sync(since: first.next)
-    await server.storage.events.ids.flush()  // Otherwise the note of the writer's position may fall into the count.
+    await server.stores.events.ids.flush()  // Otherwise the note of the writer's position may fall into the count.
     let before = server.database.client.statistics
     let answer = try await server.sync(since: first.next, timeout: 1)
     let after = server.database.client.statistics
@@ -96,7 +96,7 @@ import Testing
     since = try await server.sync(bob, since: since).next
     try await server.say("two", room)
     await server.hub.waitUntilIdle()
-    await server.storage.events.ids.flush()  // Otherwise the note of the writer's position may fall into the count.
+    await server.stores.events.ids.flush()  // Otherwise the note of the writer's position may fall into the count.
     let before = server.database.client.statistics.queries
     let answer = try await server.sync(bob, since: since)
     let after = server.database.client.statistics.queries

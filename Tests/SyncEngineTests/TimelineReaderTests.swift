@@ -41,7 +41,7 @@ import Testing
     try await server.change(.leave, room, by: bob)
     try await server.say("after", room)
     await server.hub.waitUntilIdle()
-    let departure = try #require(try await server.storage.memberships.departures(of: bob.userID, from: [room])[room])
+    let departure = try #require(try await server.stores.memberships.departures(of: bob.userID, from: [room])[room])
     let departed = TimelineRequest(
       room: room, view: .departed, after: nil, upTo: RoomStreamToken(stream: departure.streamOrdering), limit: 2)
     #expect(try await bodies(read([departed], bob, server)[0]) == ["before"])
@@ -91,7 +91,7 @@ import Testing
     _ room: RoomID, _ server: SyncFixture, after: RoomStreamToken? = nil, limit: Int
   ) async throws -> TimelineRequest {
     let (upTo, joinedAt) = (
-      try await now(server), try await server.storage.memberships.room(room, for: alice.userID)?.streamOrdering
+      try await now(server), try await server.stores.memberships.room(room, for: alice.userID)?.streamOrdering
     )
     return TimelineRequest(room: room, view: .joined(at: joinedAt ?? .max), after: after, upTo: upTo, limit: limit)
   }

@@ -33,14 +33,14 @@ public struct RoomSendEndpoints: Sendable {
       roomID: try request.roomID, type: try request.parameter("eventType"), content: content.json,
       transactionID: request.optionalParameter("txnID"), originServerTS: try Self.time(request, caller),
       redacts: content["redacts"]?.string.flatMap { EventID($0) })
-    return Self.answer(try await rooms.sender.send(draft, requester: caller.requester))
+    return Self.answer(try await rooms.submitter.submit(draft, requester: caller.requester))
   }
 
   /// Refuses what is to be sent later (MSC4140): sent at once it would say the contrary, as a call's end when it begins. Error and
   /// limit are those of a Synapse whose configuration allows no delay.
   private func refuseDelay(_ request: Request, _ caller: UserOrGuest) async throws {
     guard try request.queryInteger("org.matrix.msc4140.delay") != nil else { return }
-    try await rooms.sender.checkRate(caller.requester)
+    try await rooms.submitter.checkRate(caller.requester)
     throw MatrixError.forbidden("Sending delayed events has been disallowed")
   }
 
@@ -68,7 +68,7 @@ public struct RoomSendEndpoints: Sendable {
     }
     let draft = ClientEventDraft(
       roomID: roomID, type: type, stateKey: stateKey, content: content.json, originServerTS: time)
-    let eventID = try await rooms.sender.send(draft, requester: caller.requester)
+    let eventID = try await rooms.submitter.submit(draft, requester: caller.requester)
     if type == "m.room.guest_access", stateKey.isEmpty { try await rooms.memberships.dismissGuests(from: roomID) }
     return Self.answer(eventID)
   }
@@ -88,7 +88,7 @@ public struct RoomSendEndpoints: Sendable {
 
   /// https://spec.matrix.org/v1.16/client-server-api/#put_matrixclientv3roomsroomidredacteventidtxnid
   private func redactEvent(_ user: User, _ request: Request) async throws -> Response {
-    let eventID = try await rooms.sender.redact(
+    let eventID = try await rooms.submitter.redact(
       try request.eventID, in: try request.roomID, content: try request.jsonObject(),
       transactionID: request.optionalParameter("txnID"), requester: user.requester)
     return Self.answer(eventID)

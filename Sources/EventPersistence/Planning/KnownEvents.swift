@@ -17,19 +17,19 @@ struct KnownEvents: Sendable {
   /// Looks up batches in one statement, as far as they are not new; redactions need another, in the same round trip.
   ///
   /// - Returns: what is known of each batch; which events are stored is told of all batches together.
-  static func lookUp(_ batches: [PersistBatch], storage: RoomStores) async throws -> [KnownEvents] {
+  static func lookUp(_ batches: [PersistBatch], stores: RoomStores) async throws -> [KnownEvents] {
     let redacted = batches.flatMap(\.events).filter { $0.event.type == EventType.redaction }
-    async let relations = storage.relations.endings(of: redacted.compactMap(\.event.redacts))
-    let sent = try await SentTransaction.list(batches.flatMap(\.events), storage: storage)
+    async let relations = stores.relations.endings(of: redacted.compactMap(\.event.redacts))
+    let sent = try await SentTransaction.list(batches.flatMap(\.events), stores: stores)
     let unsure = batches.filter { !$0.areNew }.flatMap(\.events)
-    let (stored, owners) = try await find(unsure, sent, storage: storage)
+    let (stored, owners) = try await find(unsure, sent, stores: stores)
     let found = try await relations
     var result: [KnownEvents] = []
     for batch in batches {
       let targets = Set(batch.events.filter { $0.event.type == EventType.redaction }.compactMap(\.event.redacts))
       var known = KnownEvents(stored: stored, redactedRelations: found.filter { targets.contains($0.eventID) })
       known.settleTransactions(batch.events.compactMap { sent[$0.event.eventID] }, owners)
-      try await known.findRepeatedState(batch, storage: storage)
+      try await known.findRepeatedState(batch, stores: stores)
       result.append(known)
     }
     return result
@@ -37,14 +37,14 @@ struct KnownEvents: Sendable {
 
   /// Finds those events that are stored, and the requests that have taken names of transactions.
   private static func find(
-    _ events: [PersistableEvent], _ sent: [EventID: SentTransaction], storage: RoomStores
+    _ events: [PersistableEvent], _ sent: [EventID: SentTransaction], stores: RoomStores
   ) async throws -> (
     stored: [EventID: EventStore.StoredPlace], owners: [EventStore.TransactionName: SentTransaction.Owner]
   ) {
     guard !events.isEmpty else { return ([:], [:]) }
     let ids = events.map(\.event.eventID)
-    let (stored, takers) = try await storage.events.known(ids, ids.compactMap { sent[$0] }.flatMap(\.names))
-    let paths = try await storage.events.transactionPaths(of: Array(takers.values))
+    let (stored, takers) = try await stores.events.known(ids, ids.compactMap { sent[$0] }.flatMap(\.names))
+    let paths = try await stores.events.transactionPaths(of: Array(takers.values))
     return (stored, takers.mapValues { SentTransaction.Owner(eventID: $0, path: paths[$0]) })
   }
 

@@ -17,7 +17,7 @@ struct PersistPlan: Sendable {
   let cacheIDs: [Int64]
   let now: Int64
 
-  var storage: RoomStores { surroundings.storage }
+  var stores: RoomStores { surroundings.stores }
   var instanceName: Text { surroundings.hub.instanceName }
 
   /// Gives each event its place in the stream; events that stop being outliers come after the new ones.
@@ -79,31 +79,31 @@ struct PersistPlan: Sendable {
 
   /// Brings this process' caches up to date, before anybody here can see the new position.
   func applyToCaches() {
-    if !backfilled { storage.applyCommitted(batches) }
-    storage.events.prefill(accepted.map(\.stored), redacted: redactedEvents)
-    for event in formerOutliers { storage.events.invalidate(event.stored.eventID) }
+    if !backfilled { stores.applyCommitted(batches) }
+    stores.events.prefill(accepted.map(\.stored), redacted: redactedEvents)
+    for event in formerOutliers { stores.events.invalidate(event.stored.eventID) }
     var groups: [EventID: Int64] = [:]
     for item in fresh.map(\.item) + formerOutliers.map(\.item) where !item.isOutlier {
       let context = item.context
       groups[item.event.eventID] = context.rejected == nil ? context.stateGroup : context.stateGroupBeforeEvent
     }
-    storage.state.prefill(groups)
-    if let extremities = change.extremities { storage.rooms.prefillExtremities(roomID, extremities) }
+    stores.state.prefill(groups)
+    if let extremities = change.extremities { stores.rooms.prefillExtremities(roomID, extremities) }
     if change.state?.leavesRoom == true {
-      storage.state.invalidateCurrent(roomID)
-      storage.memberships.invalidate(room: roomID)
+      stores.state.invalidateCurrent(roomID)
+      stores.memberships.invalidate(room: roomID)
     }
   }
 
   /// Forgets what the batch may have brought into memory: it was visible for a moment, and the database lost it.
   func withdrawFromCaches() {
     let members = accepted.filter { $0.event.type == EventType.member }.compactMap(\.event.stateKey)
-    storage.forgetUncommitted(room: roomID, members: members.map { UserID(unchecked: $0) })
+    stores.forgetUncommitted(room: roomID, members: members.map { UserID(unchecked: $0) })
   }
 
   /// Announces the batch to the cluster.
   func publish() {
-    storage.invalidator.publish(cacheInvalidations, ids: cacheIDs)
+    stores.invalidator.publish(cacheInvalidations, ids: cacheIDs)
     for batch in batches { surroundings.hub.publish(batch.stream, token: batch.token, rows: batch.rows) }
   }
 

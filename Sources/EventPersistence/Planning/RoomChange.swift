@@ -27,7 +27,7 @@ struct CurrentStateChange: Sendable {
   var formerMembers: [UserID] = []
 
   /// Lists the users whose membership changes.
-  func changedMembers(of storage: RoomStores) -> [UserID] {
+  func changedMembers(of stores: RoomStores) -> [UserID] {
     var users = Set(formerMembers)
     for key in inserted.keys where key.type == EventType.member { users.insert(UserID(unchecked: key.stateKey)) }
     for key in removed where key.type == EventType.member { users.insert(UserID(unchecked: key.stateKey)) }

@@ -8,15 +8,15 @@ struct RoomGraph: Sendable {
   let events: [PersistableEvent]
   let surroundings: PersistBatch.Surroundings
 
-  private var storage: RoomStores { surroundings.storage }
+  private var stores: RoomStores { surroundings.stores }
 
   func change() async throws -> RoomChange {
-    let oldDepths = try await storage.rooms.forwardExtremities(roomID)
+    let oldDepths = try await stores.rooms.forwardExtremities(roomID)
     let old = Set(oldDepths.keys)
     let accepted = events.filter(\.isAccepted)
     var change = RoomChange()
     change.isPlain = isPlain(old: old)
-    let oldGroups = try await storage.state.stateGroups(of: Array(old))
+    let oldGroups = try await stores.state.stateGroups(of: Array(old))
     change.keptGroups = Set(oldGroups.values)
     guard !accepted.isEmpty else { return change }
 
@@ -35,7 +35,7 @@ struct RoomGraph: Sendable {
   private func isPlain(old: Set<EventID>) -> Bool {
     var edge = old
     for item in events {
-      guard item.isAccepted, item.event.sender.serverName == storage.config.serverName,
+      guard item.isAccepted, item.event.sender.serverName == stores.config.serverName,
         item.event.prevEvents.allSatisfy({ edge.contains($0) })
       else { return false }
       edge.insert(item.event.eventID)
@@ -57,8 +57,8 @@ struct RoomGraph: Sendable {
     let prevs = Set(accepted.flatMap(\.event.prevEvents))
     let new = old.union(accepted.map(\.event.eventID)).subtracting(prevs)
     if isPlain { return new }
-    async let followed = storage.events.followed(new)
-    async let hidden = storage.events.behindRefused(prevs)
+    async let followed = stores.events.followed(new)
+    async let hidden = stores.events.behindRefused(prevs)
     return new.subtracting(try await followed).subtracting(try await hidden)
   }
 
@@ -70,7 +70,7 @@ struct RoomGraph: Sendable {
     var groups: Set<Int64> = []
     var contexts: [EventID: EventContext] = [:]
     for item in events { contexts[item.event.eventID] = item.context }
-    let older = try await storage.state.stateGroups(of: new.filter { contexts[$0]?.stateGroup == nil })
+    let older = try await stores.state.stateGroups(of: new.filter { contexts[$0]?.stateGroup == nil })
     for id in new {
       guard let group = contexts[id]?.stateGroup ?? older[id] else {
         throw StoreError("the state after \(id.rawValue) is not known")
@@ -112,24 +112,24 @@ struct RoomGraph: Sendable {
   private func comparedChange(_ groups: Set<Int64>, tag: Set<EventID>) async throws -> CurrentStateChange {
     guard let first = events.first else { return CurrentStateChange(inserted: [:], removed: []) }
     let fresh = events.flatMap(\.context.newGroups)
-    try await storage.state.hold(fresh)
+    try await stores.state.hold(fresh)
     let resolved: StateSnapshot
     if let only = groups.first, groups.count == 1 {
-      resolved = try await storage.state.snapshot(group: only)
+      resolved = try await stores.state.snapshot(group: only)
     } else {
       var states: [StateSnapshot] = []
-      for group in groups.sorted() { states.append(try await storage.state.snapshot(group: group)) }
+      for group in groups.sorted() { states.append(try await stores.state.snapshot(group: group)) }
       let extra = Dictionary(events.map { ($0.event.eventID, $0.event) }) { first, _ in first }
       resolved = StateSnapshot(
         try await surroundings.state.resolver.resolve(version: first.event.version, states: states, extra: extra))
     }
-    let change = resolved.changes(since: try await storage.state.currentSnapshot(roomID))
+    let change = resolved.changes(since: try await stores.state.currentSnapshot(roomID))
     return CurrentStateChange(inserted: change.inserted, removed: change.removed)
   }
 
   /// Finds out whether the last user of this server leaves the room.
   private func noteDeparture(_ change: inout CurrentStateChange) async throws {
-    let server = storage.config.serverName
+    let server = stores.config.serverName
     func isLocalMember(_ key: StateKey) -> Bool {
       key.type == EventType.member && UserID(unchecked: key.stateKey).serverName == server
     }
@@ -137,7 +137,7 @@ struct RoomGraph: Sendable {
     guard !touched.isEmpty else { return }
     let memberships = try await memberships(of: change.inserted.filter { isLocalMember($0.key) })
     if memberships.contains("join") { return }
-    let members = try await storage.memberships.members(roomID)
+    let members = try await stores.memberships.members(roomID)
     let joined = members.users(.join)
     if joined.contains(where: { $0.serverName == server && !touched.contains($0) }) { return }
     change.leavesRoom = true
@@ -151,7 +151,7 @@ struct RoomGraph: Sendable {
     for id in map.values {
       if let event = batch[id] { found.insert(event.membership ?? "") } else { missing.append(id) }
     }
-    for event in try await storage.events.orderedEvents(missing) { found.insert(event.event.membership ?? "") }
+    for event in try await stores.events.orderedEvents(missing) { found.insert(event.event.membership ?? "") }
     return found
   }
 }

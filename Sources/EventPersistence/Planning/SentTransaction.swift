@@ -16,10 +16,10 @@ struct SentTransaction: Sendable {
   let names: [EventStore.TransactionName]
 
   /// Collects the requests that have sent events, by the events.
-  static func list(_ events: [PersistableEvent], storage: RoomStores) async throws -> [EventID: SentTransaction] {
+  static func list(_ events: [PersistableEvent], stores: RoomStores) async throws -> [EventID: SentTransaction] {
     let sent = events.filter { $0.metadata.txnID != nil && $0.metadata.deviceID != nil }
     guard !sent.isEmpty else { return [:] }
-    let paths = try await storage.events.transactionPaths(of: sent.map(\.event))
+    let paths = try await stores.events.transactionPaths(of: sent.map(\.event))
     var result: [EventID: SentTransaction] = [:]
     for item in sent {
       let event = item.event
@@ -58,16 +58,16 @@ extension KnownEvents {
   /// of ten joins sent to several workers at once one is stored.
   ///
   /// Cost: nothing for events that follow the room's end, since their creators have seen all.
-  mutating func findRepeatedState(_ batch: PersistBatch, storage: RoomStores) async throws {
-    let server = storage.config.serverName
+  mutating func findRepeatedState(_ batch: PersistBatch, stores: RoomStores) async throws {
+    let server = stores.config.serverName
     let suspects = batch.events.filter { item in
       item.event.isState && item.isAccepted && item.event.sender.serverName == server
         && stored[item.event.eventID] == nil && replacements[item.event.eventID] == nil
     }
-    guard !batch.backfilled, !suspects.isEmpty, try await !Self.followsEnd(batch, storage: storage) else { return }
+    guard !batch.backfilled, !suspects.isEmpty, try await !Self.followsEnd(batch, stores: stores) else { return }
     let keys = suspects.compactMap(\.event.key)
-    let current = try await storage.state.currentState(batch.roomID, filter: .keys(keys))
-    let events = try await storage.events.events(Array(current.values))
+    let current = try await stores.state.currentState(batch.roomID, filter: .keys(keys))
+    let events = try await stores.events.events(Array(current.values))
     var latest = current.compactMapValues { events[$0]?.event }
     for event in suspects.map(\.event) {
       guard let key = event.key else { continue }
@@ -84,8 +84,8 @@ extension KnownEvents {
   }
 
   /// Whether the events of a batch follow each other and the first one the whole end of the room.
-  private static func followsEnd(_ batch: PersistBatch, storage: RoomStores) async throws -> Bool {
-    var end = Set(try await storage.rooms.forwardExtremities(batch.roomID).keys)
+  private static func followsEnd(_ batch: PersistBatch, stores: RoomStores) async throws -> Bool {
+    var end = Set(try await stores.rooms.forwardExtremities(batch.roomID).keys)
     for event in batch.events.map(\.event) {
       guard Set(event.prevEvents) == end else { return false }
       end = [event.eventID]

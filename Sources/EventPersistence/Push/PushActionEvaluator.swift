@@ -7,7 +7,7 @@ import Synchronization
 
 /// Works out whom of the room's local members an event is to notify, and how.
 public final class PushActionEvaluator: Sendable {
-  private let storage: RoomStores
+  private let stores: RoomStores
   private let rules: PushRuleStore
   private let accountData: AccountDataStore
   private let state: StateService
@@ -19,16 +19,16 @@ public final class PushActionEvaluator: Sendable {
 
   /// Makes an evaluator that remembers nothing yet.
   public init(
-    storage: RoomStores, rules: PushRuleStore, accountData: AccountDataStore, state: StateService,
+    stores: RoomStores, rules: PushRuleStore, accountData: AccountDataStore, state: StateService,
     config: HomeserverConfig
   ) {
-    self.storage = storage
+    self.stores = stores
     self.rules = rules
     self.accountData = accountData
     self.state = state
     self.config = config
     countsUnread = config.experimental.isEnabled("msc2654_enabled")
-    displayNames = storage.caches.cache("*roomDisplayNames*", byteBudget: 8 << 20) { 64 + $1.count * 96 }
+    displayNames = stores.caches.cache("*roomDisplayNames*", byteBudget: 8 << 20) { 64 + $1.count * 96 }
   }
 
   /// Evaluates the push rules of every local member but the sender.
@@ -40,7 +40,7 @@ public final class PushActionEvaluator: Sendable {
     let users = try await recipients(of: event)
     guard !users.isEmpty else { return [] }
     let makesUnread = countsUnread && Self.makesUnread(event)
-    let counts = try await storage.memberships.memberCounts(event.roomID)
+    let counts = try await stores.memberships.memberCounts(event.roomID)
     let evaluator = PushRuleEvaluator(
       event: event, roomMemberCount: counts.joined, powerLevels: try await powerLevels(before))
     let rules = try await rules.rules(of: users)
@@ -85,10 +85,10 @@ public final class PushActionEvaluator: Sendable {
     var users: [UserID]
     if event.type == EventType.member, let target = event.stateKey.flatMap({ UserID($0) }) {
       guard target != event.sender, target.serverName == config.serverName else { return [] }
-      let isInside = try await storage.memberships.isJoined(target, in: event.roomID)
+      let isInside = try await stores.memberships.isJoined(target, in: event.roomID)
       users = isInside || event.membership == "invite" ? [target] : []
     } else {
-      users = try await storage.memberships.localJoinedUsers(event.roomID).filter { $0 != event.sender }
+      users = try await stores.memberships.localJoinedUsers(event.roomID).filter { $0 != event.sender }
     }
     guard !users.isEmpty, !event.isState else { return users }
     let ignorers = try await accountData.ignorers(of: event.sender)
@@ -106,9 +106,9 @@ public final class PushActionEvaluator: Sendable {
   /// Reads what the members are called in the room; only a text can mention them.
   private func names(_ event: Event, before: ResolvedState) async throws -> [UserID: Text] {
     guard event.content["body"]?.string != nil, let group = before.group else { return [:] }
-    let storage = storage
+    let stores = stores
     return try await displayNames.value(group) {
-      try await storage.memberships.joinedProfiles(event.roomID).reduce(into: [:]) { names, member in
+      try await stores.memberships.joinedProfiles(event.roomID).reduce(into: [:]) { names, member in
         if let name = member.displayName, !name.isEmpty { names[member.userID] = name }
       }
     }
@@ -123,7 +123,7 @@ public final class PushActionEvaluator: Sendable {
   private func thread(of event: Event) async throws -> Text {
     guard let relation = EventRelation(event.content) else { return "main" }
     if relation.type == EventRelation.Kind.thread { return relation.parentID.rawValue }
-    return try await storage.relations.thread(of: relation.parentID)?.rawValue ?? "main"
+    return try await stores.relations.thread(of: relation.parentID)?.rawValue ?? "main"
   }
 
   private static let stateThatMakesUnread: Set<Text> = [

@@ -4,7 +4,7 @@ import Stores
 
 /// Resolves the states of several branches of a room into one, fetching what the algorithm needs from the database.
 struct ForkResolver: Sendable {
-  let storage: RoomStores
+  let stores: RoomStores
 
   /// Resolves states; `extra` holds events that are not in the database yet.
   ///
@@ -27,13 +27,13 @@ struct ForkResolver: Sendable {
   private func compareChains(
     of replay: inout Replay, conflicted: [StateKey: Set<EventID>], extra: [EventID: Event]
   ) async throws {
-    let fork = try await storage.authChains.fork(
+    let fork = try await stores.authChains.fork(
       disputed: replay.disputed, shared: replay.unconflicted.values, extra: extra.mapValues(\.authEventsWithCreate))
     let branches = replay.sets.map { set in conflicted.keys.compactMap { set[$0] } + fork.sharedWithoutPlace }
-    replay.difference = try await storage.authChains.events(
+    replay.difference = try await stores.authChains.events(
       of: fork.cover.difference(of: branches, shared: fork.sharedPlaces))
     if replay.version.stateResolution == .v2Dot1 {
-      replay.subgraph = try await storage.authChains.events(of: fork.cover.subgraph(of: replay.disputed))
+      replay.subgraph = try await stores.authChains.events(of: fork.cover.subgraph(of: replay.disputed))
     }
   }
 
@@ -79,7 +79,7 @@ struct ForkResolver: Sendable {
     func fetch(_ wanted: Set<EventID>) async throws {
       let missing = wanted.filter { !asked.contains($0) && extra[$0] == nil }
       asked.formUnion(missing)
-      events.merge(try await storage.events.events(Array(missing), allowRejected: true)) { $1 }
+      events.merge(try await stores.events.events(Array(missing), allowRejected: true)) { $1 }
     }
     let replayed = replay.disputed.union(replay.difference).union(replay.subgraph ?? [])
     try await fetch(replayed)
@@ -99,7 +99,7 @@ struct ForkResolver: Sendable {
             throw NeedsEvent(id: id)
           })
       } catch let need as NeedsEvent {
-        let graph = try await storage.authChains.graph(from: [need.id])
+        let graph = try await stores.authChains.graph(from: [need.id])
         try await fetch(Self.closure(of: [need.id], graph: graph))
       }
     }

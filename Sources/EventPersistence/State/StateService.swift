@@ -6,18 +6,18 @@ import Stores
 
 /// Finds the state of rooms before and after events, resolves forks, and makes state groups for new events.
 public final class StateService: Sendable {
-  let storage: RoomStores
+  let stores: RoomStores
   let resolver: ForkResolver
   /// Remembers how groups were resolved; the key is the groups in ascending order.
   private let resolutions: Cache<[Int64], ResolvedState>
   private let logger: Logger
 
   /// Makes the service.
-  public init(storage: RoomStores, logger: Logger) {
-    self.storage = storage
+  public init(stores: RoomStores, logger: Logger) {
+    self.stores = stores
     self.logger = logger
-    resolver = ForkResolver(storage: storage)
-    resolutions = storage.caches.cache("*stateResolution*", capacity: 2_000)
+    resolver = ForkResolver(stores: stores)
+    resolutions = stores.caches.cache("*stateResolution*", capacity: 2_000)
   }
 
   // MARK: for new events
@@ -31,7 +31,7 @@ public final class StateService: Sendable {
     roomID: RoomID, version: RoomVersion, prevEvents: [EventID]
   ) async throws -> ResolvedState {
     guard !prevEvents.isEmpty else { return ResolvedState(group: nil, snapshot: StateSnapshot()) }
-    let groups = try await storage.state.stateGroups(of: prevEvents)
+    let groups = try await stores.state.stateGroups(of: prevEvents)
     if let unknown = prevEvents.first(where: { groups[$0] == nil }) {
       throw StoreError("the state after \(unknown.rawValue) is not known")
     }
@@ -47,11 +47,11 @@ public final class StateService: Sendable {
   ) async throws -> ResolvedState {
     let sorted = groups.sorted()
     if let only = sorted.first, sorted.count == 1 {
-      return ResolvedState(group: only, snapshot: try await storage.state.snapshot(group: only))
+      return ResolvedState(group: only, snapshot: try await stores.state.snapshot(group: only))
     }
     return try await resolutions.value(sorted) { [self] in
       var states: [StateSnapshot] = []
-      for group in sorted { states.append(try await storage.state.snapshot(group: group)) }
+      for group in sorted { states.append(try await stores.state.snapshot(group: group)) }
       let resolved = StateSnapshot(try await resolver.resolve(version: version, states: states))
       return try await named(resolved, among: zip(sorted, states), roomID: roomID, eventID: eventID)
     }
@@ -68,10 +68,10 @@ public final class StateService: Sendable {
       if change.inserted.isEmpty { return ResolvedState(group: group, snapshot: state) }
       if best.map({ change.inserted.count < $0.delta.count }) ?? true { best = (group, state, change.inserted) }
     }
-    let made = try await storage.state.makeGroup(
+    let made = try await stores.state.makeGroup(
       roomID: roomID, eventID: eventID, previous: best?.group, delta: best?.delta ?? resolved.map,
       base: best?.state ?? StateSnapshot())
-    try await storage.state.storeGroups([made])
+    try await stores.state.storeGroups([made])
     return ResolvedState(group: made.id, snapshot: resolved)
   }
 
@@ -88,13 +88,13 @@ public final class StateService: Sendable {
       previous = group
     } else {
       // A room begins with a group without entries.
-      let empty = try await storage.state.makeGroup(
+      let empty = try await stores.state.makeGroup(
         roomID: event.roomID, eventID: event.eventID, previous: nil, delta: [:], base: StateSnapshot())
       new.append(empty)
       previous = empty.id
     }
     let delta: StateMap = [key: event.eventID]
-    let after = try await storage.state.makeGroup(
+    let after = try await stores.state.makeGroup(
       roomID: event.roomID, eventID: event.eventID, previous: previous, delta: delta, base: before.snapshot)
     new.append(after)
     return EventContext(
@@ -113,15 +113,15 @@ public final class StateService: Sendable {
   /// Returns the state after an event whose context was just made, to make the context of the next one in a batch.
   public func stateAfter(_ context: EventContext) async throws -> ResolvedState {
     guard let group = context.stateGroup else { throw StoreError("an outlier has no state") }
-    try await storage.state.hold(context.newGroups)
-    return ResolvedState(group: group, snapshot: try await storage.state.snapshot(group: group))
+    try await stores.state.hold(context.newGroups)
+    return ResolvedState(group: group, snapshot: try await stores.state.snapshot(group: group))
   }
 
   /// Writes the new groups of contexts now, in one transaction, as needed before another process is asked to persist the events.
   ///
   /// - Returns: the contexts without them.
   public func store(_ contexts: [EventContext]) async throws -> [EventContext] {
-    try await storage.state.storeGroups(contexts.flatMap(\.newGroups))
+    try await stores.state.storeGroups(contexts.flatMap(\.newGroups))
     return contexts.map { context in
       var stored = context
       stored.newGroups = []
@@ -134,27 +134,27 @@ public final class StateService: Sendable {
   /// Reads the state before an event by its context; empty for outliers.
   public func stateMapBefore(_ context: EventContext, filter: StateFilter = .all) async throws -> StateMap {
     guard let group = context.stateGroupBeforeEvent else { return [:] }
-    return try await storage.state.stateMap(group: group, filter: filter)
+    return try await stores.state.stateMap(group: group, filter: filter)
   }
 
   /// Reads the state after an event by its context; empty for outliers.
   public func stateMapAfter(_ context: EventContext, filter: StateFilter = .all) async throws -> StateMap {
     guard let group = context.stateGroup else { return [:] }
-    return try await storage.state.stateMap(group: group, filter: filter)
+    return try await stores.state.stateMap(group: group, filter: filter)
   }
 
   /// Reads the state after a stored event; empty for outliers and unknown events.
   public func stateAfter(eventID: EventID, filter: StateFilter = .all) async throws -> StateMap {
-    guard let group = try await storage.state.stateGroup(of: eventID) else { return [:] }
-    return try await storage.state.stateMap(group: group, filter: filter)
+    guard let group = try await stores.state.stateGroup(of: eventID) else { return [:] }
+    return try await stores.state.stateMap(group: group, filter: filter)
   }
 
   /// Reads the states after many stored events; outliers and unknown events are absent.
   public func statesAfter(events: [EventID], filter: StateFilter) async throws -> [EventID: StateMap] {
     var result: [EventID: StateMap] = [:]
     var maps: [Int64: StateMap] = [:]
-    for (event, group) in try await storage.state.stateGroups(of: events) {
-      if maps[group] == nil { maps[group] = try await storage.state.stateMap(group: group, filter: filter) }
+    for (event, group) in try await stores.state.stateGroups(of: events) {
+      if maps[group] == nil { maps[group] = try await stores.state.stateMap(group: group, filter: filter) }
       result[event] = maps[group]
     }
     return result
@@ -162,7 +162,7 @@ public final class StateService: Sendable {
 
   /// Reads the state before a stored event; empty for outliers and unknown events.
   public func stateBefore(eventID: EventID, filter: StateFilter = .all) async throws -> StateMap {
-    guard let stored = try await storage.events.event(eventID, allowRejected: true), !stored.isOutlier else {
+    guard let stored = try await stores.events.event(eventID, allowRejected: true), !stored.isOutlier else {
       return [:]
     }
     if !stored.event.isState || stored.isRejected { return try await stateAfter(eventID: eventID, filter: filter) }
@@ -175,13 +175,13 @@ public final class StateService: Sendable {
   public func stateAt(
     roomID: RoomID, token: RoomStreamToken, filter: StateFilter = .all
   ) async throws -> StateMap {
-    guard let last = try await storage.events.lastEvent(roomID: roomID, upTo: token) else { return [:] }
+    guard let last = try await stores.events.lastEvent(roomID: roomID, upTo: token) else { return [:] }
     return try await stateAfter(eventID: last.eventID, filter: filter)
   }
 
   /// Reads the events of a state.
   public func stateEvents(_ map: StateMap) async throws -> [StateKey: StoredEvent] {
-    let events = try await storage.events.events(Array(map.values))
+    let events = try await stores.events.events(Array(map.values))
     return map.compactMapValues { events[$0] }
   }
 

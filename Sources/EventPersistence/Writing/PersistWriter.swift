@@ -26,7 +26,7 @@ struct PersistWriter {
 
   func write() throws {
     guard let plan = plans.first else { return }
-    let (surroundings, storage) = (plan.surroundings, plan.storage)
+    let (surroundings, stores) = (plan.surroundings, plan.stores)
     txn.planOnceByIndexes()
     // First of all, since they take longest and stand beside the rest when there are many.
     surroundings.pushActions.write(
@@ -45,11 +45,11 @@ struct PersistWriter {
     for room in rooms { room.writeRedactions() }
     EventStore.enqueueEdges(accepted, in: txn)
     for room in rooms { room.writeGaps() }
-    if storage.config.rooms.allowsSearch { EventStore.enqueueSearch(accepted, in: txn) }
+    if stores.config.rooms.allowsSearch { EventStore.enqueueSearch(accepted, in: txn) }
     for room in rooms { room.writeWhatFollows() }
     writeParticipation()
     SlidingSyncTables.enqueuePositions(plans.filter { !$0.backfilled }.map { ($0.roomID, $0.accepted) }, in: txn)
-    for plan in plans { storage.invalidator.write(plan.cacheInvalidations, ids: plan.cacheIDs, in: txn) }
+    for plan in plans { stores.invalidator.write(plan.cacheInvalidations, ids: plan.cacheIDs, in: txn) }
   }
 
   /// The new events that a stored redaction may aim at.
@@ -62,7 +62,7 @@ struct PersistWriter {
   private func requirePredecessors() {
     var ids: Set<Text> = []
     for plan in plans where !plan.backfilled {
-      let server = plan.storage.config.serverName
+      let server = plan.stores.config.serverName
       for event in plan.fresh where !event.item.isOutlier && event.event.sender.serverName == server {
         ids.formUnion(event.event.prevEvents.map(\.rawValue))
       }
@@ -106,7 +106,7 @@ struct PersistWriter {
 
   /// Marks senders of messages as taking part, once for each membership.
   private func writeParticipation() {
-    guard let cache = plans.first?.surroundings.participants, let server = plans.first?.storage.config.serverName else {
+    guard let cache = plans.first?.surroundings.participants, let server = plans.first?.stores.config.serverName else {
       return
     }
     for event in accepted where event.event.type == EventType.member {

@@ -4,7 +4,7 @@ import Stores
 
 extension RoomWriter {
   private func isLocal(_ user: Text) -> Bool {
-    UserID(unchecked: user).serverName == plan.storage.config.serverName
+    UserID(unchecked: user).serverName == plan.stores.config.serverName
   }
 
   /// Writes the memberships that the batch's events state, current or not.

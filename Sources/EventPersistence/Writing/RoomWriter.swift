@@ -36,7 +36,7 @@ struct RoomWriter {
   func writeRedactions() {
     let redactions = plan.accepted.filter { $0.event.type == EventType.redaction && $0.event.redacts != nil }
     guard !redactions.isEmpty else { return }
-    plan.storage.pushActions.enqueueRemoval(plan.redactedEvents, roomID: plan.roomID, in: txn)
+    plan.stores.pushActions.enqueueRemoval(plan.redactedEvents, roomID: plan.roomID, in: txn)
     for relation in plan.known.redactedRelations { RelationStore.enqueue(relation, room: plan.roomID, in: txn) }
     RedactionStore.enqueue(redactions, now: plan.now, in: txn)
   }
@@ -55,7 +55,7 @@ struct RoomWriter {
     let items = plan.fresh.map(\.item) + plan.formerOutliers.map(\.item)
     var seen: Set<Int64> = []
     let new = items.flatMap(\.context.newGroups).filter { seen.insert($0.id).inserted }
-    try plan.storage.state.enqueue(new, in: txn)
+    try plan.stores.state.enqueue(new, in: txn)
     var referred: Set<Int64> = []
     for item in items where !item.isOutlier && item.context.rejected == nil {
       if let group = item.context.stateGroup { referred.insert(group) }

@@ -9,19 +9,19 @@ public final class DirectoryService: Sendable {
   let stores: RoomStores
   let config: HomeserverConfig
   private let state: StateService
-  private let sender: EventSender
+  private let submitter: EventSubmitter
   private let users: LocalUsers
   private let access: RoomAccess
 
   static let longestAlias = 255
 
   init(
-    stores: RoomStores, state: StateService, config: HomeserverConfig, sender: EventSender, users: LocalUsers
+    stores: RoomStores, state: StateService, config: HomeserverConfig, submitter: EventSubmitter, users: LocalUsers
   ) {
     self.stores = stores
     self.state = state
     self.config = config
-    self.sender = sender
+    self.submitter = submitter
     self.users = users
     access = RoomAccess(stores: stores)
   }
@@ -124,7 +124,7 @@ public final class DirectoryService: Sendable {
       content["alt_aliases"] = rest.isEmpty ? nil : .array(rest)
     }
     let draft = ClientEventDraft(roomID: roomID, type: key.type, stateKey: "", content: .object(content))
-    _ = try await sender.send(draft, requester: requester, ratelimit: false)
+    _ = try await submitter.submit(draft, requester: requester, ratelimit: false)
   }
 
   /// Lists the aliases of a room.

@@ -11,7 +11,7 @@ public final class MembershipService: Sendable {
   let stores: RoomStores
   let accounts: AccountStore
   let state: StateService
-  let sender: EventSender
+  let submitter: EventSubmitter
   let config: HomeserverConfig
   let users: LocalUsers
   private let rateLimiter: RoomRateLimiter
@@ -20,13 +20,14 @@ public final class MembershipService: Sendable {
   static let longestAvatarURL = 1000
 
   init(
-    stores: RoomStores, accounts: AccountStore, state: StateService, sender: EventSender, config: HomeserverConfig,
+    stores: RoomStores, accounts: AccountStore, state: StateService, submitter: EventSubmitter,
+    config: HomeserverConfig,
     users: LocalUsers, rateLimiter: RoomRateLimiter
   ) {
     self.stores = stores
     self.accounts = accounts
     self.state = state
-    self.sender = sender
+    self.submitter = submitter
     self.config = config
     self.users = users
     self.rateLimiter = rateLimiter
@@ -47,7 +48,7 @@ public final class MembershipService: Sendable {
   @discardableResult
   public func change(_ change: MembershipRequest, requester: Requester) async throws -> EventID {
     if change.ratelimit { try await checkRates(change, requester) }
-    if change.action == .invite, requester.isShadowBanned { return try await EventSender.pretend() }
+    if change.action == .invite, requester.isShadowBanned { return try await EventSubmitter.pretend() }
     if requester.isShadowBanned, change.action == .join,
       let member = try await stores.memberships.membership(of: change.target, in: change.roomID),
       member.membership == .join
@@ -67,7 +68,7 @@ public final class MembershipService: Sendable {
     let rateLimiter = rateLimiter
     // The event may have to be built again; the request counts once.
     let isCounted = Atomic<Bool>(!change.ratelimit)
-    let eventID = try await sender.send(draft, requester: requester, extraUsers: [change.target]) { draft, chain in
+    let eventID = try await submitter.submit(draft, requester: requester, extraUsers: [change.target]) { draft, chain in
       let prepared = try await rules.prepare(draft, change: change, requester: requester, chain: chain)
       if case .send = prepared, !isCounted.load(ordering: .relaxed) {
         try await rateLimiter.check(.message, requester)
@@ -94,7 +95,7 @@ public final class MembershipService: Sendable {
     let draft = try await draft(change, requester)
     guard
       case .send(let prepared) = try await rules.prepare(draft, change: change, requester: requester, chain: chain),
-      case .created(let event) = try await sender.creator.create(prepared, requester: requester, on: &chain)
+      case .created(let event) = try await submitter.creator.create(prepared, requester: requester, on: &chain)
     else { return nil }
     return event
   }
@@ -255,7 +256,8 @@ public final class MembershipService: Sendable {
     let draft = ClientEventDraft(
       roomID: change.roomID, type: "m.room.member", stateKey: change.target.rawValue,
       content: ["membership": "invite", "third_party_invite": .object(thirdParty)])
-    _ = try await sender.send(draft, requester: Requester(userID: inviter), extraUsers: [change.target]) { draft, _ in
+    _ = try await submitter.submit(draft, requester: Requester(userID: inviter), extraUsers: [change.target]) {
+      draft, _ in
       .send(draft)
     }
   }

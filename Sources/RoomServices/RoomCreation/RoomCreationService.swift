@@ -12,14 +12,14 @@ public final class RoomCreationService: Sendable {
   private let directory: DirectoryStore
   private let config: HomeserverConfig
   private let creator: EventCreator
-  private let delivery: EventDelivery
+  private let delivery: PersisterDelivery
   private let memberships: MembershipService
   private let rateLimiter: RoomRateLimiter
   private let clock: ServerClock
 
   init(
     rooms: RoomStore, directory: DirectoryStore, config: HomeserverConfig, creator: EventCreator,
-    delivery: EventDelivery, memberships: MembershipService, rateLimiter: RoomRateLimiter, clock: ServerClock
+    delivery: PersisterDelivery, memberships: MembershipService, rateLimiter: RoomRateLimiter, clock: ServerClock
   ) {
     self.rooms = rooms
     self.directory = directory
@@ -178,7 +178,7 @@ public final class RoomCreationService: Sendable {
         try await directory.create(
           alias, roomID: room.roomID, servers: [config.serverName], creator: requester.userID)
       }
-      var first: [OutgoingEvent] = []
+      var first: [SubmittedEvent] = []
       for event in room.events {
         first.append(try await delivery.outgoing(event, requester: requester, evaluatesPush: false))
       }
@@ -188,7 +188,7 @@ public final class RoomCreationService: Sendable {
       try? await withdraw(room.roomID, alias)
       throw error
     }
-    var invites: [OutgoingEvent] = []
+    var invites: [SubmittedEvent] = []
     for (event, target) in room.invites {
       invites.append(try await delivery.outgoing(event, requester: requester, extraUsers: [target]))
     }

@@ -13,18 +13,18 @@ struct SyncReaders: Sendable {
   let deviceLists: DeviceListReader
 
   init(
-    storage: SyncStores, visibility: VisibilityFilter, notifier: Notifier, tokens: CurrentTokens, typing: TypingService,
+    stores: SyncStores, visibility: VisibilityFilter, notifier: Notifier, tokens: CurrentTokens, typing: TypingService,
     pushRules: PushRuleService
   ) {
     memberships = MembershipReader(
-      memberships: storage.memberships, events: storage.events, notifier: notifier, tokens: tokens)
-    timelines = TimelineReader(events: storage.events, openness: storage.historyOpenness, visibility: visibility)
-    states = RoomStateReader(state: storage.state, events: storage.events)
+      memberships: stores.memberships, events: stores.events, notifier: notifier, tokens: tokens)
+    timelines = TimelineReader(events: stores.events, openness: stores.historyOpenness, visibility: visibility)
+    states = RoomStateReader(state: stores.state, events: stores.events)
     summaries = RoomSummaryReader(
-      memberships: storage.memberships, state: storage.state, events: storage.events, members: storage.sync)
+      memberships: stores.memberships, state: stores.state, events: stores.events, members: stores.sync)
     accountData = AccountDataReader(
-      accountData: storage.accountData, ruleStore: storage.pushRules, rules: pushRules)
-    ephemeral = EphemeralReader(typing: typing, receipts: storage.receipts)
-    deviceLists = DeviceListReader(devices: storage.deviceLists, memberships: memberships)
+      accountData: stores.accountData, ruleStore: stores.pushRules, rules: pushRules)
+    ephemeral = EphemeralReader(typing: typing, receipts: stores.receipts)
+    deviceLists = DeviceListReader(devices: stores.deviceLists, memberships: memberships)
   }
 }

@@ -101,6 +101,6 @@ extension SyncComputation {
 
   private func addRoomsWithEvents(to changes: inout RoomChanges) {
     guard let since, !isFull else { return changes.withEvents = changes.joined }
-    changes.withEvents = storage.events.roomsChanged(changes.joined, since: since.room) ?? changes.joined
+    changes.withEvents = stores.events.roomsChanged(changes.joined, since: since.room) ?? changes.joined
   }
 }

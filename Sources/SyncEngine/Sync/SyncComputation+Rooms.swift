@@ -76,7 +76,7 @@ extension SyncComputation {
   // MARK: Invites and knocks
 
   private func addStripped(_ changes: RoomChanges, to result: inout SyncResult) async throws {
-    let events = try await storage.events.events(changes.invites + changes.knocks)
+    let events = try await stores.events.events(changes.invites + changes.knocks)
     for id in changes.invites {
       guard let event = events[id], filter.passes(room: event.roomID) else { continue }
       guard !changes.ignoredUsers.contains(event.sender) else { continue }
@@ -92,7 +92,7 @@ extension SyncComputation {
 
   /// Makes rooms of drafts, loading all their events together.
   private func assemble(_ drafts: [RoomDraft], _ changes: RoomChanges) async throws -> [SyncResult.Room] {
-    let stateEvents = try await storage.events.events(drafts.flatMap(\.stateIDs))
+    let stateEvents = try await stores.events.events(drafts.flatMap(\.stateIDs))
     let states = drafts.map { draft in draft.stateIDs.compactMap { stateEvents[$0] }.filter(isWantedState) }
     let clientStates = try await client(states.flatMap { $0 }, [:], bundles: false)
     // Whoever gets a timeline without gaps has seen all edits and reactions; others are told with the events.
@@ -187,7 +187,7 @@ extension SyncComputation {
 
   private func addCounts(to result: inout SyncResult) async throws {
     guard service.settings.countsNotifications, !result.joined.isEmpty else { return }
-    let counts = try await storage.notificationCounts.counts(of: user, in: result.joined.map(\.id))
+    let counts = try await stores.notificationCounts.counts(of: user, in: result.joined.map(\.id))
     for index in result.joined.indices { result.joined[index].counts = counts[result.joined[index].id] ?? .init() }
   }
 
@@ -229,7 +229,7 @@ extension SyncComputation {
         }
       }
     }
-    let events = try await client(storage.events.orderedEvents(missing.values.flatMap { $0 }), [:], bundles: false)
+    let events = try await client(stores.events.orderedEvents(missing.values.flatMap { $0 }), [:], bundles: false)
     for index in rooms {
       result.joined[index].state += (missing[result.joined[index].id] ?? []).compactMap { events[$0] }
     }

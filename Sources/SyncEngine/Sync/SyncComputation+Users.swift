@@ -47,7 +47,7 @@ extension SyncComputation {
       wanted = try await readers.memberships.usersSharingRooms(with: user)
       wanted.insert(user)
     }
-    var states = try await storage.presence.states(of: Array(wanted.union(newcomers)))
+    var states = try await stores.presence.states(of: Array(wanted.union(newcomers)))
     if isFull, !service.settings.includesOfflineUsers {
       states = states.filter { $0.value.state != .offline || newcomers.contains($0.key) }
     }
@@ -55,9 +55,9 @@ extension SyncComputation {
   }
 
   private func visibleUsers(changedSince token: Int64) async throws -> Set<UserID> {
-    guard let changed = storage.presence.changes.allChanged(since: token) else {
+    guard let changed = stores.presence.changes.allChanged(since: token) else {
       let all = try await readers.memberships.usersSharingRooms(with: user).union([user])
-      return all.filter { storage.presence.changes.hasChanged($0.rawValue, since: token) }
+      return all.filter { stores.presence.changes.hasChanged($0.rawValue, since: token) }
     }
     var visible: Set<UserID> = []
     for id in changed {

@@ -19,7 +19,7 @@ final class SyncComputation: Sendable {
     self.since = since
   }
 
-  var storage: SyncStores { service.storage }
+  var stores: SyncStores { service.stores }
   var readers: SyncReaders { service.readers }
   var user: UserID { request.requester.userID }
   var filter: SyncFilter { request.filter }
@@ -55,7 +55,7 @@ final class SyncComputation: Sendable {
   func renewed(_ earlier: SyncResult) async throws -> SyncResult? {
     guard try await !hasUserChangedAnything(since: earlier) else { return nil }
     var result = earlier
-    let states = try await storage.presence.states(of: earlier.presence.map(\.user))
+    let states = try await stores.presence.states(of: earlier.presence.map(\.user))
     result.presence = earlier.presence.map { states[$0.user] ?? $0 }
     try await addKeyCounts(to: &result)
     return result
@@ -65,16 +65,16 @@ final class SyncComputation: Sendable {
   /// receipt.
   private func hasUserChangedAnything(since earlier: SyncResult) async throws -> Bool {
     let then = earlier.nextBatch
-    let memberships = try await storage.memberships.allRooms(for: user)
+    let memberships = try await stores.memberships.allRooms(for: user)
     // The order is as the database gives them.
     guard memberships == earlier.memberships || Set(memberships) == Set(earlier.memberships),
-      !storage.accountData.changes.hasChanged(user.rawValue, since: then.accountData),
-      try await !storage.pushRules.haveChanged(user, since: then.pushRules)
+      !stores.accountData.changes.hasChanged(user.rawValue, since: then.accountData),
+      try await !stores.pushRules.haveChanged(user, since: then.pushRules)
     else { return true }
     let joined = memberships.lazy.filter { $0.membership == .join }.map(\.roomID)
-    let rooms = storage.events.roomsChanged(joined, since: then.room) ?? Set(joined)
+    let rooms = stores.events.roomsChanged(joined, since: then.room) ?? Set(joined)
     guard !rooms.isEmpty || service.tokens.current().receipt != then.receipt else { return false }
-    return try await storage.sync.hasWritten(
+    return try await stores.sync.hasWritten(
       user, eventsIn: Array(rooms), after: then.room.stream, receiptsAfter: then.receipt.stream)
   }
 
@@ -108,7 +108,7 @@ final class SyncComputation: Sendable {
 
   private func addToDevice(_ now: StreamToken, to result: inout SyncResult) async throws {
     guard let device = request.requester.deviceID else { return }
-    let found = try await storage.toDevice.messages(
+    let found = try await stores.toDevice.messages(
       for: user, device: device, after: since?.toDevice ?? 0, upTo: now.toDevice)
     result.toDevice = found.messages
     result.nextBatch.toDevice = found.upTo
@@ -116,7 +116,7 @@ final class SyncComputation: Sendable {
 
   private func addKeyCounts(to result: inout SyncResult) async throws {
     guard let device = request.requester.deviceID else { return }
-    let counts = try await storage.deviceLists.keyCounts(of: user, device: device)
+    let counts = try await stores.deviceLists.keyCounts(of: user, device: device)
     result.oneTimeKeyCounts = counts.oneTimeKeys
     result.unusedFallbackKeys = counts.unusedFallbackKeys
   }

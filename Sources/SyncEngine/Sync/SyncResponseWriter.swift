@@ -21,11 +21,11 @@ struct SyncResponseWriter: Sendable {
 
   /// Returns the body of the response.
   func body(of result: SyncResult) async throws -> [UInt8] {
-    let next = try await result.nextBatch.text(directory: service.storage.instances)
+    let next = try await result.nextBatch.text(directory: service.stores.instances)
     var previous: [RoomID: Text] = [:]
     for room in result.joined + result.left {
       previous[room.id] = try await result.nextBatch.replacingRoom(room.timeline.previous)
-        .text(directory: service.storage.instances)
+        .text(directory: service.stores.instances)
     }
     var writer = JSONWriter(capacity: 1024 + (result.joined.count + result.left.count) * 4096)
     writer.beginObject()

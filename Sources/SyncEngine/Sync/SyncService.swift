@@ -8,7 +8,7 @@ import Stores
 
 /// Answers `/sync`: collects what is new for a device, waits for news when there is none, and writes the response.
 public final class SyncService: Sendable {
-  let storage: SyncStores
+  let stores: SyncStores
   let rooms: RoomServices
   let readers: SyncReaders
   let notifier: Notifier
@@ -23,10 +23,10 @@ public final class SyncService: Sendable {
   private static let catchUpTimeout = Duration.seconds(10)
 
   init(
-    storage: SyncStores, rooms: RoomServices, readers: SyncReaders, notifier: Notifier, tokens: CurrentTokens,
+    stores: SyncStores, rooms: RoomServices, readers: SyncReaders, notifier: Notifier, tokens: CurrentTokens,
     settings: SyncSettings, clock: ServerClock, logger: Logger
   ) {
-    self.storage = storage
+    self.stores = stores
     self.rooms = rooms
     self.readers = readers
     self.notifier = notifier
@@ -97,20 +97,20 @@ public final class SyncService: Sendable {
     let now = tokens.current()
     guard since.isLevel(with: now) else { return nil }
     if let device = request.requester.deviceID, since.toDevice > 0 {
-      try await storage.toDevice.deleteMessages(for: request.requester.userID, device: device, upTo: since.toDevice)
+      try await stores.toDevice.deleteMessages(for: request.requester.userID, device: device, upTo: since.toDevice)
     }
     let result = try await SyncComputation(self, request, since: now).emptyResult()
     return try await SyncResponseWriter(service: self, request: request).body(of: result)
   }
 
   private func ignoredListPosition(of user: UserID) async throws -> Int64 {
-    try await storage.accountData.data(of: user).global[AccountDataStore.ignoredUserList]?.streamID ?? 0
+    try await stores.accountData.data(of: user).global[AccountDataStore.ignoredUserList]?.streamID ?? 0
   }
 
   /// Marks where a user's changes are, before they are looked at.
   func mark(of user: UserID) async throws -> Notifier.Mark {
-    try await notifier.begin(user) { [storage] in
-      try await storage.memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
+    try await notifier.begin(user) { [stores] in
+      try await stores.memberships.rooms(for: user, memberships: [.join]).map(\.roomID)
     }
   }
 
@@ -125,7 +125,7 @@ public final class SyncService: Sendable {
       return (SyncComputation(self, request, since: since), false)
     }
     if let device = request.requester.deviceID, since.toDevice > 0 {
-      try await storage.toDevice.deleteMessages(for: request.requester.userID, device: device, upTo: since.toDevice)
+      try await stores.toDevice.deleteMessages(for: request.requester.userID, device: device, upTo: since.toDevice)
     }
     return (SyncComputation(self, request, since: since), true)
   }
@@ -135,7 +135,7 @@ public final class SyncService: Sendable {
   /// Cuts a token down to what the database has ever handed out, when it is ahead of this process.
   private func bounded(_ token: StreamToken) async throws -> StreamToken {
     guard !token.isReached(by: tokens.current()) else { return token }
-    return token.bounded(by: try await storage.sync.lastHandedOut())
+    return token.bounded(by: try await stores.sync.lastHandedOut())
   }
 
   /// Waits until this process has seen all rows that a token presupposes.

@@ -3,7 +3,7 @@ import MatrixPrimitives
 import Replication
 import Stores
 
-extension EventSender {
+extension EventSubmitter {
   /// Redacts an event.
   ///
   /// - Parameters:
@@ -15,7 +15,7 @@ extension EventSender {
   public func redact(
     _ target: EventID, in room: RoomID, content: JSONValue, transactionID: Text?, requester: Requester
   ) async throws -> EventID {
-    guard let version = try await storage.rooms.version(of: room) else {
+    guard let version = try await stores.rooms.version(of: room) else {
       throw MatrixError.notFound("Could not find room version for \(room.rawValue)")
     }
     if version.hasRedactsInContent, let named = content["redacts"], named.string != target.rawValue {
@@ -24,6 +24,6 @@ extension EventSender {
     }
     let draft = ClientEventDraft(
       roomID: room, type: "m.room.redaction", content: content.json, transactionID: transactionID, redacts: target)
-    return try await send(draft, requester: requester)
+    return try await submit(draft, requester: requester)
   }
 }

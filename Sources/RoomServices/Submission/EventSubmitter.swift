@@ -4,40 +4,40 @@ import MatrixPrimitives
 import Postgres
 import Stores
 
-/// Sends the events of this server's users.
+/// Submits the events of this server's users: creates them and brings them to their persister.
 ///
 /// Sends into one room are worked on in batches: while one batch is being persisted the next is built as a chain (each event
 /// following the one before) and then persisted in one transaction. So many senders in one room cost one commit, and the room's
 /// history does not fork.
-public final class EventSender: Sendable {
+public final class EventSubmitter: Sendable {
   let creator: EventCreator
-  let storage: RoomStores
-  private let delivery: EventDelivery
+  let stores: RoomStores
+  private let delivery: PersisterDelivery
   private let relations: RelationValidator
   private let rateLimiter: RoomRateLimiter
   private let users: LocalUsers
   private let transactions = TransactionRegister()
   private let logger: Logger
-  private let queues: RoomSendQueues<SendBatchWorker>
+  private let queues: SubmissionQueues<SubmissionBatchWorker>
 
   /// The longest transaction id, in bytes: with its path, the room and the device it has to fit into the index of the table.
   private static let longestTransactionID = 1_024
 
   init(
-    creator: EventCreator, storage: RoomStores, delivery: EventDelivery, users: LocalUsers,
+    creator: EventCreator, stores: RoomStores, delivery: PersisterDelivery, users: LocalUsers,
     rateLimiter: RoomRateLimiter,
     locks: RoomLocks, logger: Logger
   ) {
     self.creator = creator
-    self.storage = storage
+    self.stores = stores
     self.delivery = delivery
     self.rateLimiter = rateLimiter
     self.users = users
     self.logger = logger
-    relations = RelationValidator(events: storage.events, store: storage.relations)
-    queues = RoomSendQueues(
-      worker: SendBatchWorker(
-        creator: creator, storage: storage, delivery: delivery, locks: locks, logger: logger))
+    relations = RelationValidator(events: stores.events, store: stores.relations)
+    queues = SubmissionQueues(
+      worker: SubmissionBatchWorker(
+        creator: creator, stores: stores, delivery: delivery, locks: locks, logger: logger))
   }
 
   /// Sends an event that is no membership, and returns when it can be read everywhere in this process.
@@ -49,7 +49,7 @@ public final class EventSender: Sendable {
   ///   - ratelimit: whether `rc_message` applies.
   /// - Throws: `MatrixError`: 400 for contents that may not be, 403 for what the user may not do, 413 for events too large,
   ///   429 when the user or the room is too busy.
-  public func send(_ draft: ClientEventDraft, requester: Requester, ratelimit: Bool = true) async throws -> EventID {
+  public func submit(_ draft: ClientEventDraft, requester: Requester, ratelimit: Bool = true) async throws -> EventID {
     if draft.type == "m.room.member" {
       throw MatrixError.unknown("Membership events are sent by joining, inviting and so on", status: 400)
     }
@@ -71,8 +71,9 @@ public final class EventSender: Sendable {
   public func checkRate(_ requester: Requester) async throws { try await rateLimiter.check(.message, requester) }
 
   /// Sends an event in its turn, after a last look at the room's state.
-  func send(
-    _ draft: ClientEventDraft, requester: Requester, extraUsers: [UserID] = [], preparation: @escaping SendPreparation
+  func submit(
+    _ draft: ClientEventDraft, requester: Requester, extraUsers: [UserID] = [],
+    preparation: @escaping SubmissionPreparation
   ) async throws -> EventID {
     try await once(draft, requester) {
       try await self.enqueue(draft, requester: requester, extraUsers: extraUsers, preparation: preparation)
@@ -95,7 +96,7 @@ public final class EventSender: Sendable {
   private func isAdminRedaction(_ draft: ClientEventDraft, _ requester: Requester) async throws -> Bool {
     guard draft.type == "m.room.redaction" else { return false }
     let target = draft.redacts ?? draft.content["redacts"]?.string.flatMap { EventID($0) }
-    guard let target, let original = try await storage.events.event(target) else { return false }
+    guard let target, let original = try await stores.events.event(target) else { return false }
     return original.sender != requester.userID
   }
 
@@ -115,10 +116,11 @@ public final class EventSender: Sendable {
   }
 
   private func enqueue(
-    _ draft: ClientEventDraft, requester: Requester, extraUsers: [UserID] = [], preparation: SendPreparation? = nil
+    _ draft: ClientEventDraft, requester: Requester, extraUsers: [UserID] = [],
+    preparation: SubmissionPreparation? = nil
   ) async throws -> EventID {
     try await withCheckedThrowingContinuation { continuation in
-      let job = SendJob(
+      let job = SubmissionJob(
         draft: draft, requester: requester, preparation: preparation, extraUsers: extraUsers,
         continuation: continuation)
       if !queues.submit(job, room: draft.roomID) {

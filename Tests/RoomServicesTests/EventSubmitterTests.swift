@@ -7,7 +7,7 @@ import Testing
 @testable import EventPersistence
 @testable import RoomServices
 
-@Suite struct EventSenderTests {
+@Suite struct EventSubmitterTests {
   @Test func concurrentSendersMakeOneChainInTheOrderOfEachCaller() async throws {
     let server = try await RoomFixture()
     let room = try await server.createRoom()
@@ -34,7 +34,7 @@ import Testing
       let order = ids.compactMap { places[$0] }
       #expect(order.count == 10 && order == order.sorted())
     }
-    #expect(try await server.storage.rooms.forwardExtremities(room).count == 1)
+    #expect(try await server.stores.rooms.forwardExtremities(room).count == 1)
   }
 
   @Test func aRepeatedTransactionAnswersWithTheFirstEvent() async throws {
@@ -60,12 +60,12 @@ import Testing
     let server = try await RoomFixture()
     let room = try await server.createRoom()
     try await server.addDevice(RoomFixture.alice)
-    let senders = [server.rooms.sender, server.anotherSender()]
+    let submitters = [server.rooms.submitter, server.anotherSubmitter()]
     let ids = try await withThrowingTaskGroup(of: (Int, EventID).self) { group in
       for number in 0..<60 {
-        for sender in senders {
+        for submitter in submitters {
           group.addTask {
-            (number, try await server.say("\(number)", room, transaction: "t\(number)", through: sender))
+            (number, try await server.say("\(number)", room, transaction: "t\(number)", through: submitter))
           }
         }
       }
@@ -76,7 +76,7 @@ import Testing
     #expect(Set(messages.map(\.eventID)) == ids.values.reduce(into: []) { $0.formUnion($1) })
     #expect(messages.count == 60)
     let followed = Set(messages.flatMap(\.event.prevEvents))
-    #expect(try await server.storage.events.havePersisted(Array(followed)) == followed)
+    #expect(try await server.stores.events.havePersisted(Array(followed)) == followed)
   }
 
   @Test func anEventThatIsNotAllowedFailsAlone() async throws {
@@ -122,7 +122,7 @@ import Testing
     let byAlice = try await server.say("alice's", room)
     let byBob = try await server.say("bob's", room, RoomFixture.bob)
     func redact(_ id: EventID, _ requester: Requester) async throws -> EventID {
-      try await server.rooms.sender.send(
+      try await server.rooms.submitter.submit(
         ClientEventDraft(roomID: room, type: "m.room.redaction", content: ["reason": "so"], redacts: id),
         requester: requester)
     }
@@ -146,7 +146,7 @@ import Testing
     let message = try await server.say("react to me", room)
     func react(_ key: Text) async throws -> EventID {
       let relation: JSON = ["rel_type": "m.annotation", "event_id": .string(message.rawValue), "key": .string(key)]
-      return try await server.rooms.sender.send(
+      return try await server.rooms.submitter.submit(
         ClientEventDraft(roomID: room, type: "m.reaction", content: ["m.relates_to": relation]),
         requester: RoomFixture.alice)
     }

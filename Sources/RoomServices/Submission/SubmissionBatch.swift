@@ -4,7 +4,8 @@ import Stores
 
 /// Looks at a draft when its turn has come, with the room's state before it: may change the draft, refuse it by throwing,
 /// or answer with an event that makes it unnecessary.
-typealias SendPreparation = @Sendable (_ draft: ClientEventDraft, _ chain: EventChain) async throws -> PreparedDraft
+typealias SubmissionPreparation =
+  @Sendable (_ draft: ClientEventDraft, _ chain: EventChain) async throws -> PreparedDraft
 
 /// Says what is to be done about a draft whose turn has come.
 enum PreparedDraft: Sendable {
@@ -13,10 +14,10 @@ enum PreparedDraft: Sendable {
 }
 
 /// Holds one request to send an event, and who waits for its end.
-struct SendJob: Sendable {
+struct SubmissionJob: Sendable {
   var draft: ClientEventDraft
   let requester: Requester
-  let preparation: SendPreparation?
+  let preparation: SubmissionPreparation?
   let extraUsers: [UserID]
   let continuation: CheckedContinuation<EventID, any Error>
 
@@ -29,18 +30,18 @@ struct SendJob: Sendable {
 }
 
 /// Holds events that were built one upon the other and go to the persister together.
-struct SendBatch: Sendable {
+struct SubmissionBatch: Sendable {
   /// Keeps the room from being deleted until the batch is stored.
   let hold: RoomLocks.Hold
   /// Holds the events that the first one follows.
   let start: [EventID]
   /// Stands behind the last event.
   var chain: EventChain
-  var events: [OutgoingEvent] = []
+  var events: [SubmittedEvent] = []
   /// Holds the jobs of the events, in the same order.
-  var jobs: [SendJob] = []
+  var jobs: [SubmissionJob] = []
   /// Holds those who asked for state that another job of the batch, not persisted yet, has just made.
-  var followers: [(job: SendJob, eventID: EventID)] = []
+  var followers: [(job: SubmissionJob, eventID: EventID)] = []
 
   init(at chain: EventChain, holding hold: RoomLocks.Hold) {
     self.hold = hold

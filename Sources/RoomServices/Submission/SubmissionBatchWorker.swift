@@ -8,33 +8,33 @@ import Stores
 ///
 /// While a batch is being stored in this process the next one is built upon it, from memory. It is handed on when others can
 /// see the first, whose senders are answered when it is on disk. When storing it fails, the next one is built anew.
-struct SendBatchWorker: RoomBatchWorker {
+struct SubmissionBatchWorker: RoomBatchWorker {
   /// Bounds the events of one batch.
   private static let largestBatch = 64
 
   let creator: EventCreator
-  let storage: RoomStores
-  let delivery: EventDelivery
+  let stores: RoomStores
+  let delivery: PersisterDelivery
   let locks: RoomLocks
   let logger: Logger
 
-  func jobs(of batch: SendBatch) -> [SendJob] { batch.jobs + batch.followers.map(\.job) }
+  func jobs(of batch: SubmissionBatch) -> [SubmissionJob] { batch.jobs + batch.followers.map(\.job) }
 
-  func abandon(_ batch: SendBatch) { batch.hold.release() }
+  func abandon(_ batch: SubmissionBatch) { batch.hold.release() }
 
-  func mayGrow(_ batch: SendBatch) -> Bool { batch.events.count < Self.largestBatch }
+  func mayGrow(_ batch: SubmissionBatch) -> Bool { batch.events.count < Self.largestBatch }
 
   /// Lets messages be followed by whatever comes; what changes the state must be stored first, since much is worked out from
   /// the stored state. When others have written to the room as well, the next batch has to join their branch.
-  func mayBeFollowed(_ batch: SendBatch, room: RoomID) async -> Bool {
+  func mayBeFollowed(_ batch: SubmissionBatch, room: RoomID) async -> Bool {
     guard delivery.isLocal(room), !batch.hasState else { return false }
-    guard let edge = try? await storage.rooms.forwardExtremities(room).keys else { return false }
+    guard let edge = try? await stores.rooms.forwardExtremities(room).keys else { return false }
     return Set(edge) == Set(batch.start) || Array(edge) == batch.chain.prevEvents
   }
 
   func prepare(
-    _ jobs: [SendJob], for batch: SendBatch?, after underWay: SendBatch?, room: RoomID
-  ) async -> SendBatch? {
+    _ jobs: [SubmissionJob], for batch: SubmissionBatch?, after underWay: SubmissionBatch?, room: RoomID
+  ) async -> SubmissionBatch? {
     guard let first = jobs.first else { return batch }
     do {
       async let earlier = earlierEvents(of: jobs, room: room)
@@ -57,23 +57,25 @@ struct SendBatchWorker: RoomBatchWorker {
     }
   }
 
-  private func batch(in room: RoomID, after underWay: SendBatch?, for sender: UserID) async throws -> SendBatch {
+  private func batch(in room: RoomID, after underWay: SubmissionBatch?, for sender: UserID) async throws
+    -> SubmissionBatch
+  {
     let hold = try await locks.hold(room)
     let chain = if let underWay { underWay.chain } else { try await creator.chain(at: room, for: sender) }
-    return SendBatch(at: chain, holding: hold)
+    return SubmissionBatch(at: chain, holding: hold)
   }
 
   /// Finds the events of jobs whose transaction has been carried out already. The persister in this process does so itself,
   /// together with those of other rooms.
   private func earlierEvents(
-    of jobs: [SendJob], room: RoomID
+    of jobs: [SubmissionJob], room: RoomID
   ) async throws -> [EventStore.DeviceTransaction: EventID] {
     if delivery.isLocal(room) { return [:] }
-    return try await storage.events.eventIDs(roomID: room, transactions: jobs.compactMap(\.transaction))
+    return try await stores.events.eventIDs(roomID: room, transactions: jobs.compactMap(\.transaction))
   }
 
   /// Builds the event of one job; a failure is that job's alone.
-  private func create(_ job: SendJob, into batch: inout SendBatch) async {
+  private func create(_ job: SubmissionJob, into batch: inout SubmissionBatch) async {
     do {
       var draft = job.draft
       if let preparation = job.preparation {
@@ -98,7 +100,7 @@ struct SendBatchWorker: RoomBatchWorker {
     }
   }
 
-  private func answer(_ job: SendJob, _ eventID: EventID, _ batch: inout SendBatch) {
+  private func answer(_ job: SubmissionJob, _ eventID: EventID, _ batch: inout SubmissionBatch) {
     if batch.events.contains(where: { $0.created.event.eventID == eventID }) {
       batch.followers.append((job, eventID))
     } else {
@@ -108,7 +110,7 @@ struct SendBatchWorker: RoomBatchWorker {
 
   // MARK: delivering
 
-  func deliver(_ batch: SendBatch, room: RoomID, whenVisible: @escaping @Sendable () -> Void) async -> Bool {
+  func deliver(_ batch: SubmissionBatch, room: RoomID, whenVisible: @escaping @Sendable () -> Void) async -> Bool {
     let jobs = jobs(of: batch)
     defer { batch.hold.release() }
     do {
@@ -139,11 +141,11 @@ struct SendBatchWorker: RoomBatchWorker {
 
   /// Lists the jobs that got the event of another request: a Synapse that persists takes the id alone for a repetition. Their
   /// events are sent anew, without the id.
-  private func mistakenForRepetitions(_ jobs: [SendJob], given: [EventID], became: [EventID]) async -> Set<Int> {
+  private func mistakenForRepetitions(_ jobs: [SubmissionJob], given: [EventID], became: [EventID]) async -> Set<Int> {
     guard given != became else { return [] }
     let suspects = jobs.indices.filter { given[$0] != became[$0] && jobs[$0].transaction != nil }
     // When looking fails the answer stands.
-    let paths = try? await storage.events.transactionPaths(of: suspects.map { became[$0] })
+    let paths = try? await stores.events.transactionPaths(of: suspects.map { became[$0] })
     return Set(suspects.filter { index in paths?[became[index]].map { $0 != jobs[index].draft.path } ?? false })
   }
 
@@ -155,8 +157,8 @@ struct SendBatchWorker: RoomBatchWorker {
 
   /// Does the jobs of a refused batch again, as a batch without those whose transaction has been carried out already. When
   /// there are none, one of the others was to blame, it is not said which: each is tried alone.
-  private func workAgain(_ room: RoomID, _ jobs: [SendJob], beside batch: SendBatch) async {
-    var rest: [SendJob] = []
+  private func workAgain(_ room: RoomID, _ jobs: [SubmissionJob], beside batch: SubmissionBatch) async {
+    var rest: [SubmissionJob] = []
     for job in jobs {
       if let eventID = await earlierEvent(of: job) {
         job.continuation.resume(returning: eventID)
@@ -170,11 +172,11 @@ struct SendBatchWorker: RoomBatchWorker {
 
   /// Does jobs anew while the batch that they were in still has the room's lock: a batch that is prepared to follow it uses the lock, too, and
   /// waits for it to be delivered, so waiting for an old lock to be given back would never end.
-  private func work(_ room: RoomID, _ jobs: [SendJob], beside batch: SendBatch) async {
+  private func work(_ room: RoomID, _ jobs: [SubmissionJob], beside batch: SubmissionBatch) async {
     guard let first = jobs.first else { return }
     do {
       let chain = try await creator.chain(at: room, for: first.requester.userID)
-      let begun = SendBatch(at: chain, holding: locks.hold(room, beside: batch.hold))
+      let begun = SubmissionBatch(at: chain, holding: locks.hold(room, beside: batch.hold))
       guard let next = await prepare(jobs, for: begun, after: nil, room: room), !next.events.isEmpty else { return }
       _ = await deliver(next, room: room, whenVisible: {})
     } catch {
@@ -182,9 +184,9 @@ struct SendBatchWorker: RoomBatchWorker {
     }
   }
 
-  private func earlierEvent(of job: SendJob) async -> EventID? {
+  private func earlierEvent(of job: SubmissionJob) async -> EventID? {
     guard let transaction = job.transaction else { return nil }
     // When looking fails the job is just done again: the persister looks, too.
-    return try? await storage.events.eventID(roomID: job.draft.roomID, transaction: transaction)
+    return try? await stores.events.eventID(roomID: job.draft.roomID, transaction: transaction)
   }
 }

@@ -6,17 +6,17 @@ import Stores
 
 /// Takes over events that other processes of the cluster have made, in the process that persists them.
 final class EventInbox: Sendable {
-  private let storage: RoomStores
+  private let stores: RoomStores
   private let state: StateService
   private let creator: EventCreator
   private let persister: EventPersister
   private let rateLimiter: RoomRateLimiter
 
   init(
-    storage: RoomStores, state: StateService, creator: EventCreator, persister: EventPersister,
+    stores: RoomStores, state: StateService, creator: EventCreator, persister: EventPersister,
     rateLimiter: RoomRateLimiter
   ) {
-    self.storage = storage
+    self.stores = stores
     self.state = state
     self.creator = creator
     self.persister = persister
@@ -58,7 +58,7 @@ final class EventInbox: Sendable {
     try requireWriter(of: request.roomID)
     let stored = try await persister.persist(
       request.events, roomID: request.roomID, backfilled: request.isBackfilled)
-    let own = storage.events.ids.currentToken
+    let own = stores.events.ids.currentToken
     return request.isBackfilled ? own : max(own, stored.map(\.streamOrdering).max() ?? own)
   }
 
@@ -99,7 +99,7 @@ final class EventInbox: Sendable {
   private func position(_ item: PersistableEvent, _ chain: EventChain?) async throws -> EventChain {
     let group = item.context.stateGroupBeforeEvent
     if let chain, chain.state.group == group { return chain }
-    let snapshot = if let group { try await storage.state.snapshot(group: group) } else { StateSnapshot() }
+    let snapshot = if let group { try await stores.state.snapshot(group: group) } else { StateSnapshot() }
     return EventChain(
       roomID: item.event.roomID, version: item.event.version, prevEvents: item.event.prevEvents,
       depth: item.event.depth, state: ResolvedState(group: group, snapshot: snapshot))

@@ -39,7 +39,7 @@ protocol RoomBatchWorker<Job, Batch>: Sendable {
 /// Keeps one queue a room: while a batch of a room is being delivered, what arrives is prepared and then goes together.
 ///
 /// Within a room, jobs are done in the order in which they were submitted; rooms do not wait for each other.
-final class RoomSendQueues<Worker: RoomBatchWorker>: Sendable {
+final class SubmissionQueues<Worker: RoomBatchWorker>: Sendable {
   typealias Job = Worker.Job
   private enum Outcome { case refused, queued, starts }
 

@@ -6,7 +6,7 @@ import Replication
 import Stores
 
 /// Pairs a new event with the request that it came from.
-struct OutgoingEvent: Sendable {
+struct SubmittedEvent: Sendable {
   let created: CreatedEvent
   let requester: Requester
   let extraUsers: [UserID]
@@ -23,8 +23,8 @@ struct DeliveredEvents: Sendable {
 }
 
 /// Brings new events to the process that persists them, be it this one or another.
-final class EventDelivery: Sendable {
-  private let storage: RoomStores
+final class PersisterDelivery: Sendable {
+  private let stores: RoomStores
   private let state: StateService
   private let persister: EventPersister
   private let pushActions: PushActionEvaluator
@@ -37,10 +37,10 @@ final class EventDelivery: Sendable {
   private static let readBackTimeout = Duration.seconds(5)
 
   init(
-    storage: RoomStores, state: StateService, persister: EventPersister, pushActions: PushActionEvaluator,
+    stores: RoomStores, state: StateService, persister: EventPersister, pushActions: PushActionEvaluator,
     router: CallRouter, hub: StreamHub, clock: ServerClock, logger: Logger
   ) {
-    self.storage = storage
+    self.stores = stores
     self.state = state
     self.persister = persister
     self.pushActions = pushActions
@@ -58,9 +58,9 @@ final class EventDelivery: Sendable {
   /// - Parameter evaluatesPush: whether the room's members may be notified; there are none but the creator in a new room.
   func outgoing(
     _ created: CreatedEvent, requester: Requester, extraUsers: [UserID] = [], evaluatesPush: Bool = true
-  ) async throws -> OutgoingEvent {
+  ) async throws -> SubmittedEvent {
     let actions = evaluatesPush ? try await pushActions.actions(for: created.event, before: created.before) : []
-    return OutgoingEvent(created: created, requester: requester, extraUsers: extraUsers, pushActions: actions)
+    return SubmittedEvent(created: created, requester: requester, extraUsers: extraUsers, pushActions: actions)
   }
 
   /// Persists a chain of events of one room, in order. Returns when they are stored; wait with ``settle(_:)`` or
@@ -69,14 +69,14 @@ final class EventDelivery: Sendable {
   /// - Parameter whenVisible: see ``EventPersister/persist(_:roomID:backfilled:areNew:whenVisible:)``; not called when the persister
   ///   is another process.
   func deliver(
-    _ events: [OutgoingEvent], room: RoomID, whenVisible: @escaping @Sendable () -> Void = {}
+    _ events: [SubmittedEvent], room: RoomID, whenVisible: @escaping @Sendable () -> Void = {}
   ) async throws -> DeliveredEvents {
     isLocal(room)
       ? try await persist(events, room: room, whenVisible: whenVisible) : try await transmit(events, room: room)
   }
 
   private func persist(
-    _ events: [OutgoingEvent], room: RoomID, whenVisible: @escaping @Sendable () -> Void
+    _ events: [SubmittedEvent], room: RoomID, whenVisible: @escaping @Sendable () -> Void
   ) async throws -> DeliveredEvents {
     let batch = events.map { outgoing in
       PersistableEvent(
@@ -100,7 +100,7 @@ final class EventDelivery: Sendable {
   /// numbers are still being written, a matter of milliseconds.
   func settle(_ delivered: DeliveredEvents) async {
     guard let position = delivered.position, !isReadable(position) else { return }
-    let ids = storage.events.ids
+    let ids = stores.events.ids
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await ids.waitForOwn(position) }
       group.addTask { try? await Task.sleep(for: Self.readBackTimeout) }
@@ -109,9 +109,9 @@ final class EventDelivery: Sendable {
     }
   }
 
-  private func isReadable(_ position: Int64) -> Bool { storage.events.ids.position(of: hub.instanceName) >= position }
+  private func isReadable(_ position: Int64) -> Bool { stores.events.ids.position(of: hub.instanceName) >= position }
 
-  private func transmit(_ events: [OutgoingEvent], room: RoomID) async throws -> DeliveredEvents {
+  private func transmit(_ events: [SubmittedEvent], room: RoomID) async throws -> DeliveredEvents {
     guard !router.isAlone, let instance = persister.writer(for: room) else {
       throw MatrixError.unknown("No process persists the events of this room", status: 500)
     }
@@ -119,7 +119,7 @@ final class EventDelivery: Sendable {
     let contexts = try await state.store(events.map(\.created.context))
     for (outgoing, context) in zip(events, contexts) {
       let created = outgoing.created
-      try await storage.pushActions.stage(created.event.eventID, outgoing.pushActions, now: clock.nowMilliseconds)
+      try await stores.pushActions.stage(created.event.eventID, outgoing.pushActions, now: clock.nowMilliseconds)
       ready.append(
         SendEventsRequest.Element(
           persistable: PersistableEvent(event: created.event, context: context, metadata: created.metadata),
@@ -138,20 +138,20 @@ final class EventDelivery: Sendable {
   }
 
   /// Drops the staged push actions of events that were not persisted; left behind they would only take room.
-  private func unstage(_ events: [OutgoingEvent]) async {
+  private func unstage(_ events: [SubmittedEvent]) async {
     for outgoing in events where !outgoing.pushActions.isEmpty {
-      try? await storage.pushActions.unstage(outgoing.created.event.eventID)
+      try? await stores.pushActions.unstage(outgoing.created.event.eventID)
     }
   }
 
   /// Finds what became of each event. The answer names the last one only, and another one than sent when that said what had
   /// been said before. A repetition further ahead makes our persister refuse the batch, since what follows would hang in
   /// the air; Synapse's stores the rest, and then the tables tell.
-  private func eventIDs(_ events: [OutgoingEvent], answer: SendEventsRequest.Answer) async throws -> [EventID] {
+  private func eventIDs(_ events: [SubmittedEvent], answer: SendEventsRequest.Answer) async throws -> [EventID] {
     var ids = events.map(\.created.event.eventID)
     if !ids.isEmpty { ids[ids.count - 1] = answer.eventID }
     guard ids.count > 1 else { return ids }
-    let persisted = try await storage.events.havePersisted(ids)
+    let persisted = try await stores.events.havePersisted(ids)
     for (index, outgoing) in events.enumerated() where !persisted.contains(ids[index]) {
       guard let first = try await earlierEvent(for: outgoing.created) else {
         throw MatrixError.unknown("An event of a batch was not persisted", status: 500)
@@ -164,9 +164,9 @@ final class EventDelivery: Sendable {
   private func earlierEvent(for created: CreatedEvent) async throws -> EventID? {
     let event = created.event
     guard let txnID = created.metadata.txnID, let deviceID = created.metadata.deviceID,
-      let path = try await storage.events.transactionPaths(of: [event])[event.eventID]
+      let path = try await stores.events.transactionPaths(of: [event])[event.eventID]
     else { return nil }
-    return try await storage.events.eventID(
+    return try await stores.events.eventID(
       roomID: event.roomID,
       transaction: .init(userID: event.sender, deviceID: deviceID, txnID: txnID, path: path))
   }
