@@ -20,7 +20,7 @@ public final class AccountServices: Sendable {
   /// Adds, renames and removes devices.
   public let devices: DeviceService
   /// Hashes and checks passwords off the event loops.
-  public let hasher: PasswordHasher
+  let hasher: PasswordHasher
   /// Checks passwords and opens sessions.
   public let login: LoginService
   /// Changes passwords.
@@ -30,7 +30,7 @@ public final class AccountServices: Sendable {
   /// Reads and changes profiles.
   public let profiles: ProfileService
   /// Makes accounts.
-  public let registration: RegistrationService
+  let registration: RegistrationService
   /// Registers accounts as clients ask for it.
   public let registrationFlow: RegistrationFlow
   /// Closes accounts.
@@ -38,7 +38,7 @@ public final class AccountServices: Sendable {
   /// Opens, refreshes and closes sessions.
   public let sessions: SessionService
   /// Walks clients through the stages of interactive authentication.
-  public let userInteractiveAuth: UserInteractiveAuth
+  let userInteractiveAuth: UserInteractiveAuth
 
   /// What accounts ask of rooms, given by the role that has both.
   public struct RoomHooks: Sendable {

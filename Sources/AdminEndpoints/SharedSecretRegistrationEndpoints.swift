@@ -47,19 +47,18 @@ public struct SharedSecretRegistrationEndpoints: Sendable {
     let submission = try Submission(body)
     guard submission.isProved(by: secret) else { throw MatrixError.forbidden("HMAC incorrect") }
     guard nonces.take(nonce) else { throw Self.unrecognisedNonce }
-    var account = RegistrationService.Submission(
-      localpart: submission.username.asciiLowercased,
-      passwordHash: try await accounts.hasher.hash(submission.password))
+    var account = RegistrationService.Submission(localpart: submission.username.asciiLowercased)
     account.isAdmin = submission.isAdmin
     account.userType = submission.userType
     account.displayName = submission.displayName
-    let user = try await accounts.registration.registerByAdministrator(account)
-    var answer: [Text: JSON] = ["user_id": .string(user.rawValue), "home_server": .string(config.serverName)]
-    if !submission.inhibitsLogin {
-      let session = try await accounts.sessions.open(
-        SessionRequest(
-          userID: user, deviceID: submission.deviceID, displayName: submission.deviceDisplayName,
-          wantsRefreshToken: false))
+    let device = RegistrationFlow.FirstDevice(
+      deviceID: submission.deviceID, displayName: submission.deviceDisplayName)
+    let registered = try await accounts.registrationFlow.registerByAdministrator(
+      account, password: submission.password, device: submission.inhibitsLogin ? nil : device)
+    var answer: [Text: JSON] = [
+      "user_id": .string(registered.userID.rawValue), "home_server": .string(config.serverName),
+    ]
+    if let session = registered.session {
       answer["access_token"] = .string(session.accessToken)
       answer["device_id"] = .string(session.deviceID)
     }

@@ -87,7 +87,7 @@ extension ErrorCode {
   /// An identity server that this server does not trust.
   public static let serverNotTrusted = Self("M_SERVER_NOT_TRUSTED", 400)
   /// An address whose owner did not confirm it.
-  public static let threepidAuthFailed = Self("M_THREEPID_AUTH_FAILED", 400)
+  public static let threepidAuthFailed = Self("M_THREEPID_AUTH_FAILED", 403)
   /// An address that this server does not permit.
   public static let threepidDenied = Self("M_THREEPID_DENIED", 403)
   /// An address bound to another account.

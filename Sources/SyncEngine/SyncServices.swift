@@ -61,15 +61,13 @@ public final class SyncServices: Sendable {
     typing = TypingService(
       hub: hub, access: rooms.history.access, isWriter: config.isWriter(of: .typing), clock: clock)
     tokens = CurrentTokens(ids: stores.context.ids, typing: typing)
-    pushRules = PushRuleService(
-      stores: push, limits: PushRuleStore.Limits(), isWriter: config.isWriter(of: .pushRules))
+    pushRules = PushRuleService(stores: push, limits: PushRuleStore.Limits())
     accountData = AccountDataService(
       stores: users, memberships: stores.memberships, pushRules: pushRules, router: router)
     receipts = ReceiptService(
       stores: users, events: stores.events, relations: stores.relations, rooms: rooms, accountData: accountData,
-      isWriter: config.isWriter(of: .receipts), clock: clock)
-    toDevice = ToDeviceService(
-      store: users.toDevice, serverName: config.serverName, isWriter: config.isWriter(of: .toDevice), clock: clock)
+      clock: clock)
+    toDevice = ToDeviceService(store: users.toDevice, serverName: config.serverName, clock: clock)
     presence = PresenceService(
       stores: users, memberships: stores.memberships, router: router, instanceID: instanceID, logger: logger)
     let storage = SyncStores(rooms: stores, users: users, push: push, deviceLists: deviceLists)

@@ -82,6 +82,24 @@ struct RegistrationFlowTests {
     #expect(try await !flow.isValid(token: { "none" }, address: "1"))
   }
 
+  @Test("An administrator's account is ready at once, with a session only where one is wanted")
+  func administrators() async throws {
+    let server = try await AccountFixture()
+    let flow = server.accounts.registrationFlow
+    var submission = RegistrationService.Submission(localpart: "root")
+    submission.isAdmin = true
+    let root = try await flow.registerByAdministrator(
+      submission, password: "secret", device: .init(deviceID: "D", displayName: nil))
+    #expect(root.session?.deviceID == "D")
+    #expect(try await server.accepts("secret", of: root.userID))
+    let token = try #require(root.session?.accessToken)
+    let requester = try await server.requester(token)
+    #expect(try await server.accounts.authenticator.isAdministrator(requester))
+    let other = try await flow.registerByAdministrator(.init(localpart: "other"), password: "x", device: nil)
+    #expect(other.session == nil)
+    #expect(try await server.deviceIDs(of: other.userID).isEmpty)
+  }
+
   @Test("Guests get the guests' device")
   func guests() async throws {
     let server = try await AccountFixture(settings: "allow_guest_access: true")

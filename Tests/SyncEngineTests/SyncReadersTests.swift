@@ -1,3 +1,4 @@
+import MatrixEvents
 import MatrixPrimitives
 import Replication
 import RoomServices
@@ -11,6 +12,38 @@ import Testing
   let alice = SyncFixture.alice
   let bob = SyncFixture.bob
   let carol = SyncFixture.carol
+
+  @Test(arguments: [1, 5])
+  func aListOfRoomsIsReadWithoutARequest(_ count: Int) async throws {
+    let server = try await SyncFixture()
+    for _ in 0..<count {
+      let room = try await server.createRoom()
+      try await server.change(.join, room, by: bob)
+      for number in 0..<3 { try await server.say("\(number)", room) }
+      await server.hub.waitUntilIdle()
+      server.storage.state.invalidateCurrent(room)
+    }
+    let (rooms, now) = try await current(bob, server)
+    await server.storage.events.ids.flush()  // Otherwise the note of the writer's position may fall into the count.
+    let before = server.database.client.statistics.queries
+    let timelines = try await server.readers.timelines.timelines(
+      rooms.map { room in
+        TimelineRequest(
+          room: room.roomID, view: .joined(at: room.streamOrdering), after: nil, upTo: now.room, limit: 2)
+      }, for: TimelineReader.Viewer(user: bob.userID, ignoredUsers: []), filter: EventFilter())
+    let states = try await server.readers.states.states(
+      zip(rooms, timelines).map { room, timeline in
+        let members = timeline.senders.map { StateKey("m.room.member", $0) }
+        return RoomStateReader.Request(room: room.roomID, filter: .keys(members + [StateKey("m.room.create")]))
+      })
+    let counts = try await server.services.sync.storage.notificationCounts.counts(
+      of: bob.userID, in: rooms.map(\.roomID))
+    #expect(server.database.client.statistics.queries - before <= 3, "one for each kind of thing")
+    for (room, timeline) in zip(rooms, timelines) {
+      #expect(timeline.entries.count == 2 && timeline.isLimited && timeline.senders == ["@alice:test"])
+      #expect(states[room.roomID]?.count == 2 && counts[room.roomID]?.main.notifications == 3)
+    }
+  }
 
   @Test func aSpanSaysHowAUserCameAndWent() async throws {
     let server = try await SyncFixture()

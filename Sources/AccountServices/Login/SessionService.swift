@@ -107,17 +107,6 @@ public final class SessionService: Sendable {
       sessionExpiryMilliseconds: session)
   }
 
-  /// Replaces a user's password.
-  ///
-  /// - Parameters:
-  ///   - hash: the new password's.
-  ///   - endsOthers: whether all sessions but the requester's end.
-  public func changePassword(of requester: Requester, to hash: Text, endsOthers: Bool) async throws {
-    let ended = try await stores.sessions.changePassword(
-      of: requester.userID, to: hash, endsOthers: endsOthers, keeping: requester.accessTokenID)
-    try await devices.changed(ended, of: requester.userID)
-  }
-
   /// Closes the session that a request was made with: its device goes with it.
   public func close(_ requester: Requester, accessToken: Text) async throws {
     guard let device = requester.deviceID else {

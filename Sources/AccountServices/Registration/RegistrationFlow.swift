@@ -152,6 +152,43 @@ public final class RegistrationFlow: Sendable {
     return RegisteredAccount(userID: user, session: session)
   }
 
+  // MARK: Administrators
+
+  /// The device on which the first session of an account is opened.
+  public struct FirstDevice: Sendable {
+    let deviceID: Text?
+    let displayName: Text?
+
+    /// Describes a device.
+    /// - Parameters:
+    ///   - deviceID: nil for one that the server chooses.
+    ///   - displayName: nil for none.
+    public init(deviceID: Text?, displayName: Text?) {
+      self.deviceID = deviceID
+      self.displayName = displayName
+    }
+  }
+
+  /// Registers an account for an administrator, who lifts limits and approves at once.
+  ///
+  /// - Parameters:
+  ///   - account: what is known of the account.
+  ///   - password: its password, which is not held to the policy.
+  ///   - device: nil when no session is wanted.
+  /// - Throws: `MatrixError` 400 for a name that cannot be registered.
+  public func registerByAdministrator(
+    _ account: RegistrationService.Submission, password: Text, device: FirstDevice?
+  ) async throws -> RegisteredAccount {
+    var account = account
+    account.passwordHash = try await hasher.hash(password)
+    let user = try await registration.registerByAdministrator(account)
+    guard let device else { return RegisteredAccount(userID: user, session: nil) }
+    let session = try await sessions.open(
+      SessionRequest(
+        userID: user, deviceID: device.deviceID, displayName: device.displayName, wantsRefreshToken: false))
+    return RegisteredAccount(userID: user, session: session)
+  }
+
   // MARK: Guests
 
   /// Registers a guest, where the configuration allows guests.

@@ -32,7 +32,7 @@ public final class RegistrationService: Sendable {
   }
 
   /// The stages a client must pass to register.
-  public var flows: [[Text]] {
+  var flows: [[Text]] {
     [config.registration.requiresToken ? [Self.tokenStage, "m.login.dummy"] : ["m.login.dummy"]]
   }
 
@@ -42,7 +42,7 @@ public final class RegistrationService: Sendable {
   ///
   /// - Returns: what the session remembers of the stage.
   /// - Throws: `MatrixError` 401 `M_UNAUTHORIZED` for a token that cannot be used.
-  public func check(stage: Text, _ auth: JSONValue, session: Text) async throws -> JSON? {
+  func check(stage: Text, _ auth: JSONValue, session: Text) async throws -> JSON? {
     guard stage == Self.tokenStage else { return .bool(true) }
     let isReserved = try await tokens.reserve(
       try auth.requireString("token"), stage: stage, session: session, nowMilliseconds: clock.nowMilliseconds)
@@ -53,30 +53,30 @@ public final class RegistrationService: Sendable {
   }
 
   /// Tells whether a registration token could be used now.
-  public func isValid(token: Text) async throws -> Bool {
+  func isValid(token: Text) async throws -> Bool {
     try await tokens.isValid(token, nowMilliseconds: clock.nowMilliseconds)
   }
 
   /// Refuses an address that registers too often.
   ///
   /// - Parameter count: false to ask without counting.
-  public func limit(address: Text, count: Bool) throws(MatrixError) {
+  func limit(address: Text, count: Bool) throws(MatrixError) {
     try addressLimiter.check(address, count: count)
   }
 
   /// Refuses an address that asks too often whether tokens are valid.
-  public func limitTokenQuestions(address: Text) throws(MatrixError) { try tokenLimiter.check(address) }
+  func limitTokenQuestions(address: Text) throws(MatrixError) { try tokenLimiter.check(address) }
 
   /// Lets an address ask whether names are free: at once where it asks seldom, after a second where it asks more, and not at all
   /// while two of its questions wait.
   ///
   /// - Throws: `MatrixError` 429.
-  public func limitNameQuestions(address: Text) async throws { try await nameQuestions.wait(address) }
+  func limitNameQuestions(address: Text) async throws { try await nameQuestions.wait(address) }
 
   /// Checks that a localpart may be registered now.
   ///
   /// - Throws: `MatrixError` 400 `M_INVALID_USERNAME` or `M_USER_IN_USE`.
-  public func checkAvailable(_ localpart: Text, revealUse: Bool = true) async throws {
+  func checkAvailable(_ localpart: Text, revealUse: Bool = true) async throws {
     try UsernameRules.check(
       localpart, serverName: config.serverName,
       allowUnderscorePrefix: config.registration.allowsUnderscorePrefix)
@@ -102,7 +102,7 @@ public final class RegistrationService: Sendable {
     public var displayName: Text?
 
     /// Collects what every registration has.
-    public init(localpart: Text?, passwordHash: Text?) {
+    public init(localpart: Text?, passwordHash: Text? = nil) {
       self.localpart = localpart
       self.passwordHash = passwordHash
     }
@@ -111,14 +111,14 @@ public final class RegistrationService: Sendable {
   /// Registers the account of a completed session of interactive authentication.
   ///
   /// - Returns: the new user's ID; that of the first request where several complete the same session.
-  public func register(_ submission: Submission, session: Text, address: Text) async throws -> UserID {
+  func register(_ submission: Submission, session: Text, address: Text) async throws -> UserID {
     try await store(submission, completing: session, isApproved: isApprovedAtOnce, address: address)
   }
 
   /// Registers a guest, where the configuration allows guests.
   ///
   /// - Throws: `MatrixError` 403.
-  public func registerGuest(address: Text) async throws -> UserID {
+  func registerGuest(address: Text) async throws -> UserID {
     guard config.registration.allowsGuests else { throw MatrixError.forbidden("Guest access is disabled") }
     var submission = Submission(localpart: nil, passwordHash: nil)
     submission.isGuest = true
@@ -126,15 +126,15 @@ public final class RegistrationService: Sendable {
   }
 
   /// Registers an account for an administrator, who lifts limits and approves at once.
-  public func registerByAdministrator(_ submission: Submission) async throws -> UserID {
+  func registerByAdministrator(_ submission: Submission) async throws -> UserID {
     try await store(submission, completing: nil, isApproved: true, address: nil)
   }
 
   /// Whether new accounts need no administrator's approval.
-  public var isApprovedAtOnce: Bool { !config.experimental.requiresApproval }
+  var isApprovedAtOnce: Bool { !config.experimental.requiresApproval }
 
   /// Finds the account that a session has made already.
-  public func registered(by session: UserInteractiveAuth.Kept?) -> UserID? {
+  func registered(by session: UserInteractiveAuth.Kept?) -> UserID? {
     session.flatMap { RegisteredUser.find(in: $0.serverData) }
   }
 

@@ -9,14 +9,10 @@ public final class PushRuleService: Sendable {
   private let barrier: ReadBarrier
   let limits: PushRuleStore.Limits
 
-  /// Tells whether this process may change push rules; requests to others are refused, as on Synapse.
-  public let isWriter: Bool
-
-  init(stores: PushStores, limits: PushRuleStore.Limits, isWriter: Bool) {
+  init(stores: PushStores, limits: PushRuleStore.Limits) {
     store = stores.rules
     barrier = stores.barrier
     self.limits = limits
-    self.isWriter = isWriter
   }
 
   /// Waits until this process has what was stored of a user's rules before the call, by whichever process.

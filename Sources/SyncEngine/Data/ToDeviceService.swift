@@ -14,9 +14,6 @@ public final class ToDeviceService: Sendable {
   private let serverName: Text
   private let transactions: SharedAnswers<Transaction, [UInt8]>
 
-  /// Tells whether this process may store messages; requests to others are refused, as on Synapse.
-  public let isWriter: Bool
-
   /// Holds the largest content of one message in canonical form, in bytes: larger ones do not fit into a federation transaction.
   private static let largestContent = 65_536
   /// The longest event type and transaction id, in bytes: both are remembered.
@@ -24,11 +21,10 @@ public final class ToDeviceService: Sendable {
   /// The most EDUs for other servers that one request may make: as many as fit into a transaction between servers.
   static let mostEDUs = 100
 
-  init(store: ToDeviceStore, serverName: Text, isWriter: Bool, clock: ServerClock) {
+  init(store: ToDeviceStore, serverName: Text, clock: ServerClock) {
     transactions = SharedAnswers(clock: clock, lifetimeMilliseconds: 30 * 60_000, byteBudget: 20_000)
     self.store = store
     self.serverName = serverName
-    self.isWriter = isWriter
   }
 
   /// Stores messages for devices; a request that repeats a transaction id within half an hour does nothing.

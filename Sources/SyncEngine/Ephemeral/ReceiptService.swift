@@ -11,22 +11,18 @@ public final class ReceiptService: Sendable {
   private let accountData: AccountDataService
   private let clock: ServerClock
 
-  /// Tells whether this process may store receipts; requests to others are refused, as on Synapse.
-  public let isWriter: Bool
-
   /// The receipt types that clients may send, the read marker among them.
   public static let types = [Receipt.Kind.read, Receipt.Kind.readPrivate, Receipt.Kind.fullyRead]
 
   init(
     stores: UserStores, events: EventStore, relations: RelationStore, rooms: RoomServices,
-    accountData: AccountDataService, isWriter: Bool, clock: ServerClock
+    accountData: AccountDataService, clock: ServerClock
   ) {
     self.stores = stores
     self.events = events
     self.relations = relations
     self.rooms = rooms
     self.accountData = accountData
-    self.isWriter = isWriter
     self.clock = clock
   }
 

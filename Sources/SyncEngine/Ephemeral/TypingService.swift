@@ -38,8 +38,8 @@ public final class TypingService: Sendable {
   private let clock: ServerClock
   private let access: RoomAccess
 
-  /// Tells whether this process decides who types.
-  public let isWriter: Bool
+  /// Whether this process decides who types.
+  private let isWriter: Bool
 
   init(hub: StreamHub, access: RoomAccess, isWriter: Bool, clock: ServerClock) {
     self.hub = hub
