@@ -21,10 +21,10 @@ import Testing
       try await server.change(.join, room, by: bob)
       for number in 0..<3 { try await server.say("\(number)", room) }
       await server.hub.waitUntilIdle()
-      server.storage.state.invalidateCurrent(room)
+      server.stores.state.invalidateCurrent(room)
     }
     let (rooms, now) = try await current(bob, server)
-    await server.storage.events.ids.flush()  // Otherwise the note of the writer's position may fall into the count.
+    await server.stores.events.ids.flush()  // Otherwise the note of the writer's position may fall into the count.
     let before = server.database.client.statistics.queries
     let timelines = try await server.readers.timelines.timelines(
       rooms.map { room in
@@ -36,7 +36,7 @@ import Testing
         let members = timeline.senders.map { StateKey("m.room.member", $0) }
         return RoomStateReader.Request(room: room.roomID, filter: .keys(members + [StateKey("m.room.create")]))
       })
-    let counts = try await server.services.sync.storage.notificationCounts.counts(
+    let counts = try await server.services.sync.stores.notificationCounts.counts(
       of: bob.userID, in: rooms.map(\.roomID))
     #expect(server.database.client.statistics.queries - before <= 3, "one for each kind of thing")
     for (room, timeline) in zip(rooms, timelines) {
