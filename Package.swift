@@ -102,9 +102,7 @@ let package = Package(
       "Stores",
       [
         "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Postgres",
-        collections,
-        logging,
-        crypto,
+        collections, logging,
       ]),
 
     // Layer 5: events written
@@ -125,10 +123,8 @@ let package = Package(
     library(
       "AccountServices",
       [
-        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
-        "Postgres",
-        "PasswordHashing", "RateLimits",
-        collections, logging, crypto,
+        "ByteText", "MatrixPrimitives", "ServerConfig", "Replication", "StorageEngine", "Stores", "PasswordHashing",
+        "RateLimits", logging,
       ]),
     library(
       "SyncEngine",
@@ -139,7 +135,7 @@ let package = Package(
       ]),
 
     // Layer 7: endpoints
-    library("EndpointKit", ["ByteText", "MatrixPrimitives", "ServerConfig", httpTypes, logging]),
+    library("EndpointKit", ["ByteText", "MatrixPrimitives", httpTypes, logging]),
     library(
       "ClientEndpoints",
       [
@@ -215,9 +211,7 @@ let package = Package(
     .target(
       name: "TestSupport",
       dependencies: [
-        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Postgres", "StorageEngine", "Replication",
-        "Stores",
-        logging,
+        "ByteText", "MatrixPrimitives", "Postgres", "StorageEngine", "Replication", logging,
       ],
       path: "Tests/TestSupport", swiftSettings: strict),
     .target(name: "SeededNumbers", path: "Tests/SeededNumbers", swiftSettings: strict),

@@ -5,10 +5,13 @@ usage: edges.py PACKAGE.json EDGES.tsv
 
 EDGES.tsv has a line `layer, target, targets it may import` for each target; a target may be imported only by targets
 of a higher layer (or of the same one where the line says so with a `!` before the name, and a reason behind it).
+A dependency that no file of the target imports is refused as well.
 """
 
 import json
+import re
 import sys
+from pathlib import Path
 
 
 def read(path):
@@ -28,6 +31,33 @@ def read(path):
     return layers, allowed, same
 
 
+IMPORT = re.compile(
+    r"\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:(?:public|package|internal|private|fileprivate)\s+)?import\s+"
+    r"(?:(?:struct|class|enum|func|protocol|typealias|var|let)\s+)?(\w+)"
+)
+
+
+def imported(folder):
+    """The modules that the files of a target import."""
+    found = set()
+    for path in folder.rglob("*.swift"):
+        for line in path.read_text(encoding="utf-8").split("\n"):
+            match = IMPORT.match(line)
+            if match:
+                found.add(match.group(1))
+    return found
+
+
+def unused(target):
+    """What a target declares as a dependency and no file of it imports."""
+    if target["type"] == "system":
+        return []
+    folder = Path(target.get("path") or f"{'Tests' if target['type'] == 'test' else 'Sources'}/{target['name']}")
+    modules = imported(folder)
+    names = [next(iter(value.values()))[0] for value in target["dependencies"]]
+    return [name for name in names if name not in modules]
+
+
 def main():
     package = json.load(open(sys.argv[1]))
     layers, allowed, same = read(sys.argv[2])
@@ -35,6 +65,7 @@ def main():
     targets = {target["name"] for target in package["targets"]}
     for target in package["targets"]:
         name = target["name"]
+        complaints += [f"{name} declares {other}, which no file of it imports" for other in unused(target)]
         if target["type"] == "test":
             continue
         if name not in layers:

@@ -5,7 +5,7 @@ import RoomComposition
 import ServiceLifecycle
 import WorkerRuntime
 
-/// Accounts, their sessions and devices, and whoever calls with an access token.
+/// Accounts, their sessions and devices, and the callers with an access token.
 public final class AccountSubsystem: Subsystem {
   /// The services.
   public let accounts: AccountServices
@@ -23,7 +23,7 @@ public final class AccountSubsystem: Subsystem {
 
   public var services: [any Service] { [LoopService("accounts") { [accounts] in await accounts.run() }] }
 
-  /// Finds the callers of access tokens.
+  /// The lookup of callers by access token.
   public var authenticator: Router.Authenticator {
     let authenticator = accounts.authenticator
     return Router.Authenticator(

@@ -9,43 +9,43 @@ import Stores
 ///
 /// One per process, made by the process's role.
 public final class AccountServices: Sendable {
-  /// Tells the time.
+  /// The time.
   public let clock: ServerClock
   private let logger: Logger
   private let accounts: AccountStore
-  /// Records from where tokens are used.
+  /// The record of where tokens are used.
   public let activity: ClientActivity
-  /// Turns access tokens into requesters.
+  /// The lookup of requesters by access token.
   public let authenticator: Authenticator
-  /// Adds, renames and removes devices.
+  /// Adding, renaming and removing devices.
   public let devices: DeviceService
-  /// Hashes and checks passwords off the event loops.
+  /// Hashing and checking of passwords, off the event loops.
   let hasher: PasswordHasher
-  /// Checks passwords and opens sessions.
+  /// Password checks and the opening of sessions.
   public let login: LoginService
-  /// Changes passwords.
+  /// The change of passwords.
   public let passwords: PasswordService
-  /// Asks logged-in users for their password again.
+  /// The request to logged-in users for their password.
   public let confirmation: PasswordConfirmation
-  /// Reads and changes profiles.
+  /// Reading and changing profiles.
   public let profiles: ProfileService
-  /// Makes accounts.
+  /// The creation of accounts.
   let registration: RegistrationService
-  /// Registers accounts as clients ask for it.
+  /// The registration of accounts by clients.
   public let registrationFlow: RegistrationFlow
-  /// Closes accounts.
+  /// The closing of accounts.
   public let deactivation: DeactivationService
-  /// Opens, refreshes and closes sessions.
+  /// Opening, refreshing and closing sessions.
   public let sessions: SessionService
-  /// Walks clients through the stages of interactive authentication.
+  /// The stages of interactive authentication.
   let userInteractiveAuth: UserInteractiveAuth
 
   /// What accounts ask of rooms, given by the role that has both.
   public struct RoomHooks: Sendable {
-    /// Leaves every room of an account that was deactivated; whether nothing is left to do.
+    /// A closure that leaves every room of a deactivated account and returns whether nothing is left to do.
     public typealias Departure = @Sendable (_ user: UserID) async -> Bool
 
-    /// Counts the events that a changed profile sends, which are one for the limit of messages.
+    /// Charges a changed profile, which may send many events, once against the limit of messages.
     public let limitProfileChange: @Sendable (_ requester: Requester) async throws -> Void
     /// Writes a changed profile into the user's memberships.
     public let propagateProfile: ProfileService.Propagation

@@ -2,9 +2,9 @@ import Crypto
 import MatrixPrimitives
 import Synchronization
 
-/// Nonces, each good for a minute and for one registration.
+/// The nonces that were handed out, each good for a minute and for one registration.
 ///
-/// A nonce carries its time and proves that it was made here, so nothing is kept of those that are given out: whoever asks
+/// A nonce carries its time and proves that it was made here, so nothing is kept of those that are given out: a client that asks
 /// for many neither grows anything nor voids those of others. Only those that were used with the shared secret are kept, until they
 /// are too old.
 final class NonceRegister: Sendable {
@@ -18,7 +18,7 @@ final class NonceRegister: Sendable {
   /// Makes a nonce: time and random letters, and the proof over both.
   func make() -> Text { sealed("\(clock.monotonicMilliseconds)-\(RandomString.letters(24))") }
 
-  /// Whether a nonce was made here, is not too old and was not used.
+  /// Returns whether a nonce was made here, is not too old and was not used.
   func isGood(_ nonce: Text) -> Bool { made(nonce) != nil && used.withLock { $0[nonce] == nil } }
 
   /// Uses a nonce up.
@@ -45,7 +45,7 @@ final class NonceRegister: Sendable {
     return time
   }
 
-  /// Compares all bytes, so that the time taken does not tell how many were right.
+  /// Compares all bytes, so that the time taken does not reveal how many were right.
   private static func isEqual(_ shown: Text, _ wanted: Text) -> Bool {
     shown.utf8.count == wanted.utf8.count
       && zip(shown.utf8, wanted.utf8).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0

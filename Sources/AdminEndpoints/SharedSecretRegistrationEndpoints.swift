@@ -5,7 +5,7 @@ import FoundationEssentials
 import MatrixPrimitives
 import ServerConfig
 
-/// `/_synapse/admin/v1/register`: an administrator who knows the shared secret makes accounts.
+/// `/_synapse/admin/v1/register`: an administrator with the shared secret makes accounts.
 ///
 /// The caller asks for a nonce and proves the secret by an HMAC-SHA-1 over nonce, name, password, role and type,
 /// separated by null bytes (Synapse's admin API "Shared-Secret Registration").
@@ -109,7 +109,7 @@ public struct SharedSecretRegistrationEndpoints: Sendable {
         hmac.update(data: Array(part.utf8))
       }
       let wanted = Array(Text(hexadecimal: hmac.finalize()).utf8)
-      // Compared over all bytes, so that the time taken does not tell how many were right.
+      // Compared over all bytes, so that the time taken does not reveal how many were right.
       let shown = Array(mac.utf8)
       guard shown.count == wanted.count else { return false }
       return zip(shown, wanted).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0

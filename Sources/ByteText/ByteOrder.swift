@@ -24,7 +24,7 @@ public enum ByteOrder {
     return a.count - b.count
   }
 
-  /// Whether both are the same bytes.
+  /// Returns whether both are the same bytes.
   @inlinable
   public static func areEqual(_ a: UnsafeBufferPointer<UInt8>, _ b: UnsafeBufferPointer<UInt8>) -> Bool {
     a.count == b.count && compare(a, b) == 0

@@ -1,18 +1,18 @@
 extension Text {
-  /// Whether the first bytes are another text's.
+  /// Returns whether the first bytes are another text's.
   public func hasPrefix(_ prefix: Text) -> Bool {
     withBytes { bytes in prefix.withBytes { Self.stands($0, in: bytes, at: 0) } }
   }
 
-  /// Whether the last bytes are another text's.
+  /// Returns whether the last bytes are another text's.
   public func hasSuffix(_ suffix: Text) -> Bool {
     withBytes { bytes in suffix.withBytes { Self.stands($0, in: bytes, at: bytes.count - $0.count) } }
   }
 
-  /// Whether a byte stands anywhere.
+  /// Returns whether a byte occurs anywhere.
   public func contains(_ byte: UInt8) -> Bool { utf8.contains(byte) }
 
-  /// Whether the bytes of another text stand anywhere.
+  /// Returns whether the bytes of another text occur anywhere.
   public func contains(_ other: Text) -> Bool {
     withBytes { bytes in
       other.withBytes { wanted in
@@ -96,7 +96,7 @@ extension Text {
     return Text(decoding: start, as: UTF8.self)
   }
 
-  /// Returns the text with `A`–`Z` as `a`–`z` and everything else as it is, so that no other character becomes an ASCII letter:
+  /// The text with `A`–`Z` as `a`–`z` and everything else as it is, so that no other character becomes an ASCII letter:
   /// Unicode's rule turns U+212A (Kelvin sign) into `k`.
   public var asciiLowercased: Text {
     guard utf8.contains(where: { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }) else { return self }
@@ -104,12 +104,12 @@ extension Text {
       decoding: utf8.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
   }
 
-  /// Returns the text with `a`–`z` as `A`–`Z` and everything else as it is.
+  /// The text with `a`–`z` as `A`–`Z` and everything else as it is.
   public var asciiUppercased: Text {
     Text(decoding: utf8.map { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) ? $0 & 0xDF : $0 }, as: UTF8.self)
   }
 
-  /// Returns the text without ASCII white space at its ends.
+  /// The text without ASCII white space at its ends.
   public var trimmed: Text {
     let start = utf8.drop(while: Self.isSpace)
     guard let last = start.lastIndex(where: { !Self.isSpace($0) }) else { return "" }

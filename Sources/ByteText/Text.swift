@@ -128,14 +128,15 @@ extension Text {
 }
 
 extension Text: Hashable, Comparable {
-  /// Whether both have the same bytes.
+  /// Returns whether both have the same bytes.
   @inlinable
   public static func == (a: Text, b: Text) -> Bool {
     if let first = a.short, let second = b.short { return first == second }
     return a.utf8.count == b.utf8.count && ByteOrder.compare(a, b) == 0
   }
 
-  /// Whether the bytes of the first come before those of the second; the order of code points, by which canonical JSON sorts.
+  /// Returns whether the bytes of the first come before those of the second: the order of code points, as in canonical
+  /// JSON.
   @inlinable
   public static func < (a: Text, b: Text) -> Bool {
     guard let first = a.short, let second = b.short else { return ByteOrder.compare(a, b) < 0 }

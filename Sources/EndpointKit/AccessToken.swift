@@ -1,7 +1,7 @@
 import HTTPTypes
 import MatrixPrimitives
 
-/// Extracts the access token of a request (client-server API, "Using access tokens").
+/// The access token of a request (client-server API, "Using access tokens").
 enum AccessToken {
   /// Finds the token in the `Authorization` header or the `access_token` query parameter.
   ///

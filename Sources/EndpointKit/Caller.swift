@@ -1,9 +1,9 @@
 import MatrixPrimitives
 
-/// A kind of caller. An endpoint names the kind that it answers; the router admits nobody else, and its handler gets the caller as a value
+/// A kind of caller. An endpoint names the kind that it answers; the router admits no other, and its handler gets the caller as a value
 /// of this type.
 public protocol Caller: Sendable {
-  /// Who may call.
+  /// The callers that are admitted.
   static var access: Endpoint.Access { get }
 
   /// Takes the caller from a request that the router has admitted.

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Remembers why a handler was cancelled; the first cause stays.
+/// The reason why a handler was cancelled; the first cause stays.
 final class CancellationCause: Sendable {
   enum Value: Sendable {
     case none

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Cancels work that outlasts its deadline, with one timer for all requests instead of one each.
+/// The cancellation of work that outlasts its deadline, with one timer for all requests instead of one each.
 ///
 /// Deadlines are checked once in `interval`, so work may run longer than its deadline by that much. `run()` must be running for
 /// anything to be cancelled; while there is no work it sleeps.

@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Promises the response to a request that may have to wait for long.
+/// The promised response to a request that may have to wait for long.
 ///
-/// Whoever works on the request resolves it, from any task or none at all. So while nothing happens, a waiting request costs no more than
+/// The code that works on the request resolves it, from any task or none at all. So while nothing happens, a waiting request costs no more than
 /// this object and the connection.
 public final class DeferredResponse: Sendable {
   private struct State {
@@ -45,8 +45,8 @@ public final class DeferredResponse: Sendable {
     waiter?.resume(with: outcome)
   }
 
-  /// Says what is to be done when nobody waits for the response any more; it is done at once when that is so already. What has not returned
-  /// by then from beginning is cancelled anyway.
+  /// Sets what is to be done when nobody waits for the response any more; it is done at once if that is so already.
+  /// What has not returned by then from beginning is cancelled anyway.
   public func onCancel(_ action: @escaping @Sendable () -> Void) {
     let isCancelled = state.withLock { state in
       if !state.isCancelled, state.outcome == nil { state.onCancel = action }
@@ -61,7 +61,7 @@ public final class DeferredResponse: Sendable {
       state.isCancelled = true
       return (state.onCancel.take(), state.beginning.take())
     }
-    // Before what is cancelled can tell of it with an error of its own.
+    // First, so that the cancelled work does not report an error of its own.
     resolve(.failure(CancellationError()))
     beginning?.cancel()
     action?()

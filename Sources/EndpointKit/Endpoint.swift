@@ -5,10 +5,11 @@ import MatrixPrimitives
 /// The declaration is the single source for the router, for the roles of processes, for the generated proxy configurations and for
 /// `Docs/endpoints.md`. Families declare theirs as rows of a table, see ``get(_:_:as:on:balance:limited:execution:allowsLockedUsers:to:)``.
 public final class Endpoint: Sendable {
-  /// Answers a request, or throws: `MatrixError` reaches the client as it is, anything else as 500 `M_UNKNOWN`.
+  /// A closure that answers a request, or throws: `MatrixError` reaches the client as it is, anything else as 500
+  /// `M_UNKNOWN`.
   public typealias Handler = @Sendable (Request) async throws -> Response
-  /// Begins to answer a request that may have to wait for long, or throws like a ``Handler``. It runs in a task of its own, whose memory goes
-  /// when it returns; the response comes later.
+  /// A closure that starts to answer a request that may wait for long, or throws like a ``Handler``. It runs in a task
+  /// of its own, whose memory goes when it returns; the response comes later.
   public typealias Deferral = @Sendable (Request, DeferredResponse) async throws -> Void
 
   /// The operation's name in logs, metrics and documentation: the specification's `operationId` where it has one.
@@ -17,7 +18,7 @@ public final class Endpoint: Sendable {
   public let method: HTTPMethod
   /// Every path under which the operation answers.
   public let paths: [PathPattern]
-  /// Who may call.
+  /// The callers that are admitted.
   public let access: Access
   /// Which process of a cluster answers.
   public let place: Place
@@ -44,7 +45,7 @@ public final class Endpoint: Sendable {
     /// Makes a shortcut.
     ///
     /// - Parameters:
-    ///   - covers: tells by the request alone whether it is worth a try.
+    ///   - covers: whether it is worth a try, judged by the request alone.
     ///   - answer: answers it; nil when that cannot be done at once.
     public init(
       covers: @escaping @Sendable (Request) throws -> Bool,
@@ -153,7 +154,7 @@ extension Endpoint {
     /// On the connection's event loop, whose other connections wait meanwhile: for answers from memory, or with a read or two. There
     /// is neither a deadline nor a reason to be cancelled.
     case onEventLoop
-    /// In a task of its own, cancelled at the deadline (504 is answered) and, for `GET`, when the client hangs up. Half a write helps nobody, so
+    /// In a task of its own, cancelled at the deadline (504 is answered) and, for `GET`, when the client hangs up. Half a write is useless, so
     /// other methods go on.
     case task(deadline: Duration)
 

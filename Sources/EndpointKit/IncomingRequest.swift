@@ -22,10 +22,10 @@ public protocol IncomingBody: Sendable {
 
 /// A request as the HTTP server hands it to the router: the head, and a way to read the body.
 public final class IncomingRequest: Sendable {
-  /// Sets what happens when the client hangs up, at once if it has; nil forgets it.
+  /// A closure that sets what happens when the client hangs up, at once if it has; nil forgets it.
   public typealias DisconnectHook = @Sendable (_ action: (@Sendable () -> Void)?) -> Void
 
-  /// The method as sent; the router refuses those it does not know.
+  /// The method as sent; the router refuses unknown ones.
   public let method: Text
   /// The path and query as sent.
   public let target: Text

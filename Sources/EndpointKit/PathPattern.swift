@@ -1,22 +1,22 @@
 import ByteText
 
-/// Describes one path that an endpoint answers, such as `/_matrix/client/v3/rooms/{roomID}/leave`.
+/// One path that an endpoint answers, such as `/_matrix/client/v3/rooms/{roomID}/leave`.
 ///
 /// A segment in braces captures one segment of the request's path, possibly an empty one (so `/state/m.room.name/`
 /// has an empty state key, as on Synapse). A last segment `{name...}` captures all that remains, slashes included. Matching is
 /// exact in every other respect: a trailing slash is another path.
 public struct PathPattern: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
-  /// Tells the kinds of segment apart.
+  /// The kinds of segment.
   public enum Segment: Sendable, Hashable {
-    /// Matches exactly this text, undecoded.
+    /// Exactly this text, undecoded.
     case literal(Text)
-    /// Captures one segment under this name.
+    /// One segment, captured under this name.
     case parameter(Text)
-    /// Captures the rest of the path under this name; only at the end.
+    /// The rest of the path, captured under this name; only at the end.
     case rest(Text)
   }
 
-  /// Lists the segments behind the leading slash.
+  /// The segments behind the leading slash.
   public let segments: [Segment]
 
   /// Parses a pattern. The leading slash may be left out.
@@ -36,7 +36,7 @@ public struct PathPattern: Sendable, Hashable, ExpressibleByStringLiteral, Custo
     self.init(Text(value))
   }
 
-  /// Writes the pattern in the form that `init(_:)` reads.
+  /// The pattern in the form that `init(_:)` reads.
   public var description: String {
     segments.map { segment -> Text in
       switch segment {
@@ -47,7 +47,7 @@ public struct PathPattern: Sendable, Hashable, ExpressibleByStringLiteral, Custo
     }.joined().string
   }
 
-  /// Lists the names of the captures, in order.
+  /// The names of the captures, in order.
   var parameterNames: [Text] {
     segments.compactMap { segment in
       switch segment {
@@ -69,17 +69,17 @@ public struct PathPattern: Sendable, Hashable, ExpressibleByStringLiteral, Custo
 }
 
 extension PathPattern {
-  /// Names a version segment of the client-server API.
+  /// A version segment of the client-server API.
   public struct ClientVersion: Sendable, Hashable, ExpressibleByStringLiteral {
-    /// The segment as it stands in the path; may hold a slash.
+    /// The segment as in the path; may contain a slash.
     public let rawValue: Text
 
-    /// Names a version by its path segment, such as `unstable/org.matrix.msc3575`.
+    /// Creates a version from its path segment, such as `unstable/org.matrix.msc3575`.
     public init(_ rawValue: Text) {
       self.rawValue = rawValue
     }
 
-    /// Names a version by a literal path segment.
+    /// Creates a version from a literal path segment.
     public init(stringLiteral value: String) {
       rawValue = Text(value)
     }

@@ -1,6 +1,6 @@
 import ByteText
 
-/// Decodes percent-encoded text of paths and queries.
+/// The decoding of percent-encoded text in paths and queries.
 enum PercentDecoding {
   /// Decodes a path segment.
   ///

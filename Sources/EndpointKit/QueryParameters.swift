@@ -1,6 +1,6 @@
 import ByteText
 
-/// Holds the decoded parameters of a request's query, in their order, repeated names included.
+/// The decoded parameters of a request's query, in their order, repeated names included.
 struct QueryParameters: Sendable {
   let items: [(name: Text, value: Text)]
 

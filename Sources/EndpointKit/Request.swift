@@ -75,7 +75,7 @@ public struct Request: Sendable {
   public var clientIP: Text { storage.clientIP }
   /// The `User-Agent` header, or an empty string.
   public var userAgent: Text { storage.headers[.userAgent].map { Text($0) } ?? "" }
-  /// Identifies the request in this process's log, such as `PUT-1234`.
+  /// The request's identifier in this process's log, such as `PUT-1234`.
   public var id: Text { storage.id }
 
   /// The account that the router has admitted.
@@ -158,7 +158,7 @@ extension Request {
     get throws(MatrixError) { try identifier("roomAlias") }
   }
 
-  /// The capture `userID`, which has to be the caller.
+  /// Returns the capture `userID`, which has to be the caller.
   ///
   /// - Parameters:
   ///   - caller: who calls.
@@ -183,7 +183,7 @@ extension Request {
     storage.query.all(name)
   }
 
-  /// Lists the names of all query parameters with their values, decoded, in order.
+  /// All query parameters with their names and values, decoded, in order.
   public var queryItems: [(name: Text, value: Text)] {
     storage.query.items
   }

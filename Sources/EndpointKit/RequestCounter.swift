@@ -1,7 +1,7 @@
 import ByteText
 import Synchronization
 
-/// Numbers the requests of a process, so that log lines of one request can be found.
+/// The numbering of a process's requests, by which the log lines of one request can be found.
 final class RequestCounter: Sendable {
   private let count = Atomic<UInt64>(0)
 

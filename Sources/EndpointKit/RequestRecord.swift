@@ -1,6 +1,6 @@
 import ByteText
 
-/// Sums up an answered request for the access log and metrics.
+/// A summary of an answered request for the access log and metrics.
 public struct RequestRecord: Sendable {
   /// The request's id.
   public let id: Text

@@ -55,7 +55,7 @@ public struct Response: Sendable {
       status: status, headers: [.contentType: contentType.string], body: .stream(BodyStream(length: length, produce)))
   }
 
-  /// Answers 200 with `{}`.
+  /// The answer 200 with `{}`.
   public static let emptyObject = encoded(Array("{}".utf8))
 
   /// Answers with text.

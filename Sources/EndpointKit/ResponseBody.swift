@@ -32,7 +32,8 @@ public enum ResponseBody: Sendable {
 
 /// A body that is made while it is sent.
 public struct BodyStream: Sendable {
-  /// Writes the body, piece by piece. What it throws ends the connection, since the status has been sent.
+  /// A closure that writes the body, piece by piece. What it throws ends the connection, since the status has been
+  /// sent.
   public typealias Producer = @Sendable (_ writer: inout any BodyWriter) async throws -> Void
 
   /// The number of bytes; nil when it is not known beforehand.

@@ -1,6 +1,6 @@
 import HTTPTypes
 
-/// Adds the header fields that every response carries.
+/// The header fields that every response carries.
 enum ResponseHeaders {
   /// Lets browsers read the response from any origin (client-server API, "Web Browser Clients").
   static func addCORS(_ headers: inout HTTPFields) {

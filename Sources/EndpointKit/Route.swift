@@ -1,6 +1,6 @@
 import ByteText
 
-/// Tells which endpoint a request is for.
+/// The endpoint that a request is for.
 public final class Route: Sendable {
   enum Outcome: Sendable {
     case endpoint(Endpoint, names: [Text], values: [Substring])

@@ -1,8 +1,8 @@
 import ByteText
 
-/// Finds the endpoint of a path by walking a trie of segments, literals before captures.
+/// The lookup of endpoints by path: a trie of segments, literals before captures.
 struct RouteTable: Sendable {
-  /// Tells what a lookup found.
+  /// What a lookup found.
   enum Result {
     case found(Endpoint, names: [Text], values: [Substring])
     /// The path exists, with other methods.
@@ -30,7 +30,7 @@ struct RouteTable: Sendable {
   }
 
   private var nodes = [Node()]
-  /// Describes declarations that collide: two endpoints for one method and path. Empty in a sound program.
+  /// The declarations that collide: two endpoints for one method and path. Empty in a sound program.
   private(set) var conflicts: [Text] = []
 
   init(_ endpoints: [Endpoint]) {

@@ -5,7 +5,7 @@ import MatrixPrimitives
 extension Router {
   /// Turns a thrown error into what the client sees.
   ///
-  /// - Returns: nil for cancellation: nobody listens any more.
+  /// - Returns: nil for cancellation, when there is no recipient.
   @inline(never)
   func respond(toError error: any Error, id: Text, route: Route) -> Response? {
     if let error = error as? MatrixError { return Response(error) }

@@ -2,7 +2,7 @@ import Logging
 import MatrixPrimitives
 
 extension Router {
-  /// Finds the callers of requests. All ways throw `MatrixError` for a caller who is not admitted.
+  /// The lookup of callers. All ways throw `MatrixError` for a caller who is not admitted.
   public struct Authenticator: Sendable {
     /// Finds the account of an access token wherever it takes.
     public var find: @Sendable (_ accessToken: Text, _ request: Request) async throws -> Requester
@@ -60,19 +60,19 @@ extension Router {
 
   /// What the router needs from the process around it.
   public struct Settings: Sendable {
-    /// Finds callers.
+    /// The lookup of callers.
     public var authenticator: Authenticator
     /// The way to other processes of the cluster; nil in a server of one process, which answers everything.
     public var forwarding: Forwarding?
     /// The secret that other processes of the cluster send; nil accepts them without.
     public var replicationSecret: Text?
-    /// Enforces deadlines; its `run()` belongs to the process.
+    /// The deadlines' enforcement; its `run()` belongs to the process.
     public var deadlines: DeadlineWatch
     /// Recognizes errors that the request is to blame for, which are answered with what it returns instead of 500.
     public var refusal: @Sendable (any Error) -> MatrixError?
-    /// Receives causes of 500s.
+    /// The logger for causes of 500s.
     public var logger: Logger
-    /// Told about each request after its response was made.
+    /// Called with each request's record after its response was made.
     public var onFinish: @Sendable (RequestRecord) -> Void
 
     /// Gathers the settings.

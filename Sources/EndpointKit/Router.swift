@@ -3,7 +3,7 @@ import Logging
 import MatrixPrimitives
 import Synchronization
 
-/// Routes requests to endpoints and turns every outcome into a Matrix response.
+/// The routing of requests to endpoints, which turns every outcome into a Matrix response.
 ///
 /// One router serves one listener. It answers `OPTIONS` and unknown paths itself, passes on what another process of the cluster has to answer,
 /// reads and bounds the body, admits the caller, runs the handler under the endpoint's deadline, and maps errors: `MatrixError` as it
@@ -23,7 +23,8 @@ public final class Router: Sendable {
     self.settings = settings
   }
 
-  /// Lists pairs of endpoints declared for the same method and path, of which only the first is reachable. Empty in a sound program.
+  /// Pairs of endpoints declared for the same method and path, of which only the first is reachable. Empty in a sound
+  /// program.
   public var conflicts: [Text] { table.conflicts }
 
   /// Finds which endpoint a request is for, before its body is read.
@@ -66,7 +67,7 @@ public final class Router: Sendable {
     let route: Route
     let id: Text
     var user: Text?
-    /// The decoded request, until nobody needs it any more.
+    /// The decoded request, until it is no longer needed.
     var request: Request?
 
     init(_ incoming: IncomingRequest, _ route: Route, id: Text) {
@@ -110,7 +111,7 @@ public final class Router: Sendable {
     }
   }
 
-  /// Names the process that has to answer instead of this one.
+  /// Returns the process that has to answer instead of this one.
   ///
   /// - Throws: 500 when the request comes from another process already: the two disagree about the configuration.
   @inline(never)
@@ -266,7 +267,7 @@ public final class Router: Sendable {
     request.storage.requester = requester
   }
 
-  /// Gives the token of the user that is to be found; nil when none is needed.
+  /// Returns the token of the user that is to be found; nil when none is needed.
   @inline(never)
   private func token(_ request: Request) throws(MatrixError) -> Text? {
     switch request.endpoint.access {
@@ -325,7 +326,8 @@ public final class Router: Sendable {
     }
   }
 
-  /// Gives the error that a request is answered with: what a cancelled socket or pool throws varies, so the cause decides.
+  /// Returns the error that a request is answered with: what a cancelled socket or pool throws varies, so the cause
+  /// decides.
   private static func error(for error: any Error, _ cause: CancellationCause) -> any Error {
     if error is MatrixError || error is any AnswerableError { return error }
     switch cause.value {

@@ -7,16 +7,17 @@ import Replication
 import StorageEngine
 import Stores
 
-/// Writes events: the events, the graph, the state and everything that readers derive from them, then tells the cluster.
+/// The writer of events: the events, the graph, the state and everything that readers derive from them; then it informs
+/// the cluster.
 ///
 /// Only the room's writer may do so (`stream_writers.events`, sharded by room id). Events of one room are written one batch
 /// after the other. Few transactions are under way at a time; what arrives meanwhile, in whatever rooms, forms the next one,
 /// which costs little more than that of a single event.
 public final class EventPersister: Sendable {
-  /// Holds the greatest number of events in one transaction. Synapse's number.
+  /// The greatest number of events in one transaction. Synapse's number.
   static let largestBatch = 100
-  /// Says how many transactions of this server's own events are under way at a time: one keeps about two processors busy, what
-  /// it writes beside itself and what is prepared meanwhile included.
+  /// The number of transactions of this server's own events that may be under way at a time: one keeps about two
+  /// processors busy, what it writes beside itself and what is prepared meanwhile included.
   private static let lanes = min(max(ProcessInfo.processInfo.activeProcessorCount / 2, 1), 4)
 
   struct Job: Sendable {
@@ -26,8 +27,8 @@ public final class EventPersister: Sendable {
     let whenVisible: (@Sendable () -> Void)?
     let continuation: CheckedContinuation<[StoredEvent], any Error>
 
-    /// Tells whether working out what the events change may take long: what comes from elsewhere may need the room's states
-    /// to be resolved.
+    /// Returns whether working out what the events change may take long: what comes from elsewhere may need the room's
+    /// states to be resolved.
     func mayTakeLong(on server: Text) -> Bool {
       backfilled || events.contains { $0.isOutlier || $0.event.sender.serverName != server }
     }
@@ -69,10 +70,10 @@ public final class EventPersister: Sendable {
     if writers.contains(hub.instanceName) { await orphans.run() }
   }
 
-  /// Names the process that writes a room's events.
+  /// Returns the process that writes a room's events.
   public func writer(for room: RoomID) -> Text? { Sharding.instance(for: room.rawValue, in: writers) }
 
-  /// Tells whether this process writes a room's events.
+  /// Returns whether this process writes a room's events.
   public func isWriter(for room: RoomID) -> Bool { writer(for: room) == hub.instanceName }
 
   /// Writes events of one room and returns when they are committed and announced.
@@ -84,7 +85,7 @@ public final class EventPersister: Sendable {
   ///   - backfilled: whether they are history, which changes neither the current state nor the room's extremities.
   ///   - areNew: whether they were made just now, so that they are most likely not stored, nor anything of the same transactions.
   ///   - whenVisible: called when all the events have just been stored as they are, and only the disk is waited for: further
-  ///     events may be built upon them and persisted, though nobody may be told yet. It must not take long. Not called when an
+  ///     events may be built upon them and persisted, though they must not be announced yet. It must not take long. Not called when an
   ///     event was stored before.
   /// - Returns: one stored event for each, in the same order. An event whose request (device, transaction id and path) has been
   ///   carried out already, or which says again what the state says, comes back as the earlier event, so compare the ids.
@@ -99,7 +100,7 @@ public final class EventPersister: Sendable {
       throw StoreError("\(hub.instanceName) does not write the events of \(roomID.rawValue)")
     }
     var stored: [StoredEvent] = []
-    // Parts of a large batch are in line one after the other, so that each finds what the one before it wrote.
+    // Parts of a large batch are queued in order, so that each finds what the one before it wrote.
     for start in stride(from: 0, to: events.count, by: Self.largestBatch) {
       let part = Array(events[start..<min(start + Self.largestBatch, events.count)])
       let isLast = start + part.count == events.count

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Does something at the first call, and nothing at further ones, wherever they come from.
+/// An action that happens at the first call, and not at further ones, wherever they come from.
 package final class Once<Argument>: Sendable {
   private let isOver = Mutex(false)
   private let body: @Sendable (Argument) -> Void

@@ -4,19 +4,19 @@ import Replication
 import StorageEngine
 import Stores
 
-/// Holds events of one room that are written together, and works out what they change.
+/// Events of one room that are written together, and the changes that follow from them.
 struct PersistBatch: Sendable {
-  /// Holds what all batches of a process share.
+  /// What all batches of a process share.
   struct Surroundings: Sendable {
     let stores: RoomStores
     let state: StateService
     let hub: StreamHub
     let pushActions: PushActionWriter
-    /// Hands out the places of events in their stream.
+    /// The supply of events' places in their stream.
     let ids: StreamIDStock
-    /// Remembers the least depth written for a room, so that `room_depth` is touched only when that falls.
+    /// The least depth written for a room, so that `room_depth` is touched only when that falls.
     let minimumDepths: Cache<RoomID, Int64>
-    /// Remembers who is marked as taking part in a room, so that the mark is written once.
+    /// The users marked as taking part in a room, so that the mark is written once.
     let participants: Cache<Participant, Bool>
 
     init(stores: RoomStores, state: StateService, hub: StreamHub, pushActions: PushActionWriter) {
@@ -30,7 +30,7 @@ struct PersistBatch: Sendable {
     }
   }
 
-  /// Names a user in a room.
+  /// A user in a room.
   struct Participant: Hashable, Sendable {
     let roomID: RoomID
     let userID: UserID

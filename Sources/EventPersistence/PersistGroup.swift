@@ -5,12 +5,12 @@ import StorageEngine
 import Stores
 import Synchronization
 
-/// Writes batches of different rooms in one transaction: looks up what is known, works out what changes, writes, announces.
+/// Batches of different rooms in one transaction: it looks up what is known, works out what changes, writes, announces.
 ///
 /// Cost of a group of messages, however many rooms they are of: one round trip to look things up and for the ids, one
 /// transaction that goes out as a whole.
 struct PersistGroup: Sendable {
-  /// Holds one batch for each room; history (`backfilled`) stands alone.
+  /// One batch for each room; history (`backfilled`) is alone.
   let batches: [PersistBatch]
   let surroundings: PersistBatch.Surroundings
 
@@ -117,8 +117,8 @@ struct PersistGroup: Sendable {
     }
   }
 
-  /// Tells whether plans have been carried out for good, as soon as the database can be asked. The ids stay in flight until
-  /// then: given up, they would let every reader pass events that may well be there.
+  /// Returns whether plans have been carried out for good, as soon as the database can be asked. The ids stay in flight
+  /// until then: given up, they would let every reader pass events that may well be there.
   private func areStored(_ plans: [PersistPlan]) async throws -> Bool {
     let fresh = plans.flatMap(\.fresh).map(\.stored)
     let former = plans.flatMap(\.formerOutliers).map(\.stored)

@@ -1,23 +1,24 @@
 import MatrixPrimitives
 import Synchronization
 
-/// Puts what is to be written into one line a room, and hands it out in groups of several rooms, so that many events cost one
-/// transaction. Few groups are worked on at a time: what comes meanwhile gathers for the next one, which is begun beside others
-/// when it has grown as large as they are. So a busy server does not waste transactions on single events.
+/// The lines of what is to be written, one for each room, handed out in groups of several rooms, so that many events
+/// cost one transaction. Few groups are worked on at a time: what comes meanwhile gathers for the next one, which is
+/// begun beside others when it has grown as large as they are. So a busy server does not waste transactions on single
+/// events.
 ///
 /// Of one room no two jobs are ever worked on at the same time, and they keep their order. Work that has only to wait for the
 /// disk any more may release its rooms and its lane; it still counts among the groups under way, of which there are at most
 /// twice as many as lanes.
 final class PersistLanes<Job: Sendable>: Sendable {
-  /// Holds jobs of one room that are done together.
+  /// Jobs of one room that are done together.
   struct RoomJobs: Sendable {
     let room: RoomID
     let jobs: [Job]
   }
 
-  /// Says which of a room's waiting jobs are done together.
+  /// The waiting jobs of a room that are done together.
   struct Choice {
-    /// How many, at least one.
+    /// The number of them, at least one.
     var count: Int
     /// What they count towards the size of a group.
     var weight: Int
@@ -34,13 +35,13 @@ final class PersistLanes<Job: Sendable>: Sendable {
 
   private struct State {
     var waiting: [RoomID: [Job]] = [:]
-    /// Lists the rooms that have jobs and are not being worked on, the one that waits longest first.
+    /// The rooms that have jobs and are not being worked on, the one that waits longest first.
     var ready: [RoomID] = []
     var busy: Set<RoomID> = []
     var freeLanes: Int
-    /// Counts the groups that may be begun before one has to end.
+    /// The number of groups that may be begun before one has to end.
     var freeGroups: Int
-    /// Holds the weight of the groups that are being worked on.
+    /// The weight of the groups that are being worked on.
     var weight = 0
   }
 

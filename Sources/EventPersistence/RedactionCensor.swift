@@ -3,9 +3,10 @@ import MatrixPrimitives
 import ServerConfig
 import Stores
 
-/// Takes the content of redacted events out of the database after `redaction_retention_period`, on the process that has the background duty.
+/// The removal of redacted events' content from the database after `redaction_retention_period`, on the process that
+/// has the background duty.
 public final class RedactionCensor: Sendable {
-  /// As often as on Synapse; more often only when the content is to be kept for less.
+  /// The longest pause, as on Synapse; pauses are shorter only when the content is kept for less.
   private static let longestPause: Int64 = 300_000
   private static let shortestPause: Int64 = 1000
   private static let batchSize = 100

@@ -1,15 +1,15 @@
 import MatrixPrimitives
 
-/// Computes auth chain differences and conflicted subgraphs of events of which most are in a chain cover and some are not.
+/// The auth chain differences and conflicted subgraphs of events of which most are in a chain cover and some are not.
 ///
 /// Events without a place (not stored yet, or stored before the room's cover was complete) are walked by their auth events until events
 /// with a place are met. No event with a place rests on one without.
 public struct AuthChainCover: Sendable {
-  /// Tells the outcome: events by name, and runs of covered events that the caller looks up.
+  /// The outcome: events by name, and runs of covered events that the caller looks up.
   public struct Selection: Sendable, Equatable {
-    /// Holds the events without a place.
+    /// The events without a place.
     public var events: Set<EventID> = []
-    /// Holds the runs of events with a place; they do not overlap.
+    /// The runs of events with a place; they do not overlap.
     public var ranges: Set<ChainRange> = []
   }
 

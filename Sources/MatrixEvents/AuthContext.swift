@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Checks one event's membership and sending rules against a state.
+/// The check of one event's membership and sending rules against a state.
 struct AuthContext<State: AuthState> {
   let event: Event
   let create: Event
@@ -20,13 +20,13 @@ struct AuthContext<State: AuthState> {
     state.event(.member(user))?.membership
   }
 
-  /// Without a rule rooms are invite-only; a rule that is no string is one that nobody knows.
+  /// Without a rule rooms are invite-only; a rule that is no string counts as unknown.
   private var joinRule: Text {
     guard let rule = state.event(.joinRules)?.content["join_rule"] else { return "invite" }
     return rule.string ?? ""
   }
 
-  /// Checks the level for the event's type and that nobody writes under another user's state key.
+  /// Checks the level for the event's type and that no user writes under another user's state key.
   func checkSendingLevel() throws(AuthError) {
     let level = levels.level(of: event.sender)
     let required = levels.required(forType: event.type, isState: event.isState)

@@ -1,13 +1,13 @@
 import MatrixPrimitives
 
-/// Walks the graph of auth events held in memory; for callers that have the edges at hand.
+/// The graph of auth events held in memory, for callers that have the edges at hand.
 ///
 /// Events are numbered as they are met, so that walking compares numbers instead of ids. Nothing recurses.
 public struct AuthGraph {
   private let edges: (EventID) throws -> [EventID]
   private var numbers: [EventID: Int] = [:]
   private var ids: [EventID] = []
-  /// The auth events of each number; nil as long as nobody asked.
+  /// The auth events of each number; nil until they are asked for.
   private var known: [[Int]?] = []
 
   /// Wraps a source of edges.
@@ -87,7 +87,7 @@ public struct AuthGraph {
   }
 }
 
-/// Holds a set of small numbers, in the order in which they came.
+/// A set of small numbers, in the order in which they came.
 private struct Marks {
   private(set) var numbers: [Int] = []
   private var isMarked: [Bool] = []
@@ -100,7 +100,7 @@ private struct Marks {
 
   func contains(_ number: Int) -> Bool { number < isMarked.count && isMarked[number] }
 
-  /// Marks a number; tells whether it was not marked before.
+  /// Marks a number; returns whether it was not marked before.
   @discardableResult
   mutating func insert(_ number: Int) -> Bool {
     if number >= isMarked.count {

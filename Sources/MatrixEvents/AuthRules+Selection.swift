@@ -34,7 +34,7 @@ extension AuthRules {
   /// - Parameters:
   ///   - event: the event to check.
   ///   - authEvents: the events it cites; from room version 12 on with the implied create event besides.
-  ///   - isRejected: tells whether one of them was rejected.
+  ///   - isRejected: whether one of them was rejected.
   /// - Throws: `AuthError` with the reason.
   public static func checkStateIndependent(
     _ event: Event, authEvents: [Event], isRejected: (EventID) -> Bool = { _ in false }
@@ -92,7 +92,7 @@ extension AuthRules {
   }
 }
 
-/// Holds what the selection of auth events looks at.
+/// What the selection of auth events looks at.
 private struct AuthSelection {
   let type: Text
   let stateKey: Text?

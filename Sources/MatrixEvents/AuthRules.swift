@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Decides whether an event is allowed, by the authorisation rules of its room version.
+/// The authorisation rules of all room versions.
 ///
 /// The rules come in two parts, as servers need them at different times: those on the event and its `auth_events` alone, and those on a
 /// state (the auth events', the room's before the event, the room's now). Signatures and hashes are checked elsewhere.
@@ -58,7 +58,7 @@ public enum AuthRules {
     }
   }
 
-  /// Tells how far a redaction may reach.
+  /// The reach of a redaction.
   public enum RedactionPermission: Sendable {
     /// The sender may redact every event of the room.
     case any
@@ -67,7 +67,7 @@ public enum AuthRules {
   }
 
   /// Decides how far a redaction may reach.
-  /// - Throws: `AuthError` in room versions 1 and 2 if the ids already tell that it may not.
+  /// - Throws: `AuthError` in room versions 1 and 2 if the ids already show that it may not.
   public static func redactionPermission(
     of event: Event, state: some AuthState
   ) throws(AuthError) -> RedactionPermission {

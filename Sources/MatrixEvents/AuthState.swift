@@ -1,12 +1,12 @@
 import MatrixPrimitives
 
-/// Answers which event is in a slot of the state an event is checked against.
+/// The state that an event is checked against: the event in each slot.
 public protocol AuthState {
   /// Finds the event in a slot.
   func event(_ key: StateKey) -> Event?
 }
 
-/// Holds the few state events that auth rules look at.
+/// The few state events that auth rules look at.
 public struct AuthEvents: AuthState, Sendable {
   private var events: [StateKey: Event]
 

@@ -1,13 +1,13 @@
 import ByteText
 
-/// Names a place in a room's chain cover: a chain and a number in it, from 1.
+/// A place in a room's chain cover: a chain and a number in it, from 1.
 public struct ChainPlace: Hashable, Sendable, Comparable {
-  /// Gives the chain.
+  /// The id of the chain.
   public let chain: Int64
-  /// Gives the number in the chain; an event rests on all events of lower numbers in its chain.
+  /// The number in the chain; an event rests on all events of lower numbers in its chain.
   public let number: Int64
 
-  /// Names a place.
+  /// Creates a place.
   public init(chain: Int64, number: Int64) {
     self.chain = chain
     self.number = number
@@ -19,32 +19,33 @@ public struct ChainPlace: Hashable, Sendable, Comparable {
   }
 }
 
-/// Names a run of places of one chain.
+/// A run of places of one chain.
 public struct ChainRange: Hashable, Sendable {
-  /// Gives the chain.
+  /// The id of the chain.
   public let chain: Int64
-  /// Gives the numbers, both ends included.
+  /// The numbers of the places, both ends included.
   public let numbers: ClosedRange<Int64>
 
-  /// Names a run.
+  /// Creates a run.
   public init(chain: Int64, numbers: ClosedRange<Int64>) {
     self.chain = chain
     self.numbers = numbers
   }
 }
 
-/// Answers questions about auth chains by chains and links between them, without looking at the events in between.
+/// The answers about auth chains, found from chains and the links between them, without looking at the events in
+/// between.
 ///
 /// Every covered event has a place. An event rests on another if both are in one chain and the other's number is lower, or if a path of
 /// links leads from its chain, at or below its number, to the other's chain, at or above the other's number. So a whole auth chain is
-/// told by one number for each chain: the highest that is reached.
+/// described by one number for each chain: the highest that is reached.
 ///
 /// Source: MSC1442 needs auth chain differences; the cover is described in Synapse's `docs/auth_chain_difference_algorithm.md`, and its
 /// tables `event_auth_chains` and `event_auth_chain_links` hold it.
 public struct ChainCoverIndex: Sendable {
-  /// Holds the links that begin in each chain, lowest origin first.
+  /// The links that begin in each chain, lowest origin first.
   private var outgoing: [Int64: [Link]] = [:]
-  /// Holds the links that end in each chain, highest target first.
+  /// The links that end in each chain, highest target first.
   private var incoming: [Int64: [Link]] = [:]
 
   private struct Link {

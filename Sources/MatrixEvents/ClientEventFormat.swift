@@ -1,14 +1,14 @@
 import MatrixPrimitives
 
-/// Writes events the way clients get them, by copying slices of the stored bytes around the members that differ.
+/// The form in which clients get events, made by copying slices of the stored bytes around the members that differ.
 public struct ClientEventFormat: Sendable {
-  /// Tells whether `room_id` is written; sync leaves it out because the room is the key there.
+  /// Whether `room_id` is written; sync leaves it out because the room is the key there.
   public var includesRoomID: Bool
-  /// Tells whether the members that old clients look for at the top (`user_id`, `age`, `prev_content` …) are repeated there.
+  /// Whether the members that old clients look for at the top (`user_id`, `age`, `prev_content` …) are repeated there.
   public var repeatsLegacyMembers: Bool
-  /// Tells whether `invite_room_state` and `knock_room_state` stay in `unsigned`.
+  /// Whether `invite_room_state` and `knock_room_state` stay in `unsigned`.
   public var includesStrippedState: Bool
-  /// Tells whether the members stay by which servers link, hash and sign events.
+  /// Whether the members stay by which servers link, hash and sign events.
   public var includesServerMembers: Bool
 
   /// Chooses the members to write.
@@ -69,25 +69,25 @@ public struct ClientEventFormat: Sendable {
   }
 }
 
-/// Holds what the server adds to an event's `unsigned` for one reader.
+/// What the server adds to an event's `unsigned` for one reader.
 public struct ClientUnsigned: Sendable {
-  /// Gives the present time in milliseconds, from which the age follows for events that note `age_ts`.
+  /// The present time in milliseconds, from which the age follows for events that note `age_ts`.
   public var nowMilliseconds: Int64?
-  /// Gives the transaction id, for the device that sent the event.
+  /// The transaction id, for the device that sent the event.
   public var transactionID: Text?
-  /// Gives the reader's membership when the event was sent.
+  /// The reader's membership when the event was sent.
   public var membership: Text?
-  /// Gives the content of the state this event replaced, if it is not stored with the event.
+  /// The content of the state this event replaced, if it is not stored with the event.
   public var previousContent: JSONValue?
-  /// Gives who had sent the state this event replaced.
+  /// The sender of the state that this event replaced.
   public var previousSender: UserID?
-  /// Gives the id of the state event this event replaced.
+  /// The id of the state event this event replaced.
   public var replacesState: EventID?
-  /// Gives the id of the redaction, for redacted events.
+  /// The id of the redaction, for redacted events.
   public var redactedBy: EventID?
-  /// Gives the bytes of the redaction in the form for clients, for redacted events.
+  /// The bytes of the redaction in the form for clients, for redacted events.
   public var redactedBecause: [UInt8]?
-  /// Gives the bytes of `m.relations`.
+  /// The bytes of `m.relations`.
   public var relations: [UInt8]?
 
   /// Collects what is added; everything may be left out.

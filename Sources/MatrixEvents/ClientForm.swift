@@ -1,12 +1,13 @@
 import MatrixPrimitives
 
-/// Holds the bytes of an event that are the same for every client, so that they are put together once and copied from then on.
+/// The bytes of an event that are the same for every client, so that they are put together once and copied from then
+/// on.
 final class ClientForm: Sendable {
   /// The members `event_id`, `room_id` and those that clients get as they are stored, with commas between.
   let bytes: [UInt8]
-  /// Where `event_id` ends.
+  /// The index at which `event_id` ends.
   let idEnd: Int
-  /// Where the stored members begin; a comma stands before.
+  /// The index at which the stored members begin; a comma stands before.
   let membersStart: Int
   /// The time that `unsigned.age` is reckoned from, in milliseconds.
   let ageTS: Int64?

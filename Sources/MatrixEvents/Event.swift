@@ -1,34 +1,34 @@
 import MatrixPrimitives
 import Synchronization
 
-/// Holds an immutable event: the JSON it was parsed from and the fields that rules need, read once.
+/// An immutable event: the JSON it was parsed from and the fields that rules need, read once.
 ///
 /// The JSON is what the database stores: no `event_id` from room version 3 on, no internal metadata. Many events are kept in memory, so
 /// what is seldom asked for is read from the JSON each time.
 public final class Event: Sendable {
-  /// Gives the event's id.
+  /// The event's id.
   public let eventID: EventID
-  /// Gives the room's id; for a create event of version 12 it follows from the event id.
+  /// The room's id; for a create event of version 12 it follows from the event id.
   public let roomID: RoomID
-  /// Gives the event type.
+  /// The event type.
   public let type: Text
-  /// Gives the state key; nil for events that are no state.
+  /// The state key; nil for events that are no state.
   public let stateKey: Text?
-  /// Gives the user who sent it.
+  /// The user who sent it.
   public let sender: UserID
-  /// Gives the content, always an object.
+  /// The content, always an object.
   public let content: JSONValue
-  /// Gives the sending server's time in milliseconds since 1970.
+  /// The sending server's time in milliseconds since 1970.
   public let originServerTS: Int64
-  /// Gives the claimed distance from the create event, 0 to 2^63 − 1.
+  /// The claimed distance from the create event, 0 to 2^63 − 1.
   public let depth: Int64
-  /// Gives the event a redaction aims at, from wherever the room version puts it.
+  /// The event a redaction aims at, from wherever the room version puts it.
   public let redacts: EventID?
-  /// Gives the unsigned data the JSON came with.
+  /// The unsigned data the JSON came with.
   public let unsigned: JSONValue?
-  /// Gives the room version the event was read by.
+  /// The room version the event was read by.
   public let version: RoomVersion
-  /// Gives the whole event.
+  /// The whole event.
   public let json: JSONValue
   private let knownClientForm = AtomicLazyReference<ClientForm>()
 
@@ -67,33 +67,34 @@ public final class Event: Sendable {
   /// The event as clients get it, made when the first one asks.
   var clientForm: ClientForm { knownClientForm.load() ?? knownClientForm.storeIfNil(ClientForm(self)) }
 
-  /// Gives the events this one follows; read anew each time.
+  /// The events this one follows; read anew each time.
   public var prevEvents: [EventID] { EventReader.references("prev_events", of: json, version: version) }
 
-  /// Gives the events that authorise this one, as written; from version 12 on without the implied create event. Read anew each time.
+  /// The events that authorise this one, as written; from version 12 on without the implied create event. Read anew
+  /// each time.
   public var authEvents: [EventID] { EventReader.references("auth_events", of: json, version: version) }
 
-  /// Tells whether the event is state.
+  /// Whether the event is state.
   public var isState: Bool { stateKey != nil }
 
-  /// Names the slot of the state the event belongs in; nil if it is no state.
+  /// The slot of the state that the event belongs in; nil if it is no state.
   public var key: StateKey? { stateKey.map { StateKey(type, $0) } }
 
-  /// Gives `content.membership` of a membership event; nil for every other type and for anything but a string.
+  /// The value of `content.membership` in a membership event; nil for every other type and for anything but a string.
   public var membership: Text? {
     type == EventType.member ? content["membership"]?.string : nil
   }
 
-  /// Tells whether this is the event that began its room.
+  /// Whether this is the event that began its room.
   public var isCreate: Bool { type == EventType.create && stateKey == "" }
 
-  /// Gives the id of the create event that the room id implies in version 12; nil before, and for the create event itself.
+  /// The id of the create event that the room id implies in version 12; nil before, and for the create event itself.
   public var impliedCreateEventID: EventID? {
     guard version.isRoomIDCreateHash, !isCreate else { return nil }
     return EventID(unchecked: "$" + roomID.rawValue.dropFirst())
   }
 
-  /// Gives the events that authorise this one, the implied create event included.
+  /// The events that authorise this one, the implied create event included.
   public var authEventsWithCreate: [EventID] {
     EventReader.references("auth_events", of: json, version: version, and: impliedCreateEventID)
   }

@@ -1,29 +1,29 @@
 import Crypto
 import MatrixPrimitives
 
-/// Collects what a new event is made from, before it has a hash, a signature and an id.
+/// The parts of a new event, before it has a hash, a signature and an id.
 public struct EventDraft: Sendable {
-  /// Gives the event type.
+  /// The event type.
   public var type: Text
-  /// Gives the state key; nil for an event that is no state.
+  /// The state key; nil for an event that is no state.
   public var stateKey: Text?
-  /// Gives the user who sends it.
+  /// The user who sends it.
   public var sender: UserID
-  /// Gives the room; nil for the create event of a room version whose room ids are hashes.
+  /// The room; nil for the create event of a room version whose room ids are hashes.
   public var roomID: RoomID?
-  /// Gives the content, an object.
+  /// The content, an object.
   public var content: JSON
-  /// Gives the events this one follows, at most 20.
+  /// The events this one follows, at most 20.
   public var prevEvents: [EventID]
-  /// Gives the events that authorise this one, at most 10; an implied create event is left out by itself.
+  /// The events that authorise this one, at most 10; an implied create event is left out by itself.
   public var authEvents: [EventID]
-  /// Gives the distance from the create event.
+  /// The distance from the create event.
   public var depth: Int64
-  /// Gives the time in milliseconds since 1970.
+  /// The time in milliseconds since 1970.
   public var originServerTS: Int64
-  /// Gives unsigned data to store with the event; `age_ts` is added.
+  /// Unsigned data to store with the event; `age_ts` is added.
   public var unsigned: JSON?
-  /// Gives the target of a redaction; it is written where the room version wants it.
+  /// The target of a redaction; it is written where the room version wants it.
   public var redacts: EventID?
 
   /// Collects an event's parts.
@@ -90,7 +90,7 @@ public struct EventDraft: Sendable {
   }
 }
 
-/// Encodes a draft's members in canonical order, any number of times without encoding the content again.
+/// A draft's members in canonical order, which can be encoded any number of times without encoding the content again.
 private struct EventParts {
   let draft: EventDraft
   let version: RoomVersion

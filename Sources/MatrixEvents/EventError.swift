@@ -1,8 +1,8 @@
 import MatrixPrimitives
 
-/// Tells why JSON is not an acceptable event, or why an event could not be built.
+/// The reason why JSON is not an acceptable event, or why an event could not be built.
 public struct EventError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// Names the kind of a failure.
+  /// The kinds of failure.
   public enum Code: Hashable, Sendable {
     /// A field is missing or has the wrong type or an impossible value.
     case malformed
@@ -18,9 +18,9 @@ public struct EventError: Error, Hashable, Sendable, CustomStringConvertible {
     case unsupported
   }
 
-  /// Tells the kind of failure.
+  /// The kind of failure.
   public let code: Code
-  /// Tells what is wrong, for logs and for clients.
+  /// What is wrong, for logs and for clients.
   public let message: Text
 
   /// Creates an error.
@@ -33,10 +33,10 @@ public struct EventError: Error, Hashable, Sendable, CustomStringConvertible {
     self.init(.notCanonical, "The event has no canonical JSON form: \(error)")
   }
 
-  /// Gives a text for logs.
+  /// A text for logs.
   public var description: String { message.string }
 
-  /// Gives the error a client sees that tried to send such an event.
+  /// The error a client sees that tried to send such an event.
   public var matrixError: MatrixError {
     switch code {
     case .tooLarge: .tooLarge(message)

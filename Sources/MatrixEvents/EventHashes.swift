@@ -1,7 +1,7 @@
 import Crypto
 import MatrixPrimitives
 
-/// Computes the hash over an event's full content, which tells whether the event was redacted on its way.
+/// The hash over an event's full content, by which a redaction on the way is noticed.
 public enum ContentHash {
   /// Computes the SHA-256 of the canonical event without `hashes`, `signatures` and `unsigned`, in unpadded base64.
   public static func compute(_ event: JSONValue, version: RoomVersion) throws(EventError) -> Text {
@@ -14,7 +14,7 @@ public enum ContentHash {
     }
   }
 
-  /// Tells whether the event carries the hash of its own content.
+  /// Returns whether the event carries the hash of its own content.
   public static func matches(_ event: JSONValue, version: RoomVersion) throws(EventError) -> Bool {
     guard let claimed = event["hashes"]?["sha256"]?.string, let bytes = UnpaddedBase64.decode(claimed) else {
       return false
@@ -23,7 +23,7 @@ public enum ContentHash {
   }
 }
 
-/// Computes the hash that names an event from room version 3 on: it covers only what redaction keeps.
+/// The hash that is an event's id from room version 3 on: it covers only what redaction keeps.
 public enum ReferenceHash {
   /// Computes the SHA-256 of the redacted canonical event without `signatures` and `unsigned`.
   public static func compute(_ event: JSONValue, version: RoomVersion) throws(EventError) -> [UInt8] {

@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Points at a member of an event by the dotted notation of push conditions: `content.m\.relates_to.rel_type`.
+/// The path of a member of an event in the dotted notation of push conditions: `content.m\.relates_to.rel_type`.
 struct EventPath: Sendable, Hashable {
   let components: [Text]
 

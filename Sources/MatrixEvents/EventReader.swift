@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Checks the shape of an event's JSON and reads its fields.
+/// The reader of an event's JSON, which checks its shape.
 ///
 /// Source of the limits: the specification's "Size limits" and the PDU schemas (20 previous events, 10 auth events).
 struct EventReader {
@@ -89,7 +89,7 @@ struct EventReader {
     }
   }
 
-  /// Gives the id in a reference; versions 1 and 2 write each as a pair of id and hashes.
+  /// Returns the id in a reference; versions 1 and 2 write each as a pair of id and hashes.
   private static func reference(_ element: JSONValue, _ version: RoomVersion) -> JSONValue? {
     version.eventIDFormat == .chosen ? element[0] : element
   }
@@ -114,7 +114,7 @@ struct EventReader {
     }
   }
 
-  /// Checks the canonical form and its size. What stands in `unsigned` counts for the size, but may be anything: no hash covers it.
+  /// Checks the canonical form and its size. `unsigned` counts for the size, but may be anything: no hash covers it.
   private func checkSize() throws(EventError) {
     if version.isCanonicalJSONStrict, value.containsNonIntegers(outside: "unsigned") {
       throw EventError(.notCanonical, "Numbers in events of room version \(version) must be integers.")

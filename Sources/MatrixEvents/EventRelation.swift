@@ -1,10 +1,10 @@
 import MatrixPrimitives
 
-/// Holds how an event relates to another one, its parent: what `m.relates_to` in its content says.
+/// The relation of an event to another one, its parent: what `m.relates_to` in its content says.
 ///
 /// Source: the client-server API's "Forming relationships between events". Encrypted events say it in the clear.
 public struct EventRelation: Sendable, Hashable {
-  /// Names the kinds of relation that have rules; there may be any others.
+  /// The kinds of relation that have rules; there may be any others.
   public enum Kind {
     /// `m.annotation`, such as a reaction.
     public static let annotation = "m.annotation"
@@ -16,16 +16,16 @@ public struct EventRelation: Sendable, Hashable {
     public static let thread = "m.thread"
   }
 
-  /// Bounds `rel_type` as identifiers with a namespace are, and `event_id` as event ids are, in bytes.
+  /// The limit on `rel_type`, as on identifiers with a namespace, and on `event_id`, as on event ids, in bytes.
   public static let longestName = 255
 
-  /// Holds `rel_type`.
+  /// The value of `rel_type`.
   public let type: Text
-  /// Holds `event_id`. It may be any text, and then no event is found by it.
+  /// The value of `event_id`. It may be any text, and then no event is found by it.
   public let parentID: EventID
-  /// Holds `key` of an annotation; nil where it is missing or no string, and with other kinds.
+  /// The value of `key` in an annotation; nil where it is missing or no string, and with other kinds.
   public let key: Text?
-  /// Tells whether an event in a thread names an event that it replies to only for clients that know no threads.
+  /// Whether an event in a thread names an event that it replies to only for clients without threads.
   public let isFallingBack: Bool
 
   /// Reads an event's content; nil if `m.relates_to` has no `rel_type` and `event_id` that are strings without null characters of at
@@ -57,8 +57,8 @@ public struct EventRelation: Sendable, Hashable {
     text.utf8.count <= longestName && !text.utf8.contains(0)
   }
 
-  /// Gives the event that one with this content replies to; nil if it replies to none, or names one only for clients that know no
-  /// threads.
+  /// Returns the event that one with this content replies to; nil if it replies to none, or names one only for clients
+  /// that know no threads.
   ///
   /// Source: the client-server API's "Rich replies" and "Fallback for unthreaded clients".
   public static func repliesTo(_ content: JSONValue) -> EventID? {

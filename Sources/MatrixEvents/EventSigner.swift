@@ -1,11 +1,11 @@
 import Crypto
 import MatrixPrimitives
 
-/// Signs JSON and events with one of a server's Ed25519 keys.
+/// The signing of JSON and events with one of a server's Ed25519 keys.
 public struct EventSigner: Sendable {
-  /// Gives the server the signatures are filed under.
+  /// The server the signatures are filed under.
   public let serverName: Text
-  /// Gives the key's id, such as `ed25519:a_abcd`.
+  /// The key's id, such as `ed25519:a_abcd`.
   public let keyID: Text
   private let privateKey: Curve25519.Signing.PrivateKey
 
@@ -20,7 +20,7 @@ public struct EventSigner: Sendable {
     self.privateKey = privateKey
   }
 
-  /// Gives the public key in unpadded base64.
+  /// The public key in unpadded base64.
   public var publicKey: Text { UnpaddedBase64.encode(Array(privateKey.publicKey.rawRepresentation)) }
 
   /// Signs bytes; gives the signature in unpadded base64.

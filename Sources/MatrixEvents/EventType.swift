@@ -1,6 +1,6 @@
 import ByteText
 
-/// Names the event types that rules or services treat specially.
+/// The event types that rules or services treat specially.
 public enum EventType {
   /// `m.room.create`
   public static let create = "m.room.create"

@@ -1,7 +1,7 @@
 import Crypto
 import MatrixPrimitives
 
-/// Checks what an event from another server proves by itself: who signed it and whether its content is whole.
+/// The checks of what an event from another server proves by itself: who signed it and whether its content is whole.
 ///
 /// Source: the server-server API's "Checks performed on receipt of a PDU", steps 2 and 3. Step 1 is `Event.parse`, the others are `AuthRules`.
 public enum EventVerification {
@@ -29,7 +29,8 @@ public enum EventVerification {
     return try ContentHash.matches(event.json, version: event.version) ? event : event.redacted()
   }
 
-  /// One good signature is enough; a server in the middle of changing keys may have signed with several.
+  /// Returns whether one signature is good, which is enough; a server that is changing keys may have signed with
+  /// several.
   private static func isSigned(
     _ event: Event, by server: Text, keys: [VerifyKey], now: Int64
   ) throws(EventError) -> Bool {

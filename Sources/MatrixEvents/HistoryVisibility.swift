@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Names who may see a room's history, and decides for one event and one user.
+/// The users who may see a room's history.
 ///
 /// Source: the client-server API's "Room History Visibility".
 public enum HistoryVisibility: Text, Sendable, CaseIterable, Comparable {
@@ -30,11 +30,11 @@ public enum HistoryVisibility: Text, Sendable, CaseIterable, Comparable {
   /// Orders from the laxest to the strictest.
   public static func < (a: HistoryVisibility, b: HistoryVisibility) -> Bool { a.strictness < b.strictness }
 
-  /// Tells the outcome for one event and user.
+  /// The outcome for one event and user.
   public struct Decision: Sendable, Hashable {
-    /// Tells whether the user may see the event.
+    /// Whether the user may see the event.
     public let isAllowed: Bool
-    /// Tells whether the user was joined when it was sent; only those see erased senders' events unredacted.
+    /// Whether the user was joined when it was sent; only those see erased senders' events unredacted.
     public let wasJoined: Bool
 
     init(_ isAllowed: Bool, wasJoined: Bool) {
@@ -43,7 +43,7 @@ public enum HistoryVisibility: Text, Sendable, CaseIterable, Comparable {
     }
   }
 
-  /// Gives the visibility that counts for an event: for a change of the visibility itself the laxer of old and new.
+  /// Returns the visibility that counts for an event: for a change of the visibility itself the laxer of old and new.
   /// - Parameters:
   ///   - event: the event to be shown.
   ///   - state: the visibility in the state at the event, the event included.
@@ -54,7 +54,7 @@ public enum HistoryVisibility: Text, Sendable, CaseIterable, Comparable {
     event.type == EventType.historyVisibility && event.isState ? min(state, previous ?? .shared) : state
   }
 
-  /// Tells whether the visibility alone lets a user see events, so that no membership has to be looked up.
+  /// Returns whether the visibility alone lets a user see events, so that no membership has to be looked up.
   /// - Parameter isPeeking: whether the user is not in the room now.
   public func allowsWithoutMembership(isPeeking: Bool) -> Bool {
     self == .worldReadable || (self == .shared && !isPeeking)
@@ -89,7 +89,7 @@ public enum HistoryVisibility: Text, Sendable, CaseIterable, Comparable {
     }
   }
 
-  /// Memberships from the one that lets a user see most.
+  /// The memberships, from the one that lets a user see most.
   private enum MembershipRank: Text, Comparable {
     case join, invite, knock, leave, ban
 

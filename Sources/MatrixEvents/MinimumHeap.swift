@@ -1,6 +1,6 @@
 import ByteText
 
-/// Gives back the smallest of its elements first.
+/// A heap that returns the smallest of its elements first.
 struct MinimumHeap<Element: Comparable> {
   private var elements: [Element] = []
 

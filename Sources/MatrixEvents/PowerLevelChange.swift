@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Checks the rules on a new `m.room.power_levels` event.
+/// The rules on a new `m.room.power_levels` event.
 struct PowerLevelChange<State: AuthState> {
   let event: Event
   let create: Event
@@ -70,7 +70,8 @@ struct PowerLevelChange<State: AuthState> {
     }
   }
 
-  /// What stood and what shall stand under each key of a map, in one pass over both; of a repeated key the last value counts.
+  /// Returns the old and new value under each key of a map, in one pass over both; of a repeated key the last value
+  /// counts.
   private func values(_ name: Text, _ current: Event) -> [Text: (old: JSONValue?, new: JSONValue?)] {
     var values: [Text: (old: JSONValue?, new: JSONValue?)] = [:]
     if let members = current.content[name]?.members {

@@ -1,8 +1,8 @@
 import MatrixPrimitives
 
-/// Reads power levels from a room's create and power levels events, with the defaults of the specification.
+/// The power levels in a room's create and power levels events, with the defaults of the specification.
 public struct PowerLevels: Sendable {
-  /// Stands for the power of a creator from room version 12 on; no written level reaches it.
+  /// The power of a creator from room version 12 on; no written level reaches it.
   public static let creatorLevel = Int64.max
 
   private let version: RoomVersion
@@ -13,7 +13,7 @@ public struct PowerLevels: Sendable {
 
   /// Reads the levels of a room.
   /// - Parameters:
-  ///   - create: the create event; without it nobody counts as creator.
+  ///   - create: the create event; without it there is no creator.
   ///   - powerLevels: the power levels event; without it the creator has 100 and everybody else 0.
   public init(create: Event?, powerLevels: Event?) {
     version = create?.version ?? powerLevels?.version ?? .v12
@@ -31,14 +31,14 @@ public struct PowerLevels: Sendable {
     self.init(create: state.event(.create), powerLevels: state.event(.powerLevels))
   }
 
-  /// Tells whether a user is a creator whom no power levels event binds (room version 12 on).
+  /// Returns whether a user is a creator whom no power levels event binds (room version 12 on).
   public func isPrivilegedCreator(_ user: UserID) -> Bool {
     guard version.hasCreatorPower else { return false }
     if let creator, creator == user.rawValue { return true }
     return additionalCreators?.contains { $0.isString(user.rawValue) } ?? false
   }
 
-  /// Gives a user's power; `creatorLevel` for creators from room version 12 on.
+  /// Returns a user's power; `creatorLevel` for creators from room version 12 on.
   public func level(of user: UserID) -> Int64 {
     if isPrivilegedCreator(user) { return Self.creatorLevel }
     guard let content else {
@@ -47,27 +47,27 @@ public struct PowerLevels: Sendable {
     return integer(content["users"]?[user.rawValue]) ?? usersDefault
   }
 
-  /// Gives the power needed to send an event of a type.
+  /// Returns the power needed to send an event of a type.
   public func required(forType type: Text, isState: Bool) -> Int64 {
     integer(content?["events"]?[type]) ?? (isState ? stateDefault : eventsDefault)
   }
 
-  /// Gives the power of users that are not listed.
+  /// The power of users that are not listed.
   public var usersDefault: Int64 { named("users_default", 0) }
-  /// Gives the power needed for message events that are not listed.
+  /// The power needed for message events that are not listed.
   public var eventsDefault: Int64 { named("events_default", 0) }
-  /// Gives the power needed for state events that are not listed: 50, or 0 as long as there is no power levels event.
+  /// The power needed for state events that are not listed: 50, or 0 as long as there is no power levels event.
   public var stateDefault: Int64 { named("state_default", 50) }
-  /// Gives the power needed to ban and unban.
+  /// The power needed to ban and unban.
   public var ban: Int64 { named("ban", 50) }
-  /// Gives the power needed to kick.
+  /// The power needed to kick.
   public var kick: Int64 { named("kick", 50) }
-  /// Gives the power needed to redact other users' events.
+  /// The power needed to redact other users' events.
   public var redact: Int64 { named("redact", 50) }
-  /// Gives the power needed to invite.
+  /// The power needed to invite.
   public var invite: Int64 { named("invite", 0) }
 
-  /// Gives the power needed for a kind of notification, such as `room`: 50 unless written.
+  /// Returns the power needed for a kind of notification, such as `room`: 50 unless written.
   public func notification(_ key: Text) -> Int64 {
     integer(content?["notifications"]?[key]) ?? 50
   }

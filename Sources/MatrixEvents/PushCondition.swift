@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Holds one condition of a push rule, prepared for matching.
+/// One condition of a push rule, prepared for matching.
 ///
 /// Source: the client-server API's "Conditions for push rules".
 struct PushCondition: Sendable {
@@ -32,10 +32,10 @@ struct PushCondition: Sendable {
   }
 
   let test: Test
-  /// Gives the condition as clients wrote it; the default rules' references to the user are filled in when shown.
+  /// The condition as clients wrote it; the default rules' references to the user are filled in when shown.
   let json: JSON
 
-  /// Tells whether the outcome differs from user to user.
+  /// Whether the outcome differs from user to user.
   var dependsOnUser: Bool {
     switch test {
     case .isUserID, .bodyHasLocalpart, .propertyContainsUserID, .containsDisplayName: true

@@ -1,12 +1,12 @@
 import MatrixPrimitives
 
-/// Holds one push rule, prepared for matching.
+/// One push rule, prepared for matching.
 public struct PushRule: Sendable {
-  /// Names the kinds of rules in the order in which they are tried.
+  /// The kinds of rules in the order in which they are tried.
   public enum Kind: Text, Sendable, CaseIterable {
     case override, content, room, sender, underride
 
-    /// Gives the number the database stores for the kind.
+    /// The number the database stores for the kind.
     public var priorityClass: Int {
       switch self {
       case .underride: 1
@@ -24,15 +24,15 @@ public struct PushRule: Sendable {
     }
   }
 
-  /// Gives the id the database stores: `global/<kind>/<id>`.
+  /// The id the database stores: `global/<kind>/<id>`.
   public let ruleID: Text
-  /// Gives the kind.
+  /// The kind.
   public let kind: Kind
-  /// Gives what to do when the rule matches, as clients wrote it.
+  /// What to do when the rule matches, as clients wrote it.
   public let actions: [JSON]
-  /// Tells whether the rule is one of the server's own.
+  /// Whether the rule is one of the server's own.
   public let isDefault: Bool
-  /// Tells whether the rule is on as long as the user says nothing.
+  /// Whether the rule is on as long as the user says nothing.
   public let isEnabledByDefault: Bool
   let conditions: [PushCondition]
   let outcome: PushOutcome
@@ -62,7 +62,7 @@ public struct PushRule: Sendable {
     outcome = PushOutcome(actions: actions)
   }
 
-  /// Gives the id without scope and kind, as clients know it.
+  /// The id without scope and kind, as clients know it.
   public var clientID: Text {
     let prefix = "global/\(kind.rawValue)/"
     return ruleID.dropping(prefix: prefix) ?? ruleID
@@ -75,13 +75,13 @@ public struct PushRule: Sendable {
   }
 }
 
-/// Tells what a matching push rule wants to happen.
+/// What a matching push rule wants to happen.
 public struct PushOutcome: Sendable, Hashable {
-  /// Gives the actions without those that mean nothing any more (`dont_notify`, `coalesce`).
+  /// The actions without those that mean nothing any more (`dont_notify`, `coalesce`).
   public let actions: [JSON]
-  /// Tells whether the user is to be notified.
+  /// Whether the user is to be notified.
   public let notifies: Bool
-  /// Tells whether the event counts as a highlight.
+  /// Whether the event counts as a highlight.
   public let isHighlight: Bool
 
   init(actions: [JSON]) {

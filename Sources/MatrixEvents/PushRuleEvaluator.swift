@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Evaluates push rules over one event for any number of users.
+/// The evaluation of push rules over one event for any number of users.
 ///
 /// What does not differ between users, above all the server's own rules, is worked out once when the evaluator is made.
 public struct PushRuleEvaluator: Sendable {
@@ -32,8 +32,9 @@ public struct PushRuleEvaluator: Sendable {
     "global/override/.m.rule.roomnotif",
   ]
 
-  /// How much of the event the rules that a user made may look at together, in characters. A rule beyond that does not match: ten
-  /// thousand rules, each for some word, are tried on messages of usual length, and on one of 64 KB a few hundred.
+  /// The limit on the part of an event that the rules that a user made may look at together, in characters. A rule
+  /// beyond that does not match: ten thousand rules, each for some word, are tried on messages of usual length, and on
+  /// one of 64 KB a few hundred.
   static let workForOwnRules = 4_000_000
 
   private let event: Event
@@ -154,7 +155,7 @@ public struct PushRuleEvaluator: Sendable {
     }
   }
 
-  /// Bounds the size of what stands at a path: identifiers are short, and of the content little is known before it is read.
+  /// Bounds the size of what is at a path: identifiers are short, and of the content little is known before it is read.
   private func size(at path: EventPath) -> Int {
     path.components.first == "content" ? event.content.raw.count : 255
   }

@@ -1,7 +1,7 @@
 import MatrixPrimitives
 
 extension PushRules {
-  /// Lists the server's own rules in the order in which they are tried within their kind.
+  /// The server's own rules in the order in which they are tried within their kind.
   ///
   /// Source: the client-server API's "Predefined Rules"; which of them are sent, and `.im.vector.jitsi`, observed on Synapse.
   public static let defaultRules: [PushRule] = overrideDefaults + contentDefaults + underrideDefaults

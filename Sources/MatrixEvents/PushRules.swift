@@ -1,8 +1,9 @@
 import MatrixPrimitives
 
-/// Holds a user's push rules: the server's own with the user's changes, and the user's additions, in the order in which they are tried.
+/// A user's push rules: the server's own with the user's changes, and the user's additions, in the order in which they
+/// are tried.
 public struct PushRules: Sendable {
-  /// Points at the server's rule or at one of the user's own.
+  /// A reference to one of the server's rules or of the user's own.
   enum Slot: Sendable {
     case standard(Int)
     case own(Int)
@@ -18,10 +19,10 @@ public struct PushRules: Sendable {
   /// The slots that are switched on, in order.
   private(set) var active: [Slot] = []
 
-  /// Gives the rules of a user who never changed any.
+  /// The rules of a user who never changed any.
   public static let defaults = PushRules(stored: [], enabled: [:])
 
-  /// Gives the ids (with scope and kind) of the server's own rules.
+  /// The ids (with scope and kind) of the server's own rules.
   public static let defaultRuleIDs: Set<Text> = Set(defaultRules.map(\.ruleID))
 
   private static let indexByID = Dictionary(defaultRules.enumerated().map { ($1.ruleID, $0) }) { first, _ in first }
@@ -60,12 +61,12 @@ public struct PushRules: Sendable {
     }
   }
 
-  /// Tells whether a rule is on for this user.
+  /// Returns whether a rule is on for this user.
   public func isEnabled(_ rule: PushRule) -> Bool {
     enabled[rule.ruleID] ?? rule.isEnabledByDefault
   }
 
-  /// Gives all rules in the order in which they are tried.
+  /// All rules in the order in which they are tried.
   public var rules: [PushRule] { order.map { rule(at: $0) } }
 
   /// Writes the rules as `GET /pushrules/global` and the account data `m.push_rules` show them: an object with an array for each kind.
@@ -85,7 +86,7 @@ public struct PushRules: Sendable {
     writer.endObject()
   }
 
-  /// Gives one rule as clients see it.
+  /// Returns one rule as clients see it.
   public func clientForm(of rule: PushRule, for user: UserID) -> JSON {
     var form: [Text: JSON] = [
       "actions": .array(rule.actions), "default": .bool(rule.isDefault), "enabled": .bool(isEnabled(rule)),

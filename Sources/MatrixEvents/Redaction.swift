@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Strips events down to what their room version keeps, which also is what signatures and event ids cover.
+/// The reduction of events to what their room version keeps, which is also what signatures and event ids cover.
 ///
 /// Source: the "Redactions" section of each room version.
 public enum Redaction {

@@ -1,18 +1,18 @@
 import MatrixPrimitives
 
-/// Holds what the rules on relations look at in an event, be it one that is stored or one that is being made.
+/// What the rules on relations look at in an event, stored or about to be made.
 public struct RelatedEvent: Sendable {
-  /// Names the room.
+  /// The room's id.
   public let roomID: RoomID
-  /// Names the type.
+  /// The event type.
   public let type: Text
-  /// Names the sender.
+  /// The sender.
   public let sender: UserID
-  /// Tells whether the event has a state key.
+  /// Whether the event has a state key.
   public let isState: Bool
-  /// Holds how the event itself relates to another one.
+  /// The relation of the event itself to another one.
   public let relation: EventRelation?
-  /// Tells whether the content has `m.new_content`, which is an object, or is encrypted and may have it inside.
+  /// Whether the content has `m.new_content`, which is an object, or is encrypted and may have it inside.
   public let mayReplaceContent: Bool
 
   /// Looks at an event.
@@ -40,7 +40,7 @@ public struct RelatedEvent: Sendable {
     mayReplaceContent = type == EventType.encrypted || hasNewContent
   }
 
-  /// Tells whether relations of a kind to this event count at all, so that they are shown together with it.
+  /// Returns whether relations of a kind to this event count at all, so that they are shown together with it.
   ///
   /// Edits and annotations relate to what they change or annotate; nothing relates to them. Threads begin at events that relate to
   /// nothing. State has no edits, and on Synapse's wire nothing else either.
@@ -85,7 +85,7 @@ public struct RelatedEvent: Sendable {
   }
 }
 
-/// Names the rule that a relation breaks.
+/// The rules that a relation can break.
 public enum RelationFault: Error, Sendable, Hashable, CaseIterable {
   /// Parent and child are in different rooms.
   case otherRoom
@@ -106,7 +106,8 @@ public enum RelationFault: Error, Sendable, Hashable, CaseIterable {
   /// An edit does not say what the content is to be.
   case noNewContent
 
-  /// Tells whether a client's event is refused for it. Other faulty relations are sent, stored and ignored (observed on Synapse's wire).
+  /// Whether a client's event is refused for it. Other faulty relations are sent, stored and ignored (observed on
+  /// Synapse's wire).
   public var isRefused: Bool {
     switch self {
     case .otherRoom, .noKey, .threadOfRelated: true

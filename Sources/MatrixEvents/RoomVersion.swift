@@ -1,10 +1,10 @@
 import ByteText
 
-/// Describes a room version by its rules, so that nothing elsewhere compares version numbers.
+/// A room version as a set of rules, so that nothing elsewhere compares version numbers.
 ///
 /// Source: the pages "Room versions 1" to "12" of the specification.
 public struct RoomVersion: Sendable, Hashable, CustomStringConvertible {
-  /// Tells how event ids come about.
+  /// The forms of event ids.
   public enum EventIDFormat: Sendable {
     /// The sending server chooses the id and writes it into the event (versions 1 and 2).
     case chosen
@@ -14,57 +14,58 @@ public struct RoomVersion: Sendable, Hashable, CustomStringConvertible {
     case urlSafeHash
   }
 
-  /// Tells which algorithm resolves conflicting states.
+  /// The algorithms that resolve conflicting states.
   public enum StateResolutionAlgorithm: Sendable {
     case v1, v2
     /// Version 2 starting from an empty state and replaying the conflicted subgraph.
     case v2Dot1
   }
 
-  /// Gives the version's name, such as `10`.
+  /// The version's name, such as `10`.
   public private(set) var identifier: Text
-  /// Tells how event ids come about.
+  /// The forms of event ids.
   public private(set) var eventIDFormat: EventIDFormat = .urlSafeHash
-  /// Tells which algorithm resolves conflicting states.
+  /// The algorithms that resolve conflicting states.
   public private(set) var stateResolution: StateResolutionAlgorithm = .v2Dot1
-  /// Tells whether a signing key must have been valid at the event's time (version 5 on).
+  /// Whether a signing key must have been valid at the event's time (version 5 on).
   public private(set) var enforcesKeyValidity = true
-  /// Tells whether `m.room.aliases` has an auth rule of its own and keeps its aliases when redacted (up to version 5).
+  /// Whether `m.room.aliases` has an auth rule of its own and keeps its aliases when redacted (up to version 5).
   public private(set) var hasAliasesRules = false
-  /// Tells whether events must be canonical JSON without floats and large integers (version 6 on).
+  /// Whether events must be canonical JSON without floats and large integers (version 6 on).
   public private(set) var isCanonicalJSONStrict = true
-  /// Tells whether changes of notification levels need the sender to have them (version 6 on).
+  /// Whether changes of notification levels need the sender to have them (version 6 on).
   public private(set) var limitsNotificationLevels = true
-  /// Tells whether membership and join rule `knock` exist (version 7 on).
+  /// Whether membership and join rule `knock` exist (version 7 on).
   public private(set) var allowsKnocking = true
-  /// Tells whether join rule `restricted` exists (version 8 on).
+  /// Whether join rule `restricted` exists (version 8 on).
   public private(set) var allowsRestrictedJoins = true
-  /// Tells whether redaction keeps who authorised a restricted join (version 9 on).
+  /// Whether redaction keeps who authorised a restricted join (version 9 on).
   public private(set) var keepsAuthorisingUser = true
-  /// Tells whether join rule `knock_restricted` exists (version 10 on).
+  /// Whether join rule `knock_restricted` exists (version 10 on).
   public private(set) var allowsKnockRestrictedJoins = true
-  /// Tells whether power levels must be integers, not strings or floats (version 10 on).
+  /// Whether power levels must be integers, not strings or floats (version 10 on).
   public private(set) var requiresIntegerPowerLevels = true
-  /// Tells whether the creator is the create event's sender instead of `content.creator` (version 11 on).
+  /// Whether the creator is the create event's sender instead of `content.creator` (version 11 on).
   public private(set) var isCreatorImplicit = true
-  /// Tells whether redaction keeps all of create, `invite` of power levels and more, and drops `origin` and others (version 11 on).
+  /// Whether redaction keeps all of create, `invite` of power levels and more, and drops `origin` and others (version
+  /// 11 on).
   public private(set) var hasUpdatedRedactionRules = true
-  /// Tells whether `redacts` stands in the content of a redaction (version 11 on).
+  /// Whether `redacts` is in the content of a redaction (version 11 on).
   public private(set) var hasRedactsInContent = true
-  /// Tells whether the 255-byte limits are binding, not only limits of code points (version 11 on).
+  /// Whether the 255-byte limits are binding, not only limits of code points (version 11 on).
   public private(set) var hasStrictByteLimits = true
-  /// Tells whether creators stand above all power levels (version 12 on).
+  /// Whether creators are above all power levels (version 12 on).
   public private(set) var hasCreatorPower = true
-  /// Tells whether the room id is the create event's hash, which then no event cites (version 12 on).
+  /// Whether the room id is the create event's hash, which then no event cites (version 12 on).
   public private(set) var isRoomIDCreateHash = true
 
-  /// Rule sets are told apart by their names.
+  /// Rule sets are distinguished by their names.
   public static func == (a: RoomVersion, b: RoomVersion) -> Bool { a.identifier == b.identifier }
 
   /// Feeds the parts that equality compares.
   public func hash(into hasher: inout Hasher) { hasher.combine(identifier) }
 
-  /// Gives a text for logs.
+  /// A text for logs.
   public var description: String { identifier.string }
 
   private init(_ identifier: Text) { self.identifier = identifier }
@@ -120,7 +121,7 @@ extension RoomVersion {
   /// Room version 1: where it began.
   public static let v1 = v2.predecessor("1") { $0.stateResolution = .v1 }
 
-  /// Lists all known versions, oldest first.
+  /// All known versions, oldest first.
   public static let all: [RoomVersion] = [v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12]
 
   private static let byIdentifier = Dictionary(all.map { ($0.identifier, $0) }) { first, _ in first }

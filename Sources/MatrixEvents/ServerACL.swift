@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Decides which servers may take part in a room by its `m.room.server_acl` state.
+/// The servers that may take part in a room, by its `m.room.server_acl` state.
 ///
 /// Source: the client-server API's "Server Access Control Lists". Names are compared with and without their port: the specification
 /// wants them without, Synapse with, and a server denied either way stays out.
@@ -9,7 +9,7 @@ public struct ServerACL: Sendable {
   private let allowed: [GlobPattern]
   private let denied: [GlobPattern]
 
-  /// Reads the lists; entries that are no strings do not count, a missing `allow` allows nobody.
+  /// Reads the lists; entries that are no strings do not count, a missing `allow` allows no server.
   public init(content: JSONValue) {
     allowsIPLiterals = content["allow_ip_literals"]?.bool ?? true
     allowed = Self.patterns(content["allow"])
@@ -20,7 +20,7 @@ public struct ServerACL: Sendable {
     list?.elements?.compactMap { $0.string.map { GlobPattern($0) } } ?? []
   }
 
-  /// Tells whether a server may take part.
+  /// Returns whether a server may take part.
   public func allows(_ serverName: Text) -> Bool {
     let parsed = ServerName(serverName)
     if !allowsIPLiterals, parsed?.isIPLiteral ?? (serverName.utf8.first == UInt8(ascii: "[")) { return false }

@@ -1,7 +1,7 @@
 import Crypto
 import MatrixPrimitives
 
-/// Checks Ed25519 signatures of JSON objects and events.
+/// The checks of Ed25519 signatures of JSON objects and events.
 public enum Signatures {
   /// Checks one signature of an object.
   /// - Parameters:
@@ -45,7 +45,7 @@ public enum Signatures {
     value["signatures"]?.members?.map(\.key) ?? []
   }
 
-  /// Tells whether a key's signature in an object's `signatures` covers these bytes.
+  /// Returns whether a key's signature in an object's `signatures` covers these bytes.
   static func isGood(in value: JSONValue, over bytes: [UInt8], key: VerifyKey) -> Bool {
     do {
       let signature = try find(in: value, serverName: key.serverName, keyID: key.keyID)

@@ -1,13 +1,13 @@
 import MatrixPrimitives
 
-/// Names a slot of a room's state: an event type and a state key.
+/// A slot of a room's state: an event type and a state key.
 public struct StateKey: Hashable, Sendable, Comparable, CustomStringConvertible {
-  /// Gives the event type, such as `m.room.member`.
+  /// The event type, such as `m.room.member`.
   public let type: Text
-  /// Gives the state key, often empty.
+  /// The state key, often empty.
   public let stateKey: Text
 
-  /// Names the slot of a type and state key.
+  /// Creates the slot of a type and state key.
   public init(_ type: Text, _ stateKey: Text = "") {
     self.type = type
     self.stateKey = stateKey
@@ -30,18 +30,18 @@ public struct StateKey: Hashable, Sendable, Comparable, CustomStringConvertible 
     hasher.combine(stateKey)
   }
 
-  /// Gives a text for logs.
+  /// A text for logs.
   public var description: String { "(\(type), \(stateKey))" }
 
-  /// Names the slot of the create event.
+  /// The slot of the create event.
   public static let create = StateKey(EventType.create)
-  /// Names the slot of the power levels.
+  /// The slot of the power levels.
   public static let powerLevels = StateKey(EventType.powerLevels)
-  /// Names the slot of the join rules.
+  /// The slot of the join rules.
   public static let joinRules = StateKey(EventType.joinRules)
-  /// Names the slot of a user's membership.
+  /// Returns the slot of a user's membership.
   public static func member(_ user: UserID) -> StateKey { StateKey(EventType.member, user.rawValue) }
 }
 
-/// Maps each slot of a state to the event in it.
+/// The event in each slot of a state.
 public typealias StateMap = [StateKey: EventID]

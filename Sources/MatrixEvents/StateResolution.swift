@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Resolves conflicting states of a room into one, by the algorithm of its version: 1, 2 or 2.1.
+/// The resolution of a room's conflicting states into one, by the algorithm of its version: 1, 2 or 2.1.
 ///
 /// Algorithm 1 (room version 1) settles one slot after the other by depth. Algorithm 2 (versions 2 to 11) orders all disputed events and
 /// what their auth chains disagree about, first those that grant or take power, then the others along the line of power levels, and
@@ -15,7 +15,7 @@ public enum StateResolution {
   ///   - stateSets: the states after each previous event.
   ///   - authChainDifference: the events in some but not all of the sets' auth chains; algorithm 1 does not look at it.
   ///   - conflictedSubgraph: the events on auth paths between conflicted events; needed by algorithm 2.1 only.
-  ///   - isRejected: tells whether an event was rejected; such events do not get into the state and authorise nothing. Algorithm 1 does
+  ///   - isRejected: whether an event was rejected; such events do not get into the state and authorise nothing. Algorithm 1 does
   ///     not know of rejections.
   ///   - events: finds an event; it is asked once for each. An event that is not found is left out.
   /// - Returns: the one event for each slot.

@@ -1,11 +1,11 @@
 import MatrixPrimitives
 
-/// Works through one resolution: sorts the conflicted events and replays them one by one.
+/// One resolution: conflicted events are sorted and replayed one by one.
 struct StateResolver {
   private let find: (EventID) throws -> Event?
   private let isRejected: (EventID) -> Bool
   private var found: [EventID: Event?] = [:]
-  /// Gives what events cite; `found` keeps those events.
+  /// What events cite; `found` keeps those events.
   private var citations: [ObjectIdentifier: [EventID]] = [:]
 
   init(find: @escaping (EventID) throws -> Event?, isRejected: @escaping (EventID) -> Bool) {
@@ -184,7 +184,7 @@ struct StateResolver {
   }
 }
 
-/// Orders by the sender's power downwards, then time, then id.
+/// The order by the sender's power downwards, then time, then id.
 private struct PowerOrder: Comparable {
   let event: Event
   let level: Int64
@@ -198,7 +198,7 @@ private struct PowerOrder: Comparable {
   }
 }
 
-/// Orders by the place on the mainline, oldest first, then time, then id.
+/// The order by place on the mainline, oldest first, then time, then id.
 private struct MainlineOrder: Comparable {
   let event: Event
   let position: Int

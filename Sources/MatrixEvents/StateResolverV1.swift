@@ -1,7 +1,7 @@
 import Crypto
 import MatrixPrimitives
 
-/// Works through one resolution by room version 1's algorithm.
+/// One resolution by room version 1's algorithm.
 ///
 /// The specification leaves open what a slot is checked against while others of the same kind are still disputed. As other servers do,
 /// this takes the undisputed state and the kinds that were settled before: power levels, then join rules, then memberships, then the rest.

@@ -1,9 +1,10 @@
 import Crypto
 import MatrixPrimitives
 
-/// Checks an invite that was made from a third-party invite: the signed token must fit an invite that is in the room's state.
+/// The check of an invite made from a third-party invite: the signed token must fit an invite that is in the room's
+/// state.
 enum ThirdPartyInvite {
-  /// Tells whether `content.third_party_invite` of a membership event allows it.
+  /// Returns whether `content.third_party_invite` of a membership event allows it.
   static func isValid(_ invite: JSONValue, event: Event, state: some AuthState) -> Bool {
     guard let signed = invite["signed"], signed.kind == .object,
       let user = signed["mxid"]?.string, let token = signed["token"]?.string,

@@ -1,22 +1,23 @@
 import Crypto
 import MatrixPrimitives
 
-/// Holds one of a server's public keys as the server or a notary published it.
+/// One of a server's public keys as the server or a notary published it.
 ///
 /// Source: the server-server API's "Publishing keys" and the section "Signing key validity period" of room version 5.
 public struct VerifyKey: Sendable {
-  /// Gives the server the key belongs to.
+  /// The server the key belongs to.
   public let serverName: Text
-  /// Gives the key's id, such as `ed25519:a_abcd`.
+  /// The key's id, such as `ed25519:a_abcd`.
   public let keyID: Text
-  /// Gives the key.
+  /// The key.
   public let publicKey: Curve25519.Signing.PublicKey
-  /// Gives until when the key may be trusted, in milliseconds since 1970: `valid_until_ts`, or `expired_ts` of an old key.
+  /// The time until which the key may be trusted, in milliseconds since 1970: `valid_until_ts`, or `expired_ts` of an
+  /// old key.
   public let validUntilTS: Int64
-  /// Tells whether the key came out of `old_verify_keys`.
+  /// Whether the key came out of `old_verify_keys`.
   public let isExpired: Bool
 
-  /// Bounds how far ahead of now a server's own word about its keys is believed: seven days, in milliseconds.
+  /// The limit on how far ahead of now a server's own word about its keys is believed: seven days, in milliseconds.
   public static let maximumTrust: Int64 = 7 * 24 * 3600 * 1000
 
   /// Makes a key.
@@ -37,9 +38,9 @@ public struct VerifyKey: Sendable {
     self.isExpired = isExpired
   }
 
-  /// Tells whether a signature of this key counts on an event.
+  /// Returns whether a signature of this key counts on an event.
   ///
-  /// Up to room version 4 every key counts for ever, which is how a key that leaked long ago can still forge history there.
+  /// Up to room version 4 every key counts indefinitely, which is how a key that leaked long ago can still forge history there.
   /// - Parameters:
   ///   - event: the event.
   ///   - now: the time in milliseconds since 1970.

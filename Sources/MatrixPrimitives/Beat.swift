@@ -1,4 +1,4 @@
-/// Wakes everything that looks after something now and then at the same moments, so that a process with nothing to do wakes seldom.
+/// A common wake-up for all periodic work, so that a process with nothing to do wakes seldom.
 public enum Beat {
   /// Processes that begin at different times beat at different times.
   private static let origin = ContinuousClock.now

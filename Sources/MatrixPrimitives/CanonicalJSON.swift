@@ -1,8 +1,8 @@
-/// Encodes values in the one form that hashes and signatures are computed over.
+/// The one form of JSON that hashes and signatures are computed over.
 ///
 /// The form is the specification's appendix "Canonical JSON": no white space, keys sorted by code point, shortest escapes, integers only.
 public enum CanonicalJSON {
-  /// Bounds the magnitude of integers: 2^53 − 1, which every JSON implementation can hold.
+  /// The limit on the magnitude of integers: 2^53 − 1, which every JSON implementation can hold.
   public static let maximumInteger: Int64 = 9_007_199_254_740_991
 
   /// Encodes a parsed value.
@@ -65,7 +65,8 @@ public enum CanonicalJSON {
     JSONText.append(integer, to: &output)
   }
 
-  /// The appendix's own example writes `1e10` as `10000000000` and `-0` as `0`, so a whole number in another notation is an integer.
+  /// Appends a number. The appendix writes `1e10` as `10000000000` and `-0` as `0`, so a whole number in another
+  /// notation is an integer.
   static func append(_ double: Double, strict: Bool, offset: Int, to output: inout [UInt8]) throws(JSONError) {
     guard double.isFinite else { throw JSONError(.numberOutOfRange, offset: offset) }
     guard strict else {

@@ -1,4 +1,5 @@
-/// Encodes values of one document canonically, copying source slices wherever they are canonical already.
+/// An encoder of one document's values into canonical form, which copies source slices wherever they are canonical
+/// already.
 ///
 /// Recursion is bounded by the depth the document was parsed with.
 struct CanonicalTapeEncoder {
@@ -91,7 +92,7 @@ struct CanonicalTapeEncoder {
     guard try isSorted(from: first) else { throw JSONError(.duplicateKey) }
   }
 
-  /// Tells whether the keys ascend; equal neighbours are refused at once.
+  /// Returns whether the keys ascend; equal neighbours are refused at once.
   private func isSorted(from first: Int) throws(JSONError) -> Bool {
     for position in (first + 1)..<keys.count {
       let order = Self.compare(document, keys[position - 1], keys[position])

@@ -1,8 +1,8 @@
-/// Identifies an event: `$opaque:server` in room versions 1 and 2, `$` and a hash from version 3 on.
+/// The id of an event: `$opaque:server` in room versions 1 and 2, `$` and a hash from version 3 on.
 public struct EventID: MatrixIdentifier {
   public static let noun: Text = "event ID"
 
-  /// Gives the whole identifier, sigil included.
+  /// The whole identifier, sigil included.
   public let rawValue: Text
 
   /// Accepts an event id: sigil, something behind it, at most 255 bytes, no NUL.
@@ -11,7 +11,7 @@ public struct EventID: MatrixIdentifier {
     rawValue = string
   }
 
-  /// Tells whether a parsed value is a string that ``init(_:)`` would accept, mostly without building it.
+  /// Returns whether a parsed value is a string that ``init(_:)`` would accept, mostly without building it.
   public static func isValid(_ value: JSONValue) -> Bool {
     guard let text = value.unescapedBytes else { return value.string.flatMap { EventID($0) } != nil }
     // JSON has no NUL in strings but as an escape.
@@ -21,9 +21,9 @@ public struct EventID: MatrixIdentifier {
   /// Wraps a string that is known to be valid, without checking it.
   public init(unchecked: Text) { rawValue = unchecked }
 
-  /// Gives the part between the sigil and the server name (or the end).
+  /// The part between the sigil and the server name (or the end).
   public var localpart: Text { IdentifierSyntax.localpart(of: rawValue) }
 
-  /// Gives the server that made the id, in room versions 1 and 2.
+  /// The server that made the id, in room versions 1 and 2.
   public var serverName: Text? { IdentifierSyntax.serverName(of: rawValue) }
 }

@@ -1,10 +1,10 @@
-/// Walks a text once along a pattern with wildcards. Bit `n` of its state tells whether the first `n` symbols of the pattern may
-/// have been matched by what ends here.
+/// One walk of a text along a pattern with wildcards. Bit `n` of its state says whether the first `n` symbols of the
+/// pattern may have been matched by what ends here.
 ///
 /// For a pattern of `n` symbols it holds no more than a few times `n` numbers, and a character of the text costs at most a few times
-/// `n / 64` steps, whatever stands in either.
+/// `n / 64` steps, whatever the contents of either.
 struct GlobAutomaton: Sendable, Hashable {
-  /// Says which symbols of the pattern a character is: by a row of bits when there are many, one by one when there are few.
+  /// The symbols of the pattern that a character matches: a row of bits when there are many, a list when there are few.
   private enum Places: Hashable {
     case row(Int)
     case list(Range<Int>)
@@ -12,13 +12,13 @@ struct GlobAutomaton: Sendable, Hashable {
 
   let symbolCount: Int
   private let wordCount: Int
-  /// Marks the symbols that are a star.
+  /// The symbols that are a star, a bit each.
   private let stars: [UInt64]
-  /// Marks the symbols that are a question mark.
+  /// The symbols that are a question mark, a bit each.
   private let questions: [UInt64]
-  /// Marks, row after row, the symbols that are one character; the first row is empty.
+  /// The symbols that are one character, row after row, a bit each; the first row is empty.
   private let rows: [UInt64]
-  /// Lists the places of characters that stand in the pattern at no more places than a row has words.
+  /// The places of characters that stand in the pattern at no more places than a row has words.
   private let lists: [Int]
   private let places: [Unicode.Scalar: Places]
 
@@ -61,7 +61,7 @@ struct GlobAutomaton: Sendable, Hashable {
     (self.rows, self.lists, self.places) = (rows, lists, places)
   }
 
-  /// Counts the numbers that are held.
+  /// The number of integers that are kept.
   var size: Int { stars.count + questions.count + rows.count + lists.count + places.count }
 
   /// Counts the steps that a character of the text costs.
@@ -70,12 +70,12 @@ struct GlobAutomaton: Sendable, Hashable {
     return wordCount
   }
 
-  /// Tells whether the pattern matches a part of a text.
+  /// Returns whether the pattern matches a part of a text.
   ///
   /// - Parameters:
   ///   - text: the text, with characters folded as those of the pattern.
-  ///   - beginning: tells whether the part may begin before the character at a position.
-  ///   - ending: tells whether it may end there.
+  ///   - beginning: whether the part may begin before the character at a position.
+  ///   - ending: whether it may end there.
   func matches(_ text: [Unicode.Scalar], beginning: (Int) -> Bool, ending: (Int) -> Bool) -> Bool {
     var state = [UInt64](repeating: 0, count: wordCount)
     var next = state
@@ -96,7 +96,7 @@ struct GlobAutomaton: Sendable, Hashable {
     words[index / 64] >> UInt64(index % 64) & 1 == 1
   }
 
-  /// A star may stand for nothing.
+  /// Moves past stars, which may stand for nothing.
   private func passStars(_ state: inout [UInt64]) {
     var carry: UInt64 = 0
     for word in 0..<wordCount {

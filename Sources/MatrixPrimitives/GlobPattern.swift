@@ -1,12 +1,12 @@
-/// Matches text against a pattern in which `*` stands for any number of characters and `?` for one, case aside.
+/// A pattern in which `*` stands for any number of characters and `?` for one, case aside.
 ///
 /// A line break is matched by neither, as in Synapse's push rules. Users write patterns and the texts they are matched with, so no
 /// pair of the two may take long: the text is walked once, with all places of the pattern that it may have reached held as
 /// bits. A pattern with more than ``longest`` characters matches nothing but, without wildcards, itself as a whole.
 public struct GlobPattern: Sendable, Hashable {
-  /// Holds how many characters a pattern may have.
+  /// The largest number of characters in a pattern.
   public static let longest = 4_096
-  /// Holds how long a text may be that is compared character by character at each place where it may begin.
+  /// The largest length of a text that is compared character by character at each place where it may begin.
   static let longestCompared = 64
 
   let pattern: [Unicode.Scalar]
@@ -31,23 +31,23 @@ public struct GlobPattern: Sendable, Hashable {
     automaton = isCompared || scalars.count > Self.longest ? nil : GlobAutomaton(scalars, isLiteral: isLiteral)
   }
 
-  /// Tells whether finding the pattern in a text walks the text once, instead of comparing a short pattern at each place.
+  /// Whether finding the pattern in a text walks the text once, instead of comparing a short pattern at each place.
   var walksOnce: Bool { automaton != nil }
 
-  /// How many characters are looked at, at most, to match a text of some length.
+  /// Returns how many characters are looked at, at most, to match a text of some length.
   public func work(length: Int) -> Int {
     guard let automaton else { return length + 1 }
     return (length + 1) * (automaton.symbolCount / 64 + 1)
   }
 
-  /// Tells whether the pattern matches the whole text.
+  /// Returns whether the pattern matches the whole text.
   public func matches(_ text: FoldedText) -> Bool {
     if isLiteral { return pattern == text.scalars }
     let end = text.scalars.count
     return automaton?.matches(text.scalars, beginning: { $0 == 0 }, ending: { $0 == end }) ?? false
   }
 
-  /// Tells whether the pattern matches a part of the text that begins and ends where words do.
+  /// Returns whether the pattern matches a part of the text that begins and ends where words do.
   public func matchesWords(of text: FoldedText) -> Bool {
     if let automaton {
       return automaton.matches(text.scalars, beginning: text.isWordEdge, ending: text.isWordEdge)
@@ -68,7 +68,7 @@ public struct GlobPattern: Sendable, Hashable {
   }
 }
 
-/// Holds text prepared for comparing without regard to case, and knows where its words begin and end.
+/// Text prepared for comparing without regard to case, with the places where its words begin and end.
 public struct FoldedText: Sendable, Hashable {
   /// The folded characters.
   public let scalars: [Unicode.Scalar]
@@ -78,7 +78,7 @@ public struct FoldedText: Sendable, Hashable {
     scalars = text.unicodeScalars.map(Self.fold)
   }
 
-  /// Holds the folded forms of all characters up to the end of Greek, where nearly all scripts with two cases are.
+  /// The folded forms of all characters up to the end of Greek, where nearly all scripts with two cases are.
   private static let folded: [Unicode.Scalar] = (UInt32(0)..<0x2000).map { value in
     // Surrogates, which are no characters, stand far behind.
     Unicode.Scalar(value).map(foldByProperties) ?? " "
@@ -112,8 +112,8 @@ public struct FoldedText: Sendable, Hashable {
     return scalars.count == 1 ? scalars.first : nil
   }
 
-  /// Tells whether a pattern bound to words may begin or end before the character at a position: at the ends of the text, or where at
-  /// least one of the neighbours is no letter, digit or underscore.
+  /// Returns whether a pattern bound to words may begin or end before the character at a position: at the ends of the
+  /// text, or where at least one of the neighbours is no letter, digit or underscore.
   func isWordEdge(_ position: Int) -> Bool {
     guard position > 0, position < scalars.count else { return true }
     return !Self.isWordCharacter(scalars[position - 1]) || !Self.isWordCharacter(scalars[position])

@@ -1,4 +1,4 @@
-/// Holds a JSON value as a tree, for building and changing; reading is cheaper with `JSONValue`.
+/// A JSON value as a tree, for building and changing; reading is cheaper with `JSONValue`.
 public enum JSON: Sendable, Hashable {
   case null
   case bool(Bool)
@@ -36,7 +36,7 @@ public enum JSON: Sendable, Hashable {
     JSON(try JSONValue.parse(text))
   }
 
-  /// Encodes without white space; the order of an object's members is not fixed.
+  /// The encoded value without white space; the order of an object's members is not fixed.
   public var encoded: [UInt8] {
     var writer = JSONWriter()
     writer.value(self)
@@ -63,25 +63,25 @@ public enum JSON: Sendable, Hashable {
     }
   }
 
-  /// Gives an element of an array; nil if out of range or this is no array.
+  /// Returns an element of an array; nil if out of range or this is no array.
   public subscript(_ position: Int) -> JSON? {
     guard case .array(let elements) = self, elements.indices.contains(position) else { return nil }
     return elements[position]
   }
 
-  /// Gives the text of a string.
+  /// The text of a string.
   public var string: Text? {
     guard case .string(let value) = self else { return nil }
     return value
   }
 
-  /// Gives an integer.
+  /// The value of an integer.
   public var integer: Int64? {
     guard case .integer(let value) = self else { return nil }
     return value
   }
 
-  /// Gives any number as a double, integers too.
+  /// The value of any number as a double, integers included.
   public var double: Double? {
     switch self {
     case .integer(let value): Double(value)
@@ -90,22 +90,22 @@ public enum JSON: Sendable, Hashable {
     }
   }
 
-  /// Gives a boolean.
+  /// The value of a boolean.
   public var bool: Bool? {
     guard case .bool(let value) = self else { return nil }
     return value
   }
 
-  /// Tells whether the value is `null`.
+  /// Whether the value is `null`.
   public var isNull: Bool { self == .null }
 
-  /// Gives the elements of an array.
+  /// The elements of an array.
   public var elements: [JSON]? {
     guard case .array(let elements) = self else { return nil }
     return elements
   }
 
-  /// Gives the members of an object.
+  /// The members of an object.
   public var members: [Text: JSON]? {
     guard case .object(let members) = self else { return nil }
     return members

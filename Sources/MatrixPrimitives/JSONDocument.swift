@@ -1,8 +1,8 @@
-/// Holds parsed JSON: the immutable source bytes and a flat tape of the values in them.
+/// Parsed JSON: the immutable source bytes and a flat tape of the values in them.
 ///
 /// Values are views into the document (`JSONValue`), so nothing is copied until a string or a tree is asked for.
 public final class JSONDocument: Sendable {
-  /// Gives the source text, exactly as it was parsed.
+  /// The source text, exactly as it was parsed.
   public let bytes: [UInt8]
   let nodes: JSONTape
 
@@ -11,7 +11,7 @@ public final class JSONDocument: Sendable {
     self.nodes = nodes
   }
 
-  /// Gives the outermost value.
+  /// The outermost value.
   public var root: JSONValue { JSONValue(document: self, index: 0) }
 
   /// The greatest depth of what clients send.

@@ -1,12 +1,12 @@
-/// Describes why bytes are not acceptable JSON, or why a value has no canonical form.
+/// The reason why bytes are not acceptable JSON, or why a value has no canonical form.
 public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// Names the kind of a failure.
+  /// The kinds of failure.
   public enum Code: Text, Hashable, Sendable {
     /// The text breaks the grammar of RFC 8259.
     case notJSON
     /// The bytes are not well-formed UTF-8.
     case notUTF8
-    /// Containers are nested deeper than the caller allows.
+    /// The nesting of containers is deeper than the caller allows.
     case tooDeep
     /// The text is longer than 2^31 − 1 bytes.
     case tooLarge
@@ -20,9 +20,9 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     case duplicateKey
   }
 
-  /// Tells what went wrong.
+  /// What went wrong.
   public let code: Code
-  /// Gives the byte offset in the source at which it was noticed (0 if the value has no source).
+  /// The byte offset in the source at which it was noticed (0 if the value has no source).
   public let offset: Int
 
   /// Creates an error found at a byte offset.
@@ -31,6 +31,6 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     self.offset = offset
   }
 
-  /// Gives a text for logs.
+  /// A text for logs.
   public var description: String { "\(code.rawValue) at byte \(offset)" }
 }

@@ -11,11 +11,11 @@ struct JSONNode {
   /// The tape index after this value and everything inside it.
   let next: Int
   let kind: Kind
-  /// Set on strings with at least one backslash.
+  /// Whether the string has at least one backslash.
   let hasEscapes: Bool
 }
 
-/// Holds the nodes of a document: an object's is followed by key, value, key, value …; an array's by its elements.
+/// The nodes of a document: an object's is followed by key, value, key, value …; an array's by its elements.
 ///
 /// A node takes eight bytes when the text is shorter than 64 KiB, as every event is, and else sixteen: many events are kept in
 /// memory, and their tapes with them. There are never more nodes than bytes, so what bounds the offsets bounds the indices.
@@ -74,11 +74,11 @@ struct JSONTape: Sendable {
     return withReader { $0[index] }
   }
 
-  /// The index after a value and everything inside it.
+  /// Returns the index after a value and everything inside it.
   @inline(__always)
   func next(after index: Int) -> Int { self[index].next }
 
-  /// Tells whether one of some nodes is of a kind.
+  /// Returns whether one of some nodes is of a kind.
   func contains(_ kind: JSONNode.Kind, in range: Range<Int>) -> Bool { range.contains { self[$0].kind == kind } }
 
   /// Reads nodes that are known to be there.
@@ -88,7 +88,7 @@ struct JSONTape: Sendable {
   }
 }
 
-/// Reads the nodes of a tape at indices that the tape itself gives.
+/// A reader of a tape's nodes at indices that the tape itself gives.
 struct JSONTapeReader {
   fileprivate let words: UnsafeBufferPointer<UInt64>
   fileprivate let isWide: Bool

@@ -1,6 +1,6 @@
 import CScan
 
-/// Turns JSON text into a flat tape, iteratively, refusing everything RFC 8259 does not allow.
+/// A parser of JSON text into a flat tape: iterative, refusing everything RFC 8259 does not allow.
 ///
 /// Pointers are only read at offsets that were compared with `count` before.
 struct JSONTapeParser {

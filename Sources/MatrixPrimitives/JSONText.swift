@@ -1,6 +1,6 @@
 import CScan
 
-/// Converts between the text of JSON scalars and Swift values.
+/// The conversion between the text of JSON scalars and Swift values.
 enum JSONText {
   private static let hexDigits: StaticString = "0123456789abcdef"
 

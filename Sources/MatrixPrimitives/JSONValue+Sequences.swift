@@ -1,18 +1,18 @@
-/// Iterates the elements of an array.
+/// The elements of an array.
 public struct JSONElements: Sequence, Sendable {
   let array: JSONValue
 
-  /// Counts the elements by walking over them.
+  /// The number of elements, found by walking over them.
   public var count: Int {
     var count = 0
     for _ in self { count += 1 }
     return count
   }
 
-  /// Tells whether there is no element.
+  /// Whether there is no element.
   public var isEmpty: Bool { array.node.next == array.index + 1 }
 
-  /// Walks the tape from one element to the next.
+  /// The walk along the tape from one element to the next.
   public struct Iterator: IteratorProtocol {
     let document: JSONDocument
     var index: Int
@@ -32,11 +32,11 @@ public struct JSONElements: Sequence, Sendable {
   }
 }
 
-/// Iterates the members of an object in the order of the source, repeated keys included.
+/// The members of an object in the order of the source, repeated keys included.
 public struct JSONMembers: Sequence, Sendable {
   let object: JSONValue
 
-  /// Counts the members by walking over them.
+  /// The number of members, found by walking over them.
   public var count: Int {
     var count = 0
     var iterator = makeIterator()
@@ -44,17 +44,17 @@ public struct JSONMembers: Sequence, Sendable {
     return count
   }
 
-  /// Tells whether there is no member.
+  /// Whether there is no member.
   public var isEmpty: Bool { object.node.next == object.index + 1 }
 
-  /// Gives the keys as values, so that none is decoded that is not asked for.
+  /// The keys as values, so that none is decoded that is not asked for.
   public var keys: some Sequence<JSONValue> {
     sequence(state: makeIterator()) { iterator in
       iterator.advance().map { JSONValue(document: iterator.document, index: $0) }
     }
   }
 
-  /// Gives each member with the source bytes of key, colon and value together, for splicing into other JSON.
+  /// Each member with the source bytes of key, colon and value together, for splicing into other JSON.
   public var slices: some Sequence<(key: JSONValue, value: JSONValue, raw: ArraySlice<UInt8>)> {
     sequence(state: makeIterator()) { iterator in
       guard let index = iterator.advance() else { return nil }
@@ -67,7 +67,7 @@ public struct JSONMembers: Sequence, Sendable {
     }
   }
 
-  /// Walks the tape from one member to the next.
+  /// The walk along the tape from one member to the next.
   public struct Iterator: IteratorProtocol {
     let document: JSONDocument
     var index: Int
@@ -97,18 +97,18 @@ public struct JSONMembers: Sequence, Sendable {
 }
 
 extension JSONValue {
-  /// Gives the elements of an array; nil for every other type.
+  /// The elements of an array; nil for every other type.
   public var elements: JSONElements? {
     node.kind == .array ? JSONElements(array: self) : nil
   }
 
-  /// Gives the members of an object; nil for every other type.
+  /// The members of an object; nil for every other type.
   public var members: JSONMembers? {
     node.kind == .object ? JSONMembers(object: self) : nil
   }
 
-  /// Tells whether a value is or holds, at any depth, a number that is written with a fraction or an exponent or does not fit 64
-  /// bits.
+  /// Returns whether a value is or holds, at any depth, a number that is written with a fraction or an exponent or does
+  /// not fit 64 bits.
   /// - Parameter key: a member of an object that is not looked at; nil to look at all.
   public func containsNonIntegers(outside key: Text? = nil) -> Bool {
     let end = node.next

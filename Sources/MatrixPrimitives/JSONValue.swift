@@ -1,6 +1,6 @@
-/// Views one value inside a parsed document; copying it costs a reference count.
+/// One value inside a parsed document; copying it costs a reference count.
 public struct JSONValue: Sendable {
-  /// Names the type of a value. Integers that fit 64 bits are told from all other numbers.
+  /// The type of a value. Integers that fit 64 bits are distinguished from all other numbers.
   public enum Kind: Sendable {
     case object, array, string, integer, double, bool, null
   }
@@ -8,7 +8,7 @@ public struct JSONValue: Sendable {
   let document: JSONDocument
   let index: Int
 
-  /// Gives `{}`, for where a missing object reads as an empty one.
+  /// `{}`, for where a missing object reads as an empty one.
   public static let emptyObject: JSONValue = {
     var nodes = JSONTape(textSize: 2, capacity: 1)
     nodes.append(.object, start: 0, end: 2)
@@ -29,7 +29,7 @@ public struct JSONValue: Sendable {
 
   var node: JSONNode { document.nodes[index] }
 
-  /// Tells the type of the value.
+  /// The type of the value.
   public var kind: Kind {
     switch node.kind {
     case .object: .object
@@ -42,7 +42,7 @@ public struct JSONValue: Sendable {
     }
   }
 
-  /// Gives the exact source bytes of the value, quotes and inner white space included.
+  /// The exact source bytes of the value, quotes and inner white space included.
   public var raw: ArraySlice<UInt8> {
     let node = node
     return document.bytes[node.start..<node.end]
@@ -63,7 +63,8 @@ public struct JSONValue: Sendable {
     return found.map { JSONValue(document: document, index: $0) }
   }
 
-  /// Gives an element of an array by position; nil if out of range or this is no array. Costs time in proportion to the position.
+  /// Returns an element of an array by position; nil if out of range or this is no array. Costs time in proportion to
+  /// the position.
   public subscript(_ position: Int) -> JSONValue? {
     guard position >= 0, let elements else { return nil }
     var iterator = elements.makeIterator()
@@ -73,7 +74,7 @@ public struct JSONValue: Sendable {
     return iterator.next()
   }
 
-  /// Gives the text of a string, decoded; nil for every other type.
+  /// The text of a string, decoded; nil for every other type.
   public var string: Text? {
     let node = node
     guard node.kind == .string else { return nil }
@@ -87,37 +88,37 @@ public struct JSONValue: Sendable {
     }
   }
 
-  /// Gives the bytes of a string that is written without escapes; nil for every other value.
+  /// The bytes of a string that is written without escapes; nil for every other value.
   var unescapedBytes: ArraySlice<UInt8>? {
     let node = node
     guard node.kind == .string, !node.hasEscapes else { return nil }
     return document.bytes[node.start + 1..<node.end - 1]
   }
 
-  /// Gives a number written without fraction and exponent that fits 64 bits; nil for everything else.
+  /// A number written without fraction and exponent that fits 64 bits; nil for everything else.
   public var integer: Int64? {
     guard node.kind == .integer else { return nil }
     return raw.withUnsafeBufferPointer { JSONText.integer($0) }
   }
 
-  /// Gives any number as a double, integers too.
+  /// The value of any number as a double, integers included.
   public var double: Double? {
     let kind = node.kind
     guard kind == .integer || kind == .double else { return nil }
     return raw.withUnsafeBufferPointer { JSONText.double($0) }
   }
 
-  /// Gives a boolean.
+  /// The value of a boolean.
   public var bool: Bool? {
     let node = node
     guard node.kind == .bool else { return nil }
     return document.bytes[node.start] == UInt8(ascii: "t")
   }
 
-  /// Tells whether the value is `null`.
+  /// Whether the value is `null`.
   public var isNull: Bool { node.kind == .null }
 
-  /// Tells whether the value is a string of exactly this text, without building a string from it.
+  /// Returns whether the value is a string of exactly this text, without building a string from it.
   public func isString(_ text: Text) -> Bool {
     let node = node
     guard node.kind == .string else { return false }
@@ -129,6 +130,6 @@ public struct JSONValue: Sendable {
     }
   }
 
-  /// Copies the value out of its document.
+  /// A copy of the value outside its document.
   public var json: JSON { JSON(self) }
 }

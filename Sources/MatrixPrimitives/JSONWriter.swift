@@ -1,12 +1,12 @@
-/// Writes JSON without white space into a byte array; commas are put in by itself.
+/// A writer of JSON without white space into a byte array, which puts in the commas by itself.
 ///
 /// The caller keeps the order: inside an object a `key` comes before each value. `member` does both.
 public struct JSONWriter: Sendable {
-  /// Gives what has been written so far.
+  /// What has been written so far.
   public private(set) var bytes: [UInt8] = []
   private var needsComma = false
 
-  /// Gives a copy of what has been written, without spare room, for what is kept for long.
+  /// A copy of what has been written, without spare room, for what is kept for long.
   public var exactBytes: [UInt8] { bytes.withUnsafeBufferPointer { Array($0) } }
 
   /// Creates an empty writer.

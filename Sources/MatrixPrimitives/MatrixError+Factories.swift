@@ -6,7 +6,7 @@ extension MatrixError {
   /// Makes a 404: the thing does not exist.
   public static func notFound(_ message: Text = "Not found") -> MatrixError { MatrixError(.notFound, message) }
 
-  /// Makes a 404: no endpoint has this path; or a 400, for a path whose parts an endpoint does not know.
+  /// Makes a 404: no endpoint has this path; or a 400, for a path with parts unknown to the endpoint.
   public static func unrecognized(_ message: Text = "Unrecognized request", status: Int = 404) -> MatrixError {
     MatrixError(.unrecognized, message, status: status)
   }
@@ -49,7 +49,7 @@ extension MatrixError {
     MatrixError(.guestAccessForbidden, message)
   }
 
-  /// Makes a 400: the server does not know the room version.
+  /// Makes a 400: the room version is not supported.
   public static func unsupportedRoomVersion(_ message: Text = "The room version is not supported by this server.")
     -> MatrixError
   {
@@ -67,7 +67,7 @@ extension MatrixError {
   }
 
   /// Makes a 401: the access token is not known.
-  /// - Parameter softLogout: tells the client that it may keep its local data and log in again.
+  /// - Parameter softLogout: informs the client that it may keep its local data and log in again.
   public static func unknownToken(
     _ message: Text = "Invalid access token passed.", softLogout: Bool = false
   ) -> MatrixError {

@@ -1,4 +1,4 @@
-/// An error a client is told about: HTTP status, error code, message and further members of the body.
+/// An error that a client is informed of: HTTP status, error code, message and further members of the body.
 public struct MatrixError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The HTTP status.
   public let status: Int

@@ -6,9 +6,9 @@
   import Glibc
 #endif
 
-/// Describes what user, room and event identifiers and room aliases have in common: they are strings compared byte by byte.
+/// What user, room and event identifiers and room aliases have in common: they are strings compared byte by byte.
 public protocol MatrixIdentifier: Hashable, Sendable, Comparable, CustomStringConvertible {
-  /// Gives the whole identifier, sigil included.
+  /// The whole identifier, sigil included.
   var rawValue: Text { get }
   /// What such an identifier is called in error messages, such as `user ID`.
   static var noun: Text { get }
@@ -19,7 +19,7 @@ public protocol MatrixIdentifier: Hashable, Sendable, Comparable, CustomStringCo
 }
 
 extension MatrixIdentifier {
-  /// Gives a text for logs.
+  /// A text for logs.
   public var description: String { rawValue.string }
 
   /// Compares byte by byte.
@@ -32,12 +32,12 @@ extension MatrixIdentifier {
   public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
 }
 
-/// Checks and splits identifiers of the form sigil, localpart, colon, server name.
+/// The syntax of identifiers of the form sigil, localpart, colon, server name.
 enum IdentifierSyntax {
   /// The longest identifier the specification allows, in bytes.
   static let maximumLength = 255
 
-  /// Tells whether a string has the sigil, a permitted length and no NUL.
+  /// Returns whether a string has the sigil, a permitted length and no NUL.
   static func hasShape(_ string: Text, sigil: UInt8) -> Bool {
     let bytes = string.utf8
     return bytes.first == sigil && bytes.count <= maximumLength && offset(of: 0, in: string) == nil
@@ -59,7 +59,7 @@ enum IdentifierSyntax {
     return found ?? Array(string.utf8).firstIndex(of: byte)
   }
 
-  /// Returns what stands between the sigil and the first colon (or the end).
+  /// Returns the part between the sigil and the first colon (or the end).
   static func localpart(of string: Text) -> Text {
     Text(string.utf8.dropFirst().prefix { $0 != UInt8(ascii: ":") })
   }

@@ -1,4 +1,4 @@
-/// Makes unguessable strings from the system's random source.
+/// Unguessable strings from the system's random source.
 public enum RandomString {
   private static let lettersAlphabet: StaticString = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
   private static let alphanumericAlphabet: StaticString =

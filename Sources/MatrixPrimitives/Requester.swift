@@ -1,22 +1,22 @@
 import ByteText
 
-/// Identifies who makes a request; travels between processes in the body of HTTP calls.
+/// The user or service that makes a request; travels between processes in the body of HTTP calls.
 public struct Requester: Sendable, Hashable {
-  /// Identifies the user as whom the request acts.
+  /// The user as whom the request acts.
   public var userID: UserID
-  /// Holds `access_tokens.id` of the token used; nil for application services and internal requests.
+  /// The value of `access_tokens.id` of the token used; nil for application services and internal requests.
   public var accessTokenID: Int64?
-  /// Identifies the device of the token.
+  /// The device of the token.
   public var deviceID: Text?
-  /// Tells whether the user is a guest.
+  /// Whether the user is a guest.
   public var isGuest: Bool
-  /// Tells that what the user sends must look sent to them and reach nobody.
+  /// Whether what the user sends must look sent to them and reach nobody.
   public var isShadowBanned: Bool
-  /// Identifies the application service that acts.
+  /// The application service that acts.
   public var appserviceID: Text?
-  /// Identifies the user (or server) who really authenticated; differs when an administrator acts as somebody else.
+  /// The user (or server) who really authenticated; differs when an administrator acts as somebody else.
   public var authenticatedEntity: Text
-  /// Lists OAuth scopes of the token; empty for ordinary tokens.
+  /// The OAuth scopes of the token; empty for ordinary tokens.
   public var scope: [Text]
 
   /// Describes a requester.
@@ -58,7 +58,7 @@ public struct Requester: Sendable, Hashable {
     scope = json["scope"]?.elements?.compactMap(\.string) ?? []
   }
 
-  /// Renders the object that other processes expect; the application service stands under `app_server_id`.
+  /// The object that other processes expect; the application service stands under `app_server_id`.
   public var json: JSON {
     .object([
       "user_id": .string(userID.rawValue),

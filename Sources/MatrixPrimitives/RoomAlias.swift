@@ -1,8 +1,8 @@
-/// Names a room for humans: `#localpart:server`.
+/// A room's name for humans: `#localpart:server`.
 public struct RoomAlias: MatrixIdentifier {
   public static let noun: Text = "room alias"
 
-  /// Gives the whole identifier, sigil included.
+  /// The whole identifier, sigil included.
   public let rawValue: Text
 
   /// Accepts an alias: sigil, server name present, at most 255 bytes, no NUL.
@@ -19,9 +19,9 @@ public struct RoomAlias: MatrixIdentifier {
   /// Builds an alias on a server; neither part is checked.
   public init(localpart: Text, serverName: Text) { rawValue = "#\(localpart):\(serverName)" }
 
-  /// Gives what stands before the server name, without the sigil.
+  /// The part before the server name, without the sigil.
   public var localpart: Text { IdentifierSyntax.localpart(of: rawValue) }
 
-  /// Gives the server that answers for the alias.
+  /// The server that answers for the alias.
   public var serverName: Text { IdentifierSyntax.serverName(of: rawValue) ?? "" }
 }

@@ -1,8 +1,8 @@
-/// Identifies a room: `!opaque:server`, or `!` and the create event's hash from room version 12 on.
+/// The id of a room: `!opaque:server`, or `!` and the create event's hash from room version 12 on.
 public struct RoomID: MatrixIdentifier {
   public static let noun: Text = "room ID"
 
-  /// Gives the whole identifier, sigil included.
+  /// The whole identifier, sigil included.
   public let rawValue: Text
 
   /// Accepts a room id: sigil, something behind it, at most 255 bytes, no NUL.
@@ -14,9 +14,9 @@ public struct RoomID: MatrixIdentifier {
   /// Wraps a string that is known to be valid, without checking it.
   public init(unchecked: Text) { rawValue = unchecked }
 
-  /// Gives the part between the sigil and the server name (or the end).
+  /// The part between the sigil and the server name (or the end).
   public var localpart: Text { IdentifierSyntax.localpart(of: rawValue) }
 
-  /// Gives the server that made the id; nil for ids that are hashes. It says nothing about who is in the room.
+  /// The server that made the id; nil for ids that are hashes. It says nothing about who is in the room.
   public var serverName: Text? { IdentifierSyntax.serverName(of: rawValue) }
 }

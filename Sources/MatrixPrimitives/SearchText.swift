@@ -16,7 +16,7 @@ public struct SearchText: Sendable, Hashable {
     bytes = Self.folded(Array(text.utf8))
   }
 
-  /// Whether another text stands somewhere in this one; the empty text stands in any.
+  /// Returns whether another text occurs in this one; the empty text occurs in any.
   public func contains(_ other: SearchText) -> Bool {
     other.bytes.isEmpty || cscan_contains(bytes, bytes.count, other.bytes, other.bytes.count) != 0
   }

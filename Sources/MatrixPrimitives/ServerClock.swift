@@ -8,7 +8,7 @@ import Synchronization
   import Glibc
 #endif
 
-/// Tells the time, and lets tests decide it; handed through initialisers everywhere a time is needed.
+/// The source of time, which tests replace; handed through initialisers everywhere a time is needed.
 public struct ServerClock: Sendable {
   private final class ManualTime: Sendable {
     let milliseconds: Mutex<(wall: Int64, monotonic: Int64)>
@@ -18,23 +18,23 @@ public struct ServerClock: Sendable {
 
   private let manual: ManualTime?
 
-  /// Reads the system's wall clock.
+  /// The system's wall clock.
   public static let system = ServerClock(manual: nil)
 
-  /// Makes a clock that stands still until `advance` is called; copies share the time.
+  /// Makes a clock that advances only by `advance`; copies share the time.
   /// - Parameter startingAt: milliseconds since 1970.
   public static func test(startingAt: Int64 = 1_700_000_000_000) -> ServerClock {
     ServerClock(manual: ManualTime(startingAt))
   }
 
-  /// Gives the milliseconds since 1970.
+  /// The milliseconds since 1970.
   public var nowMilliseconds: Int64 {
     if let manual { return manual.milliseconds.withLock { $0.wall } }
     return Self.read(CLOCK_REALTIME)
   }
 
-  /// Gives milliseconds since some moment in the past, for measuring how long something took or lasts: it never goes back, whatever
-  /// is done to the wall clock. Two processes have nothing in common by it.
+  /// Milliseconds since some moment in the past, for measuring how long something took or lasts: the value never goes
+  /// back, whatever is done to the wall clock. Two processes have nothing in common by it.
   public var monotonicMilliseconds: Int64 {
     if let manual { return manual.milliseconds.withLock { $0.monotonic } }
     return Self.read(CLOCK_MONOTONIC)

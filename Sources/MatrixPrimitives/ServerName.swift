@@ -1,8 +1,8 @@
-/// Checks server names: a DNS name, IPv4 address or bracketed IPv6 address, with an optional port.
+/// A server name: a DNS name, IPv4 address or bracketed IPv6 address, with an optional port.
 public struct ServerName: Hashable, Sendable {
-  /// Gives the host, brackets of an IPv6 address included.
+  /// The host, brackets of an IPv6 address included.
   public let host: Text
-  /// Gives the port, 1 to 65535, if one is written.
+  /// The port, 1 to 65535, if one is written.
   public let port: Int?
 
   /// Splits a server name by the grammar of the specification's appendix; nil if it does not follow it.
@@ -35,10 +35,10 @@ public struct ServerName: Hashable, Sendable {
     port = number
   }
 
-  /// Tells whether a string is a server name.
+  /// Returns whether a string is a server name.
   public static func isValid(_ string: Text) -> Bool { ServerName(string) != nil }
 
-  /// Tells whether the host is written as an address instead of a name.
+  /// Whether the host is written as an address instead of a name.
   public var isIPLiteral: Bool {
     if host.utf8.first == UInt8(ascii: "[") { return true }
     let parts = host.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)

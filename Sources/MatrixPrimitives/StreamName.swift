@@ -1,57 +1,57 @@
 import ByteText
 
-/// Names a replication stream as it is spelled on the wire (the second word of RDATA and POSITION).
+/// A replication stream's name as it is spelled on the wire (the second word of RDATA and POSITION).
 public struct StreamName: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
-  /// Holds the wire name.
+  /// The wire name.
   public let rawValue: Text
 
   /// Wraps a wire name; any text is accepted, see `isKnown`.
-  /// - Parameter rawValue: name as it stands on the wire.
+  /// - Parameter rawValue: name on the wire.
   public init(rawValue: Text) { self.rawValue = rawValue }
 
-  /// Renders the wire name.
+  /// The wire name.
   public var description: String { rawValue.string }
 
-  /// Carries new events and changes of current state. Writers: `stream_writers.events`.
+  /// New events and changes of current state. Writers: `stream_writers.events`.
   public static let events = StreamName(rawValue: "events")
-  /// Carries backfilled events; tokens are positive on the wire and negative in the tables. Writers: events writers.
+  /// Backfilled events; tokens are positive on the wire and negative in the tables. Writers: events writers.
   public static let backfill = StreamName(rawValue: "backfill")
-  /// Carries presence states. Writer: `stream_writers.presence`.
+  /// Presence states. Writer: `stream_writers.presence`.
   public static let presence = StreamName(rawValue: "presence")
-  /// Carries presence to be sent to other servers; lives in memory of the presence writer.
+  /// Presence to be sent to other servers; lives in memory of the presence writer.
   public static let presenceFederation = StreamName(rawValue: "presence_federation")
-  /// Carries who types where; lives in memory of the typing writer.
+  /// The users who type in each room; lives in memory of the typing writer.
   public static let typing = StreamName(rawValue: "typing")
-  /// Carries read receipts. Writers: `stream_writers.receipts`.
+  /// Read receipts. Writers: `stream_writers.receipts`.
   public static let receipts = StreamName(rawValue: "receipts")
-  /// Carries users whose push rules changed. Writer: `stream_writers.push_rules`.
+  /// Users whose push rules changed. Writer: `stream_writers.push_rules`.
   public static let pushRules = StreamName(rawValue: "push_rules")
-  /// Carries added and deleted pushers. Writer: the main process.
+  /// Added and deleted pushers. Writer: the main process.
   public static let pushers = StreamName(rawValue: "pushers")
-  /// Carries cache invalidations. Every process writes it.
+  /// Cache invalidations. Every process writes it.
   public static let caches = StreamName(rawValue: "caches")
-  /// Carries changed device lists and cross-signing signatures. Writers: `stream_writers.device_lists`.
+  /// Changed device lists and cross-signing signatures. Writers: `stream_writers.device_lists`.
   public static let deviceLists = StreamName(rawValue: "device_lists")
-  /// Carries users and servers with new to-device messages. Writers: `stream_writers.to_device`.
+  /// Users and servers with new to-device messages. Writers: `stream_writers.to_device`.
   public static let toDevice = StreamName(rawValue: "to_device")
-  /// Carries changed account data and tags. Writers: `stream_writers.account_data`.
+  /// Changed account data and tags. Writers: `stream_writers.account_data`.
   public static let accountData = StreamName(rawValue: "account_data")
-  /// Carries EDUs for federation senders; lives in memory of the main process.
+  /// EDUs for federation senders; lives in memory of the main process.
   public static let federation = StreamName(rawValue: "federation")
-  /// Carries changed thread subscriptions. Writers: `stream_writers.thread_subscriptions`.
+  /// Changed thread subscriptions. Writers: `stream_writers.thread_subscriptions`.
   public static let threadSubscriptions = StreamName(rawValue: "thread_subscriptions")
-  /// Carries sticky events. Writers: events writers.
+  /// Sticky events. Writers: events writers.
   public static let stickyEvents = StreamName(rawValue: "sticky_events")
-  /// Carries rooms whose state became complete after a faster join. Writer: the main process.
+  /// Rooms whose state became complete after a faster join. Writer: the main process.
   public static let unPartialStatedRoom = StreamName(rawValue: "un_partial_stated_room")
-  /// Carries events whose state became complete after a faster join. Writer: the main process.
+  /// Events whose state became complete after a faster join. Writer: the main process.
   public static let unPartialStatedEvent = StreamName(rawValue: "un_partial_stated_event")
-  /// Carries changes of the quarantine of media. Writers: `stream_writers.quarantined_media_changes`.
+  /// Changes of the quarantine of media. Writers: `stream_writers.quarantined_media_changes`.
   public static let quarantinedMedia = StreamName(rawValue: "quarantined_media")
-  /// Carries changed profiles (MSC4262, MSC4429). Writers: events writers.
+  /// Changed profiles (MSC4262, MSC4429). Writers: events writers.
   public static let profileUpdates = StreamName(rawValue: "profile_updates")
 
-  /// Lists every stream that Synapse 1.163.2 knows. Never put another name on a shared channel: its readers fail on it.
+  /// Every stream that Synapse 1.163.2 knows. Never put another name on a shared channel: its readers fail on it.
   public static let all: [StreamName] = [
     .events, .backfill, .presence, .presenceFederation, .typing, .receipts, .pushRules, .pushers, .caches, .deviceLists,
     .toDevice, .federation, .accountData, .profileUpdates, .stickyEvents, .threadSubscriptions, .unPartialStatedRoom,
@@ -60,12 +60,12 @@ public struct StreamName: RawRepresentable, Hashable, Sendable, CustomStringConv
 
   private static let known = Set(all)
 
-  /// Tells whether Synapse 1.163.2 knows this stream.
+  /// Whether Synapse 1.163.2 knows this stream.
   public var isKnown: Bool { Self.known.contains(self) }
 
-  /// Tells whether the stream's tokens are a counter in its writer's memory, which restarts at 0 with that process.
+  /// Whether the stream's tokens are a counter in its writer's memory, which restarts at 0 with that process.
   public var hasVolatileTokens: Bool { self == .typing || self == .presenceFederation || self == .federation }
 
-  /// Tells whether missed rows are asked from the writer over HTTP instead of being read from the database.
+  /// Whether missed rows are asked from the writer over HTTP instead of being read from the database.
   public var catchesUpOverHTTP: Bool { hasVolatileTokens || self == .presence }
 }

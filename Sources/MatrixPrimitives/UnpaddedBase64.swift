@@ -1,4 +1,4 @@
-/// Encodes and decodes base64 without padding, as Matrix writes hashes, keys and signatures.
+/// Base64 without padding, as Matrix writes hashes, keys and signatures.
 public enum UnpaddedBase64 {
   private static let standard: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
   private static let urlSafe: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

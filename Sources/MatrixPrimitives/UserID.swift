@@ -1,8 +1,8 @@
-/// Identifies a user: `@localpart:server`.
+/// The id of a user: `@localpart:server`.
 public struct UserID: MatrixIdentifier {
   public static let noun: Text = "user ID"
 
-  /// Gives the whole identifier, sigil included.
+  /// The whole identifier, sigil included.
   public let rawValue: Text
 
   /// Accepts a user id: sigil, server name present, at most 255 bytes, no NUL.
@@ -21,13 +21,13 @@ public struct UserID: MatrixIdentifier {
   /// Builds the id of a user on a server; neither part is checked.
   public init(localpart: Text, serverName: Text) { rawValue = "@\(localpart):\(serverName)" }
 
-  /// Gives what stands before the server name, without the sigil.
+  /// The part before the server name, without the sigil.
   public var localpart: Text { IdentifierSyntax.localpart(of: rawValue) }
 
-  /// Gives the server the user belongs to.
+  /// The server the user belongs to.
   public var serverName: Text { IdentifierSyntax.serverName(of: rawValue) ?? "" }
 
-  /// Tells whether the localpart follows the grammar for new users: `a`–`z`, digits and `._=-/+`, not empty.
+  /// Whether the localpart follows the grammar for new users: `a`–`z`, digits and `._=-/+`, not empty.
   public var hasStrictLocalpart: Bool {
     let localpart = rawValue.utf8.dropFirst().prefix { $0 != UInt8(ascii: ":") }
     return !localpart.isEmpty

@@ -1,9 +1,9 @@
-/// Knows where the words of a text begin, so that many names can be looked for in it at little cost.
+/// The places where the words of a text begin, so that many names can be looked for in it at little cost.
 public struct WordIndex: Sendable {
   private let text: FoldedText
-  /// Lists the places at which a word may begin, in order.
+  /// The places at which a word may begin, in order.
   private var starts: [Int] = []
-  /// Has a bit for each ASCII character that a word begins with.
+  /// A bit for each ASCII character that a word begins with.
   private var ascii = SIMD2<UInt64>()
   private var others: Set<Unicode.Scalar> = []
 
@@ -20,8 +20,8 @@ public struct WordIndex: Sendable {
     }
   }
 
-  /// Tells whether a name stands in the text as words of its own, case aside: as ``GlobPattern/matchesWords(of:)`` does for the
-  /// pattern that matches just this name. The empty name stands everywhere.
+  /// Returns whether a name stands in the text as words of its own, case aside: as ``GlobPattern/matchesWords(of:)``
+  /// does for the pattern that matches just this name. The empty name occurs everywhere.
   public func contains(_ name: Text) -> Bool {
     let scalars = name.unicodeScalars
     guard let first = scalars.first.map(FoldedText.fold) else { return true }
@@ -38,25 +38,27 @@ public struct WordIndex: Sendable {
     return false
   }
 
-  /// Whether a pattern matches a part of the text that begins and ends where words do, as ``GlobPattern/matchesWords(of:)`` finds.
+  /// Returns whether a pattern matches a part of the text that begins and ends where words do, as
+  /// ``GlobPattern/matchesWords(of:)``.
   public func contains(_ pattern: GlobPattern) -> Bool {
     guard !pattern.walksOnce, let first = pattern.pattern.first else { return pattern.matchesWords(of: text) }
     return mayBegin(first) && pattern.matchesWords(of: text, at: starts)
   }
 
-  /// How many characters are looked at, at most, for ``contains(_:)-(GlobPattern)``.
+  /// Returns how many characters are looked at, at most, for ``contains(_:)-(GlobPattern)``.
   public func work(for pattern: GlobPattern) -> Int {
     guard !pattern.walksOnce else { return pattern.work(length: text.scalars.count) }
     return work(first: pattern.pattern.first, length: pattern.pattern.count)
   }
 
-  /// How many characters are looked at, at most, for ``contains(_:)-(Text)``.
+  /// Returns how many characters are looked at, at most, for ``contains(_:)-(Text)``.
   public func work(for name: Text) -> Int {
     let scalars = name.unicodeScalars
     return work(first: scalars.first.map(FoldedText.fold), length: scalars.count)
   }
 
-  /// A short text is compared at each place where a word begins, a long one is found by walking the text once.
+  /// Returns how many characters are looked at: a short text is compared at each place where a word begins, a long one
+  /// in one walk.
   private func work(first: Unicode.Scalar?, length: Int) -> Int {
     guard let first, mayBegin(first) else { return 1 }
     return length <= GlobPattern.longestCompared

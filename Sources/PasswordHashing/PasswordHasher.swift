@@ -6,13 +6,13 @@ import Glibc
 import MatrixPrimitives
 import Synchronization
 
-/// Hashes passwords and checks them against stored hashes, with bcrypt as Synapse does.
+/// Hashing of passwords and checks against stored hashes, with bcrypt as Synapse does.
 ///
 /// The text is normalised to NFKC, the pepper is appended, and only the first 72 bytes count. A hash takes a few
 /// hundred milliseconds of CPU on purpose, so it runs on a few threads of its own and never on a Swift task's or an
 /// event loop's.
 public final class PasswordHasher: Sendable {
-  /// Bounds how many passwords may wait; beyond that callers get `M_LIMIT_EXCEEDED`.
+  /// The limit on passwords that wait; beyond that callers get `M_LIMIT_EXCEEDED`.
   public static let maximumWaiting = 512
 
   private let pepper: Text
@@ -44,7 +44,7 @@ public final class PasswordHasher: Sendable {
     return try await run { try Self.hash(password, pepper: pepper, rounds: rounds) }
   }
 
-  /// Tells whether a password belongs to a stored hash (`$2a$`, `$2b$` or `$2y$`); false for any other kind of hash.
+  /// Returns whether a password belongs to a stored hash (`$2a$`, `$2b$` or `$2y$`); false for any other kind of hash.
   ///
   /// - Throws: `MatrixError` `M_LIMIT_EXCEEDED` when too many wait.
   public func verify(_ password: Text, against stored: Text) async throws -> Bool {
@@ -74,7 +74,7 @@ public final class PasswordHasher: Sendable {
     guard ["$2a$", "$2b$", "$2y$"].contains(stored.utf8Prefix(4)), stored.utf8.count == 60,
       let phrase = phrase(password, pepper: pepper), let result = crypt(phrase, Array(stored.string.utf8CString))
     else { return false }
-    // Every byte is looked at, so that the time tells nothing about where they differ.
+    // Every byte is looked at, so that the time reveals nothing about where they differ.
     let difference = zip(result.utf8, stored.utf8).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) }
     return result.utf8.count == stored.utf8.count && difference == 0
   }

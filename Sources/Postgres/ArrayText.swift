@@ -1,4 +1,4 @@
-/// Reads PostgreSQL's text form of a one-dimensional array: `{a,"b, \"c\"",NULL}`.
+/// PostgreSQL's text form of a one-dimensional array: `{a,"b, \"c\"",NULL}`.
 enum ArrayText {
   /// Calls a reader with every element, unquoted; an element that is an unquoted `NULL` is a NULL cell.
   static func decode<Element>(

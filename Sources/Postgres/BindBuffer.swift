@@ -1,7 +1,7 @@
 import ByteText
 import Glibc
 
-/// Lays the values of a statement out in one piece of memory, in the form in which libpq takes them.
+/// The values of a statement in one piece of memory, in the form in which libpq takes them.
 struct BindBuffer {
   /// What a buffer keeps for the next statement, in bytes; there is one for each connection.
   private static let largestKept = 64 << 10

@@ -1,6 +1,6 @@
 import CLibPQ
 
-/// Asks the server to stop what a connection is doing. Usable from any thread.
+/// A handle that asks the server to stop what a connection is doing. Usable from any thread.
 final class CancelHandle: @unchecked Sendable {
   private let raw: OpaquePointer
 

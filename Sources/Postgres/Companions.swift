@@ -1,17 +1,17 @@
 import Synchronization
 
-/// Keeps connections that transactions borrow beside their own. They count among the connections of the pool, which has
+/// The connections that transactions borrow beside their own. They count among the connections of the pool, which has
 /// at most a third of them here and makes room by letting idle threads go.
 final class Companions: Sendable {
   private struct State {
     var idle: [Connection] = []
     var count = 0
     var isClosed = false
-    /// When one may be opened again after that has failed.
+    /// The time of the next attempt to open one after that has failed.
     var nextAttempt = ContinuousClock.now
   }
 
-  /// How long nobody is held up by another attempt to open a connection after one has failed.
+  /// The time after a failed attempt to open a connection during which no request is held up by another one.
   private static let pauseAfterFailure = Duration.seconds(10)
 
   private let state = Mutex(State())
@@ -75,9 +75,9 @@ final class Companions: Sendable {
   private func forget() { state.withLock { $0.count -= 1 } }
 }
 
-/// Says from where a session borrows connections.
+/// The source from which a session borrows connections.
 struct CompanionLender {
   let companions: Companions
-  /// Says whether the pool can spare one more connection, and sees to it that it does.
+  /// Whether the pool can spare one more connection, for which it makes room.
   let makeRoom: () -> Bool
 }

@@ -2,7 +2,7 @@ import ByteText
 import CLibPQ
 import Glibc
 
-/// Owns one libpq connection in pipeline mode.
+/// One libpq connection in pipeline mode.
 ///
 /// Never used by two threads at the same time: it belongs to the worker or reactor thread that holds it, and is handed from a
 /// connecting thread to that one once. This makes `@unchecked Sendable` true.
@@ -44,7 +44,7 @@ final class Connection: @unchecked Sendable {
       PQfinish(raw)
       throw PostgresError(code: .connectFailed, message: message)
     }
-    // libpq prints notices to standard error unless told otherwise.
+    // By default libpq prints notices to standard error.
     _ = PQsetNoticeProcessor(raw, { _, _ in }, nil)
     let connection = Connection(
       raw: raw, cancelHandle: cancelHandle, preparedStatementLimit: configuration.preparedStatementLimit)
@@ -83,7 +83,7 @@ final class Connection: @unchecked Sendable {
   /// The descriptor to watch.
   var descriptor: Int32 { PQsocket(raw) }
 
-  /// Tells whether an idle connection still works, without a round trip unless something has arrived on it unasked.
+  /// Whether an idle connection still works, without a round trip unless something has arrived on it unasked.
   var isAlive: Bool {
     guard PQstatus(raw) == CONNECTION_OK else { return false }
     var entry = pollfd(fd: PQsocket(raw), events: Int16(POLLIN), revents: 0)
@@ -139,7 +139,7 @@ final class Connection: @unchecked Sendable {
     }
   }
 
-  /// Tells whether statements wait to be deallocated.
+  /// Whether statements wait to be deallocated.
   var hasDeallocations: Bool { !statements.superfluous.isEmpty }
 
   /// Ends a batch. Returns false when the connection is lost.
@@ -155,7 +155,7 @@ final class Connection: @unchecked Sendable {
 
   // MARK: - Blocking use
 
-  /// Holds a batch that was sent and whose answers are still to be waited for.
+  /// A batch that was sent and whose answers are still to be waited for.
   struct Started {
     fileprivate var batch: PendingBatch
     fileprivate let isWhole: Bool
@@ -255,7 +255,7 @@ final class Connection: @unchecked Sendable {
     return false
   }
 
-  /// Tells whether libpq still believes in the connection.
+  /// Whether libpq still believes in the connection.
   var isOpen: Bool { PQstatus(raw) == CONNECTION_OK }
 
   /// The error with which everything under way ends.

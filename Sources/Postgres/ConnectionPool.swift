@@ -2,7 +2,7 @@ import Glibc
 import Logging
 import Threads
 
-/// Runs transactions on threads of which each holds one connection. Threads are added while work waits and leave when idle.
+/// The threads that run transactions, each with one connection. Threads are added while work waits and leave when idle.
 ///
 /// Work goes to the thread that has been idle for the shortest time: what it and its server process need is still in the
 /// processor's caches, and those that are not needed come to their idle limit.
@@ -29,7 +29,7 @@ final class ConnectionPool: @unchecked Sendable {
   }
 
   private let lock = BlockingCondition()
-  /// Lists the threads that wait, the one that has waited longest first.
+  /// The threads that wait, the one that has waited longest first.
   private var sleepers: [Sleeper] = []
   private var jobs = FIFO<Job>()
   private var threads = 0
@@ -99,7 +99,8 @@ final class ConnectionPool: @unchecked Sendable {
   /// The number of connections, those that threads do not have yet included. Called with the lock held.
   private var connections: Int { threads + companions.count }
 
-  /// Tells whether another connection may be opened beside those of the threads; an idle thread goes to make room for it.
+  /// Returns whether another connection may be opened beside those of the threads; an idle thread goes to make room for
+  /// it.
   private func makeRoomForCompanion() -> Bool {
     lock.lock()
     defer { lock.unlock() }
@@ -129,7 +130,7 @@ final class ConnectionPool: @unchecked Sendable {
         break
       }
       session.dropIfDead()
-      // A connection that died is replaced inside the run, where its failure can be told to whoever waits.
+      // A connection that died is replaced inside the run, where its failure can be reported to the waiting caller.
       if job.ticket.begin((session.connection ?? connection).cancelHandle) { job.work(session) }
       lock.lock()
       busyThreads -= 1
@@ -198,7 +199,7 @@ final class ConnectionPool: @unchecked Sendable {
 
   // MARK: - Deadlines
 
-  /// Starts a thread that ends the waiting of those whose time is up, and leaves when nobody waits. Called with the lock
+  /// Starts a thread that ends overdue waits, and ends when there is none. Called with the lock
   /// held.
   private func watchDeadlines() {
     guard !isWatchingDeadlines else { return }

@@ -1,4 +1,4 @@
-/// Keeps elements in the order in which they came; both ends cost the same however long it is.
+/// A queue in the order of arrival; both ends cost the same however long it is.
 struct FIFO<Element> {
   private var elements: [Element?] = []
   private var head = 0

@@ -1,4 +1,4 @@
-/// Names how much a transaction sees of others that run beside it.
+/// The isolation of a transaction from others that run beside it.
 public enum IsolationLevel: Sendable, Hashable {
   /// Every statement sees what was committed before it began.
   case readCommitted

@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 import Threads
 
-/// Follows one piece of work from the queue to its end, so that it can be cancelled or given up at any time.
+/// One piece of work from the queue to its end, which can be cancelled or given up at any time.
 final class JobTicket: Sendable {
   private enum Phase {
     case new
@@ -17,7 +17,7 @@ final class JobTicket: Sendable {
   /// Held while a cancel request is on its way to the server, so that it cannot hit the work that comes next.
   private let interrupting = Mutex(())
 
-  /// Tells whether somebody asked for cancellation.
+  /// Whether somebody asked for cancellation.
   var isCancelled: Bool { cancelRequested.load(ordering: .acquiring) }
 
   /// Enters the queue. Returns false when the work was cancelled before.

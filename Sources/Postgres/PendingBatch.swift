@@ -1,7 +1,7 @@
 import ByteText
 import CLibPQ
 
-/// Follows the answers to statements that were sent together, up to one Sync.
+/// The answers to statements that were sent together, up to one Sync.
 struct PendingBatch {
   enum Step {
     /// A statement is being prepared; its text.

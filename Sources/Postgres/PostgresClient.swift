@@ -3,11 +3,11 @@ import Logging
 import ServiceLifecycle
 import Threads
 
-/// Talks to one PostgreSQL database: transactions on connections of their own, single statements on shared ones.
+/// The client of one PostgreSQL database: transactions on connections of their own, single statements on shared ones.
 ///
 /// A database that goes away costs errors for what was under way; the client connects again by itself.
 public final class PostgresClient: Service, Sendable {
-  /// How the database is reached and how much is asked of it.
+  /// The address of the database, and how much is asked of it.
   public let configuration: PostgresConfiguration
   private let counters = Counters()
   private let pool: ConnectionPool
@@ -54,7 +54,7 @@ public final class PostgresClient: Service, Sendable {
     await withCheckedContinuation { continuation in reactor.stop { continuation.resume() } }
   }
 
-  /// Counts what the client has done so far.
+  /// The counts of what the client has done so far.
   public var statistics: PostgresStatistics {
     counters.snapshot(waiting: pool.waiting + reactor.outstanding)
   }
@@ -71,7 +71,7 @@ public final class PostgresClient: Service, Sendable {
   ///   - isolation: How much is seen of others; `repeatableRead` as in Synapse.
   ///   - readOnly: Whether the server refuses writes. Makes repeating always safe.
   ///   - whenVisible: Called, on the connection's thread, as soon as others see the changes. They are on disk only when the call
-  ///     returns: until then nobody may be told of them. When the disk cannot be waited for, `commitOutcomeUnknown` is thrown.
+  ///     returns: until then they must not be announced. When the disk cannot be waited for, `commitOutcomeUnknown` is thrown.
   ///   - body: What to do.
   /// - Returns: What the closure returned in the run that was committed.
   /// - Throws: What the closure threw or required, or `PostgresError`. With code `commitOutcomeUnknown` it may have been committed.
@@ -105,7 +105,7 @@ public final class PostgresClient: Service, Sendable {
   ///
   /// - Throws: `PostgresError`; after `connectionLost` a write may have been done.
   @discardableResult
-  public func read(_ sql: SQL) async throws -> PostgresRows {
+  public func run(_ sql: SQL) async throws -> PostgresRows {
     let request = ReadRequest(sql: sql, deadline: .now + configuration.waitTimeout)
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in

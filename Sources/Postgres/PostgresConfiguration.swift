@@ -1,6 +1,6 @@
 import ByteText
 
-/// Says how to reach a database and how much to ask of it.
+/// The address of a database, and how much to ask of it.
 public struct PostgresConfiguration: Sendable {
   /// libpq's connection keywords (`host`, `port`, `dbname`, `user`, `password`, `sslmode`, …), passed on as they are.
   ///
@@ -22,7 +22,7 @@ public struct PostgresConfiguration: Sendable {
   public var sessionStatement: Text?
   /// The time after which an idle connection above the minimum is closed.
   public var idleTimeout: Duration = .seconds(60)
-  /// How often a transaction is run at most when others collide with it or its connection breaks.
+  /// The greatest number of attempts at a transaction when others collide with it or its connection breaks.
   public var maximumAttempts = 12
   /// The number of prepared statements that are kept on one connection.
   public var preparedStatementLimit = 500
@@ -41,7 +41,7 @@ public struct PostgresConfiguration: Sendable {
     self.minimumConnections = min(max(0, minimumConnections), self.maximumConnections)
   }
 
-  /// Returns the keywords that a connection is made with.
+  /// The keywords that a connection is made with.
   var keywords: [Text: Text] {
     var keywords = conninfo
     if let name = keywords.removeValue(forKey: "database"), keywords["dbname"] == nil { keywords["dbname"] = name }

@@ -1,9 +1,9 @@
 import ByteText
 import CLibPQ
 
-/// Describes a failure of the database, of the connection to it, or of reading what it answered.
+/// A failure of the database, of the connection to it, or of reading what it answered.
 public struct PostgresError: Error, Sendable, CustomStringConvertible {
-  /// Names what went wrong, so that callers need not read messages.
+  /// The kinds of failure, so that callers need not read messages.
   public enum Code: Text, Sendable, Hashable {
     /// PostgreSQL refused a statement; see ``PostgresError/sqlState``.
     case server
@@ -52,19 +52,19 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     self.constraint = constraint
   }
 
-  /// Tells whether a unique or primary key constraint was violated (23505).
+  /// Whether a unique or primary key constraint was violated (23505).
   public var isUniqueViolation: Bool { sqlState == "23505" }
-  /// Tells whether a foreign key constraint was violated (23503).
+  /// Whether a foreign key constraint was violated (23503).
   public var isForeignKeyViolation: Bool { sqlState == "23503" }
-  /// Tells whether any constraint was violated (class 23).
+  /// Whether any constraint was violated (class 23).
   public var isIntegrityViolation: Bool { sqlState?.hasPrefix("23") ?? false }
-  /// Tells whether a value is one that the database can never take: text with a NUL or of another encoding (22021, 22P05), a
+  /// Whether a value is one that the database can never take: text with a NUL or of another encoding (22021, 22P05), a
   /// number out of range (22003), text that is too long for its column or an index (22001, 54000).
   public var refusesValue: Bool {
     if code == .unstorableText { return true }
     return ["22001", "22003", "22021", "22P05", "54000"].contains(sqlState)
   }
-  /// Tells whether concurrent transactions collided, so that running this one again may succeed (40001, 40P01).
+  /// Whether concurrent transactions collided, so that running this one again may succeed (40001, 40P01).
   public var isConflict: Bool { sqlState == "40001" || sqlState == "40P01" }
 
   /// Whether a lock was not to be had within `lock_timeout` (55P03).
@@ -72,7 +72,7 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   /// Whether a statement divided by zero (22012).
   var isDivisionByZero: Bool { sqlState == "22012" }
 
-  /// Returns one line for the log.
+  /// One line for the log.
   public var description: String {
     var text = "postgres \(code.rawValue)"
     if let sqlState { text += " \(sqlState)" }

@@ -1,7 +1,7 @@
 import ByteText
 import CLibPQ
 
-/// Owns a `PGresult`, which libpq never changes once it is complete, so that threads may share it.
+/// The owner of a `PGresult`, which libpq never changes once it is complete, so that threads may share it.
 @usableFromInline
 final class ResultHandle: @unchecked Sendable {
   private let raw: OpaquePointer
@@ -42,7 +42,7 @@ final class ResultHandle: @unchecked Sendable {
   }
 }
 
-/// Holds the rows that a statement returned. Cheap to copy; the memory is freed with the last copy or row.
+/// The rows that a statement returned. Cheap to copy; the memory is freed with the last copy or row.
 public struct PostgresRows: Sendable, RandomAccessCollection {
   let handle: ResultHandle
 
@@ -66,7 +66,7 @@ public struct PostgresRows: Sendable, RandomAccessCollection {
   }
 }
 
-/// Reads the columns of one row.
+/// The columns of one row.
 public struct PostgresRow: Sendable {
   @usableFromInline let handle: ResultHandle
   @usableFromInline let row: Int

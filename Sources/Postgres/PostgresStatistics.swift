@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Counts what a client has done since it was made.
+/// The counts of what a client has done since it was made.
 public struct PostgresStatistics: Sendable, Hashable {
   /// Statements sent, BEGIN and COMMIT included.
   public var queries = 0
@@ -16,7 +16,7 @@ public struct PostgresStatistics: Sendable, Hashable {
   public var waiting = 0
 }
 
-/// Keeps the counters, which all threads of a client add to.
+/// The counters, which all threads of a client add to.
 final class Counters: Sendable {
   let queries = Atomic<Int>(0)
   let roundTrips = Atomic<Int>(0)

@@ -4,7 +4,7 @@ import Logging
 import Synchronization
 import Threads
 
-/// Carries single statements from all tasks over a few shared connections, pipelined, on one thread with epoll.
+/// Single statements of all tasks over a few shared connections, pipelined, on one thread with epoll.
 ///
 /// `@unchecked Sendable`: what crosses threads goes through `mailbox`; the rest is touched by the reactor thread only.
 final class Reactor: @unchecked Sendable {
@@ -66,7 +66,7 @@ final class Reactor: @unchecked Sendable {
     mailbox.withLock { launch(&$0) }
   }
 
-  /// Has the reactor look at its connections; called after a request was abandoned.
+  /// Makes the reactor look at its connections; called after a request was abandoned.
   func wake() {
     var one: UInt64 = 1
     // The counter can only overflow, and then the thread is being woken anyway.
@@ -265,7 +265,7 @@ final class Reactor: @unchecked Sendable {
     BlockingThread.start("pg-connect", stackSize: 2 << 20) { [configuration, counters, logger, stopping, weak self] in
       let session = WorkerSession(
         connection: nil, configuration: configuration, counters: counters, logger: logger, stopping: stopping)
-      // It fails only at shutdown, when nobody needs the connection any more.
+      // It fails only at shutdown, when the connection is no longer needed.
       guard let connection = try? session.ready(until: nil) else { return }
       self?.install(connection, slot)
     }

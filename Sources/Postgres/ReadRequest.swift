@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Follows one single statement from the caller to the reactor and back.
+/// One single statement from the caller to the reactor and back.
 final class ReadRequest: Sendable {
   private enum State {
     case new
@@ -17,12 +17,12 @@ final class ReadRequest: Sendable {
     self.deadline = deadline
   }
 
-  /// Tells whether nobody waits for the answer any more.
+  /// Whether the answer is no longer awaited.
   var isSettled: Bool {
     state.withLock { if case .settled = $0 { true } else { false } }
   }
 
-  /// Tells whether the statement may be sent again although the server may have acted on it already.
+  /// Whether the statement may be sent again although the server may have acted on it already.
   var isRepeatable: Bool {
     sql.text.utf8.drop { $0 == 32 || $0 == 10 }.prefix(6).elementsEqual("SELECT".utf8)
   }

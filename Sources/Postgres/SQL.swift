@@ -1,6 +1,6 @@
 import ByteText
 
-/// Carries the text of one SQL statement together with the values that travel beside it.
+/// The text of one SQL statement together with the values that travel beside it.
 ///
 /// Written as a string literal, every interpolated value becomes a bind and never part of the text:
 ///
@@ -11,7 +11,7 @@ import ByteText
 /// Binds are sent in text form without a type, so PostgreSQL infers it from the context. Where it cannot, write a cast:
 /// `\(ids)::bigint[]`, `unnest(\(names)::text[], \(levels)::bigint[])`.
 public struct SQL: ExpressibleByStringInterpolation, Sendable {
-  /// Stands in ``text`` where a bind goes. PostgreSQL refuses it in a statement, so it cannot mean anything else.
+  /// The mark in ``text`` where a bind goes. PostgreSQL refuses it in a statement, so it cannot mean anything else.
   static let placeholder: Text = "\u{0}"
 
   /// The statement with a NUL for every bind; the key of the prepared statement cache.
@@ -77,7 +77,7 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
     return result
   }
 
-  /// Returns the text that PostgreSQL is given: `$1`, `$2`, … in the places of the binds.
+  /// The text that PostgreSQL is given: `$1`, `$2`, … in the places of the binds.
   public var rendered: Text {
     guard !binds.isEmpty else { return text }
     var result = ""
@@ -108,7 +108,7 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
     binds.reserveCapacity(bindCount)
   }
 
-  /// Collects the literal parts and the binds of an interpolated statement.
+  /// The literal parts and the binds of an interpolated statement.
   public struct Interpolation: StringInterpolationProtocol {
     fileprivate var sql = SQL(stringLiteral: "")
 

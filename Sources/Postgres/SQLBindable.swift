@@ -1,6 +1,6 @@
 import ByteText
 
-/// Holds one value in the form in which it is sent to PostgreSQL.
+/// One value in the form in which it is sent to PostgreSQL.
 public enum SQLValue: Sendable, Hashable {
   /// NULL.
   case null
@@ -14,19 +14,19 @@ public enum SQLValue: Sendable, Hashable {
   case bytes([UInt8])
 }
 
-/// Marks a type whose values can be bound to a statement.
+/// A type whose values can be bound to a statement.
 public protocol SQLBindable {
-  /// Returns the value in the form in which it is sent.
+  /// The value in the form in which it is sent.
   var sqlValue: SQLValue { get }
 }
 
-/// Marks a type of which an array can be bound as a PostgreSQL array (or, for `UInt8`, as a `bytea`).
+/// A type of which an array can be bound as a PostgreSQL array (or, for `UInt8`, as a `bytea`).
 public protocol SQLArrayBindable {
   /// Returns an array of such values in the form in which it is sent.
   static func sqlValue(of elements: [Self]) -> SQLValue
 }
 
-/// Marks a type that can write itself as an element of an array literal.
+/// A type that can write itself as an element of an array literal.
 public protocol SQLArrayLiteralElement: SQLArrayBindable {
   /// Appends the element, quoted where its text could be read as syntax.
   func appendArrayElement(to literal: inout [UInt8])
@@ -75,47 +75,47 @@ enum ArrayLiteral {
 }
 
 extension SQLValue: SQLBindable {
-  /// Returns the value itself.
+  /// The value itself.
   public var sqlValue: SQLValue { self }
 }
 
 extension Text: SQLBindable, SQLArrayLiteralElement {
-  /// Returns the string as text.
+  /// The string as text.
   public var sqlValue: SQLValue { .text(self) }
   /// Appends the string in double quotes.
   public func appendArrayElement(to literal: inout [UInt8]) { ArrayLiteral.appendQuoted(utf8, to: &literal) }
 }
 
 extension Int64: SQLBindable, SQLArrayLiteralElement {
-  /// Returns the number.
+  /// The number itself.
   public var sqlValue: SQLValue { .integer(self) }
   /// Appends the number in decimal digits.
   public func appendArrayElement(to literal: inout [UInt8]) { literal.append(contentsOf: Text(self).utf8) }
 }
 
 extension Int: SQLBindable, SQLArrayLiteralElement {
-  /// Returns the number.
+  /// The number itself.
   public var sqlValue: SQLValue { .integer(Int64(self)) }
   /// Appends the number in decimal digits.
   public func appendArrayElement(to literal: inout [UInt8]) { literal.append(contentsOf: Text(self).utf8) }
 }
 
 extension Int32: SQLBindable, SQLArrayLiteralElement {
-  /// Returns the number.
+  /// The number itself.
   public var sqlValue: SQLValue { .integer(Int64(self)) }
   /// Appends the number in decimal digits.
   public func appendArrayElement(to literal: inout [UInt8]) { literal.append(contentsOf: Text(self).utf8) }
 }
 
 extension Bool: SQLBindable, SQLArrayLiteralElement {
-  /// Returns `t` or `f`.
+  /// The text `t` or `f`.
   public var sqlValue: SQLValue { .text(self ? "t" : "f") }
   /// Appends `t` or `f`.
   public func appendArrayElement(to literal: inout [UInt8]) { literal.append(UInt8(ascii: self ? "t" : "f")) }
 }
 
 extension Double: SQLBindable, SQLArrayLiteralElement {
-  /// Returns the shortest decimal text that reads back as the same number.
+  /// The shortest decimal text that reads back as the same number.
   public var sqlValue: SQLValue { .text(sqlText) }
   /// Appends the number in decimal form.
   public func appendArrayElement(to literal: inout [UInt8]) { literal.append(contentsOf: sqlText.utf8) }
@@ -133,7 +133,7 @@ extension UInt8: SQLArrayBindable {
 }
 
 extension Array: SQLBindable where Element: SQLArrayBindable {
-  /// Returns a `bytea` for bytes, otherwise an array literal.
+  /// A `bytea` for bytes, otherwise an array literal.
   public var sqlValue: SQLValue { Element.sqlValue(of: self) }
 }
 
@@ -150,7 +150,7 @@ extension Array: SQLArrayLiteralElement where Element == UInt8 {
 }
 
 extension Optional: SQLBindable where Wrapped: SQLBindable {
-  /// Returns NULL for `nil`.
+  /// The wrapped value, or NULL for `nil`.
   public var sqlValue: SQLValue { self?.sqlValue ?? .null }
 }
 

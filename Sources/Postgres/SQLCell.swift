@@ -1,6 +1,6 @@
 import ByteText
 
-/// Lends the text of one cell of a result while it is decoded. Never keep it: the bytes belong to the result.
+/// The text of one cell of a result while it is decoded. Never keep it: the bytes belong to the result.
 public struct SQLCell {
   /// The bytes as PostgreSQL wrote them in text form, or `nil` for NULL.
   @usableFromInline let bytes: UnsafeRawBufferPointer?
@@ -13,7 +13,7 @@ public struct SQLCell {
     self.column = column
   }
 
-  /// Tells whether the cell is NULL.
+  /// Whether the cell is NULL.
   public var isNull: Bool { bytes == nil }
 
   /// Returns the bytes of a cell that may not be NULL.

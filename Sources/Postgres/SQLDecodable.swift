@@ -1,6 +1,6 @@
 import ByteText
 
-/// Marks a type that can be read from a cell of a result. Every reading is checked; a mismatch throws and never traps.
+/// A type that can be read from a cell of a result. Every reading is checked; a mismatch throws and never traps.
 public protocol SQLDecodable {
   /// Reads the value.
   ///
@@ -8,13 +8,13 @@ public protocol SQLDecodable {
   init(sqlCell cell: SQLCell) throws(PostgresError)
 }
 
-/// Marks a type of which an array can be read from a cell (for `UInt8`: a `bytea`).
+/// A type of which an array can be read from a cell (for `UInt8`: a `bytea`).
 public protocol SQLArrayDecodable {
   /// Reads all elements.
   static func decodeArray(_ cell: SQLCell) throws(PostgresError) -> [Self]
 }
 
-/// Marks a type that is read element by element from a PostgreSQL array.
+/// A type that is read element by element from a PostgreSQL array.
 public protocol SQLArrayElementDecodable: SQLDecodable, SQLArrayDecodable {}
 
 extension SQLArrayElementDecodable {

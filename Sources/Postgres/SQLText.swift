@@ -1,6 +1,6 @@
 import ByteText
 
-/// Carries text as its UTF-8 bytes, both ways, without making a `String` of it.
+/// Text as its UTF-8 bytes, both ways, without making a `String` of it.
 ///
 /// Meant for large text that is parsed as bytes anyway, above all the JSON of events.
 public struct SQLText: Sendable, Hashable, SQLBindable, SQLDecodable, SQLArrayLiteralElement {
@@ -23,7 +23,7 @@ public struct SQLText: Sendable, Hashable, SQLBindable, SQLDecodable, SQLArrayLi
     bytes = Array(try cell.notNull())
   }
 
-  /// Returns the bytes as text.
+  /// The bytes as text.
   public var sqlValue: SQLValue { .textBytes(bytes) }
 
   /// Appends the text in double quotes.

@@ -1,4 +1,5 @@
-/// Runs statements in a transaction of its own, on a second connection, while those of another transaction are under way.
+/// A transaction of its own on a second connection, whose statements run while those of another transaction are under
+/// way.
 struct SecondTransaction {
   let connection: Connection
   private let counters: Counters

@@ -1,11 +1,11 @@
 import Glibc
 
-/// Holds one shared connection and what is under way on it. Touched by the reactor thread only.
+/// One shared connection and what is under way on it. Touched by the reactor thread only.
 struct SharedConnection {
   /// A statement that was sent and not yet answered.
   struct InFlight {
     var batch: PendingBatch
-    /// Who waits; nil for statements of the connection's own housekeeping.
+    /// The waiting request; nil for statements of the connection's own housekeeping.
     let request: ReadRequest?
     let attempt: Int
     var isInterrupted = false
@@ -84,7 +84,7 @@ struct SharedConnection {
     return .done(request, .failure(error))
   }
 
-  /// Returns the handle with which to stop the statement that runs at this moment, if nobody waits for it any more.
+  /// Returns the handle with which to stop the statement that runs at this moment, if it is no longer awaited.
   mutating func handleForAbandonedStatement() -> CancelHandle? {
     guard let connection else { return nil }
     let isAbandoned =

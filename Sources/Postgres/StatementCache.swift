@@ -1,6 +1,6 @@
 import ByteText
 
-/// Remembers which statements are prepared on a connection, at most a given number of them.
+/// The statements that are prepared on a connection, at most a given number of them.
 struct StatementCache {
   private struct Entry {
     let name: Text

@@ -1,4 +1,4 @@
-/// Runs statements inside one transaction. Valid only inside the closure it was handed to, on that thread.
+/// The statements of one transaction. Valid only inside the closure it was handed to, on that thread.
 ///
 /// BEGIN travels with the first batch and COMMIT with what is enqueued at the end, so a transaction that only enqueues costs
 /// one round trip. The first error ends the transaction: everything after it fails with the same error, and nothing is kept.
@@ -80,11 +80,11 @@ public final class Transaction {
       """)
   }
 
-  /// Has a statement run by another transaction, on a connection of its own, from now on: the server works on both at the same
-  /// time. At most ``mostBeside`` are under way.
+  /// Runs a statement in another transaction, on a connection of its own, from now on: the server works on both at the
+  /// same time. At most ``mostBeside`` are under way.
   ///
   /// That transaction is committed just before this one, and only if nothing of this one has failed. When one of several
-  /// fails, or the server or this process dies between the commits, what was committed first stays alone: whoever uses this must be
+  /// fails, or the server or this process dies between the commits, what was committed first is orphaned: a caller must be
   /// able to find such orphans (``ifOrphaned(_:)``). The statement sees nothing of what this transaction writes, and is planned once
   /// for all values. It becomes part of this transaction instead when no connection is free for it or this is a repeated attempt.
   ///
@@ -100,7 +100,7 @@ public final class Transaction {
     beside.append(SecondTransaction([isolation.begin(readOnly: false), sql], on: companion, counters: counters))
   }
 
-  /// Has a closure called when this transaction has failed, or may have, and what stood beside it may be stored all the same.
+  /// Calls a closure when this transaction has failed, or may have, while what was written beside it may be stored.
   /// It is called on the connection's thread, also when a further attempt follows.
   public func ifOrphaned(_ body: @escaping @Sendable () -> Void) {
     orphanHooks.append(body)
@@ -120,7 +120,7 @@ public final class Transaction {
     return Array(outcome.rows.dropFirst(unwanted))
   }
 
-  /// Has a closure called after the transaction was committed and before `transaction` returns. Closures are called in the
+  /// Calls a closure after the transaction was committed and before `transaction` returns. Closures are called in the
   /// order in which they were added, on the connection's thread, so they must be short. Dropped on rollback and retry.
   ///
   /// - Parameters:
@@ -160,7 +160,7 @@ public final class Transaction {
     throw unknownOutcome(error)
   }
 
-  /// Runs everything but this transaction's COMMIT, and commits what stands beside it.
+  /// Runs everything but this transaction's COMMIT, and commits what was written beside it.
   private func commitBeside() throws(PostgresError) {
     guard !beside.isEmpty else { return }
     // An error leaves the others to `rollBack()`. From here on nothing but the commits can fail.
@@ -180,7 +180,7 @@ public final class Transaction {
     throw firstError
   }
 
-  /// Bounds the transactions beside one.
+  /// The limit on transactions beside one.
   public static let mostBeside = 2
   /// How long a companion's session waits for a lock.
   static let companionLockLimit: SQL = "SET lock_timeout TO '1s'"
@@ -191,7 +191,8 @@ public final class Transaction {
   /// A statement whose own commit brings everything that was committed before on its session to disk.
   static let flush: SQL = "SELECT pg_logical_emit_message(true, 'flush', '')"
 
-  /// Has the commit wait for the disk even where nothing was written, so that what the transaction has seen is on disk, too.
+  /// Makes the commit wait for the disk even where nothing was written, so that what the transaction has seen is on
+  /// disk, too.
   public func flushWhatIsSeen() { enqueue(Self.flush) }
 
   private func check(_ outcome: Connection.Outcome, of batch: [SQL]) throws(PostgresError) {
@@ -202,7 +203,7 @@ public final class Transaction {
       failure = error
       throw error
     }
-    // A last word from the server (with a code) about a statement before COMMIT tells that COMMIT was not reached.
+    // A last word from the server (with a code) about a statement before COMMIT shows that COMMIT was not reached.
     let mayHaveCommitted = outcome.rows.count >= batch.count - 1 || error.sqlState == nil
     if outcome.isLost, outcome.isWholeBatchSent, error.code == .connectionLost, mayHaveCommitted, !isReadOnly {
       throw unknownOutcome(error)
@@ -241,7 +242,7 @@ public final class Transaction {
     for hook in due where hook.runsWhenUnknown || !isUnknown { hook.body() }
   }
 
-  /// Calls the closures that look after what stayed alone, if anything may have.
+  /// Calls the closures that clean up orphans, if there may be any.
   func runOrphanHooks() {
     guard mayLeaveOrphans else { return }
     for hook in orphanHooks { hook() }

@@ -2,7 +2,7 @@ import Glibc
 import Logging
 import Threads
 
-/// Runs a transaction's closure to its end on a worker thread, again after collisions and lost connections.
+/// The execution of a transaction's closure on a worker thread, repeated after collisions and lost connections.
 struct TransactionRunner<R: Sendable>: Sendable {
   let name: StaticString
   let isolation: IsolationLevel

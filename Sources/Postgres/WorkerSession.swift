@@ -3,7 +3,7 @@ import Logging
 import Synchronization
 import Threads
 
-/// Holds the connection of one worker thread and makes a new one when it breaks. Confined to that thread.
+/// The connection of one worker thread, replaced by a new one when it breaks. Confined to that thread.
 final class WorkerSession {
   private(set) var connection: Connection?
   let configuration: PostgresConfiguration
@@ -62,7 +62,7 @@ final class WorkerSession {
     if let connection, !connection.isAlive { discard() }
   }
 
-  /// Returns the connection, or makes one; tries again with growing pauses until it succeeds or is told to give up.
+  /// Returns the connection, or makes one; tries again with growing pauses until it succeeds or is stopped.
   ///
   /// - Throws: `PostgresError` of the last attempt.
   func ready(
@@ -86,14 +86,14 @@ final class WorkerSession {
   }
 }
 
-/// Tells all threads of a client that it is being shut down.
+/// A flag by which all threads of a client learn that it is being shut down.
 final class StopFlag: Sendable {
   private let flag = Atomic<Bool>(false)
   var isSet: Bool { flag.load(ordering: .acquiring) }
   func set() { flag.store(true, ordering: .releasing) }
 }
 
-/// Spaces out attempts to connect: 50 ms, doubling up to 2 s.
+/// The waits between attempts to connect: 50 ms, doubling up to 2 s.
 struct Backoff {
   private var span = Duration.milliseconds(50)
   private var failures = 0

@@ -1,7 +1,7 @@
 import MatrixPrimitives
 import Synchronization
 
-/// Delays actions that come too fast, and refuses them only when too many of one key wait already.
+/// A limiter that delays actions that come too fast, and refuses them only when too many of one key wait already.
 public final class DelayingLimiter: Sendable {
   private let limiter: RateLimiter
   private let delay: Duration

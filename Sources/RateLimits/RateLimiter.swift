@@ -2,12 +2,12 @@ import MatrixPrimitives
 import ServerConfig
 import Synchronization
 
-/// Counts actions by key and refuses those that come too fast: a leaky bucket used as a meter.
+/// A limiter that counts actions by key and refuses those that come too fast: a leaky bucket used as a meter.
 ///
 /// Time is counted by a clock that never goes back, so setting the system's clock neither freezes nor empties a bucket.
 /// Each key's bucket holds at most `burst` actions and leaks `perSecond` of them. Only buckets that are not empty take
 /// memory; they are swept as calls come in, and of ``maximumBuckets`` the emptier half goes: who comes with many keys neither grows the
-/// table for ever nor empties a bucket that is full.
+/// table indefinitely nor empties a bucket that is full.
 public final class RateLimiter: Sendable {
   private struct Bucket {
     var level: Double
@@ -95,7 +95,7 @@ public final class RateLimiter: Sendable {
     }
   }
 
-  /// Counts the buckets that are kept.
+  /// The number of buckets that are kept.
   var bucketCount: Int { state.withLock { $0.buckets.count } }
 
   private func makeRoom(_ state: inout State, now: Int64) {

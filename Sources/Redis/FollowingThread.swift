@@ -44,7 +44,7 @@ public final class FollowingThread: TaskExecutor {
   func leave(_ subscription: RedisSubscription) { loop.add(.leave(subscription)) }
 }
 
-/// Waits for a socket and for jobs.
+/// A loop that waits for a socket and for jobs.
 private final class FollowingLoop: Sendable {
   enum Job: Sendable {
     case task(UnownedJob, UnownedTaskExecutor)
@@ -61,7 +61,7 @@ private final class FollowingLoop: Sendable {
     var isAsleep = false
   }
 
-  /// What the thread alone knows.
+  /// State of the thread alone.
   private struct Followed {
     let subscription: RedisSubscription
     let receive: @Sendable (RedisSubscriber.Event) -> Void
@@ -88,11 +88,11 @@ private final class FollowingLoop: Sendable {
       defer { state.isAsleep = false }
       return state.isAsleep
     }
-    // Can only fail when the bell has been rung more often than a number of 64 bits can tell.
+    // Can only fail when the bell has been rung more often than a number of 64 bits can count.
     if mustWake { _ = eventfd_write(bell, 1) }
   }
 
-  /// Runs until it is told to end.
+  /// Runs until it is stopped.
   func run() {
     var followed: Followed?
     var jobs: [Job] = []

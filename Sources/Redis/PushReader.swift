@@ -2,10 +2,10 @@ import ByteText
 import CHiredis
 import Glibc
 
-/// Takes what a subscribed connection sends apart with hiredis' reader, without making objects of it: of a message only the text is
-/// kept. Answers to logging in are told apart as far as that needs. Used by one thread at a time.
+/// A reader of what a subscribed connection sends, with hiredis' reader, without making objects of it: of a message
+/// only the text is kept. Answers to logging in are distinguished as far as needed. Used by one thread at a time.
 final class PushReader {
-  /// Says what came.
+  /// What came.
   enum Item: Equatable {
     /// A message on the channel with this place in the list.
     case message(channel: Int, payload: [UInt8])
@@ -31,12 +31,12 @@ final class PushReader {
   private var payload: [UInt8]?
   private var single: Item?
 
-  /// Makes a reader that knows these channels.
+  /// Makes a reader for these channels.
   init(channels: [Text]) {
     self.channels = channels.map { Array($0.utf8) }
   }
 
-  /// Has a reader of hiredis' report to this object, which must outlive it.
+  /// Makes a reader of hiredis report to this object, which must outlive it.
   func attach(to reader: UnsafeMutablePointer<redisReader>) {
     reader.pointee.fn = Self.functions
     reader.pointee.privdata = Unmanaged.passUnretained(self).toOpaque()
@@ -89,7 +89,7 @@ final class PushReader {
 
   // MARK: hiredis
 
-  /// hiredis wants an object for each part; all stand for the one that collects.
+  /// hiredis requires an object for each part; all of them are the collecting one.
   private static func collector(_ task: UnsafePointer<redisReadTask>?) -> PushReader? {
     task?.pointee.privdata.map { Unmanaged<PushReader>.fromOpaque($0).takeUnretainedValue() }
   }

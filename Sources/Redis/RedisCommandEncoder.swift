@@ -1,7 +1,7 @@
 import CHiredis
 import NIOCore
 
-/// Renders commands in the server's protocol with hiredis' formatter.
+/// The encoding of commands in the server's protocol with hiredis' formatter.
 enum RedisCommandEncoder {
   /// Appends a command to a buffer.
   /// - Parameters:

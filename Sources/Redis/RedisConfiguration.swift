@@ -2,9 +2,9 @@ import ByteText
 import NIOCore
 import NIOSSL
 
-/// Says where Redis is and how to log in.
+/// The address of Redis, and the login.
 public struct RedisConfiguration: Sendable {
-  /// Says how Redis is reached.
+  /// The ways to reach Redis.
   public enum Endpoint: Sendable, Hashable {
     /// Reached over TCP.
     case tcp(host: Text, port: Int)
@@ -12,19 +12,19 @@ public struct RedisConfiguration: Sendable {
     case unix(path: Text)
   }
 
-  /// Says how Redis is reached.
+  /// The ways to reach Redis.
   public var endpoint: Endpoint
-  /// Names the user of Redis' access control lists; needs a password.
+  /// The user in Redis' access control lists; needs a password.
   public var username: Text?
-  /// Holds the password.
+  /// The password.
   public var password: Text?
-  /// Selects the database for commands; publishing and subscribing ignore it.
+  /// The database for commands; publishing and subscribing ignore it.
   public var database: Int
-  /// Holds the TLS settings; nil connects in the clear.
+  /// The TLS settings; nil connects in the clear.
   public var tls: TLSConfiguration?
-  /// Limits how long a connection may take to open.
+  /// The limit on how long a connection may take to open.
   public var connectTimeout: TimeAmount = .seconds(10)
-  /// Says how often a PING is sent; a connection that stays silent until the next one is closed.
+  /// The interval of PINGs; a connection that stays silent until the next one is closed.
   public var pingInterval: TimeAmount = .seconds(30)
 
   /// Describes a Redis server.
@@ -45,7 +45,7 @@ public struct RedisConfiguration: Sendable {
     self.tls = tls
   }
 
-  /// Holds the command by which a connection logs in; nil without a password.
+  /// The command by which a connection logs in; nil without a password.
   var logInCommand: [Text]? {
     password.map { ["AUTH"] + (username.map { [$0] } ?? []) + [$0] }
   }

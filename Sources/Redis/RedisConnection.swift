@@ -3,7 +3,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// Holds an open and authenticated connection for commands.
+/// An open and authenticated connection for commands.
 struct RedisConnection: Sendable {
   let channel: any Channel
   let handler: NIOLoopBound<RedisConnectionHandler>
@@ -38,7 +38,7 @@ struct RedisConnection: Sendable {
   ///   - configuration: where Redis is.
   ///   - tls: the TLS settings; nil connects in the clear.
   ///   - eventLoop: loop for the channel.
-  ///   - initialize: adds the handlers that speak within TLS, and says what comes of it.
+  ///   - initialize: adds the handlers inside TLS, and reports the outcome.
   static func connect<Output: Sendable>(
     _ configuration: RedisConfiguration, _ tls: TLSConfiguration?, on eventLoop: any EventLoop,
     initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Output>
@@ -108,7 +108,7 @@ struct RedisConnection: Sendable {
 }
 
 extension RedisConfiguration {
-  /// Names the server for TLS; an address is checked against the certificate without a name.
+  /// The server's name for TLS; an address is checked against the certificate without a name.
   fileprivate var serverName: Text? {
     guard case .tcp(let host, _) = endpoint, (try? SocketAddress(ipAddress: host.string, port: 0)) == nil else {
       return nil
@@ -117,7 +117,7 @@ extension RedisConfiguration {
   }
 }
 
-/// Grows the wait between attempts to connect.
+/// The growing wait between attempts to connect.
 struct RedisBackoff {
   private var next: Duration = .milliseconds(50)
 

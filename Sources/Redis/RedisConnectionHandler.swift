@@ -1,10 +1,11 @@
 import NIOCore
 
-/// Reads replies from a channel and hands them to whoever waits for them; lives on the channel's event loop.
+/// A handler that reads replies from a channel and hands them to the waiting callers; lives on the channel's event
+/// loop.
 final class RedisConnectionHandler: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
 
-  /// Says what is to be done with a reply.
+  /// What is to be done with a reply.
   enum Awaiter {
     /// An error means that a message is lost.
     case acknowledgement

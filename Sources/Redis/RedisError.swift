@@ -1,8 +1,8 @@
 import ByteText
 
-/// Reports what went wrong with a Redis connection.
+/// A failure of a Redis connection.
 public struct RedisError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// Names the kinds of failure.
+  /// The kinds of failure.
   public enum Code: Text, Sendable {
     /// There is no connection, or it was lost before the reply came.
     case notConnected
@@ -16,9 +16,9 @@ public struct RedisError: Error, Sendable, Equatable, CustomStringConvertible {
     case overloaded
   }
 
-  /// Tells the kind of failure.
+  /// The kind of failure.
   public let code: Code
-  /// Describes the failure for the log.
+  /// The description of the failure for the log.
   public let message: Text
 
   /// Makes an error.
@@ -30,6 +30,6 @@ public struct RedisError: Error, Sendable, Equatable, CustomStringConvertible {
     self.message = message
   }
 
-  /// Renders `code: message`.
+  /// The text `code: message`.
   public var description: String { "\(code.rawValue): \(message)" }
 }

@@ -4,12 +4,12 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// Publishes messages and reads and writes keys, over a connection that is opened anew whenever it breaks.
+/// A publisher of messages and reader and writer of keys, over a connection that is opened anew whenever it breaks.
 ///
 /// Nothing waits: commands are collected and written together, pipelined. While there is no connection messages are
-/// dropped; `connected` then tells the caller that something may be missing.
+/// dropped; `connected` then informs the caller that something may be missing.
 public final class RedisPublisher: Sendable {
-  /// Reports what happens, in order.
+  /// What happens on the connection, in order.
   public enum Event: Sendable, Equatable {
     /// Commands are accepted from now on; messages sent before may be lost.
     case connected
@@ -24,12 +24,12 @@ public final class RedisPublisher: Sendable {
     var buffer = ByteBuffer()
     var awaiters: [Awaiter] = []
     var isFlushScheduled = false
-    /// Counts commands without a reply, in the buffer and on the wire.
+    /// The number of commands without a reply, in the buffer and on the wire.
     var outstanding = 0
     var droppedMessages = 0
   }
 
-  /// Limits the commands without a reply; a server so far behind is treated as gone.
+  /// The limit on commands without a reply; a server so far behind is treated as gone.
   static let outstandingLimit = 200_000
   static let bufferLimit = 64 << 20
 
@@ -52,10 +52,10 @@ public final class RedisPublisher: Sendable {
     self.logger = logger
   }
 
-  /// Tells whether commands are accepted right now.
+  /// Whether commands are accepted right now.
   public var isConnected: Bool { state.withLock { $0.connection != nil } }
 
-  /// Counts the messages that were dropped for want of a connection or of room.
+  /// The number of messages that were dropped for want of a connection or of room.
   public var droppedMessages: Int { state.withLock(\.droppedMessages) }
 
   // MARK: Commands

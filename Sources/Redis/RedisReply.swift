@@ -1,21 +1,21 @@
 import ByteText
 
-/// Holds a reply of the server (RESP2).
+/// A reply of the server (RESP2).
 public enum RedisReply: Sendable, Hashable {
-  /// Holds the bytes of a bulk string.
+  /// The bytes of a bulk string.
   case string([UInt8])
-  /// Holds a status such as `OK`.
+  /// A status such as `OK`.
   case status(Text)
-  /// Holds an error message such as `NOAUTH …`.
+  /// An error message such as `NOAUTH …`.
   case error(Text)
-  /// Holds a number.
+  /// A number.
   case integer(Int64)
-  /// Stands for "no such key".
+  /// The answer "no such key".
   case null
-  /// Holds a list.
+  /// A list.
   case array([RedisReply])
 
-  /// Holds the elements of a list.
+  /// The elements of a list.
   var elements: [RedisReply]? {
     if case .array(let elements) = self { elements } else { nil }
   }

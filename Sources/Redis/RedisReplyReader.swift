@@ -1,12 +1,12 @@
 import ByteText
 import CHiredis
 
-/// Takes a byte stream of the server apart into replies with hiredis' reader.
+/// A reader that takes a byte stream of the server apart into replies with hiredis' reader.
 ///
 /// The reader's own reply objects are not used: they allocate what an array header promises. Objects made here count
 /// their elements, so that a broken server can neither exhaust memory nor outgrow a list. Not thread-safe.
 final class RedisReplyReader {
-  /// Limits what may wait in the buffer for the end of a reply.
+  /// The limit on what may wait in the buffer for the end of a reply.
   static let byteLimit = 64 << 20
   static let elementLimit = 4096
 
@@ -82,7 +82,7 @@ final class RedisReplyReader {
   }
 }
 
-/// Holds a reply while it is being read.
+/// A reply while it is being read.
 private final class ReplyNode {
   private let leaf: RedisReply
   private let count: Int?

@@ -4,9 +4,9 @@ import NIOCore
 import Synchronization
 import Threads
 
-/// Follows channels of Redis, over a connection that is opened anew whenever it breaks.
+/// A follower of Redis channels, over a connection that is opened anew whenever it breaks.
 public final class RedisSubscriber: Sendable {
-  /// Reports what happens, in order.
+  /// What happens on the connection, in order.
   public enum Event: Sendable, Equatable {
     /// The server acknowledged all channels: from here on nothing is missed. What happened while there was no
     /// connection is lost, so the reader must compare its state with the writers'.
@@ -100,7 +100,7 @@ public final class RedisSubscriber: Sendable {
   }
 }
 
-/// Resumes who waits with the first answer that is given; further ones are let go of.
+/// The first answer that is given to the waiting task; further ones are dropped.
 private final class FirstAnswer<Value: Sendable>: Sendable {
   private struct State {
     var waiting: CheckedContinuation<Value, any Error>?
@@ -109,7 +109,7 @@ private final class FirstAnswer<Value: Sendable>: Sendable {
 
   private let state = Mutex(State())
 
-  /// Says who waits; answered at once when an answer has been given already.
+  /// Registers who waits; answered at once when an answer has been given already.
   func expect(_ continuation: CheckedContinuation<Value, any Error>) {
     let given = state.withLock { state in
       if state.given == nil { state.waiting = continuation }

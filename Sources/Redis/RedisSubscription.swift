@@ -3,7 +3,7 @@ import CHiredis
 import Glibc
 import NIOCore
 
-/// Holds a connection that is logged in and subscribed to channels.
+/// A connection that is logged in and subscribed to channels.
 ///
 /// It is opened by one thread, which waits, and then used by the thread that follows it: never by two at a time, which makes
 /// `@unchecked Sendable` true.
@@ -17,7 +17,7 @@ final class RedisSubscription: @unchecked Sendable {
   /// Whether something was read since `heardAt`. Looking at the clock each time would cost more than the rest of the reading.
   private var hasHeard = false
   private var hasPinged = false
-  /// Why it is of no more use; nil while it is.
+  /// The reason why it is of no more use; nil while it is.
   private(set) var failure: RedisError?
 
   private init(_ raw: UnsafeMutablePointer<redisContext>, channels: [Text], pingInterval: TimeAmount) {
@@ -72,7 +72,7 @@ final class RedisSubscription: @unchecked Sendable {
   }
 
   private func logIn(_ configuration: RedisConfiguration) throws(RedisError) {
-    // Fails only for a socket that does not work, as the first command will tell.
+    // Fails only for a socket that does not work, which the first command will show.
     redisSetTimeout(raw, timeval(min(configuration.connectTimeout, configuration.pingInterval)))
     if let command = configuration.logInCommand, case .error(let message) = try ask(command) {
       throw RedisError(.serverError, message)
@@ -108,7 +108,7 @@ final class RedisSubscription: @unchecked Sendable {
     }
   }
 
-  /// Has reading and writing return at once from now on.
+  /// Makes reading and writing return at once from now on.
   private func stopWaiting() {
     raw.pointee.flags &= ~REDIS_BLOCK
     let flags = fcntl(raw.pointee.fd, F_GETFL)
@@ -166,8 +166,8 @@ final class RedisSubscription: @unchecked Sendable {
     }
   }
 
-  /// Tells how long the server may go on being silent before this has to be asked again, in milliseconds from 1; sends the PING
-  /// that is due, and gives a server up that has not answered the last one.
+  /// Returns how long the server may go on being silent before this has to be asked again, in milliseconds from 1;
+  /// sends the PING that is due, and gives a server up that has not answered the last one.
   ///
   /// - Parameter hasJustRead: whether nothing has been waited for since something was read.
   func patience(hasJustRead: Bool) -> Int32 {
@@ -198,7 +198,7 @@ final class RedisSubscription: @unchecked Sendable {
 
   private func fail(_ error: RedisError) { if failure == nil { failure = error } }
 
-  /// Milliseconds of a clock that nobody sets; it may be some behind.
+  /// Milliseconds of a monotonic clock; it may be slightly late.
   private static var now: Int64 {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
@@ -207,7 +207,7 @@ final class RedisSubscription: @unchecked Sendable {
 }
 
 extension timeval {
-  /// Makes a span of at least a millisecond: none would mean for ever.
+  /// Makes a span of at least a millisecond: none would mean without end.
   fileprivate init(_ amount: TimeAmount) {
     let microseconds = max(amount.nanoseconds / 1000, 1000)
     self.init(tv_sec: Int(microseconds / 1_000_000), tv_usec: Int(microseconds % 1_000_000))

@@ -4,13 +4,13 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// Stands for a server that is spoken to by TLS: a local socket, whose bytes SwiftNIO carries to the server and back.
+/// A stand-in for a server that is reached by TLS: a local socket, whose bytes SwiftNIO carries to the server and back.
 final class RedisTunnel: Sendable {
-  /// The near end, for whoever speaks to the server; theirs to close, with which the tunnel ends.
+  /// The near end, for the code that talks to the server, which closes it; then the tunnel ends.
   let descriptor: Int32
   private let firstFailure: FirstFailure
 
-  /// Why the tunnel has ended, where that is known; for instance that the certificate is not trusted.
+  /// The reason why the tunnel has ended, where that is known; for instance that the certificate is not trusted.
   var failure: (any Error)? { firstFailure.error }
 
   private init(descriptor: Int32, firstFailure: FirstFailure) {
@@ -18,7 +18,7 @@ final class RedisTunnel: Sendable {
     self.firstFailure = firstFailure
   }
 
-  /// Connects to the server and begins to speak TLS.
+  /// Connects to the server and starts TLS.
   ///
   /// - Parameters:
   ///   - configuration: where Redis is.
@@ -83,7 +83,7 @@ final class RedisTunnel: Sendable {
   }
 }
 
-/// Keeps the first error of a tunnel, the one that tells why it ended.
+/// The first error of a tunnel, the one that says why it ended.
 private final class FirstFailure: Sendable {
   private let first = Mutex<(any Error)?>(nil)
 
@@ -92,7 +92,7 @@ private final class FirstFailure: Sendable {
   func note(_ error: any Error) { first.withLock { $0 = $0 ?? error } }
 }
 
-/// Passes on what its channel reads, no faster than the partner can send it.
+/// One end of the tunnel, which passes on what its channel reads, no faster than the partner can send it.
 private final class TunnelEnd: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
 

@@ -1,8 +1,8 @@
 import ByteText
 
-/// Reports why a line, row or call of the replication protocol could not be used.
+/// The reason why a line, row or call of the replication protocol could not be used.
 public struct ReplicationError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// Names the kinds of failure a caller may want to tell apart.
+  /// The kinds of failure a caller may want to tell apart.
   public enum Code: Text, Sendable {
     /// The line is not a well-formed command, or a field of it has the wrong form.
     case malformedCommand
@@ -18,9 +18,9 @@ public struct ReplicationError: Error, Sendable, Equatable, CustomStringConverti
     case unexpectedAnswer
   }
 
-  /// Tells the kind of failure.
+  /// The kind of failure.
   public let code: Code
-  /// Describes the failure for the log; never contains a whole payload.
+  /// The description of the failure for the log; never contains a whole payload.
   public let message: Text
 
   /// Makes an error.
@@ -32,6 +32,6 @@ public struct ReplicationError: Error, Sendable, Equatable, CustomStringConverti
     self.message = message
   }
 
-  /// Renders `code: message`.
+  /// The text `code: message`.
   public var description: String { "\(code.rawValue): \(message)" }
 }

@@ -1,7 +1,7 @@
 import ByteText
 import Crypto
 
-/// Divides keys among the instances that share a duty, exactly as every other process of the cluster does.
+/// The division of keys among the instances that share a duty, exactly as every other process of the cluster does it.
 public enum Sharding {
   /// Returns the instance that is responsible for a key.
   ///

@@ -20,7 +20,7 @@ public struct CallEndpoints: Sendable {
   ///   - calls: what this process answers.
   ///   - isMainProcess: whether the calls that are only the main process's are served, too.
   ///   - positions: the own positions, and how to wait for another's.
-  ///   - clock: tells when kept answers expire.
+  ///   - clock: decides when kept answers expire.
   public init(_ calls: [ServedCall], isMainProcess: Bool, positions: ReplicationPositions, clock: ServerClock) {
     self.calls = calls.filter { isMainProcess || !$0.isServedByMainOnly }
     self.positions = positions

@@ -2,7 +2,8 @@ import EndpointKit
 import MatrixPrimitives
 import Replication
 
-/// Gives other processes the rows of a stream that they missed: `GET get_repl_stream_updates/<stream>/<txn id>`.
+/// The endpoint that gives other processes the rows of a stream that they missed: `GET
+/// get_repl_stream_updates/<stream>/<txn id>`.
 ///
 /// Asked of the writer of a stream that lives in memory, after a POSITION has shown a gap. Any stream of the process is
 /// answered. Unlike the other calls it carries no positions, in neither direction. Observed on Synapse's wire.
@@ -11,7 +12,7 @@ public struct StreamUpdateEndpoints: Sendable {
 
   /// Makes the family.
   ///
-  /// - Parameter hub: hub of this process, which knows the sources of all streams.
+  /// - Parameter hub: hub of this process, with the sources of all streams.
   public init(hub: StreamHub) { self.hub = hub }
 
   /// The operation. The transaction id is not looked at: reading twice does no harm.

@@ -1,13 +1,13 @@
 import MatrixEvents
 import MatrixPrimitives
 
-/// Answers questions about the users of this server that rooms depend on; whoever builds the services says how.
+/// The facts about this server's users that rooms depend on; the builder of the services supplies them.
 public struct LocalUsers: Sendable {
-  /// Holds a user's global profile.
+  /// A user's global profile.
   public struct Profile: Sendable {
-    /// Holds the display name.
+    /// The display name.
     public var displayName: Text?
-    /// Holds the address of the avatar.
+    /// The avatar's address.
     public var avatarURL: Text?
 
     /// Makes a profile.
@@ -38,13 +38,13 @@ public struct LocalUsers: Sendable {
   /// Returns a user's global profile; empty when there is none.
   public func profile(_ user: UserID) async throws -> Profile { try await profileOf(user) }
 
-  /// Tells whether a user administrates this server.
+  /// Returns whether a user administrates this server.
   public func isAdmin(_ user: UserID) async throws -> Bool { try await adminStatus(user) }
 
-  /// Tells whether a user's account is suspended: it may read, and leave rooms.
+  /// Returns whether a user's account is suspended: it may read, and leave rooms.
   public func isSuspended(_ user: UserID) async throws -> Bool { try await suspension(user) }
 
-  /// Tells whether a user does not want to be invited by another (`m.invite_permission_config`, MSC4155).
+  /// Returns whether a user does not want to be invited by another (`m.invite_permission_config`, MSC4155).
   public func blocksInvites(_ invited: UserID, from inviter: UserID) async throws -> Bool {
     try await inviteBlock(invited, inviter)
   }

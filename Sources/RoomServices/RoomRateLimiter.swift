@@ -1,7 +1,7 @@
 import MatrixEvents
 import MatrixPrimitives
 
-/// Names what a user is about to do in a room, for the rate limits `rc_message`, `rc_joins`, `rc_invites` and
+/// The actions of a user in a room, for the rate limits `rc_message`, `rc_joins`, `rc_invites` and
 /// `rc_room_creation` of the configuration.
 public enum RateLimitedAction: Sendable, Hashable {
   /// Sending an event (`rc_message`).
@@ -12,7 +12,7 @@ public enum RateLimitedAction: Sendable, Hashable {
   case roomCreation
   /// Joining a room that this server is in (`rc_joins.local`).
   case localJoin
-  /// Joining one room, whoever does it (`rc_joins_per_room`).
+  /// Joining one room, by any user (`rc_joins_per_room`).
   case joinOfRoom(RoomID)
   /// Inviting into one room (`rc_invites.per_room`).
   case inviteToRoom(RoomID)
@@ -24,9 +24,9 @@ public enum RateLimitedAction: Sendable, Hashable {
   case inviteByIssuer
 }
 
-/// Decides whether a user may act now; the token buckets belong to whoever makes the value.
+/// The decision whether a user may act now; the token buckets belong to the maker of the value.
 public struct RoomRateLimiter: Sendable {
-  /// Checks an action, and counts it unless `counts` is false.
+  /// A closure that checks an action, and counts it unless `counts` is false.
   ///
   /// Throws `MatrixError` 429 `M_LIMIT_EXCEEDED` when the user has to wait.
   public typealias Check =
@@ -41,7 +41,7 @@ public struct RoomRateLimiter: Sendable {
     self.body = body
   }
 
-  /// Lets everything pass.
+  /// The limiter that lets everything pass.
   public static let unlimited = RoomRateLimiter { _, _, _, _ in }
 
   /// Checks an action.

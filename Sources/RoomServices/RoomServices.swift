@@ -6,30 +6,30 @@ import Replication
 import ServerConfig
 import Stores
 
-/// Holds the services about rooms; one exists per process.
+/// The services about rooms; one exists per process.
 public final class RoomServices: Sendable {
   /// Submits events.
   public let submitter: EventSubmitter
-  /// Writes events into the database, on the processes that own the room.
+  /// The writer of events into the database, on the processes that own the room.
   public let persister: EventPersister
-  /// Joins, invites, removes and bans.
+  /// Joining, inviting, removing and banning.
   public let memberships: MembershipService
-  /// Creates rooms.
+  /// The creation of rooms.
   public let creation: RoomCreationService
-  /// Reads events, pages of history and state.
+  /// The reading of events, pages of history and state.
   public let history: HistoryService
-  /// Computes the state at events.
+  /// The state at events.
   public let state: StateService
-  /// Keeps aliases and the list of published rooms.
+  /// Aliases and the list of published rooms.
   public let directory: DirectoryService
-  /// Writes events for clients.
+  /// The form of events for clients.
   public let serializer: ClientEventSerializer
-  /// Keeps the table of push actions small.
+  /// The upkeep of the table of push actions.
   public let pushSummaries: PushSummaries
-  /// Takes the content of redacted events out of the database.
+  /// The removal of redacted events' content from the database.
   public let redactionCensor: RedactionCensor
   private let locks: RoomLocks
-  /// Takes over events that other processes have made.
+  /// The acceptance of events that other processes have made.
   let inbox: EventInbox
 
   /// Builds the services.

@@ -2,21 +2,21 @@ import FoundationEssentials
 import Glibc
 import MatrixPrimitives
 
-/// Writes new configurations: what `--generate-config`, `--generate-keys` and `generate_config` do.
+/// The writer of new configurations: what `--generate-config`, `--generate-keys` and `generate_config` do.
 public struct ConfigGenerator: Sendable {
-  /// Names the server that the configuration is for.
+  /// The server that the configuration is for.
   public var serverName: Text
-  /// Names the folder of the keys and the log configuration, as an absolute path.
+  /// The folder of the keys and the log configuration, as an absolute path.
   public var configFolder: Text
-  /// Names the folder of the pid file and other data, as an absolute path.
+  /// The folder of the pid file and other data, as an absolute path.
   public var dataFolder: Text
-  /// Answers `report_stats`; nil leaves the key out.
+  /// Whether `report_stats` is on; nil leaves the key out.
   public var reportsStats: Bool?
-  /// Writes new secrets into the file; without it they are left out.
+  /// Whether new secrets are written into the file; without it they are left out.
   public var makesSecrets = true
-  /// Listens on all addresses instead of the loopback ones.
+  /// Whether listeners use all addresses instead of the loopback ones.
   public var opensPrivatePorts = false
-  /// Adds a metrics listener on port 19090.
+  /// Whether there is a metrics listener on port 19090.
   public var enablesMetrics = false
 
   /// Makes a generator; folders are made absolute.

@@ -2,7 +2,7 @@ import ByteText
 import FoundationEssentials
 import Glibc
 
-/// Explains why something could not be done with a file.
+/// The reason why something could not be done with a file.
 public enum FileFailure {
   /// Explains an error that Foundation's functions for files throw, by the system's words where there are any.
   public static func reason(of error: any Error) -> Text {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Asks for a secret on the terminal without showing what is typed.
+/// The prompt for a secret on the terminal, which does not show what is typed.
 public enum HiddenInput {
   /// Prints a prompt on the error output and reads a line with the terminal's echo switched off.
   ///
@@ -13,7 +13,7 @@ public enum HiddenInput {
       silent.c_lflag &= ~tcflag_t(ECHO)
       tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent)
     }
-    // The prompt comes after the echo is off: whoever answers at once must not see it either.
+    // The prompt comes after the echo is off: even an immediate answer must not be shown.
     StandardError.write(prompt)
     defer {
       if isTerminal {

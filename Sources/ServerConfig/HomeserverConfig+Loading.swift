@@ -12,7 +12,7 @@ extension HomeserverConfig {
   ///     later file replaces an earlier one whole.
   ///   - role: main process or worker; files meant for the other are refused.
   ///   - acceptsUnsupported: accepts settings that shut something and have no effect here, which are refused otherwise.
-  /// - Returns: the settings, and a line for everything an administrator should know that is not an error.
+  /// - Returns: the settings, and a line for each notice to the administrator that is not an error.
   /// - Throws: `ConfigError`, whose description is one line with file, line and column.
   public static func load(
     paths: [Text], role: Role, acceptsUnsupported: Bool = false

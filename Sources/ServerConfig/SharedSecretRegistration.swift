@@ -1,10 +1,10 @@
 import ByteText
 
-/// Holds what `register_new_matrix_user` takes from a configuration: the shared secret and where the server answers.
+/// What `register_new_matrix_user` takes from a configuration: the shared secret and where the server answers.
 public struct SharedSecretRegistration: Sendable, Hashable {
-  /// Authorises the registration.
+  /// The secret that authorises the registration.
   public var secret: Text
-  /// Gives the address of the first plain HTTP listener that serves clients; nil when there is none.
+  /// The address of the first plain HTTP listener that serves clients; nil when there is none.
   public var serverURL: Text?
 
   /// Reads both from configuration files, merged as the server merges them; the rest is not checked.

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Writes for whoever started the program.
+/// The standard error output.
 public enum StandardError {
   /// Writes a text as it is; what cannot be written is lost.
   public static func write(_ text: String) {

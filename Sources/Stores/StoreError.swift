@@ -1,8 +1,8 @@
 import ByteText
 
-/// Says that the database does not hold what the schema promises; a client sees it as an internal error.
+/// The error that the database does not hold what the schema promises; a client sees it as an internal error.
 public struct StoreError: Error, CustomStringConvertible, Sendable {
-  /// Says what is wrong, for the log.
+  /// What is wrong, for the log.
   public let description: String
 
   /// Makes an error with a description for the log.

@@ -5,32 +5,32 @@ import RoomServices
 import ServerConfig
 import Stores
 
-/// Holds the services of syncing and of everything that only syncing shows: one of each per process.
+/// The services of syncing and of everything that only syncing shows: one of each per process.
 ///
 /// Start: ``register()`` once the stores are made and before the hub runs, ``start()`` when the positions of the streams are loaded,
 /// ``run()`` as a service.
 public final class SyncServices: Sendable {
-  /// Lets requests wait for news.
+  /// The wait of requests for news.
   public let notifier: Notifier
-  /// Tells where this process stands in all streams.
+  /// The positions of this process in all streams.
   public let tokens: CurrentTokens
-  /// Answers `/sync`.
+  /// The answer to `/sync`.
   public let sync: SyncService
-  /// Knows who is typing.
+  /// The users who are typing.
   public let typing: TypingService
-  /// Takes receipts and read markers.
+  /// The acceptance of receipts and read markers.
   public let receipts: ReceiptService
-  /// Takes note of who is online.
+  /// The record of who is online.
   public let presence: PresenceService
-  /// Takes messages for devices.
+  /// The acceptance of messages for devices.
   public let toDevice: ToDeviceService
-  /// Changes account data and tags.
+  /// The changes of account data and tags.
   public let accountData: AccountDataService
-  /// Reads and changes push rules.
+  /// The push rules and their changes.
   public let pushRules: PushRuleService
   /// Filters of clients.
   public let filters: FilterService
-  /// Holds the configuration of syncing.
+  /// The configuration of syncing.
   public let settings: SyncSettings
 
   private let stores: UserStores

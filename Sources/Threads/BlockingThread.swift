@@ -1,8 +1,8 @@
 import Glibc
 
-/// Runs work that blocks on threads of the system's, so that no thread of Swift's own pool has to wait.
+/// The threads of the system's that run blocking work, so that no thread of Swift's own pool has to wait.
 public enum BlockingThread {
-  /// Holds what the thread is started with.
+  /// What the thread is started with.
   private final class Start {
     let name: String
     let body: @Sendable () -> Void

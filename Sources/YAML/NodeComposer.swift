@@ -1,6 +1,6 @@
 import ByteText
 
-/// Builds the node tree from the parser's events: tags, anchors, merge keys.
+/// The node tree, built from the parser's events: tags, anchors, merge keys.
 struct NodeComposer {
   private struct Anchored {
     let node: YAMLNode
@@ -10,7 +10,7 @@ struct NodeComposer {
   private let reader: YAMLReader
   private let file: Text
   private var anchors: [Text: Anchored] = [:]
-  /// Counts nodes, every alias with all that it stands for: what a walk over the tree will cost.
+  /// The number of nodes, every alias counted with all that it stands for: what a walk over the tree will cost.
   private var nodes = 0
 
   init(_ bytes: [UInt8], file: Text) throws(YAMLError) {

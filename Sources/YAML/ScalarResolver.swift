@@ -1,6 +1,6 @@
 import ByteText
 
-/// Resolves the text of a plain scalar by the YAML 1.1 rules that PyYAML applies.
+/// The value of a plain scalar by the YAML 1.1 rules that PyYAML applies.
 ///
 /// Facts from https://yaml.org/type/ and from PyYAML's behaviour where it is narrower: a float needs a point, an
 /// exponent needs a sign, `0o17` is text, `017` is fifteen, `1:30` is ninety (base 60), `y` and `n` are text.

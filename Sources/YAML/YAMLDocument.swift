@@ -1,10 +1,10 @@
 import ByteText
 
-/// Reads YAML texts into node trees.
+/// The reading of YAML texts into node trees.
 public enum YAMLDocument {
-  /// Bounds the nesting of lists and mappings.
+  /// The limit on the nesting of lists and mappings.
   public static let maximumDepth = 100
-  /// Bounds the number of nodes of a document, counting every use of an alias in full.
+  /// The limit on the number of nodes of a document, counting every use of an alias in full.
   public static let maximumNodes = 250_000
 
   /// Reads the single document of a text.

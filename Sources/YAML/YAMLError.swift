@@ -1,12 +1,12 @@
 import ByteText
 
-/// Tells why a text could not be read as YAML, and where.
+/// The reason why a text could not be read as YAML, and the place.
 public struct YAMLError: Error, Sendable, Hashable, CustomStringConvertible {
-  /// Tells apart the reasons for which a document is refused.
+  /// The reasons for which a document is refused.
   public enum Code: Sendable, Hashable {
     /// The text breaks YAML's grammar or its character set.
     case syntax
-    /// More than one document stands in the text.
+    /// The text has more than one document.
     case severalDocuments
     /// An alias names no finished anchor: unknown, or the node that contains the alias.
     case unknownAlias
@@ -22,13 +22,13 @@ public struct YAMLError: Error, Sendable, Hashable, CustomStringConvertible {
     case outOfMemory
   }
 
-  /// Says which of the reasons applies.
+  /// The reason that applies.
   public let code: Code
-  /// Explains the problem in words, without the place.
+  /// The problem in words, without the place.
   public let message: Text
-  /// Points at the place of the problem.
+  /// The place of the problem.
   public let mark: YAMLMark
 
-  /// Renders `file:line:column: message` in one line.
+  /// The line `file:line:column: message`.
   public var description: String { "\(mark): \(message)" }
 }

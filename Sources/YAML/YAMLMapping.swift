@@ -1,10 +1,10 @@
 import ByteText
 
-/// Keeps the entries of a mapping in the order of writing, with look-up by text key.
+/// The entries of a mapping in the order of writing, with look-up by text key.
 ///
 /// A key that is written twice keeps its first place and its last value, as in a Python dictionary.
 public struct YAMLMapping: Sendable, RandomAccessCollection {
-  /// Pairs a key with its value.
+  /// A key with its value.
   public typealias Element = (key: YAMLNode, value: YAMLNode)
 
   private var entries: [Element] = []
@@ -13,9 +13,9 @@ public struct YAMLMapping: Sendable, RandomAccessCollection {
   /// Makes an empty mapping.
   public init() {}
 
-  /// Gives the position of the first entry.
+  /// The position of the first entry.
   public var startIndex: Int { 0 }
-  /// Gives the position after the last entry.
+  /// The position after the last entry.
   public var endIndex: Int { entries.count }
   /// Returns the entry at a position.
   public subscript(position: Int) -> Element { entries[position] }
@@ -46,7 +46,7 @@ public struct YAMLMapping: Sendable, RandomAccessCollection {
   }
 }
 
-/// Identifies a key by type and value, so that `"1"` and `1` are two keys.
+/// A key by type and value, so that `"1"` and `1` are two keys.
 private enum ScalarKey: Hashable, Sendable {
   case null
   case bool(Bool)

@@ -1,12 +1,12 @@
 import ByteText
 
-/// Points at a place in a YAML text, so that a message about a value can say where the value stands.
+/// A place in a YAML text, so that a message about a value can say where the value stands.
 public struct YAMLMark: Sendable, Hashable, CustomStringConvertible {
-  /// Names the file as the reader of the message knows it (a path, or any other label).
+  /// The file's name as the reader of the message knows it (a path, or any other label).
   public let file: Text
-  /// Counts lines from 1.
+  /// The line, from 1.
   public let line: Int
-  /// Counts characters within the line from 1.
+  /// The character within the line, from 1.
   public let column: Int
 
   /// Makes a mark from its parts; `line` and `column` count from 1.
@@ -16,6 +16,6 @@ public struct YAMLMark: Sendable, Hashable, CustomStringConvertible {
     self.column = column
   }
 
-  /// Renders `file:line:column`, the form that editors and terminals make clickable.
+  /// The text `file:line:column`, which editors and terminals make clickable.
   public var description: String { "\(file):\(line):\(column)" }
 }

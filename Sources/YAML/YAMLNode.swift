@@ -1,11 +1,11 @@
 import ByteText
 
-/// Holds one value of a YAML document together with the place where it is written.
+/// One value of a YAML document together with the place where it is written.
 ///
 /// Scalars are already resolved to the types that PyYAML's safe loader gives them (YAML 1.1): `yes` is a boolean,
 /// `0644` an octal integer, `1_000` a thousand. What looks like a date stays text.
 public struct YAMLNode: Sendable {
-  /// Enumerates the shapes a value can have.
+  /// The shapes that a value can have.
   public enum Content: Sendable {
     /// An empty value, `~` or `null`.
     case null
@@ -23,11 +23,11 @@ public struct YAMLNode: Sendable {
     case mapping(YAMLMapping)
   }
 
-  /// Gives the resolved value.
+  /// The resolved value.
   public let content: Content
-  /// Points at the first character of the value.
+  /// The place of the first character of the value.
   public let mark: YAMLMark
-  /// Keeps a scalar's text as written (without quotes); nil for lists and mappings.
+  /// A scalar's text as written (without quotes); nil for lists and mappings.
   public let text: Text?
 
   /// Makes a node from its parts, for values that come from somewhere else than a file.
@@ -37,17 +37,17 @@ public struct YAMLNode: Sendable {
     self.text = text
   }
 
-  /// Returns the text of a string scalar; nil for any other type, numbers included.
+  /// The text of a string scalar; nil for any other type, numbers included.
   public var string: Text? {
     if case .string(let value) = content { value } else { nil }
   }
 
-  /// Returns the value of an integer scalar; nil for any other type.
+  /// The value of an integer scalar; nil for any other type.
   public var integer: Int64? {
     if case .integer(let value) = content { value } else { nil }
   }
 
-  /// Returns the value of a number, whole or not; nil for any other type.
+  /// The value of a number, whole or not; nil for any other type.
   public var double: Double? {
     switch content {
     case .integer(let value): Double(value)
@@ -56,22 +56,22 @@ public struct YAMLNode: Sendable {
     }
   }
 
-  /// Returns the value of a boolean scalar; nil for any other type.
+  /// The value of a boolean scalar; nil for any other type.
   public var bool: Bool? {
     if case .bool(let value) = content { value } else { nil }
   }
 
-  /// Says whether the value is null or empty.
+  /// Whether the value is null or empty.
   public var isNull: Bool {
     if case .null = content { true } else { false }
   }
 
-  /// Returns the elements of a list; nil for any other type.
+  /// The elements of a list; nil for any other type.
   public var elements: [YAMLNode]? {
     if case .sequence(let value) = content { value } else { nil }
   }
 
-  /// Returns the mapping; nil for any other type.
+  /// The mapping; nil for any other type.
   public var mapping: YAMLMapping? {
     if case .mapping(let value) = content { value } else { nil }
   }
@@ -79,7 +79,7 @@ public struct YAMLNode: Sendable {
   /// Looks a text key up; nil when the node is no mapping or has no such key.
   public subscript(_ key: Text) -> YAMLNode? { mapping?[key] }
 
-  /// Describes the value in a few words for a message of the form "found X, expected Y"; long text is cut.
+  /// The value in a few words for a message of the form "found X, expected Y"; long text is cut.
   public var summary: Text {
     switch content {
     case .null: "nothing"

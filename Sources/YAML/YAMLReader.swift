@@ -1,11 +1,11 @@
 import ByteText
 import CLibYAML
 
-/// Wraps libyaml's parser: hands out its events one by one and turns its failures into `YAMLError`.
+/// A wrapper round libyaml's parser that hands out its events one by one and turns its failures into `YAMLError`.
 ///
-/// Events rather than libyaml's documents, because a document no longer tells `!!str 12` from `12`.
+/// Events rather than libyaml's documents, because a document no longer distinguishes `!!str 12` from `12`.
 final class YAMLReader {
-  /// Copies what is needed of an event, so that libyaml's memory is released at once.
+  /// A copy of what is needed of an event, so that libyaml's memory is released at once.
   struct Token {
     enum Kind {
       case documentStart, documentEnd, streamEnd, sequenceEnd, mappingEnd

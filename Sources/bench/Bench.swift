@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Measures a homeserver through its client-server API.
+/// The measurement of a homeserver through its client-server API.
 @main
 struct Bench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

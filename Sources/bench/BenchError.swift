@@ -1,4 +1,4 @@
-/// Tells in one line why a measurement cannot be made.
+/// The reason in one line why a measurement cannot be made.
 struct BenchError: Error, CustomStringConvertible {
   let description: String
 

@@ -1,7 +1,7 @@
 import ArgumentParser
 import NIOPosix
 
-/// Measures the generator's own limit.
+/// The measurement of the generator's own limit.
 struct CalibrateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "calibrate", abstract: "Measures how much load the generator itself can make.")

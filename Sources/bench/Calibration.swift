@@ -1,9 +1,9 @@
 import NIOCore
 import NIOPosix
 
-/// Measures the generator itself: how much it can load a server that does nothing.
+/// The measurement of the generator itself: how much it can load a server that does nothing.
 struct Calibration: Sendable {
-  /// Answers every request with the same small response.
+  /// A handler that answers every request with the same small response.
   private final class Responder: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

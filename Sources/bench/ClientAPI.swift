@@ -5,7 +5,7 @@ import MatrixPrimitives
 import NIOCore
 import NIOHTTP1
 
-/// Calls the client-server API for what has to be there before a measurement. Load goes another way: see `LoadRound`.
+/// The client-server API for what has to be there before a measurement. Load goes another way: see `LoadRound`.
 struct ClientAPI: Sendable {
   private let target: Target
   private let client: HTTPClient
@@ -80,7 +80,7 @@ struct ClientAPI: Sendable {
       body: ["msgtype": "m.text", "body": .string(Text(text))])
   }
 
-  /// Gives the token behind everything that has happened so far.
+  /// Returns the token behind everything that has happened so far.
   func now(_ account: Account) async throws -> String {
     let filter = Path.filter(timeline: 1, lazy: true)
     let path = "/_matrix/client/v3/sync?timeout=0&set_presence=offline&filter=\(filter)"

@@ -1,13 +1,14 @@
 import Foundation
 
-/// Makes users, rooms, members and messages through the client-server API, in the same order with the same texts each time.
+/// Users, rooms, members and messages, made through the client-server API in the same order with the same texts each
+/// time.
 struct DatasetBuilder: Sendable {
   let api: ClientAPI
   let shape: DatasetShape
   let sharedSecret: String?
-  /// Requests that are under way at the same time.
+  /// The number of requests that are under way at the same time.
   let width: Int
-  /// Told what is made, for whoever waits.
+  /// Called with what is made, to show progress.
   let progress: @Sendable (String) -> Void
 
   func build() async throws -> Dataset {

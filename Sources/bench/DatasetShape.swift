@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Says how large the data are that are made on a server.
+/// The size of the data that are made on a server.
 struct DatasetShape: ParsableArguments, Sendable {
   @Option(help: "Rooms of the ordinary kind (group anchor).")
   var rooms = 16

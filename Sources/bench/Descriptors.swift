@@ -4,7 +4,7 @@
   import Darwin
 #endif
 
-/// Asks the system for what many connections need.
+/// The system's means for many connections.
 enum Descriptors {
   /// Lets this process open as many files and sockets as the system allows it to.
   static func raiseLimit() {

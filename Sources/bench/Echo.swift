@@ -1,6 +1,7 @@
 import NIOCore
 
-/// Measures a single message on an idle server: until its sender is answered, and until somebody else's waiting sync shows it.
+/// The measurement of a single message on an idle server: until its sender is answered, and until somebody else's
+/// waiting sync shows it.
 struct Echo: Sendable {
   let measurement: Measurement
 

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Measures how long a message takes to reach every one of many waiting clients.
+/// The measurement of how long a message takes to reach every one of many waiting clients.
 struct FanOut: Sendable {
   let measurement: Measurement
 

@@ -1,6 +1,7 @@
 import NIOCore
 
-/// Reads HTTP/1.1 responses from the pieces in which they arrive, with little more work than counting their bytes.
+/// A reader of HTTP/1.1 responses from the pieces in which they arrive, with little more work than counting their
+/// bytes.
 ///
 /// A load generator must cost less than the server it measures: header fields are looked at only as far as they say where
 /// a response ends, and a body is kept only when asked for.
@@ -15,7 +16,7 @@ struct HTTPResponseReader {
     let closes: Bool
   }
 
-  /// Tells what is wrong with what the server sent.
+  /// The fault in what the server sent.
   struct Malformed: Error, Equatable { let reason: String }
 
   private enum Part {
@@ -26,7 +27,7 @@ struct HTTPResponseReader {
     case untilClose
   }
 
-  /// Heads longer than this are refused.
+  /// The limit on the length of a head; longer ones are refused.
   private static let maximumLine = 1 << 16
 
   private let keepsBody: Bool

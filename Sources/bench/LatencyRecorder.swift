@@ -1,6 +1,6 @@
 import Histogram
 
-/// Counts answers by their latency, from a microsecond to ten minutes, exact to three digits.
+/// The number of answers by latency, from a microsecond to ten minutes, exact to three digits.
 struct LatencyRecorder: Sendable {
   private var histogram = Histogram<UInt32>(
     lowestDiscernibleValue: 1, highestTrackableValue: 600_000_000, numberOfSignificantValueDigits: .three)
@@ -15,7 +15,7 @@ struct LatencyRecorder: Sendable {
 
   var count: Int { Int(histogram.totalCount) }
 
-  /// The latency that a part of all answers kept within, in milliseconds; 0 without answers.
+  /// Returns the latency that a part of all answers kept within, in milliseconds; 0 without answers.
   /// - Parameter percentile: 0...100
   func milliseconds(at percentile: Double) -> Double {
     count == 0 ? 0 : Double(histogram.valueAtPercentile(percentile)) / 1000

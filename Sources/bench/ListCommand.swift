@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Names the scenarios.
+/// The list of scenarios.
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "list", abstract: "Names the scenarios.")
 

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Says how hard a server is loaded.
+/// The load on a server.
 struct LoadArguments: ParsableArguments {
   @Option(help: "Connections; each scenario has a number of its own otherwise.")
   var connections: Int?

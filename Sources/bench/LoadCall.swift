@@ -1,8 +1,8 @@
 import NIOCore
 
-/// One request on a connection, and who is told how it ended.
+/// One request on a connection, with the receiver of its outcome.
 struct LoadCall: Sendable {
-  /// How a request ended.
+  /// The outcome of a request.
   enum Outcome: Sendable {
     case answered(HTTPResponseReader.Response)
     /// No whole response came; the text says why.

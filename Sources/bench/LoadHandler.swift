@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Sends one request at a time on its connection and reads the response.
+/// A handler that sends one request at a time on its connection and reads the response.
 final class LoadHandler: ChannelDuplexHandler {
   typealias InboundIn = ByteBuffer
   typealias OutboundIn = LoadCall

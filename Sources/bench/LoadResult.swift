@@ -1,7 +1,7 @@
-/// Tells what a round measured.
+/// What a round measured.
 struct LoadResult: Sendable {
   let tally: LoadTally
-  /// How long the measured part was.
+  /// The length of the measured part.
   let seconds: Double
   /// Processor time that the generator's thread used in it.
   let threadSeconds: Double

@@ -1,16 +1,16 @@
 import NIOCore
 import Synchronization
 
-/// Loads a server for a while, closed-loop or open-loop, and counts what comes back.
+/// A load on a server for a while, closed-loop or open-loop, and the count of what comes back.
 ///
-/// All connections live on one event loop, so one thread is all that the generator can use, and its share of one core tells
+/// All connections live on one event loop, so one thread is all that the generator can use, and its share of one core shows
 /// how far it is from its limit.
 final class LoadRound: Sendable {
   private struct State {
     var connections: [LoadConnection?]
     /// Connections without a request, in an open-loop round.
     var idle: [Int] = []
-    /// Requests that are due and found no idle connection; `served` of them have gone out.
+    /// The requests that are due and found no idle connection; `served` of them have gone out.
     var waiting: [UInt64] = []
     var served = 0
     var arrived = 0
@@ -174,7 +174,8 @@ final class LoadRound: Sendable {
     loop.scheduleTask(in: .milliseconds(50)) { [self] in issue(slot, due: goesOn.due) }
   }
 
-  /// A closed-loop round counts what is answered within its window, an open-loop round what is due within it.
+  /// Returns whether an answer counts: in a closed-loop round what is answered within its window, in an open-loop round
+  /// what is due within it.
   private func isMeasured(since: UInt64, now: UInt64, _ state: State) -> Bool {
     guard let begin = state.begin else { return false }
     let moment = plan.rate == nil ? now : since

@@ -1,9 +1,9 @@
-/// Counts what came back in the measured part of a round.
+/// The count of what came back in the measured part of a round.
 struct LoadTally: Sendable {
   private(set) var latency = LatencyRecorder()
   private(set) var errors: [String: Int] = [:]
   private(set) var bodyBytes = 0
-  /// When the last answer came, in nanoseconds of the generator's clock.
+  /// The time of the last answer, in nanoseconds of the generator's clock.
   private(set) var last: UInt64 = 0
 
   /// Notes how a request ended. Statuses of 200 to 299 count as answers, others as errors by their number.
@@ -18,7 +18,7 @@ struct LoadTally: Sendable {
     }
   }
 
-  /// Counts requests that were due and that nobody answered.
+  /// Counts requests that were due and were not answered.
   mutating func noteUnanswered(_ count: Int) {
     if count > 0 { errors["unanswered", default: 0] += count }
   }

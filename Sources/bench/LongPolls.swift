@@ -1,7 +1,7 @@
 import NIOCore
 import Synchronization
 
-/// Holds many waiting syncs, so that the memory and the processor time that they cost can be read off the server.
+/// Many waiting syncs, so that the memory and the processor time that they cost can be read off the server.
 struct LongPolls: Sendable {
   let measurement: Measurement
 

@@ -47,6 +47,6 @@ struct ScenarioOptions: Sendable {
   var timeline: Int?
   /// Whether members are lazily loaded.
   var isLazy = false
-  /// How often steps are repeated that are made one after the other.
+  /// The number of repetitions of sequential steps.
   var steps: Int
 }

@@ -1,8 +1,9 @@
-/// Says when the requests of an open-loop round are due: at a fixed rate, whether or not earlier ones have been answered.
+/// The times at which the requests of an open-loop round are due: at a fixed rate, whether or not earlier ones have
+/// been answered.
 ///
 /// Latency is counted from these moments, so that the time a request waits because the server is behind is not hidden.
 struct OpenLoopSchedule: Sendable {
-  /// Requests a second.
+  /// The number of requests a second.
   let rate: Double
   /// The first request's moment, in nanoseconds of the generator's clock.
   let start: UInt64
@@ -12,7 +13,7 @@ struct OpenLoopSchedule: Sendable {
     self.start = start
   }
 
-  /// Gives the moment at which a request is due, in nanoseconds of the generator's clock.
+  /// Returns the moment at which a request is due, in nanoseconds of the generator's clock.
   func due(_ number: Int) -> UInt64 {
     start + UInt64((Double(max(0, number)) / rate * 1e9).rounded())
   }

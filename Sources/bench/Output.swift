@@ -1,6 +1,6 @@
 import Foundation
 
-/// Writes results to standard output.
+/// The results on standard output.
 enum Output {
   static func write(_ report: Report) throws {
     let encoder = JSONEncoder()

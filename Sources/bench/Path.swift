@@ -1,6 +1,6 @@
 import Foundation
 
-/// Makes the paths of the client-server API that scenarios ask for.
+/// The paths of the client-server API that scenarios ask for.
 enum Path {
   private static let plain = CharacterSet(
     charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")

@@ -2,7 +2,7 @@ import MatrixPrimitives
 import NIOCore
 
 extension Scenario {
-  /// Requests that read one thing.
+  /// The requests that read one thing.
   static let reading: [Scenario] = [
     .load("whoami", "GET /account/whoami by the members of the ordinary rooms") { measurement in
       let members = try measurement.dataset.group("anchor").members

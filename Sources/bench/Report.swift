@@ -1,7 +1,7 @@
 /// What the generator prints for a scenario: one line of JSON.
 struct Report: Codable, Sendable {
   var scenario: String
-  /// `closed`: the next request goes out when one is answered; `open`: at a fixed rate; `steps`: one after the other.
+  /// `closed`: the next request goes out when one is answered; `open`: at a fixed rate; `steps`: sequential.
   var mode: String
   var connections: Int
   var rate: Double?
@@ -31,7 +31,7 @@ struct Report: Codable, Sendable {
     generatorShare = result.seconds > 0 ? result.threadSeconds / result.seconds : 0
   }
 
-  /// Reports steps that were made one after the other.
+  /// Reports sequential steps.
   init(
     _ scenario: String, connections: Int, steps: LatencyRecorder, seconds: Double, errors: [String: Int],
     figures: [String: Double]

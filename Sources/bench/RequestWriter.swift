@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Writes HTTP/1.1 requests for one server as bytes that are ready to send.
+/// A writer of HTTP/1.1 requests for one server as bytes that are ready to send.
 struct RequestWriter: Sendable {
   private let host: String
   private let pathPrefix: String

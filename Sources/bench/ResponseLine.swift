@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Reads the lines of a response's head, and those between chunks, without making strings of them.
+/// The lines of a response's head, and those between chunks, read without making strings of them.
 enum ResponseLine {
   /// Reads `HTTP/1.1 200 OK`.
   static func status(_ line: ByteBufferView) throws(HTTPResponseReader.Malformed) -> Int {

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import NIOPosix
 
-/// Runs scenarios against a server.
+/// The command that runs scenarios against a server.
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(commandName: "run", abstract: "Runs scenarios; the standard command.")
 

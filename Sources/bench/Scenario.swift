@@ -3,7 +3,7 @@ struct Scenario: Sendable {
   let name: String
   /// What is done, in one line.
   let summary: String
-  /// Connections unless told otherwise.
+  /// The default number of connections.
   let connections: Int
   let run: @Sendable (Measurement) async throws -> Report
 

@@ -3,7 +3,7 @@ import AsyncHTTPClient
 import NIOCore
 import NIOPosix
 
-/// Says which server is measured.
+/// The server that is measured.
 struct ServerArguments: ParsableArguments {
   @Option(help: "The server's address, such as http://localhost:8008.")
   var baseURL: String

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// Makes the data that scenarios use.
+/// The command that makes the data that scenarios use.
 struct SetUpCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "setup", abstract: "Makes users, rooms and messages on a server and notes them in the data file.")

@@ -3,7 +3,7 @@ import NIOCore
 extension Scenario {
   private static let sync = "/_matrix/client/v3/sync?timeout=0"
 
-  /// Syncs that answer at once.
+  /// The syncs that answer at once.
   static let syncing: [Scenario] = [
     .load("sync-idle", "incremental /sync with nothing new") { measurement in
       let members = try measurement.dataset.group("anchor").members.prefix(16)

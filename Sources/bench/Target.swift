@@ -1,6 +1,6 @@
 import Foundation
 
-/// Names the server that is measured: its address, and the socket when it listens on one of the file system.
+/// The server that is measured: its address, and the socket when it listens on one of the file system.
 struct Target: Sendable {
   /// The address without a slash at its end.
   let baseURL: String

@@ -4,7 +4,7 @@
   import Darwin
 #endif
 
-/// Tells how much processor time threads have used.
+/// The processor time that threads have used.
 enum ThreadClock {
   /// Seconds used by the calling thread.
   static func current() -> Double { read(CLOCK_THREAD_CPUTIME_ID) }

@@ -15,7 +15,7 @@ struct Watcher: Sendable {
     self.since = since
   }
 
-  /// Makes the request that waits. Presence is left alone: a thousand users who come online would be news by themselves.
+  /// The request that waits. Presence is left alone: a thousand users who come online would be news by themselves.
   var request: ByteBuffer {
     let path = "/_matrix/client/v3/sync?timeout=60000&set_presence=offline&since=\(since)"
     return writer.request(

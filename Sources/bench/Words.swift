@@ -1,11 +1,11 @@
-/// Makes texts of the length that people write, the same for the same seed.
+/// Texts of the length that people write, the same for the same seed.
 enum Words {
   private static let all = [
     "river", "morning", "the", "quickly", "and", "lantern", "over", "seventeen", "a", "harbour", "under", "paper",
     "blue", "with", "of", "window", "music", "slow", "between", "garden", "for", "winter", "stone", "again",
   ]
 
-  /// Gives four to nineteen words.
+  /// Returns four to nineteen words.
   static func text(seed: Int) -> String {
     var state = UInt64(truncatingIfNeeded: seed) &* 0x9E37_79B9_7F4A_7C15 | 1
     var words: [String] = []

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Makes the requests of a round, one for each number from 0 up; nil when there are no more to make.
+/// The requests of a round, one for each number from 0 up; nil when there are no more to make.
 struct Workload: Sendable {
   let request: @Sendable (Int) -> ByteBuffer?
 

@@ -1,7 +1,7 @@
 import NIOCore
 
 extension Scenario {
-  /// Requests that change something.
+  /// The requests that change something.
   static let writing: [Scenario] = [
     .load("login", "POST /login with a password") { measurement in
       let members = try measurement.dataset.group("anchor").members

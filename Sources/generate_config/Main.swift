@@ -4,7 +4,7 @@ import FoundationEssentials
 import Glibc
 import ServerConfig
 
-/// Prints a configuration for a new homeserver.
+/// The program that prints a configuration for a new homeserver.
 @main
 struct GenerateConfig: ParsableCommand {
   static let configuration = CommandConfiguration(

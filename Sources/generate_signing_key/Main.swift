@@ -2,7 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import ServerConfig
 
-/// Makes a signing key for a homeserver.
+/// The program that makes a signing key for a homeserver.
 @main
 struct GenerateSigningKey: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -3,7 +3,7 @@ import Glibc
 import ServerConfig
 import WorkerRuntime
 
-/// Runs a worker. Takes the command line of Synapse's workers.
+/// The program of a worker, with the command line of Synapse's workers.
 @main
 struct GenericWorker: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -6,7 +6,7 @@ import MatrixPrimitives
 import PasswordHashing
 import ServerConfig
 
-/// Prints the hash of a password as the database keeps it.
+/// The program that prints the hash of a password as the database keeps it.
 @main
 struct HashPassword: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -2,7 +2,7 @@ import ArgumentParser
 import EndpointKit
 import WorkerRuntime
 
-/// Prints the table of all endpoints.
+/// The command that prints the table of all endpoints.
 struct EndpointsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "endpoints", abstract: "Prints the table of all endpoints in Markdown.")

@@ -3,7 +3,7 @@ import ByteText
 import FoundationEssentials
 import ServerConfig
 
-/// Holds the options that write configuration files instead of starting a process.
+/// The options that write configuration files instead of starting a process.
 struct GenerationOptions: ParsableArguments {
   enum Answer: String, ExpressibleByArgument {
     case yes, no
@@ -40,7 +40,7 @@ struct GenerationOptions: ParsableArguments {
   @Flag(help: "Add a metrics listener to the written configuration.")
   var enableMetrics = false
 
-  /// Tells whether the process starts after the files have been written.
+  /// Whether the process starts after the files have been written.
   var runsAfterwards: Bool { generateMissingAndRun && !generateConfig }
 
   /// Writes what is asked for.

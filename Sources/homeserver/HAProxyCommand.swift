@@ -2,7 +2,7 @@ import ArgumentParser
 import ByteText
 import EndpointKit
 
-/// Prints an HAProxy configuration for a cluster.
+/// The command that prints an HAProxy configuration for a cluster.
 struct HAProxyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "haproxy",

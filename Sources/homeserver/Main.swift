@@ -3,7 +3,8 @@ import Glibc
 import ServerConfig
 import WorkerRuntime
 
-/// Is the main process, or the whole server. Without a subcommand it takes the command line of Synapse's homeserver.
+/// The program of the main process, or the whole server. Without a subcommand it takes the command line of Synapse's
+/// homeserver.
 @main
 struct Homeserver: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -12,7 +13,7 @@ struct Homeserver: AsyncParsableCommand {
     defaultSubcommand: RunCommand.self)
 }
 
-/// Runs the process until it is told to stop.
+/// The command that runs the process until it is told to stop.
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(commandName: "run", abstract: "Runs the process (the default).")
 
@@ -66,7 +67,7 @@ struct RunCommand: AsyncParsableCommand {
   }
 }
 
-/// Prints why a process did not start, or why it ended, in one line.
+/// The message why a process did not start, or why it ended, in one line.
 enum StartFailure {
   static func report(_ error: any Error) -> ExitCode {
     let line = String(describing: error).split(separator: "\n").joined(separator: " ")

@@ -2,7 +2,7 @@ import ArgumentParser
 import ByteText
 import EndpointKit
 
-/// Prints an nginx configuration for a cluster.
+/// The command that prints an nginx configuration for a cluster.
 struct NginxCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "nginx",

@@ -36,7 +36,7 @@ struct ProxyOptions: ParsableArguments {
 }
 
 extension HomeserverConfig {
-  /// Says where a proxy reaches the process for clients; nil when it serves none.
+  /// The address at which a proxy reaches the process for clients; nil when it serves none.
   fileprivate var clientInstance: ProxyPlan.Instance? {
     guard let listener = listeners.first(where: { $0.serves("client") && !$0.usesTLS }) else { return nil }
     switch listener.endpoint {

@@ -1,19 +1,19 @@
-/// Describes one piece of hot code to be measured.
+/// One piece of hot code to be measured.
 struct Benchmark {
-  /// Does the measured work once.
+  /// The measured work, done once.
   enum Body {
     case plain(() throws -> Void)
     /// Work that is written as async though nothing in it waits; it cannot be counted in instructions.
     case suspending(@Sendable () async throws -> Void)
   }
 
-  /// Names the benchmark: `area/what`.
+  /// The benchmark's name: `area/what`.
   let name: String
-  /// Names what is counted, in the plural.
+  /// The unit that is counted, in the plural.
   let unit: String
-  /// Tells how many of them one call of the body does.
+  /// The number of units that one call of the body does.
   let items: Int
-  /// Tells how often the body is called when instructions are counted; 0 leaves the benchmark out there.
+  /// The number of calls of the body when instructions are counted; 0 leaves the benchmark out there.
   let countedCalls: Int
   /// Makes what the body needs; not measured.
   let prepare: () throws -> Body
@@ -28,7 +28,7 @@ struct Benchmark {
     self.prepare = prepare
   }
 
-  /// Lists all benchmarks in the order of the table.
+  /// All benchmarks in the order of the table.
   static var all: [Benchmark] {
     EventBenchmarks.all + RuleBenchmarks.all + ResolutionBenchmarks.all + CodecBenchmarks.all
   }
@@ -40,7 +40,7 @@ func keep<T>(_ value: T) {
   withExtendedLifetime(value) {}
 }
 
-/// Tells that a benchmark's fixture does not do what it is there for.
+/// The error that a benchmark's fixture does not do what it is there for.
 struct FixtureError: Error, CustomStringConvertible {
   let description: String
 }

@@ -2,7 +2,7 @@ import MatrixPrimitives
 import Replication
 import Stores
 
-/// Measures the text forms that go between processes and to clients: replication commands, sync tokens.
+/// The measurement of the text forms that go between processes and to clients: replication commands, sync tokens.
 enum CodecBenchmarks {
   static var all: [Benchmark] {
     [

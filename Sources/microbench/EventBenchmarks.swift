@@ -2,7 +2,7 @@ import Crypto
 import MatrixEvents
 import MatrixPrimitives
 
-/// Measures what is done to every event: reading, hashing, signing, checking, redacting, showing.
+/// The measurement of what is done to every event: reading, hashing, signing, checking, redacting, showing.
 enum EventBenchmarks {
   static var all: [Benchmark] {
     [

@@ -2,14 +2,14 @@ import Dispatch
 import MatrixPrimitives
 import Synchronization
 
-/// Holds what was measured of one benchmark.
+/// The measured values of one benchmark.
 struct Measurement {
   let benchmark: Benchmark
-  /// Gives the time for one item in nanoseconds: the median of all samples.
+  /// The time for one item in nanoseconds: the median of all samples.
   let nanoseconds: Double
-  /// Gives the distance between the fastest and the slowest sample in parts of the median.
+  /// The distance between the fastest and the slowest sample in parts of the median.
   let spread: Double
-  /// Gives by how much memory rose at most while the body ran, in bytes; nil if the system does not tell.
+  /// The most by which memory rose while the body ran, in bytes; nil if the system does not tell.
   let peakBytes: Int64?
 
   var perSecond: Double { nanoseconds > 0 ? 1e9 / nanoseconds : 0 }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import MatrixPrimitives
 
-/// Measures hot code by itself, without network and database.
+/// The measurement of hot code by itself, without network and database.
 @main
 struct Microbench: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 import Foundation
 
-/// Watches how far the process's memory rises, by the kernel's own count. What earlier benchmarks freed is taken again unseen, so the
-/// figure is good for one benchmark alone in its process.
+/// The rise of the process's memory, by the kernel's own count. What earlier benchmarks freed is taken again unseen, so
+/// the figure is good for one benchmark alone in its process.
 struct PeakMemory {
   private let before: Int64
 
@@ -16,7 +16,7 @@ struct PeakMemory {
     return status("VmRSS:").map { PeakMemory(before: $0) }
   }
 
-  /// Gives how many bytes above the noted size the high-water mark is.
+  /// Returns how many bytes above the noted size the high-water mark is.
   func rise() -> Int64? { Self.status("VmHWM:").map { max(0, $0 - before) } }
 
   private static func status(_ field: String) -> Int64? {

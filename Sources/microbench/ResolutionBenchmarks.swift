@@ -1,7 +1,8 @@
 import MatrixEvents
 import MatrixPrimitives
 
-/// Measures state resolution with the walk over the auth chains, and how it grows with the room and with the dispute.
+/// The measurement of state resolution with the walk over the auth chains, and how it grows with the room and with the
+/// dispute.
 enum ResolutionBenchmarks {
   static var all: [Benchmark] {
     [

@@ -1,7 +1,7 @@
 import MatrixEvents
 import MatrixPrimitives
 
-/// Measures what decides about events: auth rules, push rules, redaction's reach, server ACLs.
+/// The measurement of what decides about events: auth rules, push rules, redaction's reach, server ACLs.
 enum RuleBenchmarks {
   static var all: [Benchmark] {
     [

@@ -1,7 +1,8 @@
 import MatrixEvents
 import MatrixPrimitives
 
-/// Builds events of a large room quickly: real shapes and auth events, but ids by number and neither hash nor signature.
+/// The events of a large room, built quickly: real shapes and auth events, but ids by number and neither hash nor
+/// signature.
 struct SampleRoom {
   let version: RoomVersion
   let creator = UserID(unchecked: "@creator:a.example")
@@ -77,7 +78,7 @@ struct SampleRoom {
     return event
   }
 
-  /// Gives a state as auth rules read it.
+  /// Returns a state as auth rules read it.
   func authState(_ keys: [StateKey]) -> AuthEvents {
     AuthEvents(keys.compactMap { state[$0].flatMap { events[$0] } })
   }

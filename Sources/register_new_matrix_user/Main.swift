@@ -5,7 +5,7 @@ import Foundation
 import Glibc
 import ServerConfig
 
-/// Registers a user with the shared secret, also where registration is closed.
+/// The program that registers a user with the shared secret, also where registration is closed.
 @main
 struct RegisterNewMatrixUser: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -4,9 +4,9 @@ import Foundation
 import MatrixPrimitives
 import NIOCore
 
-/// Registers a user over `/_synapse/admin/v1/register`, where a shared secret takes the place of a login.
+/// The registration of a user over `/_synapse/admin/v1/register`, where a shared secret takes the place of a login.
 struct RegistrationRequest {
-  /// Tells how a request ended.
+  /// The outcome of a request.
   enum Outcome {
     case registered
     case alreadyExists

@@ -8,7 +8,7 @@ import TestSupport
 
 @testable import AccountServices
 
-/// Runs the services about accounts as a server of one process does, on a database of its own.
+/// The services about accounts as a server of one process runs them, on a database of its own.
 final class AccountFixture: Sendable {
   let stores: AccountStores
   let accounts: AccountServices
@@ -75,7 +75,7 @@ final class AccountFixture: Sendable {
       token, Authenticator.Admission(client: Self.client, allowsGuests: true, allowsLocked: false))
   }
 
-  /// Whether a password is a user's.
+  /// Returns whether a password is a user's.
   func accepts(_ password: Text, of user: UserID) async throws -> Bool {
     let body: JSON = [
       "identifier": ["type": "m.id.user", "user": .string(user.rawValue)], "password": .string(password),

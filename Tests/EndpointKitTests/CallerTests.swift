@@ -37,7 +37,7 @@ import Testing
     .get("Greeting", "/x", as: C.self) { caller, _ in .text(caller.userID.rawValue) }
   }
 
-  /// The status for each token, in the order nobody's, none, user, guest, administrator, service.
+  /// Returns the status for each token, in the order nobody's, none, user, guest, administrator, service.
   private func statuses(_ endpoint: Endpoint) async throws -> [Int] {
     var statuses: [Int] = []
     for token in ["nobody", nil, "alice", "guest", "admin", "service"] as [Text?] {

@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Encodes canonically, strictly and not, and encodes the result once more.
+/// The target that encodes canonically, strictly and not, and encodes the result once more.
 enum CanonicalTarget {
   static func run(_ bytes: [UInt8]) throws {
     guard let value = try? JSONValue.parse(bytes) else { return }

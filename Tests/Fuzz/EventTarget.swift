@@ -1,7 +1,8 @@
 import MatrixEvents
 import MatrixPrimitives
 
-/// Reads an event by the rules of several room versions and asks everything of it that servers ask of a stranger's event.
+/// The target that reads an event by the rules of several room versions and asks everything of it that servers ask of a
+/// stranger's event.
 enum EventTarget {
   private static let versions: [RoomVersion] = [.v1, .v3, .v5, .v6, .v9, .v10, .v11, .v12]
 

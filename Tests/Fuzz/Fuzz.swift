@@ -22,7 +22,7 @@
   import ByteText
   import Foundation
 
-  /// Feeds targets with mutated inputs. The same seed and number of executions give the same run.
+  /// The program that feeds targets with mutated inputs. The same seed and number of executions give the same run.
   @main
   struct Fuzz: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
 import ByteText
 
-/// Names what can be fuzzed. A target takes any bytes; it must not trap, and what it checks must hold.
+/// What can be fuzzed. A target takes any bytes; it must not trap, and what it checks must hold.
 enum FuzzTarget: Text, CaseIterable {
   case json, canonical, event, identifiers, replication, tokens
 
@@ -18,7 +18,7 @@ enum FuzzTarget: Text, CaseIterable {
   }
 }
 
-/// Tells which property did not hold.
+/// The property that did not hold.
 struct BrokenProperty: Error, CustomStringConvertible {
   let description: String
 

@@ -1,7 +1,8 @@
 import MatrixEvents
 import MatrixPrimitives
 
-/// Reads text as every kind of identifier, and as the small languages that stand in events: base64, globs, sizes of rooms.
+/// The target that reads text as every kind of identifier, and as the small languages in events: base64, globs, sizes
+/// of rooms.
 enum IdentifierTarget {
   static func run(_ bytes: [UInt8]) throws {
     let text = Text(decoding: bytes, as: UTF8.self)

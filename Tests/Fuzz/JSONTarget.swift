@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Parses text, walks all of it, and reads back what it writes.
+/// The target that parses text, walks all of it, and reads back what it writes.
 enum JSONTarget {
   static func run(_ bytes: [UInt8]) throws {
     guard let value = try? JSONValue.parse(bytes) else { return }

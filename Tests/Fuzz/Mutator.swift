@@ -1,6 +1,6 @@
 import SeededNumbers
 
-/// Makes inputs out of a few good ones, the same for the same seed.
+/// The inputs that are made out of a few good ones, the same for the same seed.
 struct Mutator {
   private var random: SeededRandom
   private var pool: [[UInt8]]

@@ -1,7 +1,8 @@
 import MatrixPrimitives
 import Replication
 
-/// Reads a line as a process reads it from Redis, with the row that it may carry, and writes what was read.
+/// The target that reads a line as a process reads it from Redis, with the row that it may carry, and writes what was
+/// read.
 enum ReplicationTarget {
   static func run(_ bytes: [UInt8]) throws {
     guard let command = try? ReplicationCommand(line: bytes) else { return }

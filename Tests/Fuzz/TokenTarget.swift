@@ -3,7 +3,7 @@ import Dispatch
 import Stores
 import Synchronization
 
-/// Reads text as clients' sync tokens, one or two with a space between, and writes and compares them.
+/// The target that reads text as clients' sync tokens, one or two with a space between, and writes and compares them.
 enum TokenTarget {
   static func run(_ bytes: [UInt8]) throws {
     let text = Text(decoding: bytes, as: UTF8.self)

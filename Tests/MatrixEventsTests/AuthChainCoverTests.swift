@@ -4,7 +4,7 @@ import SeededNumbers
 import Testing
 
 @Suite struct AuthChainCoverTests {
-  /// Holds a random graph of auth events, of which the older part has places in a cover that is made as badly as allowed.
+  /// A random graph of auth events, of which the older part has places in a cover that is made as badly as allowed.
   private struct Room {
     var edges: [EventID: [EventID]] = [:]
     var ids: [EventID] = []

@@ -1,7 +1,7 @@
 import MatrixEvents
 import MatrixPrimitives
 
-/// Holds a create event that may be made, and what of it is to be changed.
+/// A create event that may be made, and what of it is to be changed.
 private struct CreateSetting {
   var content: JSON = ["creator": .string(TestRoom.alice.rawValue)]
   var prevEvents: [EventID] = []
@@ -21,7 +21,7 @@ private struct CreateSetting {
 }
 
 extension TestRoom {
-  /// Tells why an event is not allowed by what it cites; nil if it is.
+  /// Returns why an event is not allowed by what it cites; nil if it is.
   fileprivate static func refusal(_ event: Event, citing events: [Event], rejected: EventID? = nil) -> Text? {
     do {
       try AuthRules.checkStateIndependent(event, authEvents: events) { $0 == rejected }
@@ -136,7 +136,7 @@ extension AuthRuleCase {
 }
 
 extension CreateSetting {
-  /// Gives the event with a room id in it, which drafts of version 12 leave out.
+  /// Returns the event with a room id in it, which drafts of version 12 leave out.
   func document(_ version: RoomVersion, naming room: Text) throws -> JSONValue {
     let draft = EventDraft(
       type: EventType.create, stateKey: "", sender: TestRoom.alice, roomID: nil, content: content, originServerTS: 1)

@@ -97,7 +97,7 @@ extension AuthRuleCase {
 
   private static let authorised = only(8...11, "4.2.1").merging(only(12...12, "5.2.1")) { $1 }
 
-  /// Joins by the rule `knock` stand with those by `invite`.
+  /// The rule `knock` for joins, together with that for `invite`.
   private static let joinKnock = joinOtherwise.filter { $0.key < 7 }.merging(join(4).filter { $0.key >= 7 }) { $1 }
 
   private static func authorisedJoin(_ room: inout TestRoom, _ joinRule: JSON) throws -> Text? {

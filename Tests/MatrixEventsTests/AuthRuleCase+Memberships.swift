@@ -6,7 +6,7 @@ extension AuthRuleCase {
   static let bob = TestRoom.bob
   static let carol = TestRoom.carol
 
-  /// Gives users as power levels may name them: creators of version 12 may not be named.
+  /// Returns users as power levels may name them: creators of version 12 may not be named.
   static func users(_ room: TestRoom, _ others: [UserID: Int64]) -> JSON {
     var users: [Text: JSON] = room.version.hasCreatorPower ? [:] : [alice.rawValue: 100]
     for (user, level) in others { users[user.rawValue] = .integer(level) }

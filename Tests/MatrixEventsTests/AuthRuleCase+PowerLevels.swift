@@ -54,7 +54,7 @@ extension AuthRuleCase {
     },
   ]
 
-  /// Gives the rule on `users` in the versions whose levels may be strings, which in the first five may also be fractions.
+  /// The rule on `users` in the versions whose levels may be strings, which in the first five may also be fractions.
   private static let strings = levels(1).filter { $0.key <= 9 }
   private static let fractions = levels(1).filter { $0.key <= 5 }
   private static let noStrings = levels(1).filter { $0.key >= 10 }

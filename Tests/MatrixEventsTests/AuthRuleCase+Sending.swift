@@ -53,7 +53,7 @@ extension AuthRuleCase {
     try fill(&room, [:], [:])
   }
 
-  /// Gives the same case with other numbers from a version on.
+  /// Returns the same case with other numbers from a version on.
   private func from(_ version: Int, _ others: [Int: Text]) -> AuthRuleCase {
     AuthRuleCase(numbers.merging(others.filter { $0.key >= version }) { $1 }, what, isAllowed, refusal)
   }

@@ -2,7 +2,7 @@ import Crypto
 import MatrixEvents
 import MatrixPrimitives
 
-/// Holds an invite that an identity server's word turns into a user's, as it is when nothing is wrong with it.
+/// An invite that an identity server's word turns into a user's, as it is when nothing is wrong with it.
 private struct ThirdPartyInviteSetting {
   static let identityServer = signer(byte: 7)
   static let otherIdentityServer = signer(byte: 8)
@@ -11,7 +11,7 @@ private struct ThirdPartyInviteSetting {
   var claims: JSON = ["mxid": .string(TestRoom.bob.rawValue), "token": "token"]
   var target = TestRoom.bob
   var sender = TestRoom.alice
-  /// Stands in the content of the room's `m.room.third_party_invite`.
+  /// The content of the room's `m.room.third_party_invite`.
   var keys: JSON = ["public_key": .string(identityServer.publicKey)]
 
   private static func signer(byte: UInt8) -> EventSigner {

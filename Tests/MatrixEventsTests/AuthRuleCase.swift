@@ -1,9 +1,9 @@
 import MatrixEvents
 import MatrixPrimitives
 
-/// Describes one event that a rule of the specification's "Authorization rules" allows or rejects.
+/// One event that a rule of the specification's "Authorization rules" allows or rejects.
 struct AuthRuleCase: Sendable, CustomStringConvertible {
-  /// Gives the rule's number on the page of each room version the case is for.
+  /// The rule's number on the page of each room version the case is for.
   let numbers: [Int: Text]
   let what: Text
   let isAllowed: Bool
@@ -22,7 +22,7 @@ struct AuthRuleCase: Sendable, CustomStringConvertible {
 
   var description: String { "\(numbers[11] ?? numbers[12] ?? numbers[1] ?? numbers[2] ?? ""): \(what)" }
 
-  /// Lists the cases in the order of the pages.
+  /// The cases in the order of the pages.
   static let all =
     creation + memberships + knocksAndRestrictedJoins + thirdPartyInvites + sending + powerLevels + textualPowerLevels
     + creatorPower
@@ -57,7 +57,7 @@ struct AuthRuleCase: Sendable, CustomStringConvertible {
   static let unknownMembership = numbers(
     (1...5, "5.6"), (6...6, "4.6"), (7...7, "4.7"), (8...11, "4.8"), (12...12, "5.8"))
 
-  /// Joins by the rule `public`, and what no rule allows, moved when restricted joins came.
+  /// The rule `public` for joins, and what no rule allows, moved when restricted joins came.
   static let joinPublic = join(5).merging(numbers((8...11, "4.3.6"), (12...12, "5.3.6"))) { $1 }
   static let joinOtherwise = join(6).merging(numbers((8...11, "4.3.7"), (12...12, "5.3.7"))) { $1 }
   static func joinRestricted(_ rest: Int) -> [Int: Text] {

@@ -2,7 +2,7 @@ import MatrixEvents
 import MatrixPrimitives
 import Testing
 
-/// Goes through the rules of each room version's page by their numbers.
+/// The rules of each room version's page, by their numbers.
 @Suite struct AuthRuleTableTests {
   @Test(arguments: AuthRuleCase.all)
   func decidesAsTheRuleSays(_ rule: AuthRuleCase) throws {

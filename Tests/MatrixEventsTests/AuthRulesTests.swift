@@ -40,7 +40,7 @@ import Testing
     #expect(try room.refusal(of: carol, "invite", by: alice) == nil)
   }
 
-  /// Names the creator in a users map as far as the version allows.
+  /// Returns the creator in a users map as far as the version allows.
   private func creators(_ version: RoomVersion, _ level: Int64, adding extra: [Text: JSON] = [:]) -> JSON {
     var users = extra
     if !version.hasCreatorPower { users[alice.rawValue] = .integer(level) }

@@ -2,7 +2,7 @@ import MatrixEvents
 import MatrixPrimitives
 import Testing
 
-/// Describes one pair of events and the rule of the client-server API that their relation keeps or breaks.
+/// One pair of events and the rule of the client-server API that their relation keeps or breaks.
 struct RelationCase: Sendable, CustomStringConvertible {
   let rule: Text
   let what: Text
@@ -30,7 +30,7 @@ struct RelationCase: Sendable, CustomStringConvertible {
     .object(extra.merging(["event_id": "$parent", "rel_type": .string(kind)]) { first, _ in first })
   }
 
-  /// Gives parent and child; without a change the relation keeps all rules.
+  /// The parent and child; without a change the relation keeps all rules.
   var sides: (parent: Side, child: Side) {
     var (parent, child) = (Side(), Side())
     child.content = ["m.new_content": ["body": "new"], "m.relates_to": Self.relation(kind, ["key": "+"])]

@@ -1,7 +1,8 @@
 import MatrixEvents
 import MatrixPrimitives
 
-/// Resolves states word by word as the specification says it, without a thought for speed; the yardstick of the real one.
+/// State resolution word by word as the specification says it, without a thought for speed; the yardstick of the real
+/// one.
 struct NaiveResolution {
   let events: [EventID: Event]
   let version: RoomVersion

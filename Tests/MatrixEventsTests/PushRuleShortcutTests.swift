@@ -41,7 +41,7 @@ import Testing
     return try Event.parse(try json.document(), version: .v10)
   }
 
-  /// Gives the server's rules as rules of a user's own, which are tried condition by condition.
+  /// Returns the server's rules as rules of a user's own, which are tried condition by condition.
   private static func copies(for event: Event) -> PushRules {
     let legacy = [".m.rule.contains_display_name", ".m.rule.contains_user_name", ".m.rule.roomnotif"]
     let hasMentions = event.content["m.mentions"] != nil

@@ -1,7 +1,7 @@
 import MatrixEvents
 import Testing
 
-/// Compares the data of room versions with what each version's page says is new in it.
+/// The data of room versions, compared with what each version's page says is new in it.
 @Suite struct RoomVersionTests {
   /// Lists the versions in which something holds, as ranges of their numbers.
   private func check(_ versions: ClosedRange<Int>, _ holds: (RoomVersion) -> Bool, _ what: Comment) throws {

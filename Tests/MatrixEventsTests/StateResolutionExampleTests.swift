@@ -2,7 +2,7 @@ import MatrixEvents
 import MatrixPrimitives
 import Testing
 
-/// Plays the situations by which the proposals of the algorithms explain themselves, under the old algorithm and the new.
+/// The situations by which the proposals of the algorithms explain themselves, under the old algorithm and the new.
 @Suite struct StateResolutionExampleTests {
   private static let alice = TestRoom.alice
   private static let bob = TestRoom.bob
@@ -23,7 +23,7 @@ import Testing
     return resolved
   }
 
-  /// A public room of Alice's with the power levels given.
+  /// Makes a public room of Alice's with the power levels given.
   private func makeRoom(_ version: RoomVersion, _ others: [Text: JSON] = [:]) throws -> TestRoom {
     var room = try TestRoom(version)
     try room.add(EventType.powerLevels, "", Self.alice, levels(room, others))

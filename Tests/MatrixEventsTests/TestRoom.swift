@@ -2,7 +2,7 @@ import Crypto
 import MatrixEvents
 import MatrixPrimitives
 
-/// Builds real, signed events of a room for tests.
+/// A room for tests with real, signed events.
 struct TestRoom {
   static let alice = UserID(unchecked: "@alice:a.example")
   static let bob = UserID(unchecked: "@bob:b.example")
@@ -69,7 +69,7 @@ struct TestRoom {
     try add(EventType.member, user.rawValue, sender ?? user, ["membership": .string(membership)])
   }
 
-  /// Gives a state as auth rules read it.
+  /// Returns a state as auth rules read it.
   func authState(_ state: StateMap? = nil) -> AuthEvents {
     AuthEvents((state ?? self.state).values.compactMap { events[$0] })
   }

@@ -162,7 +162,7 @@ import Testing
     }
   }
 
-  /// Draws the same numbers in each run.
+  /// A lottery that draws the same numbers in each run.
   private struct Lottery {
     var state: UInt64
 

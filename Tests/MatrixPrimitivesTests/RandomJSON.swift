@@ -1,7 +1,7 @@
 import MatrixPrimitives
 import SeededNumbers
 
-/// Makes random trees of JSON for round-trip tests.
+/// Random trees of JSON for round-trip tests.
 enum RandomJSON {
   static func value(_ random: inout SeededRandom, depth: Int = 4) -> JSON {
     switch Int.random(in: 0..<(depth > 0 ? 8 : 5), using: &random) {

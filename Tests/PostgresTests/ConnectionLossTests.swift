@@ -9,7 +9,7 @@ import Testing
 @Suite struct ConnectionLossTests {
   @Test func aTransactionWhoseConnectionIsKilledIsRunAgain() async throws {
     let client = try await TestDatabase.scratch().client
-    try await client.read("CREATE TABLE log (n bigint)")
+    try await client.run("CREATE TABLE log (n bigint)")
     let attempts = Mutex(0)
     let result = try await client.transaction("killed") { txn in
       let attempt = attempts.withLock { attempts in
@@ -21,19 +21,19 @@ import Testing
       return attempt
     }
     #expect(result == 2)
-    #expect(try await client.read("SELECT n FROM log").map { try $0.get(0, as: Int.self) } == [2])
+    #expect(try await client.run("SELECT n FROM log").map { try $0.get(0, as: Int.self) } == [2])
     #expect(client.statistics.retries == 1)
   }
 
   @Test func aConnectionThatDiesDuringCommitLeavesTheOutcomeUnknown() async throws {
     let client = try await TestDatabase.scratch().client
-    try await client.read("CREATE TABLE log (n bigint)")
-    try await client.read(
+    try await client.run("CREATE TABLE log (n bigint)")
+    try await client.run(
       """
       CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS \
       'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'
       """)
-    try await client.read(
+    try await client.run(
       "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON log DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()"
     )
     let attempts = Mutex(0)
@@ -55,27 +55,27 @@ import Testing
   @Test func idleConnectionsThatWereKilledAreReplacedUnnoticed() async throws {
     let database = try await TestDatabase.scratch()
     let client = database.client
-    try await client.read("CREATE TABLE log (n bigint)")
+    try await client.run("CREATE TABLE log (n bigint)")
     try await client.transaction("first") { $0.enqueue("INSERT INTO log VALUES (1)") }
     let killer = PostgresClient(database.server.configuration(database: "postgres"), logger: .silent)
     for number in 2...4 {
-      try await killer.read(
+      try await killer.run(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = \(database.name)")
       // One batch with COMMIT in it: sent on the dead connection, its outcome would be unknown.
       try await client.transaction("next") { $0.enqueue("INSERT INTO log VALUES (\(number))") }
     }
-    #expect(try await client.read("SELECT count(*) FROM log")[0].get(0, as: Int.self) == 4)
+    #expect(try await client.run("SELECT count(*) FROM log")[0].get(0, as: Int.self) == 4)
     await killer.shutdown()
   }
 
   @Test func readsUnderWayAreRepeatedAndWritesFail() async throws {
     let client = try await TestDatabase.scratch().client
-    try await client.read("CREATE SEQUENCE once")
+    try await client.run("CREATE SEQUENCE once")
     // Ends its own connection the first time only.
     let sql: SQL = "SELECT CASE WHEN nextval('once') = 1 THEN pg_terminate_backend(pg_backend_pid()) END"
-    #expect(try await client.read(sql)[0].get(0, as: Bool?.self) == nil)
+    #expect(try await client.run(sql)[0].get(0, as: Bool?.self) == nil)
     let error = await #expect(throws: PostgresError.self) {
-      try await client.read("WITH x AS (SELECT pg_terminate_backend(pg_backend_pid())) SELECT * FROM x")
+      try await client.run("WITH x AS (SELECT pg_terminate_backend(pg_backend_pid())) SELECT * FROM x")
     }
     #expect(error?.code == .connectionLost)
   }
@@ -83,14 +83,14 @@ import Testing
   @Test func aServerThatStopsAndStartsCostsOnlyWhatWasUnderWay() async throws {
     let server = try await TestPostgres.launch()
     let client = try await server.scratchDatabase().client
-    try await client.read("CREATE TABLE log (n bigint)")
+    try await client.run("CREATE TABLE log (n bigint)")
     let underWay = Task {
       try await client.transaction("under way") { txn in
         txn.enqueue("INSERT INTO log VALUES (1)")
         _ = try txn.query("SELECT pg_sleep(60)")
       }
     }
-    while try await client.read(
+    while try await client.run(
       "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND wait_event = 'PgSleep'"
     )
     .isEmpty {}
@@ -98,7 +98,7 @@ import Testing
     underWay.cancel()
     await #expect(throws: PostgresError.self) { try await underWay.value }
     let reads = (0..<4).map { number in
-      Task { try await client.read("SELECT \(number)::bigint")[0].get(0, as: Int.self) }
+      Task { try await client.run("SELECT \(number)::bigint")[0].get(0, as: Int.self) }
     }
     let writes = (0..<4).map { number in
       Task { try await client.transaction("wait") { $0.enqueue("INSERT INTO log VALUES (\(number))") } }
@@ -106,7 +106,7 @@ import Testing
     try await server.start()
     for (number, read) in reads.enumerated() { #expect(try await read.value == number) }
     for write in writes { try await write.value }
-    #expect(try await client.read("SELECT count(*) FROM log")[0].get(0, as: Int.self) == 4)
+    #expect(try await client.run("SELECT count(*) FROM log")[0].get(0, as: Int.self) == 4)
     await client.shutdown()
     try await server.stop()
   }

@@ -73,7 +73,7 @@ import Testing
 
   @Test func cancellingATaskStopsItsStatementAndRollsBack() async throws {
     let client = try await TestDatabase.scratch().client
-    try await client.read("CREATE TABLE log (n bigint)")
+    try await client.run("CREATE TABLE log (n bigint)")
     let started = ThreadGate()
     let task = Task {
       try await client.transaction("slow") { txn in
@@ -86,7 +86,7 @@ import Testing
     task.cancel()
     let error = await #expect(throws: PostgresError.self) { try await task.value }
     #expect(error?.code == .cancelled)
-    #expect(try await client.read("SELECT 1 FROM log").isEmpty)
+    #expect(try await client.run("SELECT 1 FROM log").isEmpty)
     #expect(try await client.transaction("next") { try $0.query("SELECT 2")[0].get(0, as: Int.self) } == 2)
   }
 
@@ -95,12 +95,12 @@ import Testing
     var configuration = database.configuration()
     configuration.sharedConnections = 1
     let client = PostgresClient(configuration, logger: .silent)
-    let slow = Task { try await client.read("SELECT pg_sleep(600)") }
-    while try await database.client.read(
+    let slow = Task { try await client.run("SELECT pg_sleep(600)") }
+    while try await database.client.run(
       "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)' AND wait_event = 'PgSleep' AND datname = \(database.name)"
     ).isEmpty {}
     let behind = (0..<20).map { number in
-      Task { try await client.read("SELECT \(number)::bigint")[0].get(0, as: Int.self) }
+      Task { try await client.run("SELECT \(number)::bigint")[0].get(0, as: Int.self) }
     }
     slow.cancel()
     let error = await #expect(throws: PostgresError.self) { try await slow.value }
@@ -114,7 +114,7 @@ import Testing
     let before = client.statistics.queries
     let task = Task {
       withUnsafeCurrentTask { $0?.cancel() }
-      await #expect(throws: PostgresError.self) { try await client.read("SELECT 1") }
+      await #expect(throws: PostgresError.self) { try await client.run("SELECT 1") }
       await #expect(throws: PostgresError.self) {
         try await client.transaction("none") { _ = try $0.query("SELECT 1") }
       }
@@ -134,7 +134,7 @@ import Testing
       }
       #expect(error?.code == .server)
       #expect(error?.sqlState == "57014")
-      await #expect(throws: PostgresError.self) { try await client.read("SELECT pg_sleep(60)") }
+      await #expect(throws: PostgresError.self) { try await client.run("SELECT pg_sleep(60)") }
     }
     await client.shutdown()
   }
@@ -142,16 +142,16 @@ import Testing
   @Test func aChangedTableDoesNotBreakPreparedStatements() async throws {
     let database = try await TestDatabase.scratch()
     let (client, other) = (database.client, PostgresClient(database.configuration(), logger: .silent))
-    try await client.read("CREATE TABLE shape (a bigint)")
-    try await client.read("INSERT INTO shape VALUES (1)")
+    try await client.run("CREATE TABLE shape (a bigint)")
+    try await client.run("INSERT INTO shape VALUES (1)")
     for type: SQL in ["text", "bigint", "text"] {
       for _ in 0..<3 {
-        _ = try await client.read("SELECT * FROM shape")
+        _ = try await client.run("SELECT * FROM shape")
         _ = try await client.transaction("shape") { txn in try txn.query("SELECT * FROM shape").count }
       }
-      try await other.read("ALTER TABLE shape ALTER COLUMN a TYPE \(type) USING a::\(type)")
+      try await other.run("ALTER TABLE shape ALTER COLUMN a TYPE \(type) USING a::\(type)")
     }
-    #expect(try await client.read("SELECT * FROM shape").count == 1)
+    #expect(try await client.run("SELECT * FROM shape").count == 1)
     #expect(try await client.transaction("shape") { txn in try txn.query("SELECT * FROM shape").count } == 1)
     await other.shutdown()
   }
@@ -172,7 +172,7 @@ import Testing
     let client = PostgresClient(configuration, logger: .silent)
     for number in (0..<40).map({ $0 % 13 }) {
       let text = SQL(stringLiteral: "SELECT \(number), $tag$\(number)$tag$")
-      #expect(try await client.read(text)[0].get(0, as: Int.self) == number)
+      #expect(try await client.run(text)[0].get(0, as: Int.self) == number)
       let value = try await client.transaction("many") { try $0.query(text)[0].get(0, as: Int.self) }
       #expect(value == number)
     }
@@ -187,7 +187,7 @@ import Testing
     let client = try await TestDatabase.scratch().client
     try await withThrowingTaskGroup(of: (Int, Int).self) { group in
       for number in 0..<300 {
-        group.addTask { (number, try await client.read("SELECT \(number)::bigint * 2")[0].get(0, as: Int.self)) }
+        group.addTask { (number, try await client.run("SELECT \(number)::bigint * 2")[0].get(0, as: Int.self)) }
       }
       for try await (number, doubled) in group { #expect(doubled == number * 2) }
     }
@@ -204,11 +204,11 @@ import Testing
       configuration.conninfo["application_name"] = name
       let client = PostgresClient(configuration, logger: .silent)
       try await client.start()
-      try await client.read("SELECT 1")
+      try await client.run("SELECT 1")
       try await client.transaction("use") { _ = try $0.query("SELECT 1") }
     }
     try await use()
-    while try await !database.client.read("SELECT 1 FROM pg_stat_activity WHERE application_name = \(name)").isEmpty {}
+    while try await !database.client.run("SELECT 1 FROM pg_stat_activity WHERE application_name = \(name)").isEmpty {}
   }
 
   @Test func shutdownLetsTransactionsEndAndRefusesNewOnes() async throws {
@@ -226,12 +226,12 @@ import Testing
     #expect(try await task.value == 3)
     let error = await #expect(throws: PostgresError.self) { try await client.transaction("no") { _ in } }
     #expect(error?.code == .shutDown)
-    let error2 = await #expect(throws: PostgresError.self) { try await client.read("SELECT 1") }
+    let error2 = await #expect(throws: PostgresError.self) { try await client.run("SELECT 1") }
     #expect(error2?.code == .shutDown)
   }
 }
 
-/// Lets a test and a connection's thread wait for each other.
+/// A gate at which a test and a connection's thread wait for each other.
 final class ThreadGate: @unchecked Sendable {
   private let semaphore = DispatchSemaphore(value: 0)
   private let waiter = Mutex<(isOpen: Bool, continuation: CheckedContinuation<Void, Never>?)>((false, nil))

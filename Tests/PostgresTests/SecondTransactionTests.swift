@@ -5,20 +5,20 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Checks transactions with a second one beside them.
+/// Transactions with a second one beside them.
 @Suite(.timeLimit(.minutes(2))) struct SecondTransactionTests {
   /// Makes tables that tell from which session their rows were written, and of which one refuses twins only at COMMIT.
   private func database() async throws -> TestDatabase {
     let database = try await TestDatabase.scratch()
-    try await database.client.read(
+    try await database.client.run(
       "CREATE TABLE main (n bigint UNIQUE DEFERRABLE INITIALLY DEFERRED, session int DEFAULT pg_backend_pid())")
-    try await database.client.read(
+    try await database.client.run(
       "CREATE TABLE side (n bigint CHECK (n < 100), session int DEFAULT pg_backend_pid())")
     return database
   }
 
   private func counts(_ client: PostgresClient) async throws -> [Int] {
-    let row = try await client.read("SELECT (SELECT count(*) FROM main), (SELECT count(*) FROM side)")[0]
+    let row = try await client.run("SELECT (SELECT count(*) FROM main), (SELECT count(*) FROM side)")[0]
     return [try row.get(0, as: Int.self), try row.get(1, as: Int.self)]
   }
 
@@ -38,7 +38,7 @@ import Testing
     #expect(try await counts(client) == [1, 1])
     #expect(calls.withLock { $0 } == (isVisibleFirst ? 10 : 0))
     #expect(
-      try await client.read("SELECT main.session <> side.session FROM main, side")[0].get(0, as: Bool.self))
+      try await client.run("SELECT main.session <> side.session FROM main, side")[0].get(0, as: Bool.self))
     // What stands alone beside an empty transaction is committed, too.
     try await client.transaction("alone") { $0.runBeside("INSERT INTO side (n) VALUES (2)") }
     #expect(try await counts(client) == [1, 2])
@@ -98,7 +98,7 @@ import Testing
     #expect(try await counts(client) == [1, 3])
     let sessions: SQL =
       "SELECT count(DISTINCT session) FROM (SELECT session FROM side UNION SELECT session FROM main) AS s"
-    #expect(try await client.read(sessions)[0].get(0, as: Int.self) == 3)
+    #expect(try await client.run(sessions)[0].get(0, as: Int.self) == 3)
   }
 
   @Test func whoseOwnCommitFailsIsToldOfOrphans() async throws {
@@ -117,8 +117,8 @@ import Testing
 
   @Test func aRepeatedAttemptDoesEverythingByItself() async throws {
     let client = try await database().client
-    try await client.read("CREATE SEQUENCE attempts")
-    try await client.read(
+    try await client.run("CREATE SEQUENCE attempts")
+    try await client.run(
       """
       CREATE FUNCTION collide() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN
@@ -126,7 +126,7 @@ import Testing
         RETURN NULL;
       END $$
       """)
-    try await client.read(
+    try await client.run(
       """
       CREATE CONSTRAINT TRIGGER collides AFTER INSERT ON main DEFERRABLE INITIALLY DEFERRED
       FOR EACH ROW EXECUTE FUNCTION collide()
@@ -140,7 +140,7 @@ import Testing
     #expect(repeated.withLock { $0 } == [false, true])
     #expect(try await counts(client) == [1, 2])
     let isOwn: SQL = "SELECT side.session = main.session FROM main, side WHERE side.n = 2"
-    #expect(try await client.read(isOwn)[0].get(0, as: Bool.self))
+    #expect(try await client.run(isOwn)[0].get(0, as: Bool.self))
   }
 
   @Test func aPairOfWhichOneWaitsForTheOtherIsDoneByOne() async throws {
@@ -195,7 +195,7 @@ import Testing
       txn.runBeside("INSERT INTO side (n) VALUES (1)")
     }
     #expect(
-      try await client.read("SELECT main.session = side.session FROM main, side")[0].get(0, as: Bool.self))
+      try await client.run("SELECT main.session = side.session FROM main, side")[0].get(0, as: Bool.self))
     await client.shutdown()
   }
 

@@ -9,7 +9,7 @@ import Testing
 @Suite struct TransactionTests {
   private func database() async throws -> PostgresClient {
     let client = try await TestDatabase.scratch().client
-    try await client.read("CREATE TABLE kv (k text PRIMARY KEY, v bigint NOT NULL)")
+    try await client.run("CREATE TABLE kv (k text PRIMARY KEY, v bigint NOT NULL)")
     return client
   }
 
@@ -19,7 +19,7 @@ import Testing
       try txn.execute("INSERT INTO kv VALUES (\("a"), \(1)), (\("b"), \(2))")
     }
     #expect(affected == 2)
-    let rows = try await client.read("SELECT k, v FROM kv ORDER BY k")
+    let rows = try await client.run("SELECT k, v FROM kv ORDER BY k")
     #expect(try rows.map { try $0.decode(Text.self, Int64.self).0 } == ["a", "b"])
   }
 
@@ -33,7 +33,7 @@ import Testing
     #expect(after.roundTrips - before.roundTrips == 1)
     #expect(after.queries - before.queries == 12)
     #expect(after.transactions - before.transactions == 1)
-    #expect(try await client.read("SELECT count(*) FROM kv")[0].get(0, as: Int.self) == 10)
+    #expect(try await client.run("SELECT count(*) FROM kv")[0].get(0, as: Int.self) == 10)
   }
 
   @Test func aTransactionThatAsksNothingCostsNothing() async throws {
@@ -76,7 +76,7 @@ import Testing
     #expect(error?.isUniqueViolation == true)
     #expect(error?.constraint == "kv_pkey")
     #expect(error?.table == "kv")
-    #expect(try await client.read("SELECT 1 FROM kv").isEmpty)
+    #expect(try await client.run("SELECT 1 FROM kv").isEmpty)
   }
 
   @Test func anErrorThatTheClosureSwallowsStillFailsTheTransaction() async throws {
@@ -92,7 +92,7 @@ import Testing
     }
     #expect(error?.sqlState == "42P01")
     #expect(hooks.withLock { $0 } == 0)
-    #expect(try await client.read("SELECT 1 FROM kv").isEmpty)
+    #expect(try await client.run("SELECT 1 FROM kv").isEmpty)
   }
 
   @Test func anErrorOfTheClosureRollsBack() async throws {
@@ -104,7 +104,7 @@ import Testing
         throw Refused()
       }
     }
-    #expect(try await client.read("SELECT 1 FROM kv").isEmpty)
+    #expect(try await client.run("SELECT 1 FROM kv").isEmpty)
   }
 
   @Test func aSyntaxErrorLeavesTheConnectionUsable() async throws {
@@ -115,7 +115,7 @@ import Testing
         try await client.transaction("syntax") { txn in try txn.query("SELEKT \(1)") }
       }
       #expect(error?.sqlState == "42601")
-      let error2 = await #expect(throws: PostgresError.self) { try await client.read("SELEKT \(1)") }
+      let error2 = await #expect(throws: PostgresError.self) { try await client.run("SELEKT \(1)") }
       #expect(error2?.sqlState == "42601")
     }
     #expect(try await client.transaction("fine") { try $0.query("SELECT 1")[0].get(0, as: Int.self) } == 1)
@@ -125,8 +125,8 @@ import Testing
 
   @Test func aDeferredConstraintFailsAtCommit() async throws {
     let client = try await database()
-    try await client.read("CREATE TABLE parent (id bigint PRIMARY KEY)")
-    try await client.read("CREATE TABLE child (id bigint REFERENCES parent DEFERRABLE INITIALLY DEFERRED)")
+    try await client.run("CREATE TABLE parent (id bigint PRIMARY KEY)")
+    try await client.run("CREATE TABLE child (id bigint REFERENCES parent DEFERRABLE INITIALLY DEFERRED)")
     let error = await #expect(throws: PostgresError.self) {
       try await client.transaction("deferred") { txn in try txn.execute("INSERT INTO child VALUES (1)") }
     }
@@ -167,7 +167,7 @@ import Testing
   @Test(arguments: [IsolationLevel.repeatableRead, .serializable])
   func collidingIncrementsAreAllKept(level: IsolationLevel) async throws {
     let client = try await database()
-    try await client.read("INSERT INTO kv VALUES ('n', 0)")
+    try await client.run("INSERT INTO kv VALUES ('n', 0)")
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<80 {
         group.addTask {
@@ -179,12 +179,12 @@ import Testing
       }
       try await group.waitForAll()
     }
-    #expect(try await client.read("SELECT v FROM kv")[0].get(0, as: Int64.self) == 80)
+    #expect(try await client.run("SELECT v FROM kv")[0].get(0, as: Int64.self) == 80)
   }
 
   @Test func deadlocksAreRetried() async throws {
     let client = try await database()
-    try await client.read("INSERT INTO kv VALUES ('a', 0), ('b', 0)")
+    try await client.run("INSERT INTO kv VALUES ('a', 0), ('b', 0)")
     let barrier = Barrier(parties: 2)
     try await withThrowingTaskGroup(of: Void.self) { group in
       for (first, second) in [("a", "b"), ("b", "a")] {
@@ -200,7 +200,7 @@ import Testing
       try await group.waitForAll()
     }
     #expect(client.statistics.retries >= 1)
-    #expect(try await client.read("SELECT sum(v)::bigint FROM kv")[0].get(0, as: Int64.self) == 4)
+    #expect(try await client.run("SELECT sum(v)::bigint FROM kv")[0].get(0, as: Int64.self) == 4)
   }
 
   @Test func aTransactionIsOverAfterItsClosure() async throws {
@@ -213,7 +213,7 @@ import Testing
 
   @Test func othersSeeATransactionBeforeItReturnsFromTheDisk() async throws {
     let client = try await TestDatabase.scratch().client
-    try await client.read("CREATE TABLE log (n bigint)")
+    try await client.run("CREATE TABLE log (n bigint)")
     let calls = Mutex<[Text]>([])
     let (seen, continuation) = AsyncStream<Void>.makeStream()
     try await client.transaction(
@@ -228,7 +228,7 @@ import Testing
       })
     for await _ in seen { break }
     #expect(calls.withLock { $0 } == ["committed", "visible"])
-    #expect(try await client.read("SELECT n FROM log")[0].get(0, as: Int.self) == 1)
+    #expect(try await client.run("SELECT n FROM log")[0].get(0, as: Int.self) == 1)
     // The setting that lets COMMIT return early is gone with the transaction.
     let settings = try await client.transaction("setting") {
       try $0.query("SELECT setting = reset_val FROM pg_settings WHERE name = 'synchronous_commit'")
@@ -238,7 +238,7 @@ import Testing
 
   @Test func aTransactionThatFailsIsNeverVisible() async throws {
     let client = try await TestDatabase.scratch().client
-    try await client.read("CREATE TABLE log (n bigint UNIQUE)")
+    try await client.run("CREATE TABLE log (n bigint UNIQUE)")
     let isVisible = Mutex(false)
     await #expect(throws: PostgresError.self) {
       try await client.transaction(
@@ -246,7 +246,7 @@ import Testing
         { txn in txn.enqueue("INSERT INTO log VALUES (1), (1)") })
     }
     #expect(!isVisible.withLock { $0 })
-    #expect(try await client.read("SELECT n FROM log").isEmpty)
+    #expect(try await client.run("SELECT n FROM log").isEmpty)
     #expect(try await client.transaction("after") { try $0.query("SELECT 1")[0].get(0, as: Int.self) } == 1)
   }
 
@@ -255,7 +255,7 @@ import Testing
   {
     struct Missing: Error, Equatable { let what: Int }
     let client = try await TestDatabase.scratch().client
-    try await client.read("CREATE TABLE log (n bigint)")
+    try await client.run("CREATE TABLE log (n bigint)")
     func run(_ conditions: [SQL], further: SQL = "SELECT 1") async throws {
       let body: @Sendable (Transaction) -> Void = { txn in
         txn.enqueue("INSERT INTO log VALUES (1)")
@@ -282,9 +282,9 @@ import Testing
     {
       await #expect(throws: PostgresError.self) { try await run(conditions, further: further) }
     }
-    #expect(try await client.read("SELECT n FROM log").isEmpty)
+    #expect(try await client.run("SELECT n FROM log").isEmpty)
     try await run(["true", "1 = (SELECT count(*) FROM log)"])
-    #expect(try await client.read("SELECT n FROM log").count == 1)
+    #expect(try await client.run("SELECT n FROM log").count == 1)
     // Sent and answered before the commit, it ends the transaction just as well.
     await #expect(throws: Missing(what: 7)) {
       try await client.transaction("asks") { txn in
@@ -297,9 +297,9 @@ import Testing
   @Test func whatIsSeenCanBeBroughtToTheDiskByATransactionThatWritesNothing() async throws {
     let client = try await TestDatabase.scratch().client
     func flushed() async throws -> Int64 {
-      try await client.read("SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint")[0].get(0, as: Int64.self)
+      try await client.run("SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint")[0].get(0, as: Int64.self)
     }
-    let before = try await client.read("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint")[0].get(0, as: Int64.self)
+    let before = try await client.run("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint")[0].get(0, as: Int64.self)
     try await client.transaction("flush") { txn in
       // The servers of tests wait for no disk unless told to.
       txn.enqueue("SET LOCAL synchronous_commit TO on")
@@ -309,7 +309,7 @@ import Testing
   }
 }
 
-/// Lets two threads of the first attempt meet; later attempts pass.
+/// A barrier at which two threads of the first attempt meet; later attempts pass.
 private final class Barrier: @unchecked Sendable {
   private let condition = NSCondition()
   private let parties: Int

@@ -8,7 +8,7 @@ import Testing
   /// Sends a value through the server and reads it back.
   private func roundTrip<T: SQLBindable & SQLDecodable & Sendable>(_ value: T, _ cast: SQL) async throws -> T {
     let client = try await Self.client.value
-    return try await client.read("SELECT \(value)::\(cast)")[0].get(0)
+    return try await client.run("SELECT \(value)::\(cast)")[0].get(0)
   }
 
   private static let client = Task { try await TestDatabase.scratch().client }
@@ -81,7 +81,7 @@ import Testing
 
   @Test func aFlagStoredAsANumberReadsAsBool() async throws {
     let client = try await Self.client.value
-    let row = try await client.read("SELECT 1::smallint, 0::integer, 2::integer")[0]
+    let row = try await client.run("SELECT 1::smallint, 0::integer, 2::integer")[0]
     #expect(try row.get(0, as: Bool.self))
     #expect(try row.get(1, as: Bool.self) == false)
     #expect(throws: PostgresError.self) { try row.get(2, as: Bool.self) }
@@ -89,7 +89,7 @@ import Testing
 
   @Test func mismatchesThrowAndNeverTrap() async throws {
     let client = try await Self.client.value
-    let row = try await client.read(
+    let row = try await client.run(
       "SELECT NULL::text, 'abc', '99999999999999999999', '', '-', '{1,{2}}', '[0:1]={1,2}', '3000000000', '9223372036854775808'"
     )[0]
     let attempts: [(Int, (PostgresRow, Int) throws(PostgresError) -> Void)] = [
@@ -131,7 +131,7 @@ import Testing
             }))
         + "}"
     }
-    let rows = try await client.read("SELECT unnest(\(texts)::text[])")
+    let rows = try await client.run("SELECT unnest(\(texts)::text[])")
     for row in rows {
       if let elements = try? row.get(0, as: [Text?].self) {
         #expect(try await roundTrip(elements, "text[]") == elements)
@@ -144,7 +144,7 @@ import Testing
 
   @Test func textWithANULIsRefusedBeforeItIsSent() async throws {
     let client = try await Self.client.value
-    let error = await #expect(throws: PostgresError.self) { try await client.read("SELECT \("a\u{0}b")::text") }
+    let error = await #expect(throws: PostgresError.self) { try await client.run("SELECT \("a\u{0}b")::text") }
     #expect(error?.code == .unstorableText)
     let error2 = await #expect(throws: PostgresError.self) {
       try await client.transaction("nul") { try $0.query("SELECT \(["a\u{0}b"])::text[]") }
@@ -158,10 +158,10 @@ import Testing
     let middle: SQL = "\(2)::bigint, \("two")::text"
     let sql: SQL = "SELECT \(1)::bigint, \(middle), \(3)::bigint" + ", \("four")::text"
     #expect(sql.rendered == "SELECT $1::bigint, $2::bigint, $3::text, $4::bigint, $5::text")
-    let row = try await client.read(sql)[0].decode(Int.self, Int.self, Text.self, Int.self, Text.self)
+    let row = try await client.run(sql)[0].decode(Int.self, Int.self, Text.self, Int.self, Text.self)
     #expect(row == (1, 2, "two", 3, "four"))
     let list = [1, 2, 3].map { "\($0)::bigint" as SQL }.joined(separator: " + ")
-    #expect(try await client.read("SELECT \(list)")[0].get(0, as: Int.self) == 6)
+    #expect(try await client.run("SELECT \(list)")[0].get(0, as: Int.self) == 6)
   }
 
   @Test func identifiersAreQuoted() async throws {

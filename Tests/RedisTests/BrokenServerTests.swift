@@ -8,7 +8,7 @@ import Testing
 
 @testable import Redis
 
-/// Plays a server whose answers are made from what it reads.
+/// A server whose answers are made from what it reads.
 struct ScriptedServer {
   let path: Text = "/tmp/myelin-\(UUID().uuidString.prefix(13)).sock"
   let channel: any Channel

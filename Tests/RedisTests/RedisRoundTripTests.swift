@@ -7,7 +7,7 @@ import Testing
 
 @testable import Redis
 
-/// Follows the events of a client as a sequence.
+/// The events of a client as a sequence.
 final class Events<Event: Sendable>: Sendable {
   let stream: AsyncStream<Event>
   let continuation: AsyncStream<Event>.Continuation

@@ -3,7 +3,7 @@ import Foundation
 import NIOCore
 import NIOPosix
 
-/// Makes a self-signed certificate for `localhost` with the `openssl` command.
+/// A self-signed certificate for `localhost`, made with the `openssl` command.
 struct TestCertificate {
   let certificatePath: String
   let keyPath: String

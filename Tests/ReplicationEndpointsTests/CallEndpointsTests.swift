@@ -6,7 +6,7 @@ import ReplicationEndpoints
 import Synchronization
 import Testing
 
-/// Adds a number to what an account has.
+/// A call that adds a number to what an account has.
 private struct Deposit: ReplicationCall {
   typealias Answer = StreamIDAnswer
 
@@ -26,7 +26,7 @@ private struct Deposit: ReplicationCall {
   }
 }
 
-/// Asks what there is; only the main process knows.
+/// A call for the balance, which only the main process has.
 private struct Balance: ReplicationCall {
   typealias Answer = StreamIDAnswer
 

@@ -6,7 +6,7 @@ import Replication
 import ReplicationEndpoints
 import Testing
 
-/// Holds three rows of the typing stream and cuts a page after the second.
+/// A source of three rows of the typing stream, which cuts a page after the second.
 private final class ThreeRows: StreamSource {
   let stream = StreamName.typing
 

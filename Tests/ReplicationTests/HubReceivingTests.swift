@@ -5,7 +5,7 @@ import Testing
 
 @testable import Replication
 
-/// Holds a running hub named `me` with a scripted transport.
+/// A running hub named `me` with a scripted transport.
 struct RunningHub {
   let hub: StreamHub
   let transport: ScriptedTransport
@@ -251,7 +251,7 @@ struct RunningHub {
   }
 }
 
-/// Holds tasks back until it is opened.
+/// A gate that holds tasks back until it is opened.
 actor Gate {
   private var isOpen = false
   private var waiting: [CheckedContinuation<Void, Never>] = []

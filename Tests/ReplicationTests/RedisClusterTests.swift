@@ -6,7 +6,7 @@ import Testing
 
 @testable import Replication
 
-/// Plays a process of a cluster on a real Redis.
+/// A process of a cluster on a real Redis.
 private struct Member {
   let hub: StreamHub
   let source: ScriptedSource

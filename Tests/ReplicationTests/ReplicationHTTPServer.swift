@@ -5,7 +5,7 @@ import NIOHTTP1
 import NIOPosix
 import Synchronization
 
-/// Plays another process: answers calls as a closure says and notes them.
+/// A stand-in for another process: answers calls as a closure says and notes them.
 final class ReplicationHTTPServer: Sendable {
   struct Call: Sendable {
     var method: Text
@@ -17,7 +17,7 @@ final class ReplicationHTTPServer: Sendable {
   struct Answer: Sendable {
     var status: HTTPResponseStatus = .ok
     var body = "{}"
-    /// Leaves the call without an answer.
+    /// Whether the call is left without an answer.
     var isSilent = false
   }
 

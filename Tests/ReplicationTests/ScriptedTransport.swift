@@ -3,7 +3,8 @@ import Synchronization
 
 @testable import Replication
 
-/// Lets a test play the rest of the cluster: it takes what the hub sends and injects what others would send.
+/// A transport by which a test plays the rest of the cluster: it takes what the hub sends and injects what others would
+/// send.
 final class ScriptedTransport: ReplicationTransport {
   private struct State {
     var sent: [Text] = []
@@ -49,7 +50,7 @@ final class ScriptedTransport: ReplicationTransport {
   }
 }
 
-/// Keeps positions and rows in memory.
+/// A source of positions and rows in memory.
 final class ScriptedSource: StreamSource {
   private struct State {
     var positions: [Text: Int64] = [:]
@@ -112,7 +113,7 @@ final class ScriptedSource: StreamSource {
   var advances: [Text] { state.withLock(\.advances) }
 }
 
-/// Notes what handlers were told.
+/// A record of what handlers were told.
 final class Diary: Sendable {
   private let entries = Mutex<[Text]>([])
 

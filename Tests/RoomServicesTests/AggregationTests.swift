@@ -9,7 +9,7 @@ import Testing
 @testable import EventPersistence
 @testable import RoomServices
 
-/// Which relations are shown together with their parents. The rules themselves are proven by `EventRelationTests`.
+/// Relations that are shown together with their parents. The rules themselves are proven by `EventRelationTests`.
 @Suite(.serialized) struct AggregationTests {
   private static func related(
     _ kind: Text, _ parent: EventID, _ sender: UserID = Users.alice, type: Text = EventType.message,

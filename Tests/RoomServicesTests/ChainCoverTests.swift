@@ -9,7 +9,7 @@ import Testing
 @testable import RoomServices
 
 @Suite(.serialized) struct ChainCoverTests {
-  /// Answers from the tables whether one place leads to another.
+  /// The question, answered from the tables, whether one place leads to another.
   private struct Cover {
     var places: [EventID: (chain: Int64, number: Int64)] = [:]
     var links: [Int64: [(number: Int64, chain: Int64, target: Int64)]] = [:]
@@ -31,11 +31,11 @@ import Testing
 
   private func cover(_ fixture: PersisterFixture) async throws -> Cover {
     var cover = Cover()
-    for row in try await fixture.database.read("SELECT event_id, chain_id, sequence_number FROM event_auth_chains") {
+    for row in try await fixture.database.run("SELECT event_id, chain_id, sequence_number FROM event_auth_chains") {
       let (event, chain, number) = try row.decode(Text.self, Int64.self, Int64.self)
       cover.places[EventID(unchecked: event)] = (chain, number)
     }
-    let links = try await fixture.database.read(
+    let links = try await fixture.database.run(
       """
       SELECT origin_chain_id, origin_sequence_number, target_chain_id, target_sequence_number
       FROM event_auth_chain_links

@@ -10,7 +10,7 @@ import Testing
 @testable import EventPersistence
 @testable import RoomServices
 
-/// Checks what `Docs/event-path.md` promises of the persister and names no older test for.
+/// The promises of `Docs/event-path.md` about the persister that no older test checks.
 @Suite(.timeLimit(.minutes(2))) struct PersistInvariantTests {
   private func item(_ made: (event: Event, context: EventContext)) -> PersistableEvent {
     PersistableEvent(event: made.event, context: made.context, pushActions: [])

@@ -138,7 +138,7 @@ import Testing
       "ALTER TABLE events DISABLE TRIGGER ALL", "DELETE FROM events WHERE event_id = \(lost.eventID.rawValue)",
       "ALTER TABLE events ENABLE TRIGGER ALL",
     ] {
-      try await fixture.database.read(statement)
+      try await fixture.database.run(statement)
     }
     await #expect(throws: StoreError.self) {
       _ = try await fixture.persister.persist(
@@ -166,7 +166,7 @@ import Testing
   @Test(arguments: [false, true]) func aRepeatedTransactionGivesTheFirstEvent(areNew: Bool) async throws {
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom()
-    _ = try await fixture.database.read(
+    _ = try await fixture.database.run(
       "INSERT INTO devices (user_id, device_id) VALUES (\(Users.alice.rawValue), 'PHONE')")
     var metadata = EventMetadata()
     metadata.deviceID = "PHONE"
@@ -196,7 +196,7 @@ import Testing
   @Test(arguments: [false, true]) func aTransactionIDOnAnotherPathIsAnotherRequest(areNew: Bool) async throws {
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom()
-    _ = try await fixture.database.read(
+    _ = try await fixture.database.run(
       "INSERT INTO devices (user_id, device_id) VALUES (\(Users.alice.rawValue), 'PHONE')")
     var metadata = EventMetadata()
     metadata.deviceID = "PHONE"
@@ -260,7 +260,7 @@ import Testing
   @Test func anEventIsStoredWhileItsDeviceIsBeingDeleted() async throws {
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom()
-    _ = try await fixture.database.read(
+    _ = try await fixture.database.run(
       "INSERT INTO devices (user_id, device_id) VALUES (\(Users.alice.rawValue), 'PHONE')")
     let deleted = Gate()
     let deletion = Task {
@@ -284,7 +284,7 @@ import Testing
   @Test(arguments: [false, true]) func aBatchThatFollowsARepeatedTransactionIsRefused(areNew: Bool) async throws {
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom()
-    _ = try await fixture.database.read(
+    _ = try await fixture.database.run(
       "INSERT INTO devices (user_id, device_id) VALUES (\(Users.alice.rawValue), 'PHONE')")
     var metadata = EventMetadata()
     metadata.deviceID = "PHONE"
@@ -462,7 +462,7 @@ import Testing
       CREATE FUNCTION divide() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.depth = NEW.depth / 0; RETURN NEW; END $$
       """,
       "CREATE TRIGGER divides BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION divide()",
-    ] { try await fixture.database.read(statement) }
+    ] { try await fixture.database.run(statement) }
     await #expect(throws: PostgresError.self) { try await room.send(.message("x")) }
   }
 
@@ -470,9 +470,9 @@ import Testing
     let fixture = try await PersisterFixture.make()
     let room = try await fixture.makeRoom()
     let (event, context) = try await room.make(.message("late"))
-    _ = try await fixture.database.read("DELETE FROM sliding_sync_joined_rooms")
-    _ = try await fixture.database.read("DELETE FROM sliding_sync_membership_snapshots")
-    _ = try await fixture.database.read("DELETE FROM rooms")
+    _ = try await fixture.database.run("DELETE FROM sliding_sync_joined_rooms")
+    _ = try await fixture.database.run("DELETE FROM sliding_sync_membership_snapshots")
+    _ = try await fixture.database.run("DELETE FROM rooms")
     await #expect(throws: MatrixError.self) {
       try await fixture.persister.persist(
         [PersistableEvent(event: event, context: context, pushActions: [])], roomID: room.roomID)

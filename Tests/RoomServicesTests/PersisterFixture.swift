@@ -13,12 +13,12 @@ import TestSupport
 @testable import EventPersistence
 @testable import RoomServices
 
-/// Keeps what was announced. Apart from the fixture, which nobody may keep alive beyond its test.
+/// A record of what was announced. Apart from the fixture, which nobody may keep alive beyond its test.
 private final class Recorder: Sendable {
   let batches = Mutex<[StreamBatch]>([])
 }
 
-/// Holds a server of one process on a database of its own, able to persist events.
+/// A server of one process on a database of its own, able to persist events.
 final class PersisterFixture: Sendable {
   static let serverName = "test.example"
 
@@ -83,7 +83,7 @@ final class PersisterFixture: Sendable {
 
   /// Reads a statement's rows as lines of text, columns joined by `|` and NULL left out.
   func lines(_ sql: SQL) async throws -> [Text] {
-    let rows = try await database.read(sql)
+    let rows = try await database.run(sql)
     let columns = rows.columnNames.count
     return try rows.map { row in
       var cells: [Text] = []
@@ -113,7 +113,7 @@ final class PersisterFixture: Sendable {
   }
 }
 
-/// Names the users of tests.
+/// The users of tests.
 enum Users {
   static let alice = UserID(unchecked: "@alice:test.example")
   static let bob = UserID(unchecked: "@bob:test.example")
@@ -121,7 +121,7 @@ enum Users {
   static let remote = UserID(unchecked: "@rita:remote.example")
 }
 
-/// Describes an event that a test sends.
+/// An event that a test sends.
 struct Sending: Sendable {
   var type: Text
   var stateKey: Text?
@@ -142,7 +142,7 @@ struct Sending: Sendable {
   }
 }
 
-/// Makes and persists events of one room.
+/// A room whose events are made and persisted.
 struct TestRoom: Sendable {
   let fixture: PersisterFixture
   let roomID: RoomID

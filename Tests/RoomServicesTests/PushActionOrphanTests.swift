@@ -8,7 +8,7 @@ import Testing
 @testable import EventPersistence
 @testable import RoomServices
 
-/// Checks that push actions without an event are removed, and no others.
+/// The removal of push actions without an event, and no others.
 @Suite(.timeLimit(.minutes(2))) struct PushActionOrphanTests {
   private func act(_ id: Text, place: Int64, in txn: Transaction) {
     txn.enqueue(
@@ -29,7 +29,7 @@ import Testing
   }
 
   private func places(_ database: PostgresClient) async throws -> [Int64] {
-    let rows = try await database.read("SELECT stream_ordering FROM event_push_actions ORDER BY 1")
+    let rows = try await database.run("SELECT stream_ordering FROM event_push_actions ORDER BY 1")
     return try rows.map { try $0.get(0, as: Int64.self) }
   }
 

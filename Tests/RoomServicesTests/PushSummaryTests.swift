@@ -8,7 +8,7 @@ import Testing
 @testable import RoomServices
 @testable import Stores
 
-/// Remembers every action and receipt, and counts by looking at all of them.
+/// Every action and receipt, and counts by looking at all of them.
 private struct NaiveCounts {
   struct Action {
     let thread: Text
@@ -47,7 +47,7 @@ private struct NaiveCounts {
   }
 
   private func act(_ action: NaiveCounts.Action, _ fixture: PersisterFixture) async throws {
-    try await fixture.database.read(
+    try await fixture.database.run(
       """
       INSERT INTO event_push_actions (room_id, event_id, user_id, actions, stream_ordering, topological_ordering, notif,
         highlight, unread, thread_id)
@@ -78,7 +78,7 @@ private struct NaiveCounts {
   @Test(arguments: [1, 2, 3, 4]) func sumsChangeNoCount(seed: UInt64) async throws {
     let fixture = try await PersisterFixture.make()
     let store = fixture.push.summaries
-    try await fixture.database.read(
+    try await fixture.database.run(
       """
       INSERT INTO local_current_membership (room_id, user_id, event_id, membership)
       VALUES (\(room.rawValue), \(user.rawValue), '$join', 'join')
@@ -128,7 +128,7 @@ private struct NaiveCounts {
 
   @Test func onlyReceiptsOfThisServersUsersAreTaken() async throws {
     let fixture = try await PersisterFixture.make()
-    try await fixture.database.read(
+    try await fixture.database.run(
       """
       INSERT INTO receipts_linearized (stream_id, room_id, receipt_type, user_id, event_id, data, event_stream_ordering)
       VALUES (5, \(room.rawValue), 'm.read', \(Users.remote.rawValue), '$a', '{}', 3)

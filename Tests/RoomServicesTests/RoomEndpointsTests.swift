@@ -7,7 +7,7 @@ import MatrixPrimitives
 import RoomServices
 import Testing
 
-/// Calls the endpoints about rooms as a client does, with the user's name for a token.
+/// The endpoints about rooms, called as a client does, with the user's name for a token.
 @Suite struct RoomEndpointsTests {
   private struct Client {
     let router: Router
@@ -140,7 +140,7 @@ import Testing
     #expect(join.status == 403 && join.json["errcode"] == "M_FORBIDDEN")
   }
 
-  /// Makes one server with one room for all requests that are refused.
+  /// One server with one room for all requests that are refused.
   private actor Shared {
     private var making: Task<(client: Client, room: Text), any Error>?
 

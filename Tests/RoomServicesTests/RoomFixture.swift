@@ -13,7 +13,7 @@ import TestSupport
 @testable import EventPersistence
 @testable import RoomServices
 
-/// Runs the services about rooms as a server of one process does, on a database of its own.
+/// The services about rooms as a server of one process runs them, on a database of its own.
 final class RoomFixture: Sendable {
   let database: TestDatabase
   let stores: RoomStores
@@ -93,7 +93,7 @@ final class RoomFixture: Sendable {
       router: CallRouter(config: config, client: nil), hub: hub, clock: .system, logger: .silent)
   }
 
-  /// Makes another submitter, which knows nothing of what the first one has under way, as if it were in another process.
+  /// Makes another submitter, which is unaware of what the first one has under way, as if it were in another process.
   func anotherSubmitter() -> EventSubmitter {
     EventSubmitter(
       creator: rooms.submitter.creator, stores: stores, delivery: delivery(), users: users, rateLimiter: .unlimited,
@@ -105,7 +105,7 @@ final class RoomFixture: Sendable {
   /// Makes the device's row, without which no transaction of it can be remembered.
   func addDevice(_ requester: Requester) async throws {
     let (user, device) = (requester.userID.rawValue, requester.deviceID ?? "")
-    _ = try await database.client.read(
+    _ = try await database.client.run(
       "INSERT INTO devices (user_id, device_id, hidden) VALUES (\(user), \(device), false)")
   }
 

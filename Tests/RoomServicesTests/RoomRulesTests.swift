@@ -98,7 +98,7 @@ import Testing
     for (number, name) in [(2, "b"), (3, "c"), (4, "d"), (5, "e")] as [(Int, Text)] {
       lanes.add(number, room: room(name))
     }
-    // What may take long waits for nobody but its own room.
+    // What may take long delays only its own room.
     lanes.add(-1, room: room("f"))
     #expect(await iterator.next() == [[-1]])
     gate.open()
@@ -169,7 +169,8 @@ import Testing
   }
 }
 
-/// Delivers batches of numbers when a gate opens; what may be followed meanwhile and what fails is said by a number.
+/// A worker that delivers batches of numbers when a gate opens; what may be followed meanwhile and what fails is said
+/// by a number.
 private struct RecordingWorker: RoomBatchWorker {
   struct Preparation: Hashable {
     var jobs: [Int]

@@ -2,7 +2,7 @@ import Crypto
 import MatrixEvents
 import MatrixPrimitives
 
-/// Holds the events of one room and answers about them.
+/// The events of one room and answers about them.
 struct ProbeSession {
   private struct Misuse: Error, CustomStringConvertible {
     let description: String

@@ -1,7 +1,8 @@
 import Foundation
 import MatrixPrimitives
 
-/// Answers questions about events and states, a line of JSON each; `Tests/Interop/rules.py` asks the same of Synapse.
+/// The program that answers questions about events and states, a line of JSON each; `Tests/Interop/rules.py` asks the
+/// same of Synapse.
 @main
 struct RulesProbe {
   static func main() {

@@ -1,4 +1,4 @@
-/// Makes the same numbers for the same seed (SplitMix64), so that a failing random test can be repeated.
+/// Numbers that are the same for the same seed (SplitMix64), so that a failing random test can be repeated.
 public struct SeededRandom: RandomNumberGenerator, Sendable {
   private var state: UInt64
 

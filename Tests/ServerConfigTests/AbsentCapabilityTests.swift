@@ -3,7 +3,7 @@ import Testing
 
 @testable import ServerConfig
 
-/// Compares the lists of what waits for its capability with the ledger of all settings.
+/// The lists of what waits for its capability, compared with the ledger of all settings.
 @Suite struct AbsentCapabilityTests {
   private static let withoutEffect = SettingsLedgerTests.entries.filter {
     ($0.state == "ignored" || $0.state == "guarded") && !$0.name.hasPrefix("experimental_features.")
@@ -14,7 +14,7 @@ import Testing
     "databases.<name>.txn_limit", "push_rules", "worker_listeners[].additional_resources",
   ]
 
-  /// Whether a setting is one of a list's, or below it.
+  /// Returns whether a setting is one of a list's, or below it.
   private static func covers(_ setting: Text, _ name: Text) -> Bool {
     name == setting || name.hasPrefix("\(setting).") || name.hasPrefix("\(setting)[")
   }

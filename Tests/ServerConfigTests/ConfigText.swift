@@ -6,7 +6,7 @@ extension Text {
   func replacing(_ part: Text, with other: Text) -> Text { Text(string.replacing(part.string, with: other.string)) }
 }
 
-/// Builds configurations for tests: a minimal one that loads, with lines added.
+/// Configurations for tests: a minimal one that loads, with lines added.
 enum ConfigText {
   static let seed = "u6lYH01rFqRU1xtr3n20hSzi3tUsOcm/396itqQhYX4"
 

@@ -3,7 +3,7 @@ import Foundation
 import ServerConfig
 import Testing
 
-/// Checks that the files of `Configs` load without a warning.
+/// The files of `Configs`, which load without a warning.
 @Suite struct SampleTests {
   private static let folder = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(

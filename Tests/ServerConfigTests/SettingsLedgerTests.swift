@@ -3,7 +3,7 @@ import Foundation
 import ServerConfig
 import Testing
 
-/// Goes through every setting of Synapse, so that none is passed over in silence.
+/// Every setting of Synapse, so that none is passed over in silence.
 @Suite struct SettingsLedgerTests {
   struct Entry: Sendable, CustomTestStringConvertible {
     let name: Text
@@ -62,7 +62,7 @@ import Testing
     return try HomeserverConfig.parse(documents, role: entry.role, acceptsUnsupported: acceptsUnsupported).warnings
   }
 
-  /// The lines about a setting, or about one that contains it or that it contains.
+  /// Returns the lines about a setting, or about one that contains it or that it contains.
   private static func lines(_ warnings: [Text], about entry: Entry) -> [Text] {
     warnings.filter { line in
       guard

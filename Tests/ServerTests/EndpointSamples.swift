@@ -10,7 +10,7 @@ enum EndpointSamples {
     var caller: TestServer.Account?
   }
 
-  /// Makes what the request needs, on a server that others use too, and the request.
+  /// A closure that makes what the request needs, on a server that others use too, and the request.
   typealias Recipe = @Sendable (_ server: TestServer) async throws -> Sample
 
   static let all: [Text: Recipe] = server.merging(accounts, uniquingKeysWith: { $1 })
@@ -20,7 +20,7 @@ enum EndpointSamples {
 
   private static func escaped(_ text: Text) -> Text { TestServer.escaped(text) }
 
-  /// The stage of interactive authentication in which an account shows its password.
+  /// Returns the stage of interactive authentication in which an account shows its password.
   private static func auth(_ account: TestServer.Account) -> Text {
     #""auth":{"type":"m.login.password","identifier":{"type":"m.id.user","user":"\#(account.id)"},"password":"\#(account.password)"}"#
   }
@@ -106,7 +106,7 @@ enum EndpointSamples {
 
   // MARK: Rooms
 
-  /// A request about another user, by one who may.
+  /// Returns a request about another user, by one who may.
   private static func change(_ action: Text, after: Text? = nil, once: Bool = false) -> Recipe {
     { server in
       let (alice, bob) = (try await server.register("alice"), try await server.register("bob"))
@@ -118,7 +118,7 @@ enum EndpointSamples {
     }
   }
 
-  /// A request of a user about the own membership of a public room.
+  /// Returns a request of a user about the own membership of a public room.
   private static func own(_ target: @escaping @Sendable (_ room: Text) -> Text, after: [Text] = []) -> Recipe {
     { server in
       let (alice, bob) = (try await server.register("alice"), try await server.register("bob"))
@@ -156,7 +156,7 @@ enum EndpointSamples {
     "getJoinedRooms": { Sample(target: "joined_rooms", caller: try await $0.register()) },
   ]
 
-  /// A request of a member about a room and an event in it.
+  /// Returns a request of a member about a room and an event in it.
   private static func inRoom(
     _ target: @escaping @Sendable (_ room: Text, _ event: Text) -> Text, body: Text = ""
   ) -> Recipe {
@@ -233,7 +233,7 @@ enum EndpointSamples {
 
   // MARK: Syncing
 
-  /// A request of a user about something of the own.
+  /// Returns a request of a user about something of the own.
   private static func ofUser(_ target: @escaping @Sendable (_ user: Text) -> Text, body: Text = "") -> Recipe {
     { server in
       let alice = try await server.register("alice")

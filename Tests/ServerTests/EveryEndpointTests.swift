@@ -11,7 +11,7 @@ import Testing
     "relType": "m.thread",
   ]
 
-  /// A path of a pattern, with something fitting in each place.
+  /// Returns a path of a pattern, with something fitting in each place.
   private static func path(_ pattern: PathPattern) -> Text {
     pattern.segments.map { segment -> Text in
       switch segment {
@@ -135,6 +135,6 @@ import Testing
 }
 
 extension TestServer {
-  /// The path of a target as ``call(_:_:_:as:)`` takes it.
+  /// Returns the path of a target as ``call(_:_:_:as:)`` takes it.
   func path(_ target: Text) -> Text { target.hasPrefix("/") ? target : "/_matrix/client/v3/" + target }
 }

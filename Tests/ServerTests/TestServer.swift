@@ -98,7 +98,7 @@ struct TestServer: Sendable {
     return Answer(status: response.status, headers: response.headers, bytes: response.body.bytes ?? [])
   }
 
-  /// Makes an account with a session; its name is one that nobody has yet.
+  /// Makes an account with a session; its name is a new one.
   func register(_ name: Text = "user") async throws -> Account {
     let (name, password): (Text, Text) = ("\(name)\(counter.next())", "correct horse \(name)")
     let answer = try await call(
@@ -138,7 +138,7 @@ struct TestServer: Sendable {
     return Self.escaped(try #require(answer.json["event_id"]?.string))
   }
 
-  /// A text that no other call returns.
+  /// Returns a text that no other call returns.
   func unique(_ prefix: Text) -> Text { "\(prefix)\(counter.next())" }
 
   /// Percent-encodes a segment of a path.

@@ -18,7 +18,7 @@ import Testing
 
   @Test func aTransactionOfThePredecessorIsCommittedBeforeTheWaitEnds() async throws {
     let database = try await TestDatabase.scratch()
-    try await database.client.read("CREATE TABLE log (n bigint)")
+    try await database.client.run("CREATE TABLE log (n bigint)")
     let begun = Gate()
     let predecessor = process(sessions, database)
     let transaction = Task {
@@ -31,13 +31,13 @@ import Testing
     }
     await begun.wait()
     try await sessions.waitForPredecessor(database.configuration(), patience: .seconds(30), logger: .silent)
-    #expect(try await database.client.read("SELECT n FROM log").count == 1)
+    #expect(try await database.client.run("SELECT n FROM log").count == 1)
     try await transaction.value
   }
 
   @Test func aSessionThatDoesNotEndIsEnded() async throws {
     let database = try await TestDatabase.scratch()
-    try await database.client.read("CREATE TABLE log (n bigint)")
+    try await database.client.run("CREATE TABLE log (n bigint)")
     let begun = Gate()
     let predecessor = process(sessions, database)
     let transaction = Task {
@@ -51,7 +51,7 @@ import Testing
     // A living process connects again at once; this one is told to stop, as a dead one cannot.
     async let stopped: Void = predecessor.shutdown()
     try await sessions.waitForPredecessor(database.configuration(), patience: .milliseconds(50), logger: .silent)
-    #expect(try await database.client.read("SELECT n FROM log").isEmpty)
+    #expect(try await database.client.run("SELECT n FROM log").isEmpty)
     await stopped
     await #expect(throws: PostgresError.self) { try await transaction.value }
   }

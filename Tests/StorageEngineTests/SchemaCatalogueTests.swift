@@ -5,12 +5,12 @@ import Testing
 
 @testable import StorageEngine
 
-/// Compares what PostgreSQL says about a new database with the facts that are kept in the program.
+/// What PostgreSQL says about a new database, compared with the facts that are kept in the program.
 @Suite struct SchemaCatalogueTests {
   private static let database = Task { try await TestDatabase.withSchema() }
 
   private func rows(_ sql: SQL) async throws -> PostgresRows {
-    try await Self.database.value.client.read(sql)
+    try await Self.database.value.client.run(sql)
   }
 
   @Test func columnsHaveTheirTypesNullabilityAndDefaults() async throws {

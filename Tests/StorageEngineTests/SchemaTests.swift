@@ -36,7 +36,7 @@ import Testing
 
   @Test func aForeignDatabaseIsRefusedAndLeftAsItIs() async throws {
     let database = try await TestDatabase.scratch()
-    try await database.client.read("CREATE TABLE wp_posts (id bigint)")
+    try await database.client.run("CREATE TABLE wp_posts (id bigint)")
     let error = await #expect(throws: SchemaError.self) { try await Schema.prepare(database.client, serverRole: .main) }
     #expect(error?.description.contains("another program") == true)
     #expect(try await relations(database.client) == 1)
@@ -45,8 +45,8 @@ import Testing
   @Test(arguments: [(93, "older"), (72, "older"), (95, "newer")])
   func anotherVersionIsRefusedAndLeftAsItIs(version: Int, word: Text) async throws {
     let database = try await TestDatabase.scratch()
-    try await database.client.read("CREATE TABLE schema_version (lock char(1), version integer, upgraded boolean)")
-    try await database.client.read("INSERT INTO schema_version VALUES ('X', \(version), true)")
+    try await database.client.run("CREATE TABLE schema_version (lock char(1), version integer, upgraded boolean)")
+    try await database.client.run("INSERT INTO schema_version VALUES ('X', \(version), true)")
     let error = await #expect(throws: SchemaError.self) { try await Schema.prepare(database.client, serverRole: .main) }
     #expect(error?.description.contains("\(version), \(word)") == true)
     #expect(try await relations(database.client) == 1)
@@ -65,7 +65,7 @@ import Testing
   func aDatabaseThatLacksSomethingOfItsVersionIsRefused(change: Text, word: Text) async throws {
     let database = try await TestDatabase.scratch()
     try await Schema.prepare(database.client, serverRole: .main)
-    try await database.client.read(SQL(stringLiteral: change.string))
+    try await database.client.run(SQL(stringLiteral: change.string))
     let error = await #expect(throws: SchemaError.self) {
       try await Schema.prepare(database.client, serverRole: .worker)
     }
@@ -87,7 +87,7 @@ import Testing
       "DROP INDEX receipts_linearized_id", "DROP INDEX delayed_events_idx",
       "INSERT INTO background_updates (update_name, progress_json) VALUES ('later', '{}')",
     ]
-    for change in changes { try await database.client.read(SQL(stringLiteral: change.string)) }
+    for change in changes { try await database.client.run(SQL(stringLiteral: change.string)) }
     var said: [Text] = []
     #expect(try await Schema.prepare(database.client, serverRole: .main) { said.append($0) } == .accepted)
     #expect(
@@ -97,7 +97,7 @@ import Testing
 
   @Test func aVersionTableWithoutAVersionIsRefused() async throws {
     let database = try await TestDatabase.scratch()
-    try await database.client.read("CREATE TABLE schema_version (lock char(1), version integer, upgraded boolean)")
+    try await database.client.run("CREATE TABLE schema_version (lock char(1), version integer, upgraded boolean)")
     let error = await #expect(throws: SchemaError.self) { try await Schema.prepare(database.client, serverRole: .main) }
     #expect(error?.description.contains("interrupted") == true)
   }
@@ -118,7 +118,7 @@ import Testing
   }
 
   private func relations(_ client: PostgresClient) async throws -> Int {
-    try await client.read(
+    try await client.run(
       """
       SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
       WHERE n.nspname = 'public' AND c.relkind <> 'i'

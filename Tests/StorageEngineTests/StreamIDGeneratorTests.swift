@@ -21,7 +21,7 @@ struct StreamIDGeneratorTests {
   }
 
   private func store(_ client: PostgresClient, _ id: Int64, by instance: Text) async throws {
-    try await client.read(
+    try await client.run(
       """
       INSERT INTO device_inbox (user_id, device_id, stream_id, message_json, instance_name)
       VALUES ('@a:b', 'D', \(id), '{}', \(instance))
@@ -29,7 +29,7 @@ struct StreamIDGeneratorTests {
   }
 
   private func stored(_ client: PostgresClient, _ stream: Text = "to_device") async throws -> [Text: Int64] {
-    let rows = try await client.read(
+    let rows = try await client.run(
       "SELECT instance_name, stream_id FROM stream_positions WHERE stream_name = \(stream)")
     return Dictionary(uniqueKeysWithValues: try rows.map { try $0.decode(Text.self, Int64.self) })
   }
@@ -128,7 +128,7 @@ struct StreamIDGeneratorTests {
       try await store(client, id, by: instance)
     }
     await ids.flush()
-    try await client.read(
+    try await client.run(
       "INSERT INTO stream_positions (stream_name, instance_name, stream_id) VALUES ('to_device', 'gone', 1), ('to_device', 'w2', 2)"
     )
     let reader = generator(client, instance: "reader", writers: ["w1", "w2"])
@@ -153,7 +153,7 @@ struct StreamIDGeneratorTests {
   @Test("A stored position ahead of the sequence is refused with the remedy")
   func positionAhead() async throws {
     let client = try await TestDatabase.withSchema().client
-    try await client.read(
+    try await client.run(
       "INSERT INTO stream_positions (stream_name, instance_name, stream_id) VALUES ('to_device', 'w1', 99)")
     let error = await #expect(throws: StreamIDError.self) { try await generator(client).load() }
     #expect(error?.description.contains("setval('device_inbox_sequence', 99)") == true)

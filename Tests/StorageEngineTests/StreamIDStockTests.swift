@@ -71,7 +71,7 @@ struct StreamIDStockTests {
     #expect(ids.currentToken == 2)
     #expect(ids.position(of: "w1") == 2)
     second.finish()
-    // Those at hand after them hold nobody up; they are given up when more come beside this, which may have happened already.
+    // Those at hand after them delay nothing; they are given up when more come beside this, which may have happened already.
     #expect((4...10).contains(ids.currentToken))
     // More than there are.
     let third = try await stock.take(50)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Positions of a stream with several writers")
 struct StreamPositionsTests {
-  /// A stream at 5 with this process (`own`) and two other writers.
+  /// Returns a stream at 5 with this process (`own`) and two other writers.
   private func positions() -> StreamPositions {
     positions(rows: [])
   }

@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Locks between processes")
 struct WorkerLocksTests {
-  /// Carries announcements between the processes of a test.
+  /// A link that carries announcements between the processes of a test.
   private final class Link: Sendable {
     private let processes = Mutex<[WorkerLocks]>([])
 
@@ -20,7 +20,7 @@ struct WorkerLocksTests {
     }
   }
 
-  /// Makes two processes on one database that hear each other's announcements.
+  /// Makes two processes on one database that receive each other's announcements.
   private func processes(_ clock: ServerClock = .test()) async throws -> (WorkerLocks, WorkerLocks, PostgresClient) {
     let client = try await TestDatabase.withSchema().client
     let link = Link()
@@ -42,7 +42,7 @@ struct WorkerLocksTests {
     await held.release()
     await held.release()
     #expect(try await two.tryLock("l", key: "k") != nil)
-    #expect(try await client.read("SELECT 1 FROM worker_locks").count == 2)
+    #expect(try await client.run("SELECT 1 FROM worker_locks").count == 2)
   }
 
   @Test("A plain lock that was not renewed for two minutes is taken over, a renewed one is not")
@@ -92,10 +92,10 @@ struct WorkerLocksTests {
     clock.advance(milliseconds: 61_000)
     await two.reap()
     #expect(
-      try await client.read("SELECT lock_key FROM worker_read_write_locks").map { try $0.get(0, as: Text.self) } == [
+      try await client.run("SELECT lock_key FROM worker_read_write_locks").map { try $0.get(0, as: Text.self) } == [
         "alive"
       ])
-    #expect(try await client.read("SELECT lock_key FROM worker_read_write_locks_mode").count == 1)
+    #expect(try await client.run("SELECT lock_key FROM worker_read_write_locks_mode").count == 1)
     #expect(try await two.tryReadWriteLock("l", key: "dead", write: false) != nil)
     await dead.release()
     await alive.release()

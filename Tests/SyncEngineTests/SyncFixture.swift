@@ -11,7 +11,7 @@ import TestSupport
 
 @testable import SyncEngine
 
-/// Runs rooms and syncing as a server of one process does, on a database of its own.
+/// Rooms and syncing as a server of one process runs them, on a database of its own.
 final class SyncFixture: Sendable {
   let database: TestDatabase
   let stores: RoomStores
@@ -114,7 +114,7 @@ final class SyncFixture: Sendable {
   }
 
   func addDevice(_ requester: Requester) async throws {
-    _ = try await database.client.read(
+    _ = try await database.client.run(
       """
       INSERT INTO devices (user_id, device_id, hidden)
       VALUES (\(requester.userID.rawValue), \(requester.deviceID ?? ""), false)

@@ -81,7 +81,7 @@ import Testing
 
     try await receipts.receive(bob, room: room, type: "m.read", event: one, threadID: nil)
     #expect(try await server.sync(since: seen.next)["rooms"] == nil, "an older receipt changes nothing")
-    let rows = try await server.database.client.read("SELECT event_ids FROM receipts_graph ORDER BY receipt_type")
+    let rows = try await server.database.client.run("SELECT event_ids FROM receipts_graph ORDER BY receipt_type")
     #expect(rows.count == 2)
   }
 
@@ -144,7 +144,7 @@ import Testing
     #expect(second["to_device"] == expected)
     #expect(try await server.sync(since: first.next)["to_device"] == expected)
     #expect(try await server.sync(since: second.next)["to_device"] == nil)
-    #expect(try await server.database.client.read("SELECT 1 FROM device_inbox").isEmpty)
+    #expect(try await server.database.client.run("SELECT 1 FROM device_inbox").isEmpty)
   }
 
   @Test func manyMessagesForADeviceComeInPortions() async throws {

@@ -2,7 +2,7 @@ import ByteText
 import Postgres
 import StorageEngine
 
-/// Holds one database of a private server and a client that is connected to it.
+/// One database of a private server and a client that is connected to it.
 public struct TestDatabase: Sendable {
   /// The server that it is on.
   public let server: TestPostgres
@@ -27,7 +27,7 @@ public struct TestDatabase: Sendable {
   }
 }
 
-/// Makes the database with the schema once, from which others are copied.
+/// The database with the schema, made once, from which others are copied.
 actor TemplateDatabase {
   private var making: Task<Text, any Error>?
 

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// Keeps the folders of the private servers of this process and takes them away when it ends.
+/// The folders of this process's private servers, removed when it ends.
 enum TestFolders {
   private static let prefix = "myelin-test-pg-"
   private static let state = Mutex<(folders: [String], made: Int, hasExitHandler: Bool)>(([], 0, false))
@@ -51,7 +51,7 @@ enum TestFolders {
     removeFiles(folder)
   }
 
-  /// Has a folder removed without waiting for it: hundreds of scratch databases are hundreds of thousands of files.
+  /// Removes a folder in the background: hundreds of scratch databases are hundreds of thousands of files.
   private static func removeFiles(_ folder: String) {
     let command = ["rm", "-rf", folder]
     let arguments = command.map { strdup($0) }

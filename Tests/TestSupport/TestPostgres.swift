@@ -4,7 +4,7 @@ import Logging
 import Postgres
 import Synchronization
 
-/// Runs a PostgreSQL of its own for the tests of one process: in a temporary folder, reachable through a unix socket only.
+/// A PostgreSQL of its own for the tests of one process: in a temporary folder, reachable through a unix socket only.
 public final class TestPostgres: Sendable {
   /// The folder of the unix socket; libpq's `host`.
   public let folder: String
@@ -82,7 +82,7 @@ public final class TestPostgres: Sendable {
 
   private func administrate(_ sql: SQL) async throws {
     let client = PostgresClient(configuration(database: "postgres", maximumConnections: 1), logger: .silent)
-    try await client.read(sql.uncached())
+    try await client.run(sql.uncached())
     await client.shutdown()
   }
 
@@ -122,14 +122,14 @@ public final class TestPostgres: Sendable {
   }
 }
 
-/// Says why the private PostgreSQL could not be used.
+/// The reason why the private PostgreSQL could not be used.
 public struct TestPostgresError: Error, CustomStringConvertible {
   /// The reason, with what the program printed.
   public let description: String
 }
 
 extension Logger {
-  /// Drops everything, for tests that provoke failures.
+  /// A logger that drops everything, for tests that provoke failures.
   public static var silent: Logger { Logger(label: "silent", factory: { _ in SwiftLogNoOpLogHandler() }) }
 }
 

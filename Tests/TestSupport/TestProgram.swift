@@ -1,7 +1,7 @@
 import Foundation
 
-/// Runs a program to its end. Foundation's `Process` is of no use here: it takes a program that leaves a server behind for
-/// still running, because the server inherits the socket by which the end is noticed.
+/// The run of a program to its end. Foundation's `Process` is of no use here: it takes a program that leaves a server
+/// behind for still running, because the server inherits the socket by which the end is noticed.
 enum TestProgram {
   /// Starts a program, with its output in a file, and returns the status that it ended with.
   static func run(_ command: [String], output: String) async throws -> Int32 {

@@ -2,12 +2,12 @@ import ByteText
 import Foundation
 import Synchronization
 
-/// Runs a private Redis on a unix socket in a temporary folder.
+/// A private Redis on a unix socket in a temporary folder.
 ///
 /// The server ends with the test process, however that ends: a shell waits for the end of a pipe that only this process
 /// holds. Clients that reconnect need not wait for the start.
 public final class TestRedis: Sendable {
-  /// Says where the server listens.
+  /// The path at which the server listens.
   public let socketPath: Text
   private let folder: String
   private let arguments: [String]
@@ -19,7 +19,7 @@ public final class TestRedis: Sendable {
 
   private static let sharedServer = Mutex<TestRedis?>(nil)
 
-  /// Gives the server that all suites share; use channel and key names of your own.
+  /// Returns the server that all suites share; use channel and key names of your own.
   /// - Throws: when `redis-server` cannot be started.
   public static func shared() throws -> TestRedis {
     try sharedServer.withLock { server in

@@ -6,7 +6,7 @@ import ServiceLifecycle
 
 @testable import WorkerRuntime
 
-/// Runs a listener on a unix socket for the length of a test.
+/// A listener on a unix socket for the length of a test.
 struct ListenerHarness: Sendable {
   let path: String
   let connections = ConnectionRegistry()
@@ -58,7 +58,7 @@ struct ListenerHarness: Sendable {
   }
 }
 
-/// Speaks raw bytes over a unix socket, blocking a thread of its own while it waits.
+/// A connection of raw bytes over a unix socket, which blocks a thread of its own while it waits.
 struct RawConnection: Sendable {
   struct Failure: Error {
     let reason: String
@@ -110,7 +110,7 @@ struct RawConnection: Sendable {
 
   /// Reads until the other side closes, keeping nothing.
   ///
-  /// - Parameter took: told of each piece's size.
+  /// - Parameter took: called with each piece's size.
   /// - Returns: the number of bytes.
   func drain(_ took: @escaping @Sendable (Int) -> Void) async -> Int {
     await withCheckedContinuation { continuation in

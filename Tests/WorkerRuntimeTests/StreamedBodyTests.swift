@@ -7,7 +7,7 @@ import Testing
 
 /// Bodies that are never whole in memory, in both directions.
 @Suite(.timeLimit(.minutes(2))) struct StreamedBodyTests {
-  /// Counts bytes on both sides of a connection.
+  /// The number of bytes on both sides of a connection.
   private final class Balance: Sendable {
     private let state = Mutex((made: 0, taken: 0, largestGap: 0))
 

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Makes a folder of its own and removes it with all content at the end.
+/// A folder of its own, removed with all content at the end.
 final class TemporaryFolder {
   private let url: URL
 

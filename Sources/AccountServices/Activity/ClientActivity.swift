@@ -5,7 +5,7 @@ import ServerConfig
 import Stores
 import Synchronization
 
-/// Keeps the record of which token was last used from where.
+/// The record of which token was last used from where.
 ///
 /// Each (user, token, address) is recorded once in two minutes. The process with the background duty writes the rows,
 /// collected over some seconds; every other process sends `USER_IP` to it (Synapse's protocol, so either may be theirs).
@@ -17,7 +17,7 @@ public final class ClientActivity: Sendable {
   }
 
   private struct State {
-    /// When each use was recorded last, by the monotonic clock.
+    /// The time at which each use was last recorded, by the monotonic clock.
     var seen: [Key: Int64] = [:]
     var waiting: [Key: ClientUse] = [:]
   }
@@ -78,7 +78,7 @@ public final class ClientActivity: Sendable {
     }
   }
 
-  /// Tells the latest use of a device that is not stored yet. Only the process with the background duty knows of any.
+  /// Returns the latest use of a device that is not stored yet. Only the process with the background duty has any.
   public func latestUse(of deviceID: Text, user: UserID) -> ClientUse? {
     state.withLock { state in
       state.waiting.values.filter { $0.user == user && $0.deviceID == deviceID }

@@ -3,7 +3,7 @@ import StorageEngine
 import Stores
 import Synchronization
 
-/// Turns an access token into the `Requester` that acts with it.
+/// The lookup of the `Requester` that acts with an access token.
 ///
 /// Lookups are cached; the cache is named as Synapse's (`get_user_by_access_token`), so an invalidation by any process
 /// of the cluster, theirs or ours, takes effect here.
@@ -11,8 +11,8 @@ import Synchronization
 /// Invalidations may be lost while Redis is away, so a lookup counts for ``maximumAgeMilliseconds`` at most. Tokens in use are looked
 /// up again before that, many with one statement and while requests go on (``run()``).
 public final class Authenticator: Sendable {
-  /// How old a lookup may be that a request is authenticated by: older than it is when a client comes back from a long poll, which
-  /// clients let last for 30 s, some for 60 s; else each idle sync would ask the database.
+  /// The greatest age of a lookup by which a request is authenticated: older than it is when a client comes back from a
+  /// long poll, which clients let last for 30 s, some for 60 s; else each idle sync would ask the database.
   static let maximumAgeMilliseconds: Int64 = 90_000
   /// From which age on a lookup that is used is confirmed.
   static let confirmationAgeMilliseconds: Int64 = 15_000
@@ -42,9 +42,9 @@ public final class Authenticator: Sendable {
     }
   }
 
-  /// What a request tells of its client, for the record of devices' last use.
+  /// What a request reveals of its client, for the record of devices' last use.
   public struct Client: Sendable {
-    /// The address, as the listener or the trusted proxy tells it.
+    /// The address, as the listener or the trusted proxy reports it.
     public let ip: Text
     /// The `User-Agent` header, or an empty text.
     public let userAgent: Text
@@ -165,7 +165,7 @@ public final class Authenticator: Sendable {
       isShadowBanned: found.isShadowBanned, appserviceID: nil, authenticatedEntity: found.tokenOwner.rawValue)
   }
 
-  /// Tells whether the user who authenticated the request administers the server.
+  /// Returns whether the user who authenticated the request administers the server.
   public func isAdministrator(_ requester: Requester) async throws -> Bool {
     guard let owner = UserID(requester.authenticatedEntity) else { return false }
     return try await stores.accounts.account(owner)?.isAdmin ?? false

@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Makes access and refresh tokens in Synapse's form, `syt_<base64 localpart>_<20 letters>_<base62 CRC-32>`.
+/// The generator of access and refresh tokens in Synapse's form, `syt_<base64 localpart>_<20 letters>_<base62 CRC-32>`.
 ///
 /// The localpart inside lets a reverse proxy route by user without asking anybody (observed on Synapse's wire; the
 /// generated nginx configuration relies on it). The token stays opaque to everything else.

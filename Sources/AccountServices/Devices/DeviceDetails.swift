@@ -9,7 +9,7 @@ public struct DeviceDetails: Sendable {
   public let displayName: Text?
   /// The address from which it was last used.
   public let lastSeenIP: Text?
-  /// When it was last used, since 1970.
+  /// The time of its last use, since 1970.
   public let lastSeenMilliseconds: Int64?
 
   /// Combines what is stored of a device with a use that is not stored yet.

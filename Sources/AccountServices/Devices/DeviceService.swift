@@ -2,7 +2,7 @@ import MatrixPrimitives
 import Replication
 import Stores
 
-/// Renames and removes devices, and has the `device_lists` stream tell of it.
+/// Renaming and removing of devices, announced on the `device_lists` stream.
 public final class DeviceService: Sendable {
   private let stores: AccountStores
   private let memberships: MembershipStore
@@ -62,11 +62,11 @@ public final class DeviceService: Sendable {
 
   /// Removes devices and ends their sessions. Unknown IDs are passed over.
   public func delete(_ deviceIDs: [Text], of user: UserID) async throws {
-    // What others are told of is bounded by what the user had, not by what the request names.
+    // What others are informed of is bounded by what the user had, not by what the request names.
     try await changed(try await stores.sessions.end(deviceIDs, of: user), of: user)
   }
 
-  /// Tells the cluster that devices of a user changed: here when this process writes the stream, else over HTTP.
+  /// Announces that devices of a user changed: on the stream when this process writes it, else over HTTP.
   public func changed(_ deviceIDs: [Text], of user: UserID) async throws {
     guard !deviceIDs.isEmpty else { return }
     _ = try await router.perform(DevicesChanged(userID: user, deviceIDs: deviceIDs), here: record)

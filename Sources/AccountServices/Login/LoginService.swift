@@ -4,7 +4,7 @@ import RateLimits
 import ServerConfig
 import Stores
 
-/// Checks who somebody is by password, and opens the session.
+/// Password checks and the opening of sessions.
 public final class LoginService: Sendable {
   private let config: HomeserverConfig
   private let stores: AccountStores
@@ -109,7 +109,7 @@ public final class LoginService: Sendable {
   /// Finds the account that a name means and a password belongs to.
   private func matching(_ user: UserID, _ password: Text) async throws -> Account {
     guard let account = try await account(user), let hash = account.passwordHash else {
-      // The time of a hash is spent all the same, so that nobody learns from the clock which names exist.
+      // The time of a hash is spent all the same, so that the time does not reveal which names exist.
       _ = try await hasher.verify(password, against: unmatchableHash)
       throw Self.wrong
     }

@@ -7,11 +7,11 @@ import Replication
 public struct NewSession: Sendable {
   /// The device, made for the session or chosen by the client.
   public let deviceID: Text
-  /// Authenticates the requests of the session.
+  /// The token that authenticates the requests of the session.
   public let accessToken: Text
-  /// When the access token ends, in milliseconds since 1970; nil never.
+  /// The end of the access token, in milliseconds since 1970; nil never.
   public let validUntilMilliseconds: Int64?
-  /// Exchanges an access token that ends; nil unless asked for and configured.
+  /// The token that renews an expiring access token; nil unless asked for and configured.
   public let refreshToken: Text?
 }
 

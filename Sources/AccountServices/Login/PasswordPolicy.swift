@@ -1,7 +1,7 @@
 import MatrixPrimitives
 import ServerConfig
 
-/// Checks a new password against `password_config.policy`.
+/// The check of a new password against `password_config.policy`.
 public struct PasswordPolicy: Sendable {
   private let settings: PasswordSettings.Policy
 

@@ -2,7 +2,7 @@ import MatrixPrimitives
 import PasswordHashing
 import Stores
 
-/// Changes passwords: for their owners, and for administrators.
+/// The change of passwords: for their owners, and for administrators.
 public final class PasswordService: Sendable {
   /// The rules for new passwords.
   public let policy: PasswordPolicy

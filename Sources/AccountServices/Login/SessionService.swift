@@ -3,7 +3,7 @@ import Replication
 import ServerConfig
 import Stores
 
-/// Opens, refreshes and closes sessions: a device, its access token and perhaps a refresh token.
+/// Opening, refreshing and closing sessions: a device, its access token and perhaps a refresh token.
 ///
 /// Token ids are counted by the main process, so a worker asks it (`device_check_registered`).
 public final class SessionService: Sendable {

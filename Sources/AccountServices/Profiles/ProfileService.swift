@@ -4,10 +4,10 @@ import Replication
 import ServerConfig
 import Stores
 
-/// Reads and changes profiles of local users.
+/// Reading and changing profiles of local users.
 public final class ProfileService: Sendable {
-  /// Writes a changed name or avatar into the user's memberships; given by the process's role, as rooms are not this
-  /// layer's business.
+  /// A closure that writes a changed name or avatar into the user's memberships; given by the process's role, as rooms
+  /// are not this layer's business.
   public typealias Propagation = @Sendable (_ user: UserID, _ profile: Profile, _ requester: Requester) async -> Void
 
   private let config: HomeserverConfig
@@ -38,9 +38,9 @@ public final class ProfileService: Sendable {
   /// Reads a profile for somebody.
   ///
   /// - Parameters:
-  ///   - requester: who asks; nil when nobody is logged in, which the configuration may forbid.
-  ///   - address: the asker's address, limited when there is no requester.
-  /// - Throws: `MatrixError` 404 when there is no such profile, 403 when the asker may not see it, 401 and 429.
+  ///   - requester: the requester; nil when nobody is logged in, which the configuration may forbid.
+  ///   - address: the client's address, limited when there is no requester.
+  /// - Throws: `MatrixError` 404 when there is no such profile, 403 when the requester may not see it, 401 and 429.
   public func profile(of user: UserID, for requester: Requester?, address: Text) async throws -> Profile {
     try limiter.check(requester?.userID.rawValue ?? address)
     if requester == nil, config.profiles.requiresAuth { throw MatrixError.missingToken() }

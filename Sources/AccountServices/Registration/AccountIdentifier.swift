@@ -6,8 +6,8 @@ public struct AccountIdentifier: Sendable {
   public let medium: Text
   /// The address or number, in canonical form.
   public let address: Text
-  /// When it was proved to be the user's, since 1970.
+  /// The time at which it was proved to be the user's, since 1970.
   public let validatedAtMilliseconds: Int64
-  /// When it was bound to the account, since 1970.
+  /// The time at which it was bound to the account, since 1970.
   public let addedAtMilliseconds: Int64
 }

@@ -4,7 +4,7 @@ import Replication
 import ServerConfig
 import Stores
 
-/// Closes accounts for good.
+/// The permanent closing of accounts.
 ///
 /// The account itself is closed in one transaction, by whatever process is asked. Its rooms are left afterwards by the main process,
 /// which begins with what is still to be done when it starts (`users_pending_deactivation`).

@@ -13,7 +13,7 @@ public struct RegisteredAccount: Sendable {
 /// Registration as clients ask for it: over several requests, with the stages of interactive authentication.
 public final class RegistrationFlow: Sendable {
   private static let passwordHashKey = "password_hash"
-  /// Guests do not choose their device; Synapse's name for it.
+  /// The device of guests, who do not choose one, named as on Synapse.
   private static let guestDevice = "guest_device"
 
   private let config: HomeserverConfig
@@ -49,7 +49,7 @@ public final class RegistrationFlow: Sendable {
     try await registration.checkAvailable(name)
   }
 
-  /// Whether a registration token could be used now.
+  /// Returns whether a registration token could be used now.
   ///
   /// - Throws: `MatrixError` 403 when registration is disabled, 429 for an address that asks too often, and what `token` throws.
   public func isValid(token: () throws -> Text, address: Text) async throws -> Bool {
@@ -70,7 +70,7 @@ public final class RegistrationFlow: Sendable {
   ///   - body: the request's body.
   ///   - uri: the path with its query, which must stay the same through all stages.
   ///   - hasToken: whether the request carries an access token, which it must not.
-  ///   - client: the asker.
+  ///   - client: the client that asks.
   /// - Throws: `UserInteractiveAuth.Incomplete` while stages are missing; `MatrixError` 400 for what cannot be registered, 403 when
   ///   registration is disabled or an administrator has to approve the account first, 429.
   public func register(

@@ -5,7 +5,7 @@ import ServerConfig
 import Stores
 import Synchronization
 
-/// Makes accounts.
+/// The creation of accounts.
 public final class RegistrationService: Sendable {
   private let config: HomeserverConfig
   private let accounts: AccountStore
@@ -52,7 +52,7 @@ public final class RegistrationService: Sendable {
     return nil
   }
 
-  /// Tells whether a registration token could be used now.
+  /// Returns whether a registration token could be used now.
   func isValid(token: Text) async throws -> Bool {
     try await tokens.isValid(token, nowMilliseconds: clock.nowMilliseconds)
   }
@@ -184,7 +184,7 @@ public final class RegistrationService: Sendable {
   }
 }
 
-/// Asks a limiter once for a transaction that may be repeated.
+/// The single use of a limiter by a transaction that may be repeated.
 private final class Admission: Sendable {
   private let limit: @Sendable () throws(MatrixError) -> Void
   private let isAdmitted = Mutex(false)

@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Has a logged-in user enter the password again before something that cannot be undone.
+/// The stage at which a logged-in user enters the password again before something that cannot be undone.
 public final class PasswordConfirmation: Sendable {
   private static let stage = "m.login.password"
 

@@ -3,12 +3,13 @@ import RateLimits
 import ServerConfig
 import Stores
 
-/// Walks a client through the stages of user-interactive authentication.
+/// The stages of user-interactive authentication.
 ///
 /// Sessions live in the database, so that each stage may be answered by another process. Source: the specification's
 /// "User-Interactive Authentication API"; a first request may already carry `auth` with a type and no session.
 public final class UserInteractiveAuth: Sendable {
-  /// Checks what a client presents for one stage and answers what is remembered of it; nil when it has been noted already.
+  /// The check of what a client presents for one stage; it returns what is remembered of it, nil when that has been
+  /// noted already.
   public typealias StageCheck =
     @Sendable (_ stage: Text, _ auth: JSONValue, _ session: Text) async throws -> JSON?
 
@@ -20,10 +21,10 @@ public final class UserInteractiveAuth: Sendable {
     public let method: Text
     /// What the user is shown.
     public let description: Text
-    /// Who asks, for administrators who look into a registration.
+    /// The client that asks, for administrators who look into a registration.
     public let client: Authenticator.Client
 
-    /// Names an operation.
+    /// Creates the description of an operation.
     public init(uri: Text, method: Text, description: Text, client: Authenticator.Client) {
       self.uri = uri
       self.method = method
@@ -34,7 +35,7 @@ public final class UserInteractiveAuth: Sendable {
 
   /// The result of a completed session.
   public struct Completed: Sendable {
-    /// Names the session in the client's next request.
+    /// The session's id in the client's next request.
     public let sessionID: Text
     /// The stages passed, with what was remembered of each.
     public let stages: [Text: JSON]
@@ -46,7 +47,7 @@ public final class UserInteractiveAuth: Sendable {
 
   /// The answer while stages are missing: the flows, what is done, and the session to go on with.
   public struct Incomplete: Error {
-    /// Names the session in the client's next request.
+    /// The session's id in the client's next request.
     public let sessionID: Text
     /// The whole body of the 401 answer.
     public let body: JSON
@@ -62,7 +63,7 @@ public final class UserInteractiveAuth: Sendable {
 
   private let store: UserInteractiveAuthStore
   private let clock: ServerClock
-  /// Bounds the sessions of an address, as they are kept for a while: ten for each registration that it may make.
+  /// The limiter of an address's sessions, which are kept for a while: ten for each registration that it may make.
   private let sessionLimiter: RateLimiter
   static let sessionLifetimeMilliseconds: Int64 = 15 * 60 * 1000
   /// The largest size of the parameters that are kept with a session, in bytes of JSON.

@@ -66,7 +66,7 @@ public struct LoginEndpoints: Sendable {
     return .json(.object(answer))
   }
 
-  /// `GET password_policy` (MSC2000), as Synapse has it.
+  /// Answers `GET password_policy` (MSC2000) as Synapse does.
   private func passwordPolicy(_ caller: Anyone, _ request: Request) -> Response {
     .json(accounts.passwords.policy.description)
   }

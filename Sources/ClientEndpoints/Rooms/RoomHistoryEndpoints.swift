@@ -150,7 +150,7 @@ public struct RoomHistoryEndpoints: Sendable {
 
   // MARK: Query parameters
 
-  /// A place in the history. Old clients name its end in words.
+  /// Returns a place in the history. Old clients name its end in words.
   private static func place(_ request: Request, _ name: Text) -> Text? {
     request.queryValue(name).flatMap { $0 == "END" ? nil : $0 }
   }

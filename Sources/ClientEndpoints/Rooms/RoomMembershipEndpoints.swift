@@ -105,7 +105,7 @@ public struct RoomMembershipEndpoints: Sendable {
 
   /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3joinroomidoralias
   private func joinByName(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
-    // As on Synapse, whatever a client says on this path stands in the event.
+    // As on Synapse, the event contains whatever a client sends on this path.
     let body = try request.jsonObjectOrEmpty()
     return try await enter(.join, caller, request, body, content: body.json.members ?? [:])
   }

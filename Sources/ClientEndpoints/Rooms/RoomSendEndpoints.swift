@@ -44,7 +44,7 @@ public struct RoomSendEndpoints: Sendable {
     throw MatrixError.forbidden("Sending delayed events has been disallowed")
   }
 
-  /// The time that an application service gives an event; nil for anybody else.
+  /// Returns the time that an application service gives an event; nil for any other caller.
   private static func time(_ request: Request, _ caller: UserOrGuest) throws(MatrixError) -> Int64? {
     guard caller.requester.appserviceID != nil else { return nil }
     return try request.queryInteger("ts").map(Int64.init)

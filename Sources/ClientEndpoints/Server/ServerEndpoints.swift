@@ -88,7 +88,8 @@ public struct ServerEndpoints: Sendable {
     return .json(wellKnown)
   }
 
-  /// The content of `/.well-known/matrix/client`, which login answers carry too; nil when the configuration does not serve one.
+  /// Returns the content of `/.well-known/matrix/client`, also part of login answers; nil when the configuration serves
+  /// none.
   static func wellKnown(_ config: HomeserverConfig) -> JSON? {
     guard config.server.servesClientWellKnown else { return nil }
     var members = config.server.extraClientWellKnown.members ?? [:]

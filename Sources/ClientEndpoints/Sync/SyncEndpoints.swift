@@ -27,7 +27,7 @@ public struct SyncEndpoints: Sendable {
       ])
   }
 
-  /// Whether a request asks for what has come and waits for nothing.
+  /// Returns whether a request asks for what has come and waits for nothing.
   private static func isGlance(_ request: Request) throws -> Bool {
     try request.queryValue("from") == nil && request.queryValue("since") != nil
       && request.queryInteger("timeout", default: 0) == 0

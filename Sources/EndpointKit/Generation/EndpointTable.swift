@@ -1,6 +1,6 @@
 import ByteText
 
-/// Writes the table of all endpoints for `Docs/endpoints.md`.
+/// The table of all endpoints for `Docs/endpoints.md`.
 public struct EndpointTable: Sendable {
   private let families: [EndpointFamily]
 

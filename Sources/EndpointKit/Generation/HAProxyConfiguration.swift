@@ -1,11 +1,11 @@
 import ByteText
 
-/// Writes the part of an HAProxy configuration (2.6 and later) that spreads requests over the processes of a cluster.
+/// The part of an HAProxy configuration (2.6 and later) that spreads requests over the processes of a cluster.
 ///
 /// One frontend and a backend for each upstream; what else `global` and `defaults` say is the administrator's. Routes are those of
 /// ``NginxConfiguration``.
 public struct HAProxyConfiguration: Sendable {
-  /// Which process serves what.
+  /// The processes and what each serves.
   public var plan: ProxyPlan
   /// Values of HAProxy's `bind`.
   public var bind: [Text]

@@ -1,10 +1,10 @@
 import ByteText
 
-/// Writes the part of an nginx configuration that spreads requests over the processes of a cluster.
+/// The part of an nginx configuration that spreads requests over the processes of a cluster.
 ///
 /// The text belongs into nginx' `http` block: upstreams, maps and one server.
 public struct NginxConfiguration: Sendable {
-  /// Which process serves what.
+  /// The processes and what each serves.
   public var plan: ProxyPlan
   /// Values of nginx' `listen`.
   public var listen: [Text]
@@ -12,7 +12,7 @@ public struct NginxConfiguration: Sendable {
   public var serverName: Text
   /// Bytes; bodies beyond are refused before they reach a process.
   public var maximumBodyBytes: Int
-  /// Where requests are logged, without access tokens; nil to log none.
+  /// The file or target of the access log, which has no access tokens; nil to log nothing.
   public var accessLog: Text?
 
   /// Describes a cluster.
@@ -42,7 +42,7 @@ public struct NginxConfiguration: Sendable {
     ].joined(separator: "\n\n") + "\n"
   }
 
-  /// Finds the user in the access token (`syt_<localpart in base64>_…`) and the room in the path.
+  /// The maps that find the user in the access token (`syt_<localpart in base64>_…`) and the room in the path.
   private var keyMaps: Text {
     """
     map $http_authorization $myelin_token {

@@ -2,7 +2,7 @@ import MatrixPrimitives
 
 /// What a reverse proxy answers by itself, so that clients, in browsers too, can read it like any other answer: a Matrix error and CORS.
 enum ProxyErrors {
-  /// Statuses with their error.
+  /// The statuses with their errors.
   static let errors: [(status: Int, code: ErrorCode, message: Text)] = [
     (400, .invalidParam, "The request is not valid HTTP"),
     (404, .unrecognized, "Unrecognized request"),
@@ -19,7 +19,7 @@ enum ProxyErrors {
     (505, .unrecognized, "Unrecognized request"),
   ]
 
-  /// What stands for a status that is not listed.
+  /// The entry for a status that is not listed.
   static let other = (code: ErrorCode.unknown, message: "The request cannot be answered")
 
   /// The header fields that let browsers read an answer, by name and value.

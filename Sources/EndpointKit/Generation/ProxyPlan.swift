@@ -1,7 +1,7 @@
 import ByteText
 import MatrixPrimitives
 
-/// Which process of a cluster serves which endpoint, as a reverse proxy has to know it.
+/// The processes of a cluster and the endpoints that each serves, as a reverse proxy needs them.
 ///
 /// It all comes from the endpoints' metadata: every endpoint that is not the main process' own has a route to an upstream.
 public struct ProxyPlan: Sendable {
@@ -12,7 +12,7 @@ public struct ProxyPlan: Sendable {
     /// `host:port` or `unix:/path`.
     public let address: Text
 
-    /// Names a process.
+    /// Creates the entry of a process.
     public init(name: Text, address: Text) {
       self.name = name
       self.address = address
@@ -25,7 +25,7 @@ public struct ProxyPlan: Sendable {
   public var main: Instance
   /// The workers with a client listener.
   public var workers: [Instance]
-  /// Gives the configured writers of a stream.
+  /// The configured writers of a stream.
   public var writers: @Sendable (StreamName) -> [Text]
 
   /// Describes a cluster.
@@ -86,7 +86,8 @@ public struct ProxyPlan: Sendable {
     "myelin_writer_\(stream.rawValue)"
   }
 
-  /// Lists the endpoints that go elsewhere than to the main process; those with a key first, since they are the frequent ones.
+  /// The endpoints that go elsewhere than to the main process; those with a key first, since they are the frequent
+  /// ones.
   var routes: [Route] {
     let routes = endpoints.compactMap { endpoint -> Route? in
       switch endpoint.place {

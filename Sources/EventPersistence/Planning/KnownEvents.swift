@@ -2,21 +2,21 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Holds what the database already has of a batch.
+/// What the database already has of a batch.
 struct KnownEvents: Sendable {
-  /// Holds those events of the batch that are stored already.
+  /// The events of the batch that are stored already.
   var stored: [EventID: EventStore.StoredPlace] = [:]
   /// The earlier event for each one that says again what its sender has said before: by the same transaction id and path, or as
   /// state that its creator had not seen.
   var replacements: [EventID: EventID] = [:]
   /// The name under which each new event's transaction is to be stored; absent when every name is taken.
   var transactionNames: [EventID: Text] = [:]
-  /// Holds the relations of events that the batch redacts.
+  /// The relations of events that the batch redacts.
   var redactedRelations: [RelationStore.Ending] = []
 
   /// Looks up batches in one statement, as far as they are not new; redactions need another, in the same round trip.
   ///
-  /// - Returns: what is known of each batch; which events are stored is told of all batches together.
+  /// - Returns: what is known of each batch; which events are stored is common to all batches.
   static func lookUp(_ batches: [PersistBatch], stores: RoomStores) async throws -> [KnownEvents] {
     let redacted = batches.flatMap(\.events).filter { $0.event.type == EventType.redaction }
     async let relations = stores.relations.endings(of: redacted.compactMap(\.event.redacts))
@@ -85,16 +85,16 @@ struct KnownEvents: Sendable {
   }
 }
 
-/// Holds the events of a batch that change something.
+/// The events of a batch that change something.
 struct SortedEvents: Sendable {
-  /// Lists events that are not stored yet.
+  /// Events that are not stored yet.
   var fresh: [PersistableEvent] = []
-  /// Lists events that are stored as outliers and take their place in the timeline now.
+  /// Events that are stored as outliers and take their place in the timeline now.
   var formerOutliers: [(item: PersistableEvent, row: EventStore.StoredPlace)] = []
 
   var count: Int { fresh.count + formerOutliers.count }
   var isEmpty: Bool { count == 0 }
-  /// Lists all of them.
+  /// All of them.
   var timeline: [PersistableEvent] { fresh + formerOutliers.map(\.item) }
 }
 

@@ -3,7 +3,7 @@ import MatrixPrimitives
 import Replication
 import Stores
 
-/// Holds everything that one transaction writes and that is announced after it.
+/// Everything that one transaction writes and that is announced after it.
 struct PersistPlan: Sendable {
   let roomID: RoomID
   let backfilled: Bool
@@ -52,17 +52,17 @@ struct PersistPlan: Sendable {
     }
   }
 
-  /// Lists new events that the auth rules accepted.
+  /// The new events that the auth rules accepted.
   var accepted: [NewEvent] { fresh.filter { !$0.isRejected } }
 
-  /// Holds the place under which changes of the current state are stored: the least of the batch, so that no reader sees an
+  /// The place under which changes of the current state are stored: the least of the batch, so that no reader sees an
   /// event before the state it made.
   var stateStream: Int64? { (fresh.map(\.stored.streamOrdering) + formerOutliers.map(\.changeStream)).min() }
 
-  /// Holds the highest place of the batch.
+  /// The highest place of the batch.
   var lastStream: Int64? { (fresh.map(\.stored.streamOrdering) + formerOutliers.map(\.changeStream)).max() }
 
-  /// Returns the stored events by id.
+  /// The stored events by id.
   var storedByID: [EventID: StoredEvent] {
     var result: [EventID: StoredEvent] = [:]
     for event in fresh { result[event.stored.eventID] = event.stored }
@@ -70,7 +70,7 @@ struct PersistPlan: Sendable {
     return result
   }
 
-  /// Lists the events that accepted redactions of the batch aim at.
+  /// The events that accepted redactions of the batch aim at.
   var redactedEvents: [EventID] {
     accepted.filter { $0.event.type == EventType.redaction }.compactMap(\.event.redacts)
   }
@@ -107,7 +107,7 @@ struct PersistPlan: Sendable {
     for batch in batches { surroundings.hub.publish(batch.stream, token: batch.token, rows: batch.rows) }
   }
 
-  /// Returns the rows of the stream `events` or `backfill`, one batch a token.
+  /// The rows of the stream `events` or `backfill`, one batch a token.
   var batches: [StreamBatch] {
     var rows: [Int64: [StreamRow]] = [:]
     for event in fresh { rows[abs(event.stored.streamOrdering), default: []].append(row(event.item)) }

@@ -2,7 +2,7 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Works out how a batch changes the edge of a room's graph and with it the current state.
+/// The change that a batch makes to the edge of a room's graph and to the current state.
 struct RoomGraph: Sendable {
   let roomID: RoomID
   let events: [PersistableEvent]
@@ -31,7 +31,7 @@ struct RoomGraph: Sendable {
     return change
   }
 
-  /// Tells whether all events are our own and follow the edge of the room or each other.
+  /// Returns whether all events are our own and follow the edge of the room or each other.
   private func isPlain(old: Set<EventID>) -> Bool {
     var edge = old
     for item in events {
@@ -43,7 +43,7 @@ struct RoomGraph: Sendable {
     return true
   }
 
-  /// Tells whether the batch merely prolongs the single end of the graph by events that are not state.
+  /// Returns whether the batch merely prolongs the single end of the graph by events that are not state.
   private func isChain(old: Set<EventID>, new: Set<EventID>, accepted: [PersistableEvent]) -> Bool {
     old.count == 1 && new.count == 1
       && accepted.allSatisfy { !$0.event.isState && $0.event.prevEvents.count == 1 }

@@ -83,7 +83,7 @@ extension KnownEvents {
     replacements = replacements.mapValues { replacements[$0] ?? $0 }
   }
 
-  /// Whether the events of a batch follow each other and the first one the whole end of the room.
+  /// Returns whether the events of a batch follow each other and the first one the whole end of the room.
   private static func followsEnd(_ batch: PersistBatch, stores: RoomStores) async throws -> Bool {
     var end = Set(try await stores.rooms.forwardExtremities(batch.roomID).keys)
     for event in batch.events.map(\.event) {

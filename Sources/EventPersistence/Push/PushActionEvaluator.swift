@@ -5,7 +5,7 @@ import StorageEngine
 import Stores
 import Synchronization
 
-/// Works out whom of the room's local members an event is to notify, and how.
+/// The evaluation of whom of the room's local members an event is to notify, and how.
 public final class PushActionEvaluator: Sendable {
   private let stores: RoomStores
   private let rules: PushRuleStore
@@ -14,7 +14,7 @@ public final class PushActionEvaluator: Sendable {
   private let config: HomeserverConfig
   private let countsUnread: Bool
   private let compiled = CompiledPushRules()
-  /// Remembers what members are called, by state group.
+  /// What members are called, by state group.
   private let displayNames: Cache<Int64, [UserID: Text]>
 
   /// Makes an evaluator that remembers nothing yet.
@@ -63,13 +63,14 @@ public final class PushActionEvaluator: Sendable {
     }
   }
 
-  /// Holds the users for whom an event has the same outcome; nil if none of them is notified.
+  /// The users for whom an event has the same outcome; nil if none of them is notified.
   private struct Group {
     let outcome: PushOutcome?
     var users: [UserID]
   }
 
-  /// Bounds the groups to which an outcome is compared, so that many different ones cost little; more groups do no harm.
+  /// The number of groups to which an outcome is compared, so that many different ones cost little; more groups do no
+  /// harm.
   private static let comparedGroups = 8
 
   private static func add(_ user: UserID, wanting outcome: PushOutcome?, to groups: inout [Group]) {
@@ -80,7 +81,7 @@ public final class PushActionEvaluator: Sendable {
     }
   }
 
-  /// Lists the local users whose rules are looked at. A membership concerns the user whom it is about, nobody else.
+  /// Lists the local users whose rules are looked at. A membership concerns only the user whom it is about.
   private func recipients(of event: Event) async throws -> [UserID] {
     var users: [UserID]
     if event.type == EventType.member, let target = event.stateKey.flatMap({ UserID($0) }) {
@@ -130,8 +131,8 @@ public final class PushActionEvaluator: Sendable {
     "m.room.topic", "m.room.name", "m.room.avatar", "m.room.tombstone",
   ]
 
-  /// Tells whether an event makes a room unread (MSC2654, as Synapse counts): texts that are no notices and no edits, and
-  /// the changes of a room that members would want to see.
+  /// Returns whether an event makes a room unread (MSC2654, as Synapse counts): texts that are no notices and no edits,
+  /// and the changes of a room that members would want to see.
   static func makesUnread(_ event: Event) -> Bool {
     if !event.isState, event.type == EventType.message, event.content["msgtype"]?.string == "m.notice" { return false }
     if EventRelation(event.content)?.type == EventRelation.Kind.replacement { return false }
@@ -140,7 +141,7 @@ public final class PushActionEvaluator: Sendable {
   }
 }
 
-/// Remembers the rules of users in the form in which they are evaluated.
+/// The rules of users in the form in which they are evaluated.
 private final class CompiledPushRules: Sendable {
   private static let capacity = 10_000
   private let entries = Mutex<[UserID: (stored: StoredPushRules, rules: PushRules)]>([:])

@@ -1,7 +1,7 @@
 import Logging
 import Stores
 
-/// Removes push actions that were written beside events which then were not stored, on a process that writes events: once at
+/// The removal of push actions whose events were not stored, on a process that writes events: once at
 /// its start, for what its predecessor may have left, and whenever a transaction ends in doubt.
 public final class PushActionOrphans: Sendable {
   private let store: PushActionOrphanStore
@@ -15,7 +15,7 @@ public final class PushActionOrphans: Sendable {
     (requests, request) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
-  /// Has orphans looked for soon. May be called from anywhere.
+  /// Requests a search for orphans soon. May be called from anywhere.
   public func look() { request.yield() }
 
   /// Looks once and then whenever it is asked to, until cancelled.

@@ -87,7 +87,7 @@ struct PushActionWriter: Sendable {
   /// The number of users among whom the middle one is sought.
   private static let middleSamples = 128
 
-  /// Finds a user that about half of the rows come before, whoever the users of the single rooms are; nil when there are none.
+  /// Finds a user that about half of the rows come before, whatever the users of the single rooms; nil when there are none.
   static func middle(of users: [[UserID]]) -> UserID? {
     let step = max(1, users.reduce(0) { $0 + $1.count } / middleSamples)
     var samples: [UserID] = []

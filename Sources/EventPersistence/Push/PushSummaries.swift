@@ -3,15 +3,16 @@ import MatrixPrimitives
 import ServerConfig
 import Stores
 
-/// Keeps `event_push_actions` small, on the process that has the background duty: sums unread actions up, and removes what
-/// is read or older than a day.
+/// The upkeep of `event_push_actions`, on the process that has the background duty: it sums unread actions up, and
+/// removes what is read or older than a day.
 public final class PushSummaries: Sendable {
   private static let pause = Duration.seconds(30)
-  /// How long actions are kept beyond being summed up, so that a receipt for something a little older still counts exactly.
+  /// The time for which actions are kept beyond being summed up, so that a receipt for something a little older still
+  /// counts exactly.
   private static let keptMilliseconds: Int64 = 86_400_000
-  /// How long a staged action may wait for its event.
+  /// The time that a staged action may wait for its event.
   private static let stagedMilliseconds: Int64 = 3_600_000
-  /// How long the place of a day ago is used before it is searched anew.
+  /// The time for which the place of a day ago is used before it is searched anew.
   private static let searchMilliseconds: Int64 = 600_000
 
   private let config: HomeserverConfig

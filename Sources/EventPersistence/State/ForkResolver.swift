@@ -2,7 +2,8 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Resolves the states of several branches of a room into one, fetching what the algorithm needs from the database.
+/// The resolution of the states of several branches of a room into one, with what the algorithm needs from the
+/// database.
 struct ForkResolver: Sendable {
   let stores: RoomStores
 
@@ -50,7 +51,7 @@ struct ForkResolver: Sendable {
 
   // MARK: running the algorithm
 
-  /// Holds one resolution's arguments.
+  /// One resolution's arguments.
   private struct Replay {
     let version: RoomVersion
     let sets: [StateMap]
@@ -86,7 +87,7 @@ struct ForkResolver: Sendable {
     var rested: Set<EventID> = []
     for id in replayed { if let event = extra[id] ?? events[id]?.event { rested.formUnion(replay.needs(of: event)) } }
     try await fetch(rested)
-    // The algorithm itself knows which further events it wants (the line of power levels, members who acted): it stops at
+    // The algorithm itself knows which further events it needs (the line of power levels, members who acted): it stops at
     // the first unknown one, which is fetched with all that it rests on.
     while true {
       do {

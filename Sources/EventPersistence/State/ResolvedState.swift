@@ -2,11 +2,11 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Holds the state of a room at one place of its graph, with the group under which the database knows it.
+/// The state of a room at one place of its graph, with the group that it has in the database.
 public struct ResolvedState: Sendable {
-  /// Holds the state group; nil only before the first event of a room.
+  /// The state group; nil only before the first event of a room.
   public let group: Int64?
-  /// Holds the state.
+  /// The state.
   public let snapshot: StateSnapshot
 
   /// Describes a state.

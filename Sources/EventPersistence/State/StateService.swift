@@ -4,11 +4,11 @@ import MatrixPrimitives
 import StorageEngine
 import Stores
 
-/// Finds the state of rooms before and after events, resolves forks, and makes state groups for new events.
+/// The state of rooms before and after events: finding it, resolving forks, and making state groups for new events.
 public final class StateService: Sendable {
   let stores: RoomStores
   let resolver: ForkResolver
-  /// Remembers how groups were resolved; the key is the groups in ascending order.
+  /// The results of resolutions; the key is the groups in ascending order.
   private let resolutions: Cache<[Int64], ResolvedState>
   private let logger: Logger
 

@@ -3,8 +3,8 @@ import MatrixPrimitives
 import Postgres
 import Stores
 
-/// Writes plans for different rooms within a transaction. Nearly everything is sent ahead without waiting and travels with the
-/// commit; only the chain cover of state events needs answers.
+/// The writer of plans for different rooms within a transaction. Nearly everything is sent ahead without waiting and
+/// travels with the commit; only the chain cover of state events needs answers.
 ///
 /// What every message needs is written for all rooms by one statement each; the rest, by ``RoomWriter``, room by room.
 struct PersistWriter {
@@ -28,7 +28,7 @@ struct PersistWriter {
     guard let plan = plans.first else { return }
     let (surroundings, stores) = (plan.surroundings, plan.stores)
     txn.planOnceByIndexes()
-    // First of all, since they take longest and stand beside the rest when there are many.
+    // First of all, since they take longest and, when there are many, run beside the rest.
     surroundings.pushActions.write(
       accepted, given: plans.flatMap(\.given), isRedacting: !plans.allSatisfy(\.redactedEvents.isEmpty), in: txn)
     RoomStore.require(plans.map(\.roomID), in: txn, otherwise: PersistRefusal.roomIsGone)

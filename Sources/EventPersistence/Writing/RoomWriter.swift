@@ -3,7 +3,7 @@ import MatrixPrimitives
 import Postgres
 import Stores
 
-/// Writes what few batches need, for one room within a transaction of ``PersistWriter``.
+/// The writer of what few batches need, for one room within a transaction of ``PersistWriter``.
 struct RoomWriter {
   let plan: PersistPlan
   let txn: Transaction

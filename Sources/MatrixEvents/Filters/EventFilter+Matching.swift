@@ -11,7 +11,7 @@ extension EventFilter {
   /// Whether no room passes.
   public var blocksAllRooms: Bool { rooms?.isEmpty == true || notRooms.contains("*") }
 
-  /// Whether every event passes, so that nobody needs to look at them.
+  /// Whether every event passes, so that they need not be looked at.
   public var passesAll: Bool {
     types == nil && notTypes.isEmpty && rooms == nil && notRooms.isEmpty && senders == nil && notSenders.isEmpty
       && containsURL == nil && labels == nil && notLabels.isEmpty && !asksForRelations
@@ -22,25 +22,25 @@ extension EventFilter {
     relatedBySenders?.isEmpty == false || relatedByRelationTypes?.isEmpty == false
   }
 
-  /// Whether rooms with this id pass.
+  /// Returns whether rooms with this id pass.
   public func passes(room: Text) -> Bool {
     !notRooms.contains(room) && (rooms?.contains(room) ?? true)
   }
 
-  /// Whether a type passes.
+  /// Returns whether a type passes.
   public func passes(type: Text) -> Bool {
     if notTypes.contains(where: { Self.matches(type, $0) }) { return false }
     return types?.contains { Self.matches(type, $0) } ?? true
   }
 
-  /// Whether a sender passes; account data has none.
+  /// Returns whether a sender passes; account data has none.
   public func passes(sender: Text?) -> Bool {
     if let sender, notSenders.contains(sender) { return false }
     guard let senders else { return true }
     return sender.map(senders.contains) ?? false
   }
 
-  /// Whether an event passes, relations apart.
+  /// Returns whether an event passes, relations apart.
   ///
   /// - Parameters:
   ///   - type: the event's type.
@@ -72,7 +72,7 @@ extension EventFilter {
         Array(type.utf8.dropFirst(prefix.count)), with: rest.split(separator: star, omittingEmptySubsequences: false))
   }
 
-  /// Whether a text consists of the pieces in their order, the last one at its end, with anything before each.
+  /// Returns whether a text consists of the pieces in their order, the last one at its end, with anything before each.
   private static func ends<Piece: Collection<UInt8>>(_ text: [UInt8], with pieces: [Piece]) -> Bool {
     guard let last = pieces.last, text.count >= last.count, text.suffix(last.count).elementsEqual(last) else {
       return false

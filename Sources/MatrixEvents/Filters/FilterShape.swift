@@ -1,12 +1,12 @@
 import MatrixPrimitives
 
-/// The shape that a filter of a client must have; members that nobody knows are allowed.
+/// The shape that a filter of a client must have; unknown members are allowed.
 ///
 /// A shape that is wrong is answered by 400 `M_UNKNOWN` with the path of the first such member, as on Synapse.
 struct FilterShape {
   /// The largest filter, in bytes as sent.
   private static let largestSize = 65_536
-  /// How many event types, labels, relation types or fields a list may have: each is compared with every event.
+  /// The greatest number of event types, labels, relation types or fields in a list: each is compared with every event.
   private static let mostPatterns = 500
   private static let booleans = [
     "contains_url", "lazy_load_members", "include_redundant_members", "unread_thread_notifications",

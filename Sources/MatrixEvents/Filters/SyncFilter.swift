@@ -18,7 +18,7 @@ public final class SyncFilter: Sendable {
   public let ephemeral: EventFilter
   /// `room.account_data`.
   public let roomAccountData: EventFilter
-  /// `room.include_leave`.
+  /// Whether rooms that the user has left are included (`room.include_leave`).
   public let includeLeave: Bool
   /// `event_format`.
   public let eventFormat: EventFilter.Format
@@ -28,7 +28,7 @@ public final class SyncFilter: Sendable {
   /// The filter of a client that gave none.
   public static let none = SyncFilter(stored: .emptyObject, maximumTimelineLimit: -1)
 
-  /// Reads a filter that a client sends as JSON; members that nobody knows are allowed.
+  /// Reads a filter that a client sends as JSON; unknown members are allowed.
   ///
   /// - Parameters:
   ///   - text: the filter.
@@ -79,6 +79,6 @@ public final class SyncFilter: Sendable {
   /// Whether no room passes.
   public var blocksAllRooms: Bool { room.blocksAllRooms }
 
-  /// Whether a room passes `rooms` and `not_rooms`.
+  /// Returns whether a room passes `rooms` and `not_rooms`.
   public func passes(room id: RoomID) -> Bool { room.passes(room: id.rawValue) }
 }

@@ -1,7 +1,7 @@
 import MatrixPrimitives
 import ServerConfig
 
-/// Carries calls out where they belong: in this process, or by asking the process whose they are.
+/// The routing of calls: they are carried out in this process, or the process is asked whose they are.
 public struct CallRouter: Sendable {
   private let instanceName: Text
   private let writers: @Sendable (StreamName) -> [Text]
@@ -25,7 +25,7 @@ public struct CallRouter: Sendable {
   /// Whether there are no other processes.
   public var isAlone: Bool { client == nil }
 
-  /// Whether this process carries out calls to a destination.
+  /// Returns whether this process carries out calls to a destination.
   public func isHere(_ destination: CallDestination) -> Bool {
     switch destination {
     case .main: instanceName == HomeserverConfig.mainInstanceName
@@ -48,7 +48,7 @@ public struct CallRouter: Sendable {
     return try await ask(call)
   }
 
-  /// Has a call carried out by another process, one of several chosen at random.
+  /// Asks another process, one of several chosen at random, to carry a call out.
   /// - Throws: `MatrixError` as the other process reported it, 502 when it cannot be reached, 500 when there is none.
   public func ask<Call: ReplicationCall>(_ call: Call) async throws -> Call.Answer {
     guard let client, let instance = instance(for: call.destination) else {

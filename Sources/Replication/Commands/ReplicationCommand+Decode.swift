@@ -80,7 +80,7 @@ extension ReplicationCommand.UserIPReport {
   }
 }
 
-/// Takes a line apart at its spaces.
+/// A reader that takes a line apart at its spaces.
 struct LineReader {
   private let line: [UInt8]
   private var position = 0

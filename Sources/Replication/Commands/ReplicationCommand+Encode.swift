@@ -44,7 +44,7 @@ extension ReplicationCommand {
 }
 
 extension ReplicationCommand.UserIPReport {
-  /// Renders token, address, user agent, device and time, in this order.
+  /// Token, address, user agent, device and time, in this order.
   fileprivate var fields: [UInt8] {
     var writer = JSONWriter()
     writer.beginArray()
@@ -58,7 +58,7 @@ extension ReplicationCommand.UserIPReport {
   }
 }
 
-/// Builds a line word by word.
+/// A writer that builds a line word by word.
 struct LineWriter {
   private(set) var bytes: [UInt8] = []
 

@@ -1,50 +1,51 @@
 import ByteText
 import MatrixPrimitives
 
-/// Represents one command of the replication channel: a line `NAME arguments` without a newline.
+/// One command of the replication channel: a line `NAME arguments` without a newline.
 ///
 /// Observed on Synapse's wire, where every process publishes to and reads from one Redis channel.
 public enum ReplicationCommand: Sendable, Equatable {
-  /// Carries a row: `RDATA <stream> <instance> <token or batch> <row>`. The token is nil (`batch`) when the next row
-  /// has the same token. The row is kept as JSON bytes so that rows nobody wants are never parsed.
+  /// A row: `RDATA <stream> <instance> <token or batch> <row>`. The token is nil (`batch`) when the next row
+  /// has the same token. The row is kept as JSON bytes so that unwanted rows are never parsed.
   case rdata(stream: StreamName, instance: Text, token: Int64?, row: [UInt8])
-  /// Announces that a writer has no rows in `previous < token <= new`: `POSITION <stream> <instance> <prev> <new>`.
+  /// The announcement that a writer has no rows in `previous < token <= new`: `POSITION <stream> <instance> <prev>
+  /// <new>`.
   case position(stream: StreamName, instance: Text, previous: Int64, new: Int64)
-  /// Asks every writer to announce its positions: `REPLICATE ` (the space at the end belongs to it).
+  /// The request that every writer announce its positions: `REPLICATE ` (the space at the end belongs to it).
   case replicate
-  /// Tells the presence writer that a device starts or stops syncing.
+  /// The news for the presence writer that a device starts or stops syncing.
   case userSync(
     instanceID: Text, userID: Text, deviceID: Text?, isSyncing: Bool, lastSyncMilliseconds: Int64)
-  /// Tells the presence writer to forget all syncs of a process.
+  /// The request to the presence writer to forget all syncs of a process.
   case clearUserSync(instanceID: Text)
-  /// Tells the background process from where a user was seen; travels on a channel of its own.
+  /// The report to the background process from where a user was seen; travels on a channel of its own.
   case userIP(UserIPReport)
-  /// Tells the main process how far a federation sender has read the `federation` stream.
+  /// The news for the main process how far a federation sender has read the `federation` stream.
   case federationAck(instance: Text, token: Int64)
-  /// Tells federation senders that a server believed to be down is heard from again.
+  /// The news for federation senders that a server believed to be down is heard from again.
   case remoteServerUp(server: Text)
-  /// Wakes processes that wait for a lock.
+  /// The release of a lock, which wakes processes that wait for it.
   case lockReleased(instance: Text, name: Text, key: Text)
-  /// Asks the background process to start a scheduled task.
+  /// The request to the background process to start a scheduled task.
   case newActiveTask(id: Text)
-  /// Asks the background process to cancel a scheduled task.
+  /// The request to the background process to cancel a scheduled task.
   case cancelTask(id: Text)
-  /// Holds a leftover of the removed TCP mode (`SERVER`, `ERROR`, `PING`, `NAME`); without effect.
+  /// A leftover of the removed TCP mode (`SERVER`, `ERROR`, `PING`, `NAME`); without effect.
   case legacy(name: Text, argument: Text)
 
-  /// Says from where a user was seen.
+  /// The place from where a user was seen.
   public struct UserIPReport: Sendable, Equatable {
-    /// Identifies the user.
+    /// The user.
     public var userID: Text
-    /// Holds the access token used.
+    /// The access token used.
     public var accessToken: Text
-    /// Holds the client's address.
+    /// The client's address.
     public var ip: Text
-    /// Holds the client's `User-Agent`.
+    /// The client's `User-Agent`.
     public var userAgent: Text
-    /// Identifies the device.
+    /// The device.
     public var deviceID: Text?
-    /// Holds when the user was seen, in milliseconds.
+    /// The time at which the user was seen, in milliseconds.
     public var lastSeenMilliseconds: Int64
 
     /// Makes a report.
@@ -61,7 +62,7 @@ public enum ReplicationCommand: Sendable, Equatable {
     }
   }
 
-  /// Returns the first word of the line.
+  /// The first word of the line.
   public var name: Text {
     switch self {
     case .rdata: "RDATA"

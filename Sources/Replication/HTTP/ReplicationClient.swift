@@ -4,9 +4,9 @@ import MatrixPrimitives
 import NIOCore
 import NIOHTTP1
 
-/// Calls endpoints of other processes under `/_synapse/replication/`.
+/// The caller of other processes' endpoints under `/_synapse/replication/`.
 ///
-/// A call carries the own stream positions, so that the callee knows what the caller knew, and waits for the callee's
+/// A call carries the own stream positions, so that the callee has reached what the caller had seen, and waits for the callee's
 /// positions before it returns, so that the caller sees what the callee did. Observed on Synapse's wire.
 public final class ReplicationClient: Sendable {
   let instanceName: Text
@@ -17,7 +17,7 @@ public final class ReplicationClient: Sendable {
   private let retry: RetryPolicy
   let logger: Logger
 
-  /// Sets waits between attempts; tests use shorter ones.
+  /// The waits between attempts; tests use shorter ones.
   struct RetryPolicy: Sendable {
     var timeout: TimeAmount = .seconds(60)
     var afterTimeout: Duration = .seconds(1)
@@ -60,7 +60,7 @@ public final class ReplicationClient: Sendable {
 
   deinit { http.shutdown { _ in } }
 
-  /// Has another process carry a call out.
+  /// Asks another process to carry a call out.
   /// - Parameters:
   ///   - call: the call.
   ///   - instance: the process to ask; not the own one.
@@ -128,7 +128,7 @@ extension ReplicationClient {
     case closed(any Error)
   }
 
-  /// Repeats the request under the same transaction id until there is an answer: for ever after timeouts, a few times
+  /// Repeats the request under the same transaction id until there is an answer: without limit after timeouts, a few times
   /// while the process cannot be reached.
   private func exchange(
     _ method: HTTPMethod, _ path: Text, instance: Text, body: [UInt8]?

@@ -1,7 +1,7 @@
 import ByteText
 import MatrixPrimitives
 
-/// Says where another process of the cluster takes HTTP calls (an entry of `instance_map`).
+/// The address at which another process of the cluster takes HTTP calls (an entry of `instance_map`).
 public enum ReplicationAddress: Sendable, Hashable {
   /// Reached over TCP, with TLS when asked for.
   case tcp(host: Text, port: Int, tls: Bool)
@@ -19,9 +19,9 @@ public enum ReplicationAddress: Sendable, Hashable {
   }
 }
 
-/// Tells the HTTP client the own positions and lets it wait for those of others.
+/// The positions for the HTTP client: how to read the own ones and wait for those of others.
 public struct ReplicationPositions: Sendable {
-  /// Gives the minimal own positions by stream name.
+  /// The minimal own positions by stream name.
   public let own: @Sendable () -> [Text: Int64]
   /// Waits until positions of an instance were reached here, at most 5 s for each.
   public let wait: @Sendable (_ instance: Text, _ positions: [Text: Int64]) async -> Void
@@ -43,7 +43,7 @@ public struct ReplicationPositions: Sendable {
   public init(hub: StreamHub) {
     self.init(
       own: {
-        // The callee waits for these positions, also for ids that were given back unused and have no rows to tell of them.
+        // The callee waits for these positions, also for ids that were given back unused and have no rows.
         hub.tick()
         return hub.ownPositions()
       },
@@ -59,7 +59,7 @@ public struct ReplicationPositions: Sendable {
   }
 }
 
-/// Encodes path segments the way the replication endpoints expect them.
+/// The encoding of path segments as the replication endpoints expect them.
 enum PathEncoding {
   private static let digits = Array("0123456789ABCDEF".utf8)
 

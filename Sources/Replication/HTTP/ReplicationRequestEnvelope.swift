@@ -1,15 +1,15 @@
 import MatrixPrimitives
 
-/// Reads and writes the stream positions that travel in the bodies of calls between processes.
+/// The stream positions in the bodies of calls between processes.
 ///
 /// A request carries `"_INT_STREAM_POS": {"streams": {name: token}, "instance_name": caller}`, an answer carries
 /// `"_INT_STREAM_POS": {name: token}`. Observed on Synapse's wire.
 public struct ReplicationRequestEnvelope: Sendable, Equatable {
   static let key = "_INT_STREAM_POS"
 
-  /// Names the caller.
+  /// The caller's name.
   public let instanceName: Text
-  /// Holds the caller's minimal positions by stream name.
+  /// The caller's minimal positions by stream name.
   public let positions: [Text: Int64]
 
   /// Reads the positions from the body of a request.

@@ -3,7 +3,7 @@ import MatrixPrimitives
 import NIOCore
 import Synchronization
 
-/// Keeps the answers of replication endpoints by transaction id, so that a repeated call is not carried out twice.
+/// The answers of replication endpoints by transaction id, so that a repeated call is not carried out twice.
 ///
 /// A repeat that arrives while the first call is running waits for its result. The work goes on when the caller hangs up.
 /// Answers and Matrix errors are kept for 30 minutes; as Synapse does, other arguments under the same transaction id get
@@ -29,7 +29,7 @@ public final class ReplicationResponseCache: Sendable {
 
   /// Makes an empty cache.
   /// - Parameters:
-  ///   - clock: tells when answers expire.
+  ///   - clock: decides when answers expire.
   ///   - lifetimeMilliseconds: how long answers are kept.
   ///   - byteLimit: bytes of answers kept; the oldest go first.
   public init(clock: ServerClock, lifetimeMilliseconds: Int64 = 1_800_000, byteLimit: Int = 64 << 20) {
@@ -72,7 +72,7 @@ public final class ReplicationResponseCache: Sendable {
     return try await work.value
   }
 
-  /// Counts the calls that are running or kept.
+  /// The number of calls that are running or kept.
   public var count: Int { state.withLock(\.works.count) }
 
   private func keep(_ key: Key, size: Int) {

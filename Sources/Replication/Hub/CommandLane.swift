@@ -2,7 +2,8 @@ import Logging
 import NIOCore
 import Synchronization
 
-/// Hands commands to their handlers one after the other; the newest are dropped when the handlers do not keep up.
+/// The commands on the way to their handlers, one after the other; the newest are dropped when the handlers do not keep
+/// up.
 final class CommandLane: Sendable {
   private enum Item {
     case command(ReplicationCommand)

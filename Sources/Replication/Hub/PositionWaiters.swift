@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Parks tasks until a condition holds, checked anew whenever something moved.
+/// Tasks that wait until a condition holds, checked anew whenever something moved.
 final class PositionWaiters: Sendable {
   private struct Waiter {
     let isMet: @Sendable () -> Bool
@@ -35,7 +35,7 @@ final class PositionWaiters: Sendable {
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         state.withLock { $0.waiters[id] = Waiter(isMet: isMet, continuation: continuation) }
-        // The condition may have come true, or the task been cancelled, before the waiter stood in the list.
+        // The condition may have come true, or the task been cancelled, before the waiter was in the list.
         if isMet() { finish(id, true) } else if Task.isCancelled { finish(id, false) }
       }
     } onCancel: {

@@ -3,7 +3,7 @@ import Logging
 import Redis
 import Synchronization
 
-/// Carries commands over Redis: one connection publishes, one follows the cluster's channels.
+/// The transport over Redis: one connection publishes, one follows the cluster's channels.
 ///
 /// The channel is named like the server; `USER_IP` has the channel `<server name>/USER_IP`. Observed on Synapse's wire.
 public final class RedisTransport: ReplicationTransport {
@@ -13,9 +13,9 @@ public final class RedisTransport: ReplicationTransport {
     var isBoth: Bool { isPublishing && isSubscribed }
   }
 
-  /// Publishes, and serves the few keys that processes share in Redis.
+  /// The connection that publishes, and serves the few keys that processes share in Redis.
   public let publisher: RedisPublisher
-  /// Runs tasks on the thread that reads from Redis.
+  /// The executor that runs tasks on the thread that reads from Redis.
   public var executor: (any TaskExecutor)? { thread }
   private let thread = FollowingThread()
   private let subscriber: RedisSubscriber
@@ -38,7 +38,7 @@ public final class RedisTransport: ReplicationTransport {
       thread: thread, logger: logger)
   }
 
-  /// Says that other processes listen.
+  /// Whether other processes listen: always.
   public var isRemote: Bool { true }
 
   /// Publishes lines in their order, pipelined in one write; drops them while there is no connection.

@@ -1,10 +1,10 @@
 import ByteText
 
-/// Carries encoded commands between the processes of a cluster.
+/// The way of encoded commands between the processes of a cluster.
 ///
 /// Two exist: `RedisTransport`, and `InMemoryTransport` for a server that is a single process.
 public protocol ReplicationTransport: Sendable {
-  /// Tells whether other processes can listen at all; nothing is encoded when they cannot.
+  /// Whether other processes can listen at all; nothing is encoded when they cannot.
   var isRemote: Bool { get }
 
   /// Sends lines in their order, as one write where possible. Never waits: while there is no connection, or when the
@@ -16,24 +16,24 @@ public protocol ReplicationTransport: Sendable {
   /// - Parameter receive: takes events in order; called on a thread that must not be blocked.
   func run(_ receive: @escaping @Sendable (TransportEvent) -> Void) async throws
 
-  /// Counts the processes that listen right now, this one included; nil when that cannot be told.
+  /// Counts the processes that listen right now, this one included; nil when that is unknown.
   func listeners() async -> Int?
 
-  /// Runs tasks on the thread on which events are received; nil when that is no thread in particular.
+  /// The executor that runs tasks on the thread on which events are received; nil when that is no thread in particular.
   var executor: (any TaskExecutor)? { get }
 }
 
 extension ReplicationTransport {
-  /// Receives on no thread in particular.
+  /// None: events are received on no thread in particular.
   public var executor: (any TaskExecutor)? { nil }
 
-  /// Cannot tell.
+  /// Unknown.
   public func listeners() async -> Int? { nil }
 }
 
-/// Holds an encoded command and the channel it belongs to.
+/// An encoded command and the channel it belongs to.
 public struct OutboundLine: Sendable, Equatable {
-  /// Tells the two channels of a cluster apart.
+  /// The two channels of a cluster.
   public enum Channel: Sendable, Equatable {
     /// The channel that every process reads, named like the server.
     case main
@@ -41,9 +41,9 @@ public struct OutboundLine: Sendable, Equatable {
     case userIP
   }
 
-  /// Names the channel.
+  /// The channel that the line goes to.
   public let channel: Channel
-  /// Holds the line without a newline.
+  /// The line without a newline.
   public let bytes: [UInt8]
 
   /// Addresses a line.
@@ -56,7 +56,7 @@ public struct OutboundLine: Sendable, Equatable {
   }
 }
 
-/// Reports what happens on a transport.
+/// What happens on a transport.
 public enum TransportEvent: Sendable, Equatable {
   /// Sending and receiving work from now on; whatever was sent before may be lost, so positions must be compared.
   case connected
@@ -66,15 +66,15 @@ public enum TransportEvent: Sendable, Equatable {
   case disconnected(reason: Text)
 }
 
-/// Stands in for a transport when the server is a single process: rows reach local subscribers only.
+/// The transport of a server in a single process: rows reach local subscribers only.
 public struct InMemoryTransport: ReplicationTransport {
   /// Makes the transport.
   public init() {}
 
-  /// Says that nobody else listens.
+  /// Whether other processes listen: never.
   public var isRemote: Bool { false }
 
-  /// Drops the lines, since nobody else listens.
+  /// Drops the lines, since there is no other listener.
   public func send(_ lines: [OutboundLine]) {}
 
   /// Waits until the task is cancelled.

@@ -3,7 +3,8 @@ import MatrixPrimitives
 import NIOCore
 import Synchronization
 
-/// Connects a process to the streams: delivers rows of all writers to subscribers, sends the own rows, keeps positions.
+/// A process's connection to the streams: delivers rows of all writers to subscribers, sends the own rows, keeps
+/// positions.
 ///
 /// One exists per process. Sources and subscribers are registered before `run()`. A process acts on rows only by way
 /// of its subscriptions; rows that it wrote itself arrive there like those of any other writer, with and without Redis.
@@ -12,10 +13,10 @@ import Synchronization
 /// writer's position forward, then calls the handlers of `subscribeAfterAdvance`. A store thus drops stale cache entries
 /// before anybody can see the new position.
 public final class StreamHub: Sendable {
-  /// Takes a batch of rows; batches of one stream come one after the other. It may run on the thread that reads from Redis, which it must
+  /// Handles one batch. Serial per stream; may run on the thread that reads from Redis, which it must
   /// not block.
   public typealias BatchHandler = @Sendable (StreamBatch) -> Void
-  /// Takes a command other than RDATA, POSITION and REPLICATE; commands come one after the other.
+  /// Handles a command other than RDATA, POSITION and REPLICATE; serial.
   public typealias CommandHandler = @Sendable (ReplicationCommand) async -> Void
 
   private struct Stream: Sendable {
@@ -29,11 +30,11 @@ public final class StreamHub: Sendable {
     var client: ReplicationClient?
     var isConnected = false
     var isPolling = false
-    /// How many processes listen, as last counted while waiting for their positions.
+    /// The number of processes that listen, as last counted while waiting for their positions.
     var listeners: Int?
   }
 
-  /// Names this process in the cluster, `master` for the main process.
+  /// The name of this process in the cluster, `master` for the main process.
   public let instanceName: Text
   private let writers: @Sendable (StreamName) -> [Text]
   private let transport: any ReplicationTransport
@@ -51,7 +52,7 @@ public final class StreamHub: Sendable {
   ///   - transport: Redis, or nothing in a server of one process.
   ///   - clock: gives the time stamps of cache invalidations.
   ///   - queueLimit: rows that may wait in the queue of a stream before they are caught up from the source instead.
-  ///   - logger: receives what administrators should know.
+  ///   - logger: receives notices for administrators.
   public init(
     instanceName: Text, writers: @escaping @Sendable (StreamName) -> [Text],
     transport: any ReplicationTransport, clock: ServerClock, queueLimit: Int = 10_000, logger: Logger
@@ -68,7 +69,7 @@ public final class StreamHub: Sendable {
   // MARK: Registration
 
   /// Adds the source of a stream; a stream without one is neither read nor sent.
-  /// - Parameter source: knows the positions of its stream.
+  /// - Parameter source: the source of the stream's positions and rows.
   public func register(_ source: some StreamSource) { stream(source.stream).lane.setSource(source) }
 
   /// Adds a handler that brings stored knowledge up to date (drops cache entries, fills change caches).
@@ -148,7 +149,7 @@ extension StreamHub {
   /// Sends rows that this process wrote, to the other processes and to the own subscribers.
   ///
   /// Call it when the rows are committed but **before** their stream id is given back (inside the body of `withIDs`):
-  /// the hub sends rows in the order of their tokens once the own position has reached them, and whoever hears of a
+  /// the hub sends rows in the order of their tokens once the own position has reached them, and a reader that learns of a
   /// position relies on having seen all rows below it. All rows of a token belong into one call.
   /// - Parameters:
   ///   - stream: stream that this process writes.
@@ -166,8 +167,8 @@ extension StreamHub {
     flush(target)
   }
 
-  /// Has everybody, this process included, read a token's rows from the source once the own position has passed it: for
-  /// a write that may or may not have been carried out, because the connection broke during the commit.
+  /// Makes every process, this one included, read a token's rows from the source once the own position has passed it:
+  /// for a write that may or may not have been carried out, because the connection broke during the commit.
   ///
   /// Call it, like `publish`, before the stream id is given back.
   /// - Parameters:
@@ -190,7 +191,7 @@ extension StreamHub {
     waiters.check()
   }
 
-  /// Tells every process, this one included, that results of a cached function are stale.
+  /// Informs every process, this one included, that results of a cached function are stale.
   /// - Parameters:
   ///   - token: id from `cache_invalidation_stream_seq`, already stored with the row; see `publish`.
   ///   - cacheFunction: the function as Synapse spells it.
@@ -234,7 +235,7 @@ extension StreamHub {
     if mustStart { Task { [weak self] in await self?.pollPending() } }
   }
 
-  /// Looks every few milliseconds after rows whose ids are not finished, in case nobody calls `wake`.
+  /// Looks every few milliseconds after rows whose ids are not finished, in case `wake` is not called.
   private func pollPending() async {
     var waiting = streams.map(\.stream)
     repeat {
@@ -292,10 +293,10 @@ extension StreamHub {
   /// Whether there may be other processes, whose rows come after a while.
   public var hasPeers: Bool { transport.isRemote }
 
-  /// Tells whether the process hears and is heard; always true in a server of one process.
+  /// Whether the process is connected to the others; always true in a server of one process.
   public var isConnected: Bool { !transport.isRemote || state.withLock(\.isConnected) }
 
-  /// Lists the writers (as `stream/instance`) from which no POSITION came on this connection.
+  /// The writers (as `stream/instance`) from which no POSITION came on this connection.
   public var missingPositions: [Text] { missingWriters.map { "\($0.stream)/\($0.instance)" }.sorted() }
 
   private var missingWriters: [(stream: StreamName, instance: Text)] {
@@ -307,7 +308,7 @@ extension StreamHub {
   }
 
   /// Waits until the process has seen a POSITION of every registered stream from every writer that runs, and has
-  /// caught up with it: only then may it answer requests from what it knows. What a writer that does not run has written
+  /// caught up with it: only then may it answer requests from its memory. What a writer that does not run has written
   /// was read at the start.
   public func waitUntilCaughtUp() async {
     await withTaskGroup(of: Void.self) { group in

@@ -3,7 +3,7 @@ import MatrixPrimitives
 import NIOCore
 import Synchronization
 
-/// Handles everything that arrives for one stream, in order: rows and positions of other writers and the own rows.
+/// Everything that arrives for one stream, in order: rows and positions of other writers and the own rows.
 ///
 /// The queue is bounded. What does not fit is not lost: rows of others are caught up after the next POSITION (which
 /// the lane asks for), own rows are read back from the source.
@@ -22,16 +22,16 @@ final class StreamLane: Sendable {
     case barrier(CheckedContinuation<Void, Never>)
   }
 
-  /// Holds what the lane needs from its hub.
+  /// What the lane needs from its hub.
   struct Surroundings: Sendable {
     let instanceName: Text
     let queueLimit: Int
     let logger: Logger
-    /// Runs the work on the thread that rows arrive on; nil for any.
+    /// The executor that runs the work on the thread that rows arrive on; nil for any.
     let executor: (any TaskExecutor)?
     /// Fetches missed rows of a writer: stream, instance, from, to.
     let fetch: @Sendable (any StreamSource, Text, Int64, Int64) async throws -> StreamUpdates
-    /// Is called after a position moved or a writer became connected.
+    /// Called after a position moved or a writer became connected.
     let moved: @Sendable (StreamName) -> Void
     /// Asks all writers to announce their positions.
     let askForPositions: @Sendable () -> Void
@@ -123,14 +123,14 @@ final class StreamLane: Sendable {
     if mustGoOn { startDraining() }
   }
 
-  /// Says what becomes of a row that has arrived.
+  /// What becomes of a row that has arrived.
   private enum Arrival {
     case isQueued
     case isKept
     case isComplete(CompleteRows, store: [Handler], after: [Handler])
   }
 
-  /// Holds the rows of a token, all of which have arrived.
+  /// The rows of a token, all of which have arrived.
   private struct CompleteRows {
     let token: Int64
     let rows: [[UInt8]]
@@ -185,7 +185,7 @@ final class StreamLane: Sendable {
   }
 
   private func nextStep(_ state: inout State) -> Step {
-    // Whoever waits for the end of the queue also waits for what did not fit into it.
+    // Waiting for the end of the queue includes what did not fit into it.
     let isAtGap =
       if case .barrier = state.queue.first { state.ownGap != nil || state.isDroppingRemote } else { false }
     if !isAtGap, let item = state.queue.popFirst() { return .handle(item) }
@@ -251,7 +251,7 @@ final class StreamLane: Sendable {
     do {
       return try StreamRow(stream: stream, json: try JSONValue.parse(row))
     } catch {
-      // The position still advances: waiting would stall the stream for ever on a row that never becomes readable.
+      // The position still advances: waiting would stall the stream indefinitely on a row that never becomes readable.
       surroundings.logger.error(
         "replication row is unreadable", metadata: ["stream": "\(stream)", "error": "\(error)"])
       return nil

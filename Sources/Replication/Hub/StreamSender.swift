@@ -2,7 +2,7 @@ import Logging
 import MatrixPrimitives
 import Synchronization
 
-/// Sends the own rows of one stream, in token order, to the transport and to the own process.
+/// The sender of the own rows of one stream, in token order, to the transport and to the own process.
 final class StreamSender: Sendable {
   private struct State {
     /// Rows whose token the own position has not reached, ascending by token.
@@ -62,7 +62,7 @@ final class StreamSender: Sendable {
     }
   }
 
-  /// Has the rows of a token, of which it is not known whether they are stored, read from the source by everybody.
+  /// Makes everybody read the rows of a token from the source, because it is unknown whether they are stored.
   func addUnknown(token: Int64) {
     state.withLock { $0.missingThrough = max($0.missingThrough ?? token, token) }
   }
@@ -134,7 +134,7 @@ final class StreamSender: Sendable {
   }
 
   private func sendMissing(from: Int64, to: Int64) {
-    // Whoever stands between a position's two numbers takes it that there were no rows.
+    // A reader between a position's two numbers assumes that there were no rows.
     send { [position(to, to)] }
     lane.enqueue(.ownMissed(from: from, to: to))
   }

@@ -1,12 +1,12 @@
 import MatrixPrimitives
 
-/// Tells which cached function results are stale: `[cache_func, keys or null, invalidation_ts]`.
+/// The cached function results that are stale: `[cache_func, keys or null, invalidation_ts]`.
 public struct CachesRow: Sendable, Hashable {
-  /// Names the function as Synapse spells it (`get_user_by_id`, `cs_cache_fake`, …).
+  /// The function's name as Synapse spells it (`get_user_by_id`, `cs_cache_fake`, …).
   public var cacheFunction: Text
-  /// Holds the function's arguments; nil clears the whole cache, empty is the key of a function without arguments.
+  /// The function's arguments; nil clears the whole cache, empty is the key of a function without arguments.
   public var keys: [Text]?
-  /// Holds when the data changed, in milliseconds; some rows of the table have none.
+  /// The time at which the data changed, in milliseconds; some rows of the table have none.
   public var invalidationTS: Int64?
 
   /// Makes the row of a stale cache entry.
@@ -31,15 +31,15 @@ public struct CachesRow: Sendable, Hashable {
   }
 }
 
-/// Tells that a pusher was set or removed: `[user_id, app_id, pushkey, deleted]`.
+/// A pusher that was set or removed: `[user_id, app_id, pushkey, deleted]`.
 public struct PusherRow: Sendable, Hashable {
-  /// Identifies the owner.
+  /// The owner.
   public var userID: UserID
-  /// Holds the application's id.
+  /// The application's id.
   public var appID: Text
-  /// Holds the key of the device at its push gateway.
+  /// The key of the device at its push gateway.
   public var pushKey: Text
-  /// Tells that the pusher is gone.
+  /// Whether the pusher is gone.
   public var isDeleted: Bool
 
   /// Makes the row of a changed pusher.
@@ -51,13 +51,13 @@ public struct PusherRow: Sendable, Hashable {
   }
 }
 
-/// Tells that a user's devices changed: `[user_id, is_signature, hosts_calculated]`.
+/// A change of a user's devices: `[user_id, is_signature, hosts_calculated]`.
 public struct DeviceListRow: Sendable, Hashable {
-  /// Identifies the user whose devices or signatures changed.
+  /// The user whose devices or signatures changed.
   public var userID: UserID
-  /// Tells that only a cross-signing signature made by the user changed.
+  /// Whether only a cross-signing signature made by the user changed.
   public var isSignature: Bool
-  /// Tells that the rows of `device_lists_outbound_pokes` for this token exist; false means "the devices changed".
+  /// Whether the rows of `device_lists_outbound_pokes` for this token exist; false means "the devices changed".
   public var areHostsCalculated: Bool
 
   /// Makes the row of a changed device list.
@@ -68,13 +68,13 @@ public struct DeviceListRow: Sendable, Hashable {
   }
 }
 
-/// Tells that account data or tags changed: `[user_id, room_id?, data_type]`.
+/// A change of account data or tags: `[user_id, room_id?, data_type]`.
 public struct AccountDataRow: Sendable, Hashable {
-  /// Identifies the user.
+  /// The user.
   public var userID: UserID
-  /// Identifies the room; nil for global account data.
+  /// The room; nil for global account data.
   public var roomID: RoomID?
-  /// Holds the type; `m.tag` for the tags of a room.
+  /// The type; `m.tag` for the tags of a room.
   public var type: Text
 
   /// Makes the row of changed account data.
@@ -85,13 +85,13 @@ public struct AccountDataRow: Sendable, Hashable {
   }
 }
 
-/// Tells that a thread subscription changed: `[user_id, room_id, event_id]`.
+/// A change of a thread subscription: `[user_id, room_id, event_id]`.
 public struct ThreadSubscriptionRow: Sendable, Hashable {
-  /// Identifies the subscriber.
+  /// The subscriber.
   public var userID: UserID
-  /// Identifies the room.
+  /// The room.
   public var roomID: RoomID
-  /// Identifies the root of the thread.
+  /// The root of the thread.
   public var eventID: EventID
 
   /// Makes the row of a changed thread subscription.
@@ -102,13 +102,13 @@ public struct ThreadSubscriptionRow: Sendable, Hashable {
   }
 }
 
-/// Tells that media was put into or taken out of quarantine: `[origin, media_id, quarantined]`.
+/// Media that was put into or taken out of quarantine: `[origin, media_id, quarantined]`.
 public struct QuarantinedMediaRow: Sendable, Hashable {
-  /// Names the server the media comes from.
+  /// The server the media comes from.
   public var origin: Text
-  /// Identifies the media within its server.
+  /// The id of the media within its server.
   public var mediaID: Text
-  /// Tells whether the media is in quarantine now.
+  /// Whether the media is in quarantine now.
   public var isQuarantined: Bool
 
   /// Makes the row of a changed quarantine.
@@ -119,13 +119,13 @@ public struct QuarantinedMediaRow: Sendable, Hashable {
   }
 }
 
-/// Tells what happened to a profile: `[user_id, action, fields or null]`.
+/// A change of a profile: `[user_id, action, fields or null]`.
 public struct ProfileUpdateRow: Sendable, Hashable {
-  /// Identifies the user.
+  /// The user.
   public var userID: UserID
-  /// Holds `update`, `left_room` or `joined_room`.
+  /// The action: `update`, `left_room` or `joined_room`.
   public var action: Text
-  /// Names the changed fields; nil unless the action is `update`.
+  /// The names of the changed fields; nil unless the action is `update`.
   public var affectedFields: [Text]?
 
   /// Makes the row of a changed profile.

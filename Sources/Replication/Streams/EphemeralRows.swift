@@ -1,21 +1,21 @@
 import MatrixPrimitives
 
-/// Describes the presence of a user: `[user_id, state, last_active_ts, last_federation_update_ts, last_user_sync_ts,
+/// The presence of a user: `[user_id, state, last_active_ts, last_federation_update_ts, last_user_sync_ts,
 /// status_msg?, currently_active]`. Times are milliseconds since 1970, 0 for never.
 public struct PresenceRow: Sendable, Hashable {
-  /// Identifies the user.
+  /// The user.
   public var userID: UserID
-  /// Holds `online`, `unavailable`, `offline`, `busy` or `org.matrix.msc3026.busy`.
+  /// The state: `online`, `unavailable`, `offline`, `busy` or `org.matrix.msc3026.busy`.
   public var state: Text
-  /// Holds when the user last did something, in milliseconds.
+  /// The time of the user's last action, in milliseconds.
   public var lastActiveTS: Int64
-  /// Holds when the state was last sent to or heard from other servers, in milliseconds.
+  /// The time at which the state was last sent to or received from other servers, in milliseconds.
   public var lastFederationUpdateTS: Int64
-  /// Holds when the user last synced, in milliseconds.
+  /// The time of the user's last sync, in milliseconds.
   public var lastUserSyncTS: Int64
-  /// Holds the user's status text.
+  /// The user's status text.
   public var statusMessage: Text?
-  /// Tells whether the user is active right now.
+  /// Whether the user is active right now.
   public var isCurrentlyActive: Bool
 
   /// Makes the row of a presence state.
@@ -55,11 +55,11 @@ public struct PresenceRow: Sendable, Hashable {
   }
 }
 
-/// Tells that a user's presence is to be sent to a server: `[destination, user_id]`.
+/// A user's presence that is to be sent to a server: `[destination, user_id]`.
 public struct PresenceFederationRow: Sendable, Hashable {
-  /// Names the receiving server.
+  /// The receiving server.
   public var destination: Text
-  /// Identifies the user.
+  /// The user.
   public var userID: UserID
 
   /// Makes the row of a presence state to be sent.
@@ -69,11 +69,11 @@ public struct PresenceFederationRow: Sendable, Hashable {
   }
 }
 
-/// Lists everybody who types in a room, replacing the previous list: `[room_id, [user_id…]]`.
+/// Everybody who types in a room, replacing the previous list: `[room_id, [user_id…]]`.
 public struct TypingRow: Sendable, Hashable {
-  /// Identifies the room.
+  /// The room.
   public var roomID: RoomID
-  /// Identifies the users typing now; empty when nobody is.
+  /// The users typing now, possibly none.
   public var userIDs: [UserID]
 
   /// Makes the row of a room's typing users.
@@ -83,19 +83,19 @@ public struct TypingRow: Sendable, Hashable {
   }
 }
 
-/// Describes a read receipt: `[room_id, receipt_type, user_id, event_id, thread_id?, data]`.
+/// A read receipt: `[room_id, receipt_type, user_id, event_id, thread_id?, data]`.
 public struct ReceiptRow: Sendable, Hashable {
-  /// Identifies the room.
+  /// The room.
   public var roomID: RoomID
-  /// Holds `m.read`, `m.read.private` or another receipt type.
+  /// The type: `m.read`, `m.read.private` or another one.
   public var receiptType: Text
-  /// Identifies the reader.
+  /// The reader.
   public var userID: UserID
-  /// Identifies the event read.
+  /// The event read.
   public var eventID: EventID
-  /// Identifies the thread, `main` for the main timeline, nil for an unthreaded receipt.
+  /// The thread, `main` for the main timeline, nil for an unthreaded receipt.
   public var threadID: Text?
-  /// Holds the receipt's data object, usually `{"ts": milliseconds}`.
+  /// The receipt's data object, usually `{"ts": milliseconds}`.
   public var data: JSON
 
   /// Makes the row of a receipt.
@@ -131,13 +131,13 @@ public struct ReceiptRow: Sendable, Hashable {
   }
 }
 
-/// Carries an EDU for the federation senders: `[type, data]`.
+/// An EDU for the federation senders: `[type, data]`.
 ///
 /// `pd` is presence with its destinations, `k` an EDU with a key by which a later one replaces it, `e` a plain EDU.
 public struct FederationRow: Sendable, Hashable {
-  /// Holds `pd`, `k` or `e`.
+  /// The type: `pd`, `k` or `e`.
   public var type: Text
-  /// Holds the object that goes with the type.
+  /// The object that goes with the type.
   public var data: JSON
 
   /// Makes a row for the federation senders.

@@ -1,28 +1,28 @@
 import MatrixPrimitives
 
-/// Groups the row types of the `events` stream, whose rows are tagged pairs `["ev",[…]]`, `["state",[…]]`,
+/// The row types of the `events` stream, whose rows are tagged pairs `["ev",[…]]`, `["state",[…]]`,
 /// `["state-all",[…]]`.
 public enum EventsRow {
-  /// Describes one persisted event: `["ev",[event_id, room_id, type, state_key?, redacts?, relates_to?, membership?,
+  /// One persisted event: `["ev",[event_id, room_id, type, state_key?, redacts?, relates_to?, membership?,
   /// rejected, outlier]]`.
   public struct Event: Sendable, Hashable {
-    /// Identifies the event.
+    /// The event.
     public var eventID: EventID
-    /// Identifies its room.
+    /// Its room.
     public var roomID: RoomID
-    /// Holds the event type.
+    /// The event type.
     public var type: Text
-    /// Holds the state key of a state event.
+    /// The state key of a state event.
     public var stateKey: Text?
-    /// Identifies the event that this one redacts.
+    /// The event that this one redacts.
     public var redacts: EventID?
-    /// Identifies the event that this one relates to.
+    /// The event that this one relates to.
     public var relatesTo: EventID?
-    /// Holds `content.membership` of an `m.room.member` event.
+    /// The value of `content.membership` in an `m.room.member` event.
     public var membership: Text?
-    /// Tells that the event failed its auth rules.
+    /// Whether the event failed its auth rules.
     public var isRejected: Bool
-    /// Tells that the event was stored outside the room's graph.
+    /// Whether the event was stored outside the room's graph.
     public var isOutlier: Bool
 
     /// Makes the row of an event.
@@ -68,15 +68,15 @@ public enum EventsRow {
     }
   }
 
-  /// Describes one changed entry of a room's current state: `["state",[room_id, type, state_key, event_id?]]`.
+  /// One changed entry of a room's current state: `["state",[room_id, type, state_key, event_id?]]`.
   public struct State: Sendable, Hashable {
-    /// Identifies the room.
+    /// The room.
     public var roomID: RoomID
-    /// Holds the type of the entry.
+    /// The type of the entry.
     public var type: Text
-    /// Holds the state key of the entry.
+    /// The state key of the entry.
     public var stateKey: Text
-    /// Identifies the new event; nil when the entry was removed.
+    /// The new event; nil when the entry was removed.
     public var eventID: EventID?
 
     /// Makes the row of a changed entry of the current state.
@@ -105,19 +105,19 @@ public enum EventsRow {
   }
 }
 
-/// Describes one backfilled event: `[event_id, room_id, type, state_key?, redacts?, relates_to?]`.
+/// One backfilled event: `[event_id, room_id, type, state_key?, redacts?, relates_to?]`.
 public struct BackfillRow: Sendable, Hashable {
-  /// Identifies the event.
+  /// The event.
   public var eventID: EventID
-  /// Identifies its room.
+  /// Its room.
   public var roomID: RoomID
-  /// Holds the event type.
+  /// The event type.
   public var type: Text
-  /// Holds the state key of a state event.
+  /// The state key of a state event.
   public var stateKey: Text?
-  /// Identifies the event that this one redacts.
+  /// The event that this one redacts.
   public var redacts: EventID?
-  /// Identifies the event that this one relates to.
+  /// The event that this one relates to.
   public var relatesTo: EventID?
 
   /// Makes the row of a backfilled event.
@@ -154,11 +154,11 @@ public struct BackfillRow: Sendable, Hashable {
   }
 }
 
-/// Identifies a sticky event: `[room_id, event_id]`.
+/// A sticky event: `[room_id, event_id]`.
 public struct StickyEventRow: Sendable, Hashable {
-  /// Identifies the room.
+  /// The room.
   public var roomID: RoomID
-  /// Identifies the sticky event.
+  /// The sticky event.
   public var eventID: EventID
 
   /// Makes the row of a sticky event.
@@ -168,11 +168,11 @@ public struct StickyEventRow: Sendable, Hashable {
   }
 }
 
-/// Tells that an event's state became complete: `[event_id, rejection_status_changed]`.
+/// An event whose state became complete: `[event_id, rejection_status_changed]`.
 public struct UnPartialStatedEventRow: Sendable, Hashable {
-  /// Identifies the event.
+  /// The event.
   public var eventID: EventID
-  /// Tells that the event changed between accepted and rejected.
+  /// Whether the event changed between accepted and rejected.
   public var didRejectionChange: Bool
 
   /// Makes the row of an event whose state became complete.

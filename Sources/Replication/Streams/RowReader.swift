@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Reads the fields of a row by position and reports the stream and index of a field that has the wrong type.
+/// A reader of a row's fields by position, which reports stream and index of a field that has the wrong type.
 struct RowReader {
   let stream: StreamName
   let value: JSONValue

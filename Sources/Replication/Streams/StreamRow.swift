@@ -1,52 +1,52 @@
 import MatrixPrimitives
 
-/// Holds one row of any stream, typed.
+/// One row of any stream, typed.
 ///
-/// On the wire a row is a JSON array; the format of each stands at its type. Observed on Synapse's wire.
+/// On the wire a row is a JSON array; the format is documented at each type. Observed on Synapse's wire.
 public enum StreamRow: Sendable, Hashable {
-  /// Tells of a persisted event (stream `events`).
+  /// A persisted event (stream `events`).
   case event(EventsRow.Event)
-  /// Tells of a changed entry of a room's current state (stream `events`).
+  /// A changed entry of a room's current state (stream `events`).
   case eventState(EventsRow.State)
-  /// Tells that much of a room's current state changed (stream `events`): `["state-all",[room_id]]`.
+  /// The news that much of a room's current state changed (stream `events`): `["state-all",[room_id]]`.
   case eventStateAll(RoomID)
-  /// Tells of a backfilled event.
+  /// A backfilled event.
   case backfill(BackfillRow)
-  /// Tells of a presence state.
+  /// A presence state.
   case presence(PresenceRow)
-  /// Tells of a presence state to be sent to a server.
+  /// A presence state to be sent to a server.
   case presenceFederation(PresenceFederationRow)
-  /// Tells who types in a room.
+  /// The users who type in a room.
   case typing(TypingRow)
-  /// Tells of a receipt.
+  /// A receipt.
   case receipt(ReceiptRow)
-  /// Identifies a user whose push rules changed: `[user_id]`.
+  /// A user whose push rules changed: `[user_id]`.
   case pushRules(UserID)
-  /// Tells of a changed pusher.
+  /// A changed pusher.
   case pusher(PusherRow)
-  /// Tells of a stale cache entry.
+  /// A stale cache entry.
   case caches(CachesRow)
-  /// Tells of a changed device list.
+  /// A changed device list.
   case deviceLists(DeviceListRow)
-  /// Names a user id, or a server name, that has new to-device messages: `[entity]`.
+  /// A user id, or a server name, that has new to-device messages: `[entity]`.
   case toDevice(Text)
-  /// Tells of changed account data.
+  /// Changed account data.
   case accountData(AccountDataRow)
-  /// Carries an EDU for the federation senders.
+  /// An EDU for the federation senders.
   case federation(FederationRow)
-  /// Tells of a changed thread subscription.
+  /// A changed thread subscription.
   case threadSubscription(ThreadSubscriptionRow)
-  /// Tells of a sticky event.
+  /// A sticky event.
   case stickyEvent(StickyEventRow)
-  /// Identifies a room whose state became complete: `[room_id]`.
+  /// A room whose state became complete: `[room_id]`.
   case unPartialStatedRoom(RoomID)
-  /// Tells of an event whose state became complete.
+  /// An event whose state became complete.
   case unPartialStatedEvent(UnPartialStatedEventRow)
-  /// Tells of a changed quarantine.
+  /// A changed quarantine.
   case quarantinedMedia(QuarantinedMediaRow)
-  /// Tells of a changed profile.
+  /// A changed profile.
   case profileUpdate(ProfileUpdateRow)
-  /// Holds the row of a stream without a type of its own.
+  /// The row of a stream without a type of its own.
   case other(StreamName, JSON)
 }
 
@@ -134,7 +134,7 @@ extension StreamRow {
 }
 
 extension StreamRow {
-  /// Writes the row as the JSON array that stands on the wire.
+  /// Writes the row as the JSON array of the wire.
   /// - Parameter writer: receives the array.
   public func write(to writer: inout JSONWriter) {
     switch self {
@@ -199,7 +199,7 @@ extension StreamRow {
     }
   }
 
-  /// Renders the row as compact JSON bytes.
+  /// The row as compact JSON bytes.
   public var encoded: [UInt8] {
     var writer = JSONWriter(capacity: 192)
     write(to: &writer)

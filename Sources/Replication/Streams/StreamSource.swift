@@ -1,15 +1,15 @@
 import ByteText
 import MatrixPrimitives
 
-/// Groups the rows that one writer made under one token; they are delivered together.
+/// The rows that one writer made under one token; they are delivered together.
 public struct StreamBatch: Sendable {
-  /// Names the stream.
+  /// The stream.
   public let stream: StreamName
-  /// Names the instance that wrote the rows.
+  /// The name of the instance that wrote the rows.
   public let instanceName: Text
-  /// Holds the rows' common token.
+  /// The rows' common token.
   public let token: Int64
-  /// Holds the rows in the order in which they were sent.
+  /// The rows in the order in which they were sent.
   public let rows: [StreamRow]
 
   /// Groups rows under a token.
@@ -26,13 +26,13 @@ public struct StreamBatch: Sendable {
   }
 }
 
-/// Holds a page of rows that a catch-up found.
+/// A page of rows that a catch-up found.
 public struct StreamUpdates: Sendable {
-  /// Holds rows with their tokens, tokens not descending.
+  /// The rows with their tokens, tokens not descending.
   public var rows: [(token: Int64, row: StreamRow)]
-  /// Holds the token up to which `rows` is complete.
+  /// The token up to which `rows` is complete.
   public var upTo: Int64
-  /// Tells that more rows exist behind `upTo`.
+  /// Whether more rows exist behind `upTo`.
   public var isLimited: Bool
 
   /// Makes a page.
@@ -47,11 +47,11 @@ public struct StreamUpdates: Sendable {
   }
 }
 
-/// Knows the positions of one stream and finds rows that were missed.
+/// The positions of one stream, and the search for rows that were missed.
 ///
 /// The hub calls it from several tasks at once. Neither `currentToken` nor `advance` may call the hub.
 public protocol StreamSource: AnyObject, Sendable {
-  /// Names the stream.
+  /// The stream.
   var stream: StreamName { get }
 
   /// Returns how far the rows of a writer are known here; for the own instance: how far they are finished.
@@ -78,11 +78,11 @@ public protocol StreamSource: AnyObject, Sendable {
   ///   - limit: number of rows to aim at; rows of one token are never divided.
   func updates(of instance: Text, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates
 
-  /// Holds the own position without what is only known from other writers; sent along with HTTP calls.
+  /// The own position without what is only known from other writers; sent along with HTTP calls.
   var minimalLocalToken: Int64? { get }
 }
 
 extension StreamSource {
-  /// Says that the stream has no position other than `currentToken` of the own instance.
+  /// None: the stream has no position other than `currentToken` of the own instance.
   public var minimalLocalToken: Int64? { nil }
 }

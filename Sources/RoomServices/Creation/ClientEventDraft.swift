@@ -2,23 +2,23 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Holds what a user asks to be sent into a room, before it has a place in the room's history.
+/// What a user asks to be sent into a room, before it has a place in the room's history.
 public struct ClientEventDraft: Sendable {
-  /// Holds the room to send into.
+  /// The room to send into.
   public let roomID: RoomID
-  /// Holds the event's type.
+  /// The event's type.
   public let type: Text
-  /// Holds the state key; nil for events that are no state.
+  /// The state key; nil for events that are no state.
   public let stateKey: Text?
-  /// Holds the event's content: always an object.
+  /// The event's content: always an object.
   public var content: JSON
-  /// Holds the client's transaction id, by which a repeated request is recognised.
+  /// The client's transaction id, by which a repeated request is recognised.
   public var transactionID: Text?
   /// The operation that the request asked for; only with the same one is a repeated transaction id a repetition.
   public let path: TransactionPath
-  /// Holds the time to put into the event instead of now (application services may choose it).
+  /// The time to put into the event instead of now (application services may choose it).
   public let originServerTS: Int64?
-  /// Holds the event to redact, for `m.room.redaction`.
+  /// The event to redact, for `m.room.redaction`.
   public let redacts: EventID?
 
   /// Makes a draft.

@@ -3,16 +3,16 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Holds an event that was built and authorised but not persisted yet.
+/// An event that was built and authorised but not persisted yet.
 struct CreatedEvent: Sendable {
   let event: Event
   let context: EventContext
   let metadata: EventMetadata
-  /// Holds the state before the event.
+  /// The state before the event.
   let before: ResolvedState
 }
 
-/// Says what came of a draft.
+/// What came of a draft.
 enum CreationResult: Sendable {
   /// The event is new.
   case created(CreatedEvent)

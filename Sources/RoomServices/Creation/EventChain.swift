@@ -3,25 +3,25 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Stands at the end of a room's history and moves on with every event that is built upon it.
+/// The end of a room's history, which moves on with every event that is built upon it.
 ///
 /// New events of a chain exist in memory only; the state that they change is overlaid, so that a whole chain is built without
 /// touching the database for what it itself has changed.
 struct EventChain: Sendable {
   let roomID: RoomID?
   let version: RoomVersion
-  /// Holds the events that the next one follows.
+  /// The events that the next one follows.
   private(set) var prevEvents: [EventID]
-  /// Holds the depth of the next event.
+  /// The depth of the next event.
   private(set) var depth: Int64
-  /// Holds the state before the next event.
+  /// The state before the next event.
   private(set) var state: ResolvedState
   /// The alias that is going to lead to the room as soon as its first events are stored.
   var promisedAlias: RoomAlias?
-  /// Holds the state events of the chain itself.
+  /// The state events of the chain itself.
   private var changed: [StateKey: Event] = [:]
 
-  /// Caps depths: the greatest integer of canonical JSON.
+  /// The greatest depth: the greatest integer of canonical JSON.
   static let greatestDepth: Int64 = 9_007_199_254_740_991
 
   init(roomID: RoomID?, version: RoomVersion, prevEvents: [EventID], depth: Int64, state: ResolvedState) {
@@ -32,7 +32,7 @@ struct EventChain: Sendable {
     self.state = state
   }
 
-  /// Tells whether the chain has changed this piece of state.
+  /// Returns the event by which the chain has changed this piece of state; nil when it has not.
   func changedEvent(_ key: StateKey) -> Event? { changed[key] }
 
   /// Moves on behind an event.

@@ -2,11 +2,12 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Refuses events that this server will not create, though other servers may: stricter than the authorisation rules.
+/// The check for events that this server will not create, though other servers may: stricter than the authorisation
+/// rules.
 ///
 /// The rules are those that Synapse 1.163.2 was observed to apply to events of its own users.
 struct EventContentValidator: Sendable {
-  /// Holds the name that an access control list must not lock out.
+  /// The server that an access control list must not lock out.
   let serverName: Text
 
   static let canonicalIntegers: ClosedRange<Int64> = -9_007_199_254_740_991...9_007_199_254_740_991

@@ -4,7 +4,8 @@ import MatrixPrimitives
 import ServerConfig
 import Stores
 
-/// Builds events from drafts: their place in the room, auth events, hash, signature and id; and checks that they are allowed.
+/// The building of events from drafts: their place in the room, auth events, hash, signature and id, and the check that
+/// they are allowed.
 final class EventCreator: Sendable {
   private let stores: RoomStores
   private let state: StateService

@@ -2,8 +2,8 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Refuses events whose `m.relates_to` cannot be: unknown parents, reactions sent twice, and what breaks a rule for which events are
-/// refused (``RelationFault``).
+/// The check of `m.relates_to`, which refuses unknown parents, reactions sent twice, and what breaks a rule for which
+/// events are refused (``RelationFault``).
 struct RelationValidator: Sendable {
   let events: EventStore
   let store: RelationStore

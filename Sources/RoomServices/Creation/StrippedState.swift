@@ -3,12 +3,12 @@ import MatrixEvents
 import MatrixPrimitives
 import ServerConfig
 
-/// Collects the state that is shown to users before they are in a room.
+/// The state that is shown to users before they are in a room.
 ///
 /// https://spec.matrix.org/v1.16/client-server-api/#stripped-state
 struct StrippedState: Sendable {
   let state: StateService
-  /// Holds the state to show, from `room_prejoin_state`; entries for any state key show the empty one.
+  /// The state to show, from `room_prejoin_state`; entries for any state key show the empty one.
   let types: [RoomSettings.PrejoinStateType]
 
   /// Returns the stripped events before the next event of a chain.

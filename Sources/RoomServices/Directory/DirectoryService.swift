@@ -4,7 +4,7 @@ import MatrixPrimitives
 import ServerConfig
 import Stores
 
-/// Keeps room aliases and the list of published rooms.
+/// Room aliases and the list of published rooms.
 public final class DirectoryService: Sendable {
   let stores: RoomStores
   let config: HomeserverConfig
@@ -137,7 +137,7 @@ public final class DirectoryService: Sendable {
 
   // MARK: Published rooms
 
-  /// Tells whether a room is in the list.
+  /// Returns whether a room is in the list.
   ///
   /// - Throws: `MatrixError` 404 for unknown rooms.
   public func isPublished(_ roomID: RoomID) async throws -> Bool {
@@ -167,7 +167,7 @@ public final class DirectoryService: Sendable {
     _ = try await stores.rooms.setPublic(roomID, isPublic)
   }
 
-  /// Tells whether a user may change the canonical alias, and so the list's entry.
+  /// Returns whether a user may change the canonical alias, and so the list's entry.
   private func mayChangeList(_ roomID: RoomID, _ requester: Requester) async throws -> Bool {
     if try await users.isAdmin(requester.userID) { return true }
     guard try await access.isMember(requester.userID, of: roomID) else { return false }

@@ -1,20 +1,20 @@
 import MatrixPrimitives
 import Stores
 
-/// Holds a page of the list of published rooms.
+/// A page of the list of published rooms.
 public struct PublicRoomPage: Sendable {
-  /// Holds the events or rooms of the page, in its order.
+  /// The rooms of the page, in its order.
   public let chunk: [PublicRoomStore.Entry]
-  /// Names the next page; nil on the last.
+  /// The token of the next page; nil on the last.
   public let nextBatch: Text?
-  /// Names the page before; nil on the first.
+  /// The token of the page before; nil on the first.
   public let previousBatch: Text?
-  /// Holds the number of rooms that match.
+  /// The number of rooms that match.
   public let total: Int64
 }
 
 extension DirectoryService {
-  /// Caps the rooms of one page.
+  /// The greatest number of rooms on one page.
   static let greatestPage = 100
 
   /// Reads a page of the published rooms of this server, those with most members first.
@@ -53,12 +53,12 @@ extension DirectoryService {
   }
 }
 
-/// Marks a place in the list; its text is opaque to clients.
+/// A place in the list; its text is opaque to clients.
 struct ListPosition {
   let bound: PublicRoomStore.Bound
   let isForward: Bool
 
-  /// Stands behind the last room, from where one can only go back.
+  /// The place behind the last room, from where one can only go back.
   static let end = ListPosition(bound: PublicRoomStore.Bound(joinedMembers: 0, roomID: ""), isForward: false)
 
   private init(bound: PublicRoomStore.Bound, isForward: Bool) {

@@ -3,19 +3,19 @@ import MatrixPrimitives
 import Stores
 
 extension HistoryService {
-  /// Says which of an event's relations are wanted.
+  /// A choice of an event's relations.
   public struct RelationQuery: Sendable {
-    /// Holds the event to which the others relate.
+    /// The event to which the others relate.
     public var eventID: EventID
-    /// Holds the relation type; nil for all.
+    /// The relation type; nil for all.
     public var relationType: Text?
-    /// Holds the type of the related events; nil for all.
+    /// The type of the related events; nil for all.
     public var eventType: Text?
-    /// Tells whether relations of relations count as well.
+    /// Whether relations of relations count as well.
     public var isRecursive: Bool
-    /// Holds the way to go.
+    /// The direction.
     public var direction: PageDirection
-    /// Holds the greatest number of events.
+    /// The greatest number of events.
     public var limit: Int
 
     /// Makes a query.
@@ -32,15 +32,15 @@ extension HistoryService {
     }
   }
 
-  /// Holds a page of related events.
+  /// A page of related events.
   public struct RelationPage: Sendable {
-    /// Holds the events or rooms of the page, in its order.
+    /// The rooms of the page, in its order.
     public let chunk: [ClientEvent]
-    /// Marks where to go on; nil when there are no more.
+    /// The place to go on from; nil when there are no more.
     public let next: StreamToken?
   }
 
-  /// Caps the steps that a recursive query takes.
+  /// The greatest number of steps of a recursive query.
   public static let relationDepth = 3
 
   /// Reads the events that relate to an event.

@@ -47,8 +47,9 @@ extension HistoryService {
     return try await state.stateAfter(eventID: last.eventID, filter: filter)
   }
 
-  /// Whether a user may see the state after an event: who was joined then or left by it, who is joined now if members see all history, and
-  /// who has been joined at some time if they see what came after their invitation; everybody where everybody may read.
+  /// Returns whether a user may see the state after an event: who was joined then or left by it, who is joined now if
+  /// members see all history, and who has been joined at some time if they see what came after their invitation;
+  /// everybody where everybody may read.
   func maySeeState(at eventID: EventID, room: RoomID, user: UserID) async throws -> Bool {
     let memberKey = StateKey("m.room.member", user.rawValue)
     let visibilityKey = StateKey("m.room.history_visibility")

@@ -3,45 +3,45 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Answers what a user may read of a room: events, pages of history, and state.
+/// What a user may read of a room: events, pages of history, and state.
 public final class HistoryService: Sendable {
-  /// Holds a page of `/messages`.
+  /// A page of `/messages`.
   public struct MessagesPage: Sendable {
-    /// Holds the events or rooms of the page, in its order.
+    /// The rooms of the page, in its order.
     public let chunk: [ClientEvent]
-    /// Marks where the page begins.
+    /// The beginning of the page.
     public let start: StreamToken
-    /// Marks where to go on; nil at the end of the history.
+    /// The place to go on from; nil at the end of the history.
     public let end: StreamToken?
-    /// Holds the membership events of the senders when members are loaded lazily; nil otherwise.
+    /// The membership events of the senders when members are loaded lazily; nil otherwise.
     public let state: [ClientEvent]?
   }
 
-  /// Holds the answer of `/context`.
+  /// The answer of `/context`.
   public struct EventSurroundings: Sendable {
-    /// Holds the events before, nearest first.
+    /// The events before, nearest first.
     public let before: [ClientEvent]
-    /// Holds the event.
+    /// The event.
     public let event: ClientEvent
-    /// Holds the events after, nearest first.
+    /// The events after, nearest first.
     public let after: [ClientEvent]
-    /// Holds the state at the last event.
+    /// The state at the last event.
     public let state: [ClientEvent]
-    /// Marks where the page begins.
+    /// The beginning of the page.
     public let start: StreamToken
-    /// Marks where the page ends.
+    /// The end of the page.
     public let end: StreamToken
   }
 
-  /// Caps the number of events in one answer; Synapse's cap.
+  /// The greatest number of events in one answer, as on Synapse.
   public static let greatestLimit = 1000
 
   let stores: RoomStores
   let state: StateService
   let serializer: ClientEventSerializer
-  /// Decides who may look.
+  /// The right of users to read.
   public let access: RoomAccess
-  /// Decides which events are shown.
+  /// The choice of the events that are shown.
   public let visibility: VisibilityFilter
 
   init(
@@ -106,7 +106,7 @@ public final class HistoryService: Sendable {
     return try await stores.memberships.isJoined(user, in: room) ? .member : .peeking
   }
 
-  /// Reads an event with its neighbours and the state at the last of them, which is empty for whoever may see the event and not that state.
+  /// Reads an event with its neighbours and the state at the last of them, which is empty for users who may see the event but not that state.
   ///
   /// - Parameter limit: the number of neighbours, shared between both sides; 0 or more.
   /// - Throws: `MatrixError` 404 when the event does not exist, 403 when it is not for this user to see.
@@ -212,7 +212,7 @@ public final class HistoryService: Sendable {
     return (depth, token.stream) > (place.depth, place.streamOrdering)
   }
 
-  /// Adds to visible events what clients are told about them.
+  /// Adds to visible events what clients get with them.
   func clientEvents(_ events: [VisibilityFilter.VisibleEvent], _ requester: Requester) async throws -> [ClientEvent] {
     guard !events.isEmpty else { return [] }
     var memberships: [EventID: Text] = [:]
@@ -221,7 +221,7 @@ public final class HistoryService: Sendable {
     return try await serializer.prepare(events.map(\.event), for: requester.userID, memberships: memberships)
   }
 
-  /// Caps the events that are looked at for one near a time that the user may see.
+  /// The greatest number of events that are looked at to find one near a time that the user may see.
   private static let greatestSearch = 1000
 
   /// Finds the event nearest to a time among those that the user may see.

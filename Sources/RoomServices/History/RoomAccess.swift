@@ -2,9 +2,9 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Decides whether a user may look into a room at all.
+/// The decision whether a user may read a room at all.
 public struct RoomAccess: Sendable {
-  /// Says with what right a user looks into a room.
+  /// The right with which a user reads a room.
   public enum Right: Sendable, Equatable {
     /// The user is joined.
     case member
@@ -23,7 +23,7 @@ public struct RoomAccess: Sendable {
   /// Returns the right of a user, as of now: what others or the user have stored through other processes is waited for.
   ///
   /// Who was invited or knocked and never joined has the right of a stranger, also when they have declined or been refused since.
-  /// - Parameter includesPast: whether having been joined counts; false for what is only told as it is now.
+  /// - Parameter includesPast: whether having been joined counts; false for what is shown only as it is now.
   /// - Throws: `MatrixError` 403 when the user has none: never joined, banned, or forgotten.
   public func right(of user: UserID, in room: RoomID, includesPast: Bool = true) async throws -> Right {
     try await stores.barrier.pass(room: room)
@@ -55,7 +55,8 @@ public struct RoomAccess: Sendable {
     return rights
   }
 
-  /// Whether a user is joined. Only for who seems not to be, what other processes may have stored just now is waited for.
+  /// Returns whether a user is joined. If the user seems not to be, what other processes may have stored just now is
+  /// waited for.
   public func isMember(_ user: UserID, of room: RoomID) async throws -> Bool {
     if try await stores.memberships.isJoined(user, in: room) { return true }
     try await stores.barrier.pass(room: room)
@@ -71,7 +72,7 @@ public struct RoomAccess: Sendable {
     }
   }
 
-  /// Tells whether anyone may read the room as it is now.
+  /// Returns whether anyone may read the room as it is now.
   public func isWorldReadable(_ room: RoomID) async throws -> Bool {
     let event = try await stores.currentStateEvent(room, StateKey("m.room.history_visibility"))
     return event?.content["history_visibility"]?.string == "world_readable"

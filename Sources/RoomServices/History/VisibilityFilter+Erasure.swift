@@ -4,7 +4,7 @@ import Stores
 extension VisibilityFilter {
   /// Strips the events of senders who had their messages erased, where the reader was not in the room with them.
   ///
-  /// Whoever was joined at an event keeps seeing it, as the specification wants for `erase` of `/account/deactivate`.
+  /// Users who were joined at an event keep seeing it, as the specification wants for `erase` of `/account/deactivate`.
   func withoutErased(_ events: [VisibleEvent]) async throws -> [VisibleEvent] {
     let senders = Set(events.lazy.filter { $0.membership != "join" }.map(\.event.sender))
     guard !senders.isEmpty else { return events }

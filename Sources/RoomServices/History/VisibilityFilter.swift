@@ -3,15 +3,15 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Leaves out the events that a user may not see, by the room's history visibility at each event.
+/// The filter of the events that a user may not see, by the room's history visibility at each event.
 ///
 /// https://spec.matrix.org/v1.16/client-server-api/#room-history-visibility
 public final class VisibilityFilter: Sendable {
-  /// Pairs an event with the reader's membership at it.
+  /// An event with the reader's membership at it.
   public struct VisibleEvent: Sendable {
-    /// Holds the event.
+    /// The event.
     public let event: StoredEvent
-    /// Holds the reader's membership at the event.
+    /// The reader's membership at the event.
     public let membership: Text
   }
 
@@ -32,7 +32,7 @@ public final class VisibilityFilter: Sendable {
   /// Returns the events that the user may see, in the same order.
   ///
   /// - Parameters:
-  ///   - right: how the user stands to the rooms: history that is shared among members is shown to members, to those who have left as far as
+  ///   - right: the user's relation to the rooms: history that is shared among members is shown to members, to those who have left as far as
   ///     they were there, and not to others.
   ///   - appliesIgnores: whether messages of ignored users are left out.
   public func visible(
@@ -81,7 +81,7 @@ public final class VisibilityFilter: Sendable {
     return stretches
   }
 
-  /// Tells whether an event lies in such a stretch, so that no closer look is needed.
+  /// Returns whether an event lies in such a stretch, so that no closer look is needed.
   private static func isOpen(_ event: StoredEvent, _ stretches: [RoomID: Int64]) -> Bool {
     guard let start = stretches[event.roomID] else { return false }
     return event.streamOrdering > start && !event.isOutlier && event.type != EventType.historyVisibility
@@ -135,7 +135,7 @@ public final class VisibilityFilter: Sendable {
 }
 
 extension RoomAccess.Right {
-  /// Whether an event is shown only if everyone may see it, or the user was joined or invited when it was sent.
+  /// Returns whether an event is shown only if everyone may see it, or the user was joined or invited when it was sent.
   fileprivate func isPeeking(at event: StoredEvent) -> Bool {
     switch self {
     case .member: false

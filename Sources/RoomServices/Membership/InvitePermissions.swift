@@ -1,8 +1,8 @@
 import MatrixPrimitives
 
-/// Holds whose invites a user wants (MSC4155).
+/// The users whose invites a user wants (MSC4155).
 struct InvitePermissions: Sendable {
-  /// Names the account data that holds the wishes.
+  /// The type of the account data that has the wishes.
   static let type = "org.matrix.msc4155.invite_permission_config"
 
   private let lists: [Text: [GlobPattern]]
@@ -21,7 +21,8 @@ struct InvitePermissions: Sendable {
     self.lists = lists
   }
 
-  /// Tells whether an invite is to be refused: the first list that names the user decides, then the first that names the server.
+  /// Returns whether an invite is to be refused: the first list that names the user decides, then the first that names
+  /// the server.
   func blocks(_ inviter: UserID) -> Bool {
     for (noun, text) in [("users", inviter.rawValue), ("servers", inviter.serverName)] {
       let folded = FoldedText(text)

@@ -2,7 +2,7 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Names what is done to somebody's membership of a room.
+/// The actions on somebody's membership of a room.
 public enum MembershipAction: Text, Sendable {
   case join, invite, leave, ban, kick, unban, knock
 
@@ -12,7 +12,7 @@ public enum MembershipAction: Text, Sendable {
     self.init(rawValue: membership)
   }
 
-  /// Returns the membership that results.
+  /// The membership that results.
   public var membership: Text {
     switch self {
     case .kick, .unban: "leave"
@@ -21,25 +21,25 @@ public enum MembershipAction: Text, Sendable {
   }
 }
 
-/// Holds a change of somebody's membership, as a client asks for it.
+/// A change of somebody's membership, as a client asks for it.
 public struct MembershipRequest: Sendable {
-  /// Holds the room.
+  /// The room.
   public var roomID: RoomID
-  /// Holds the user whose membership changes.
+  /// The user whose membership changes.
   public var target: UserID
-  /// Holds what is done.
+  /// The action.
   public var action: MembershipAction
-  /// Holds further members for the event's content, such as `reason`; always an object.
+  /// Further members for the event's content, such as `reason`; always an object.
   public var content: [Text: JSON]
-  /// Holds the client's transaction id.
+  /// The client's transaction id.
   public var transactionID: Text?
-  /// Holds the servers through which the room may be reached.
+  /// The servers through which the room may be reached.
   public var servers: [Text]
-  /// Holds an identity server's statement that the user owns an invited address (`third_party_signed`).
+  /// An identity server's statement that the user owns an invited address (`third_party_signed`).
   public var thirdPartySigned: JSON?
   /// Whether `rc_joins`, `rc_invites` and `rc_message` apply.
   public var ratelimit: Bool
-  /// Holds the time to put into the event instead of now.
+  /// The time to put into the event instead of now.
   public var originServerTS: Int64?
 
   /// Makes a change.

@@ -3,7 +3,8 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Looks at a membership change when its turn in the room has come: what the authorisation rules do not say, or say less clearly.
+/// The check of a membership change when its turn in the room has come: what the authorisation rules do not say, or say
+/// less clearly.
 struct MembershipRules: Sendable {
   let memberships: MembershipStore
   let state: StateService

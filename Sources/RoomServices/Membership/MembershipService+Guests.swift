@@ -5,7 +5,7 @@ import Stores
 extension MembershipService {
   /// Has this server's guests leave a room that does not admit guests any more. A guest who cannot leave is passed over.
   ///
-  /// The guests leave of themselves, as the specification wants, so that nobody needs the power to remove them.
+  /// The guests leave of themselves, as the specification wants, so that no power to remove them is needed.
   public func dismissGuests(from room: RoomID) async throws {
     let setting = try await stores.currentStateEvent(room, StateKey("m.room.guest_access"))
     guard setting?.content["guest_access"]?.string != "can_join" else { return }

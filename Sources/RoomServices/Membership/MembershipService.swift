@@ -6,7 +6,7 @@ import ServerConfig
 import Stores
 import Synchronization
 
-/// Joins, invites, removes and bans.
+/// Joining, inviting, removing and banning.
 public final class MembershipService: Sendable {
   let stores: RoomStores
   let accounts: AccountStore
@@ -188,7 +188,7 @@ public final class MembershipService: Sendable {
     }
   }
 
-  /// Requires this server to know the room: others cannot be asked.
+  /// Requires the room to be known here: other servers cannot be asked.
   private func checkReach(_ change: MembershipRequest) async throws {
     if try await stores.rooms.version(of: change.roomID) != nil,
       try await !stores.rooms.forwardExtremities(change.roomID).isEmpty

@@ -3,7 +3,7 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Lets the members of some rooms into others (join rules `restricted` and `knock_restricted`).
+/// The right of some rooms' members to join others (join rules `restricted` and `knock_restricted`).
 ///
 /// https://spec.matrix.org/v1.16/client-server-api/#restricted-rooms
 struct RestrictedJoins: Sendable {

@@ -2,7 +2,7 @@ import MatrixEvents
 import MatrixPrimitives
 import ServerConfig
 
-/// Lists the events with which a room begins, in the order in which Synapse was observed to send them.
+/// The events with which a room begins, in the order in which Synapse was observed to send them.
 struct InitialEvents: Sendable {
   let request: RoomCreationRequest
   let creator: UserID
@@ -39,7 +39,7 @@ struct InitialEvents: Sendable {
     }
   }
 
-  /// Makes the content of `m.room.create`.
+  /// The content of `m.room.create`.
   var createContent: JSON {
     var content = request.creationContent
     content["room_version"] = .string(request.version.identifier)
@@ -91,7 +91,7 @@ struct InitialEvents: Sendable {
     return .object(content)
   }
 
-  /// Makes the content of the encryption event that the configuration asks for, unless the request brings a valid one.
+  /// The content of the encryption event that the configuration asks for, unless the request brings a valid one.
   private var encryption: JSON? {
     guard rooms.encryptedPresets.contains(request.preset.rawValue) else { return nil }
     let given = request.initialState.first { $0.key == StateKey("m.room.encryption") }

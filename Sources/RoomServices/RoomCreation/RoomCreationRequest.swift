@@ -1,7 +1,7 @@
 import MatrixEvents
 import MatrixPrimitives
 
-/// Holds the body of `/createRoom`, checked.
+/// The body of `/createRoom`, checked.
 public struct RoomCreationRequest: Sendable {
   struct StateEntry: Sendable {
     let key: StateKey
@@ -16,7 +16,7 @@ public struct RoomCreationRequest: Sendable {
   let topic: Text?
   let invited: [UserID]
   let isDirect: Bool
-  /// Holds the given state in order; of several entries with one key the last content stands at the first one's place.
+  /// The given state in order; of several entries with one key the last content is at the first one's place.
   let initialState: [StateEntry]
   let creationContent: [Text: JSON]
   let powerLevels: [Text: JSON]
@@ -115,9 +115,9 @@ public struct RoomCreationRequest: Sendable {
   func contains(_ type: Text) -> Bool { initialState.contains { $0.key == StateKey(type) } }
 }
 
-/// Answers invites by e-mail address or telephone number.
+/// The answer to invites by e-mail address or telephone number.
 public enum ThirdPartyInvites {
-  /// Says that this server looks no addresses up: it talks to no identity server.
+  /// The refusal: this server looks no addresses up, as it talks to no identity server.
   public static let refusal = MatrixError(
     .threepidDenied, "Looking up third-party identifiers is denied from this server")
 }

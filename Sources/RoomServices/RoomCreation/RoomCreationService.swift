@@ -6,7 +6,7 @@ import Postgres
 import ServerConfig
 import Stores
 
-/// Creates rooms.
+/// The creation of rooms.
 public final class RoomCreationService: Sendable {
   private let rooms: RoomStore
   private let directory: DirectoryStore
@@ -171,7 +171,7 @@ public final class RoomCreationService: Sendable {
     }
   }
 
-  /// Stores what was built: the alias, which the persister looks up, the first events, and the invites, which members are told of.
+  /// Stores what was built: the alias, which the persister looks up, the first events, and the invites, which members see.
   private func store(_ room: NewRoom, alias: RoomAlias?, requester: Requester) async throws {
     do {
       if let alias {

@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Holds what a preset of `/createRoom` stands for.
+/// What a preset of `/createRoom` stands for.
 ///
 /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3createroom
 enum RoomPreset: Text, Sendable {

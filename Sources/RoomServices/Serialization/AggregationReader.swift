@@ -2,9 +2,9 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Finds what is shown together with events: the newest edit, the thread, what refers to them.
+/// The reader of what is shown together with events: the newest edit, the thread, what refers to them.
 ///
-/// All of it is visible to the reader by itself, and sent by nobody whom the reader ignores.
+/// All of it is visible to the reader by itself, and not sent by users whom the reader ignores.
 struct AggregationReader: Sendable {
   let stores: RoomStores
   let accountData: AccountDataStore
@@ -53,7 +53,7 @@ struct AggregationReader: Sendable {
     let targets = try await stores.relations.targets(among: parents.map(\.eventID))
     let lonely = parents.filter { !targets.contains($0.eventID) }
     for event in lonely { event.noteUnrelated(true) }
-    // What came meanwhile was perhaps not read, and told before it was noted that there is nothing.
+    // Events that came meanwhile may be missing here and have been announced before the mark was set.
     if stores.relations.arrivals != arrivals { for event in lonely { event.noteUnrelated(false) } }
     guard !targets.isEmpty else { return [:] }
     let related = parents.filter { targets.contains($0.eventID) }

@@ -2,7 +2,7 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Writes events for clients by copying slices of their bytes and splicing `unsigned` in.
+/// The writer of events for clients, which copies slices of their bytes and splices `unsigned` in.
 public final class ClientEventSerializer: Sendable {
   private let events: EventStore
   private let aggregationReader: AggregationReader
@@ -13,7 +13,7 @@ public final class ClientEventSerializer: Sendable {
       stores: stores, accountData: accountData, access: access, visibility: visibility)
   }
 
-  /// Fetches what has to stand in the unsigned part of events: replaced state and, if wanted, aggregations.
+  /// Fetches what belongs in the unsigned part of events: replaced state and, if wanted, aggregations.
   ///
   /// - Parameters:
   ///   - memberships: the reader's membership at each event, where it is to be shown.
@@ -49,7 +49,7 @@ public final class ClientEventSerializer: Sendable {
       to: &writer)
   }
 
-  /// Writes one event with what stands in its unsigned part; see ``ClientEvent``.
+  /// Writes one event with its unsigned part; see ``ClientEvent``.
   public func write(
     _ stored: StoredEvent, replaced: StoredEvent? = nil, membership: Text? = nil,
     aggregations: BundledAggregations? = nil, _ options: ClientEventOptions, to writer: inout JSONWriter

@@ -4,7 +4,7 @@ import MatrixPrimitives
 import Replication
 import Stores
 
-/// Takes over events that other processes of the cluster have made, in the process that persists them.
+/// The acceptance of events that other processes of the cluster have made, in the process that persists them.
 final class EventInbox: Sendable {
   private let stores: RoomStores
   private let state: StateService
@@ -31,7 +31,7 @@ final class EventInbox: Sendable {
     ]
   }
 
-  /// Persists the events of a `send_events` call; their push actions stand in the staging table already.
+  /// Persists the events of a `send_events` call; their push actions are in the staging table already.
   ///
   /// What a Synapse worker leaves to the persister is done here: checking aliases and redactions, and adding to invites and
   /// knocks the state that the user is shown.
@@ -95,7 +95,7 @@ final class EventInbox: Sendable {
     }
   }
 
-  /// Returns the chain that stands before an event: the one so far when the event follows on from it.
+  /// Returns the chain before an event: the one so far when the event follows on from it.
   private func position(_ item: PersistableEvent, _ chain: EventChain?) async throws -> EventChain {
     let group = item.context.stateGroupBeforeEvent
     if let chain, chain.state.group == group { return chain }

@@ -14,11 +14,11 @@ struct FederatedEventsRequest: ReplicationCall {
   static let argumentNames: [Text] = []
   static let isCached = true
 
-  /// Holds the room of all events.
+  /// The room of all events.
   let roomID: RoomID
-  /// Tells whether the events are history rather than news.
+  /// Whether the events are history rather than news.
   let isBackfilled: Bool
-  /// Holds the events in the order in which they follow one another.
+  /// The events in the order in which they follow one another.
   let events: [PersistableEvent]
 
   var arguments: [Text] { [] }

@@ -5,24 +5,24 @@ import MatrixPrimitives
 import Replication
 import Stores
 
-/// Pairs a new event with the request that it came from.
+/// A new event with the request that it came from.
 struct SubmittedEvent: Sendable {
   let created: CreatedEvent
   let requester: Requester
   let extraUsers: [UserID]
-  /// Holds what push rules want done.
+  /// What push rules want done.
   let pushActions: [PushAction]
 }
 
-/// Says what came of a delivery.
+/// What came of a delivery.
 struct DeliveredEvents: Sendable {
-  /// Holds the id of each event: another one than given when it turned out to be a repetition.
+  /// The id of each event: another one than given when it turned out to be a repetition.
   let eventIDs: [EventID]
-  /// Holds how far this process has to be for the events to be readable in it; nil when it is.
+  /// The position that this process has to reach for the events to be readable in it; nil when it has.
   var position: Int64?
 }
 
-/// Brings new events to the process that persists them, be it this one or another.
+/// The way of new events to the process that persists them, be it this one or another.
 final class PersisterDelivery: Sendable {
   private let stores: RoomStores
   private let state: StateService
@@ -33,7 +33,7 @@ final class PersisterDelivery: Sendable {
   private let clock: ServerClock
   private let logger: Logger
 
-  /// Says how long a request waits for its own event to become readable here, before it answers all the same.
+  /// The time that a request waits for its own event to become readable here, before it answers all the same.
   private static let readBackTimeout = Duration.seconds(5)
 
   init(
@@ -50,7 +50,7 @@ final class PersisterDelivery: Sendable {
     self.logger = logger
   }
 
-  /// Tells whether this process itself persists a room's events.
+  /// Returns whether this process itself persists a room's events.
   func isLocal(_ room: RoomID) -> Bool { persister.isWriter(for: room) }
 
   /// Makes an event ready for delivery.
@@ -96,7 +96,7 @@ final class PersisterDelivery: Sendable {
     }
   }
 
-  /// Waits until events can be read in this process: its own position stands still while other rooms' events with lower
+  /// Waits until events can be read in this process: its own position does not move while other rooms' events with lower
   /// numbers are still being written, a matter of milliseconds.
   func settle(_ delivered: DeliveredEvents) async {
     guard let position = delivered.position, !isReadable(position) else { return }
@@ -146,7 +146,7 @@ final class PersisterDelivery: Sendable {
 
   /// Finds what became of each event. The answer names the last one only, and another one than sent when that said what had
   /// been said before. A repetition further ahead makes our persister refuse the batch, since what follows would hang in
-  /// the air; Synapse's stores the rest, and then the tables tell.
+  /// the air; Synapse's stores the rest, and then the tables decide.
   private func eventIDs(_ events: [SubmittedEvent], answer: SendEventsRequest.Answer) async throws -> [EventID] {
     var ids = events.map(\.created.event.eventID)
     if !ids.isEmpty { ids[ids.count - 1] = answer.eventID }

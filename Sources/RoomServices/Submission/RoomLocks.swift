@@ -2,10 +2,11 @@ import MatrixPrimitives
 import StorageEngine
 import Synchronization
 
-/// Keeps other processes from deleting rooms while this one makes events in them: Synapse's lock for that, held for reading.
+/// The locks that keep other processes from deleting rooms while this one makes events in them: Synapse's lock for
+/// that, held for reading.
 ///
 /// Taking and giving back a lock costs a transaction each, so it is kept for a few seconds after its last use, and used by all batches of
-/// the room meanwhile. A busy room's lock is given back every minute all the same, lest who wants to delete it waits for ever.
+/// the room meanwhile. A busy room's lock is given back every minute all the same, so that a process that wants to delete it does not wait indefinitely.
 final class RoomLocks: Sendable {
   /// The lock's name, as Synapse's processes have it; the key is the room.
   static let name = "new_event_during_purge_lock"
@@ -51,7 +52,7 @@ final class RoomLocks: Sendable {
 
   /// Makes an object that holds no lock.
   ///
-  /// - Parameter locks: nil in a server of one process, which has nobody to keep from anything.
+  /// - Parameter locks: nil in a server of one process, where there is no other process to exclude.
   init(_ locks: WorkerLocks?) {
     self.locks = locks
   }

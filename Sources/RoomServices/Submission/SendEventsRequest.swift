@@ -12,15 +12,15 @@ struct SendEventsRequest: ReplicationCall {
   static let argumentNames: [Text] = []
   static let isCached = true
 
-  /// Holds one event with all that its persister needs to know.
+  /// One event with all that its persister needs to know.
   struct Element: Sendable {
-    /// Holds the event and what goes along with it; its push actions stand in the staging table.
+    /// The event and what goes along with it; its push actions are in the staging table.
     var persistable: PersistableEvent
-    /// Holds who sends the event.
+    /// The sender's requester.
     let requester: Requester
-    /// Tells whether the persister is to apply the rate limit of messages.
+    /// Whether the persister is to apply the rate limit of messages.
     let ratelimit: Bool
-    /// Lists users to wake besides the members of the room.
+    /// Users to wake besides the members of the room.
     let extraUsers: [UserID]
   }
 
@@ -32,7 +32,7 @@ struct SendEventsRequest: ReplicationCall {
     let eventID: EventID
   }
 
-  /// Holds the events, all of one room, in the order of their chain.
+  /// The events, all of one room, in the order of their chain.
   let elements: [Element]
 
   init(elements: [Element]) {

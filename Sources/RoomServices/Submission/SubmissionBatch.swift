@@ -2,18 +2,18 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Looks at a draft when its turn has come, with the room's state before it: may change the draft, refuse it by throwing,
-/// or answer with an event that makes it unnecessary.
+/// A closure that looks at a draft when its turn has come, with the room's state before it: it may change the draft,
+/// refuse it by throwing, or answer with an event that makes it unnecessary.
 typealias SubmissionPreparation =
   @Sendable (_ draft: ClientEventDraft, _ chain: EventChain) async throws -> PreparedDraft
 
-/// Says what is to be done about a draft whose turn has come.
+/// What is to be done about a draft whose turn has come.
 enum PreparedDraft: Sendable {
   case send(ClientEventDraft)
   case unnecessary(EventID)
 }
 
-/// Holds one request to send an event, and who waits for its end.
+/// One request to send an event, and who waits for its end.
 struct SubmissionJob: Sendable {
   var draft: ClientEventDraft
   let requester: Requester
@@ -21,7 +21,7 @@ struct SubmissionJob: Sendable {
   let extraUsers: [UserID]
   let continuation: CheckedContinuation<EventID, any Error>
 
-  /// Names the transaction of the device, if the request has one.
+  /// The transaction of the device, if the request has one.
   var transaction: EventStore.DeviceTransaction? {
     guard let txnID = draft.transactionID, let deviceID = requester.deviceID else { return nil }
     return EventStore.DeviceTransaction(
@@ -29,18 +29,18 @@ struct SubmissionJob: Sendable {
   }
 }
 
-/// Holds events that were built one upon the other and go to the persister together.
+/// Events that were built one upon the other and go to the persister together.
 struct SubmissionBatch: Sendable {
-  /// Keeps the room from being deleted until the batch is stored.
+  /// The hold that keeps the room from being deleted until the batch is stored.
   let hold: RoomLocks.Hold
-  /// Holds the events that the first one follows.
+  /// The events that the first one follows.
   let start: [EventID]
-  /// Stands behind the last event.
+  /// The state of the chain behind the last event.
   var chain: EventChain
   var events: [SubmittedEvent] = []
-  /// Holds the jobs of the events, in the same order.
+  /// The jobs of the events, in the same order.
   var jobs: [SubmissionJob] = []
-  /// Holds those who asked for state that another job of the batch, not persisted yet, has just made.
+  /// Those who asked for state that another job of the batch, not persisted yet, has just made.
   var followers: [(job: SubmissionJob, eventID: EventID)] = []
 
   init(at chain: EventChain, holding hold: RoomLocks.Hold) {

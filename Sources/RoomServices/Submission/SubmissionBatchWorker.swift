@@ -4,12 +4,12 @@ import MatrixPrimitives
 import Postgres
 import Stores
 
-/// Builds the events of a room's waiting jobs as a chain, and delivers them.
+/// The worker that builds the events of a room's waiting jobs as a chain, and delivers them.
 ///
 /// While a batch is being stored in this process the next one is built upon it, from memory. It is handed on when others can
 /// see the first, whose senders are answered when it is on disk. When storing it fails, the next one is built anew.
 struct SubmissionBatchWorker: RoomBatchWorker {
-  /// Bounds the events of one batch.
+  /// The limit on events in one batch.
   private static let largestBatch = 64
 
   let creator: EventCreator
@@ -144,12 +144,12 @@ struct SubmissionBatchWorker: RoomBatchWorker {
   private func mistakenForRepetitions(_ jobs: [SubmissionJob], given: [EventID], became: [EventID]) async -> Set<Int> {
     guard given != became else { return [] }
     let suspects = jobs.indices.filter { given[$0] != became[$0] && jobs[$0].transaction != nil }
-    // When looking fails the answer stands.
+    // When the look-up fails the answer remains.
     let paths = try? await stores.events.transactionPaths(of: suspects.map { became[$0] })
     return Set(suspects.filter { index in paths?[became[index]].map { $0 != jobs[index].draft.path } ?? false })
   }
 
-  /// Tells an error that comes of an event from one that would meet every other as well.
+  /// Returns whether an error comes from one event, rather than from what would meet every other as well.
   private static func blamesOneEvent(_ error: any Error) -> Bool {
     if let error = error as? MatrixError { return error.status < 500 }
     return (error as? PostgresError).map { $0.constraint != nil || $0.refusesValue } ?? false

@@ -3,7 +3,7 @@ import MatrixEvents
 import MatrixPrimitives
 import Synchronization
 
-/// Makes batches out of the jobs of a room and delivers them, one after the other.
+/// A maker of batches out of the jobs of a room, which delivers them one after the other.
 protocol RoomBatchWorker<Job, Batch>: Sendable {
   associatedtype Job: Sendable
   associatedtype Batch: Sendable
@@ -26,17 +26,18 @@ protocol RoomBatchWorker<Job, Batch>: Sendable {
   /// Ends what was begun for a batch that is not going to be delivered, before its jobs are prepared again.
   func abandon(_ batch: Batch)
 
-  /// Tells whether further jobs may be prepared upon a batch, either to go with it or to follow it while it is delivered.
+  /// Returns whether further jobs may be prepared upon a batch, either to go with it or to follow it while it is
+  /// delivered.
   func mayGrow(_ batch: Batch) -> Bool
 
-  /// Tells whether a batch may be prepared while this one is being delivered.
+  /// Returns whether a batch may be prepared while this one is being delivered.
   func mayBeFollowed(_ batch: Batch, room: RoomID) async -> Bool
 
   /// Lists the jobs of a batch.
   func jobs(of batch: Batch) -> [Job]
 }
 
-/// Keeps one queue a room: while a batch of a room is being delivered, what arrives is prepared and then goes together.
+/// The queues of rooms: while a batch of a room is being delivered, what arrives is prepared and then goes together.
 ///
 /// Within a room, jobs are done in the order in which they were submitted; rooms do not wait for each other.
 final class SubmissionQueues<Worker: RoomBatchWorker>: Sendable {
@@ -45,15 +46,15 @@ final class SubmissionQueues<Worker: RoomBatchWorker>: Sendable {
 
   private struct Queue {
     var waiting: [Job] = []
-    /// Holds what became of the delivery that has ended.
+    /// Whether the delivery that has ended succeeded; nil before the first.
     var isDelivered: Bool?
     /// Resumed when a job or the end of a delivery has come.
     var sleeper: CheckedContinuation<Void, Never>?
   }
 
-  /// Bounds the jobs that wait in one room; what comes on top is refused.
+  /// The limit on jobs that wait in one room; what comes on top is refused.
   private let capacity: Int
-  /// Bounds the jobs that are taken at once.
+  /// The limit on jobs that are taken at once.
   private let batchLimit: Int
   private let queues = Mutex<[RoomID: Queue]>([:])
   private let worker: Worker

@@ -3,13 +3,13 @@ import MatrixPrimitives
 import Stores
 import Synchronization
 
-/// Makes repeated requests with one transaction id and path answer with one event: concurrent ones share the work, later ones find the
-/// result for as long as it is remembered.
+/// The register by which repeated requests with one transaction id and path get one event: concurrent ones share the
+/// work, later ones find the result for as long as it is remembered.
 final class TransactionRegister: Sendable {
-  /// Identifies a client's transaction.
+  /// A client's transaction.
   struct Key: Hashable, Sendable {
     let userID: UserID
-    /// Holds the device, or what else stands for the session when there is none.
+    /// The device, or what else stands for the session when there is none.
     let session: Text
     let roomID: RoomID
     let transactionID: Text
@@ -24,7 +24,7 @@ final class TransactionRegister: Sendable {
     var oldest = 0
   }
 
-  /// Bounds the number of remembered results.
+  /// The limit on remembered results.
   private let capacity: Int
   private let state = Mutex(State())
 

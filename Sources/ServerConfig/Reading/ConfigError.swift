@@ -1,14 +1,14 @@
 import ByteText
 import YAML
 
-/// Tells why the configuration cannot be used, as one line that points at the place.
+/// The reason why the configuration cannot be used, as one line that points at the place.
 public struct ConfigError: Error, Sendable, Hashable, CustomStringConvertible {
-  /// Points at the offending value; nil when the problem has no single place (a missing key, a file that cannot be
+  /// The place of the offending value; nil when the problem has no single place (a missing key, a file that cannot be
   /// read).
   public let mark: YAMLMark?
-  /// Names the key with dots and brackets, as in `listeners[0].port`; empty when no key is concerned.
+  /// The key with dots and brackets, as in `listeners[0].port`; empty when no key is concerned.
   public let key: Text
-  /// Explains the problem, without place and key.
+  /// The problem, without place and key.
   public let problem: Text
 
   /// Makes an error with a free explanation.
@@ -27,7 +27,7 @@ public struct ConfigError: Error, Sendable, Hashable, CustomStringConvertible {
     self.init("", at: error.mark, error.message)
   }
 
-  /// Renders `file:line:column: key: problem` in one line, without the parts that are unknown.
+  /// The line `file:line:column: key: problem`, without the parts that are unknown.
   public var description: String {
     let parts = [mark.map { Text(describing: $0) } ?? "", key, problem].filter { !$0.isEmpty }
     return parts.joined(separator: ": ").lines.joined(separator: " ").string

@@ -3,7 +3,7 @@ import FoundationEssentials
 import Glibc
 import YAML
 
-/// Finds, reads and merges configuration files the way that Synapse's `--config-path` does.
+/// The finding, reading and merging of configuration files as Synapse's `--config-path` does it.
 public enum ConfigFiles {
   /// Lists the files that a list of paths stands for.
   ///
@@ -74,7 +74,7 @@ public enum ConfigFiles {
   }
 }
 
-/// Reads and writes whole files with errors fit for a configuration message.
+/// Reading and writing of whole files, with errors fit for a configuration message.
 enum FileText {
   static func read(_ path: Text, key: Text, at mark: YAMLMark? = nil) throws(ConfigError) -> [UInt8] {
     guard let stream = fopen(path.string, "rb" as String) else {

@@ -1,6 +1,6 @@
 import ByteText
 
-/// Reads the sizes and durations of Synapse's configuration.
+/// The sizes and durations of Synapse's configuration.
 public enum Quantity {
   /// Reads a number of bytes: digits with an optional suffix K, M, G or T (powers of 1024). Nil when it is none.
   public static func bytes(_ text: Text) -> Int64? {

@@ -1,11 +1,11 @@
 import MatrixPrimitives
 import YAML
 
-/// Reads typed values out of one mapping of the configuration and remembers which keys have been asked for.
+/// The typed values of one mapping of the configuration, with a record of which keys have been asked for.
 ///
 /// A key that is absent and a key whose value is null mean the same: not set.
 final class SettingsSection {
-  /// Names the section with dots, empty for the top level.
+  /// The section's path with dots, empty for the top level.
   let path: Text
   let mapping: YAMLMapping
   private let mark: YAMLMark?
@@ -28,7 +28,7 @@ final class SettingsSection {
 
   func has(_ key: Text) -> Bool { node(key) != nil }
 
-  /// Whether a key is written with the value null, for the few settings that take it as a value of its own.
+  /// Returns whether a key is written with the value null, for the few settings that take it as a value of its own.
   func isNull(_ key: Text) -> Bool {
     asked.insert(key)
     return mapping[key]?.isNull ?? false
@@ -197,7 +197,7 @@ final class SettingsSection {
     return Text(decoding: bytes, as: UTF8.self).trimmed
   }
 
-  /// Lists the keys that nobody asked for, here and in every nested mapping that was opened.
+  /// Lists the keys that were not asked for, here and in every nested mapping that was opened.
   func unread() -> [(name: Text, mark: YAMLMark)] {
     let own = mapping.filter { !asked.contains($0.key.string ?? "") || $0.key.string == nil }
     return own.map { (name($0.key.text ?? $0.key.summary), $0.key.mark) } + children.flatMap { $0.unread() }

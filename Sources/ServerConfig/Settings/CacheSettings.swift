@@ -1,21 +1,21 @@
 import ByteText
 
-/// Holds the sizes of caches.
+/// The sizes of caches.
 public struct CacheSettings: Sendable, Hashable {
-  /// Multiplies caches where nothing is set.
+  /// The factor of caches where nothing is set.
   public static let standardFactor = 0.5
-  /// Gives the number of events in memory where nothing is set, before it is multiplied.
+  /// The number of events in memory where nothing is set, before it is multiplied.
   public static let standardEventCount: Int64 = 10_240
 
-  /// Multiplies the size of every cache.
+  /// The factor of every cache's size.
   public var globalFactor: Double
-  /// Multiplies the size of single caches instead; look up by `factor(of:)`.
+  /// The factors of single caches, used instead; look up by `factor(of:)`.
   public var factors: [Text: Double]
-  /// Gives the number of events in memory, before it is multiplied.
+  /// The number of events in memory, before it is multiplied.
   public var eventCacheSize: Int64
-  /// Drops entries that were not used for so many milliseconds; nil means never.
+  /// The time in milliseconds after which unused entries are dropped; nil means never.
   public var entryLifetimeMilliseconds: Int64?
-  /// Keeps an answer to sync for so many milliseconds in case the client asks again.
+  /// The time in milliseconds for which an answer to sync is kept in case the client asks again.
   public var syncResponseMilliseconds: Int64
 
   init(_ root: SettingsSection, environment: [Text: Text]) throws(ConfigError) {

@@ -1,17 +1,17 @@
 import ByteText
 import YAML
 
-/// Holds how to reach PostgreSQL.
+/// The settings of PostgreSQL.
 public struct DatabaseSettings: Sendable, Hashable {
-  /// Gives libpq's connection keywords (`host`, `user`, `dbname`, `sslmode`, …).
+  /// Keywords of libpq's connections (`host`, `user`, `dbname`, `sslmode`, …).
   public var arguments: [Text: Text]
-  /// Gives the number of connections that are opened at start.
+  /// The number of connections that are opened at start.
   public var minimumConnections: Int
-  /// Bounds the number of connections for transactions.
+  /// The limit on connections for transactions.
   public var maximumConnections: Int
-  /// Reconnects after so many transactions; 0 means never.
+  /// The number of transactions after which a connection is renewed; 0 means never.
   public var transactionLimit: Int
-  /// Accepts a database whose collation is not C.
+  /// Whether a database is accepted whose collation is not C.
   public var allowsUnsafeLocale: Bool
 
   /// Makes settings by hand, with the standard pool of 5 connections.

@@ -1,22 +1,22 @@
 import MatrixPrimitives
 
-/// Decides by the first matching rule whether somebody may create an alias or list a room.
+/// The rules of which the first that matches decides whether somebody may create an alias or list a room.
 public struct DirectoryRules: Sendable, Hashable {
-  /// Matches users, rooms and aliases by patterns in which `*` stands for any text and `?` for any character.
+  /// A match of users, rooms and aliases by patterns in which `*` stands for any text and `?` for any character.
   public struct Rule: Sendable, Hashable {
-    /// Matches the user.
+    /// The pattern for the user.
     public var userID: Text
-    /// Matches the room.
+    /// The pattern for the room.
     public var roomID: Text
-    /// Matches one of the aliases.
+    /// The pattern for one of the aliases.
     public var alias: Text
-    /// Allows rather than denies.
+    /// Whether the rule allows rather than denies.
     public var allows: Bool
 
     static let allowAll = Rule(userID: "*", roomID: "*", alias: "*", allows: true)
   }
 
-  /// Lists the rules in the order in which they are tried.
+  /// The rules in the order in which they are tried.
   public var rules: [Rule]
 
   init(_ root: SettingsSection, _ key: Text, standard: [Rule]) throws(ConfigError) {
@@ -39,7 +39,7 @@ public struct DirectoryRules: Sendable, Hashable {
     }
   }
 
-  /// Tells whether the first rule that matches allows it; without a match it is denied.
+  /// Returns whether the first rule that matches allows it; without a match it is denied.
   public func allows(userID: UserID, roomID: RoomID, aliases: [RoomAlias]) -> Bool {
     for rule in rules
     where Glob.matches(userID.rawValue, rule.userID) && Glob.matches(roomID.rawValue, rule.roomID)
@@ -51,10 +51,10 @@ public struct DirectoryRules: Sendable, Hashable {
   }
 }
 
-/// Matches text against patterns with `*` and `?`, ignoring case as Synapse does; unlike in ``GlobPattern`` a line break is a character
-/// as any other, so that no alias evades a rule by one.
+/// Patterns with `*` and `?`, matched without regard to case as Synapse does; unlike in ``GlobPattern`` a line break is
+/// a character as any other, so that no alias evades a rule by one.
 public enum Glob {
-  /// Tells whether the whole text matches. Takes time in proportion to the product of the lengths at worst.
+  /// Returns whether the whole text matches. Takes time in proportion to the product of the lengths at worst.
   public static func matches(_ text: Text, _ pattern: Text) -> Bool {
     let text = FoldedText(text).scalars, pattern = FoldedText(pattern).scalars
     var position = 0, place = 0

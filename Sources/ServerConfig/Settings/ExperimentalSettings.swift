@@ -1,8 +1,8 @@
 import MatrixPrimitives
 
-/// Holds the switches of `experimental_features`.
+/// The switches of `experimental_features`.
 public struct ExperimentalSettings: Sendable, Hashable {
-  /// Keeps the section as written; always an object.
+  /// The section as written; always an object.
   public var raw: JSON
 
   init(_ root: SettingsSection) throws(ConfigError) {
@@ -10,7 +10,7 @@ public struct ExperimentalSettings: Sendable, Hashable {
     raw = root.json("experimental_features") ?? .object([:])
   }
 
-  /// Tells whether a feature such as `msc3026_enabled` is switched on; `standard` when nothing is said.
+  /// Returns whether a feature such as `msc3026_enabled` is switched on; `standard` when nothing is said.
   public func isEnabled(_ feature: Text, standard: Bool = false) -> Bool { raw[feature]?.bool ?? standard }
 
   /// Whether new accounts wait for an administrator's approval (MSC3866).

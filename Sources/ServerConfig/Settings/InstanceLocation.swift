@@ -1,6 +1,6 @@
 import ByteText
 
-/// Says where a process of the cluster answers HTTP replication.
+/// The address at which a process of the cluster answers HTTP replication.
 public enum InstanceLocation: Sendable, Hashable {
   /// A host and port, with or without TLS.
   case tcp(host: Text, port: Int, usesTLS: Bool)

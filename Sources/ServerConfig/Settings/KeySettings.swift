@@ -2,23 +2,23 @@ import Crypto
 import Glibc
 import MatrixPrimitives
 
-/// Holds the server's keys and secrets.
+/// The server's keys and secrets.
 public struct KeySettings: Sendable, Hashable {
-  /// Keeps a public key that the server signed with in the past.
+  /// A public key that the server signed with in the past.
   public struct OldKey: Sendable, Hashable {
-    /// Names the key, as in `ed25519:a_abcd`.
+    /// The key's id, as in `ed25519:a_abcd`.
     public var keyID: Text
-    /// Holds the 32 bytes of the public key.
+    /// The 32 bytes of the public key.
     public var publicKey: [UInt8]
-    /// Tells when the key was last used, in milliseconds since 1970.
+    /// The time at which the key was last used, in milliseconds since 1970.
     public var expiredMilliseconds: Int64
   }
 
-  /// Lists the signing keys, never empty; the first one signs.
+  /// The signing keys, never empty; the first one signs.
   public var signingKeys: [SigningKey]
-  /// Lists keys that are still published for checking old signatures.
+  /// The keys that are still published for checking old signatures.
   public var oldKeys: [OldKey]
-  /// Says how long other servers may keep our keys, in milliseconds.
+  /// The time for which other servers may keep our keys, in milliseconds.
   public var refreshIntervalMilliseconds: Int64
   /// Keys the short-lived tokens (login tokens, guest tokens). Falls back to `registration_shared_secret`, then to the
   /// hash of the signing key's seed, as in Synapse, so that all processes of a cluster agree.
@@ -42,7 +42,7 @@ public struct KeySettings: Sendable, Hashable {
     formSecret = try root.secret("form_secret", path: "form_secret_path")
   }
 
-  /// Tells where the signing keys are kept when no path is set.
+  /// Returns where the signing keys are kept when no path is set.
   static func standardSigningKeyPath(serverName: Text, configFolder: Text) -> Text {
     configFolder.isEmpty ? "\(serverName).signing.key" : "\(configFolder)/\(serverName).signing.key"
   }

@@ -1,12 +1,12 @@
-/// Bounds what clients may send and what is kept.
+/// The limits on what clients may send and on what is kept.
 public struct LimitSettings: Sendable, Hashable {
-  /// Bounds an uploaded file, in bytes.
+  /// The limit on an uploaded file, in bytes.
   public var maximumUploadBytes: Int64
-  /// Bounds the timeline a filter may ask for; -1 means no bound.
+  /// The limit on the timeline a filter may ask for; -1 means no limit.
   public var filterTimelineLimit: Int
-  /// Forgets clients' addresses after so many milliseconds; nil means never.
+  /// The time in milliseconds after which clients' addresses are forgotten; nil means never.
   public var userIPsMaximumAgeMilliseconds: Int64?
-  /// Records addresses for users whom an administrator impersonates as well.
+  /// Whether addresses are also recorded for users whom an administrator impersonates.
   public var tracksPuppetedUserIPs: Bool
 
   init(_ root: SettingsSection) throws(ConfigError) {

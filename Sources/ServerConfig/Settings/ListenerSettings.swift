@@ -1,9 +1,9 @@
 import ByteText
 import YAML
 
-/// Describes one socket on which a process listens.
+/// One socket on which a process listens.
 public struct ListenerSettings: Sendable, Hashable {
-  /// Says where to listen.
+  /// The address to listen at.
   public enum Endpoint: Sendable, Hashable {
     /// A TCP port on each of the addresses; several addresses are several sockets.
     case tcp(addresses: [Text], port: Int)
@@ -11,7 +11,7 @@ public struct ListenerSettings: Sendable, Hashable {
     case unix(path: Text, mode: Int)
   }
 
-  /// Says what is spoken on the socket.
+  /// What is spoken on the socket.
   public enum Kind: Text, Sendable, Hashable {
     /// The endpoints of `resources`.
     case http
@@ -19,35 +19,35 @@ public struct ListenerSettings: Sendable, Hashable {
     case metrics
   }
 
-  /// Groups endpoints that are served together.
+  /// The endpoints that are served together.
   public struct Resource: Sendable, Hashable {
-    /// Names the groups: client, federation, keys, media, metrics, replication, health, static, consent, openid.
+    /// The names of the groups: client, federation, keys, media, metrics, replication, health, static, consent, openid.
     public var names: [Text]
-    /// Allows compressed answers.
+    /// Whether answers may be compressed.
     public var compresses: Bool
   }
 
-  /// Lists the names that `resources` may have.
+  /// The names that `resources` may have.
   public static let knownResources: Set<Text> = [
     "client", "consent", "federation", "health", "keys", "media", "metrics", "openid", "replication", "static",
   ]
 
-  /// Says where to listen.
+  /// The address to listen at.
   public var endpoint: Endpoint
-  /// Says what is spoken.
+  /// What is spoken.
   public var kind: Kind
-  /// Demands TLS with the certificate of `tls_certificate_path`.
+  /// Whether TLS is demanded, with the certificate of `tls_certificate_path`.
   public var usesTLS: Bool
-  /// Trusts `X-Forwarded-For` and `X-Forwarded-Proto`; the standard is true on a unix socket.
+  /// Whether `X-Forwarded-For` and `X-Forwarded-Proto` are believed; the standard is true on a unix socket.
   public var trustsForwardedHeaders: Bool
-  /// Lists what an http listener serves.
+  /// What an http listener serves.
   public var resources: [Resource]
-  /// Names the listener in logs, instead of its port.
+  /// The listener's name in logs, instead of its port.
   public var tag: Text?
-  /// Names a request header whose value identifies the request in logs.
+  /// The request header whose value identifies the request in logs.
   public var requestIDHeader: Text?
 
-  /// Says whether a group of endpoints is served here.
+  /// Returns whether a group of endpoints is served here.
   public func serves(_ resource: Text) -> Bool {
     kind == .http ? resources.contains { $0.names.contains(resource) } : resource == "metrics"
   }

@@ -35,7 +35,7 @@ extension LoggingSettings {
   }
 }
 
-/// Walks through the sections of a log configuration.
+/// The reader of the sections of a log configuration.
 private struct LogConfigReader {
   let root: SettingsSection
   var warnings: [Text] = []

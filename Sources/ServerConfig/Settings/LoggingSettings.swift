@@ -1,13 +1,13 @@
 import ByteText
 import Logging
 
-/// Describes what is logged and where to, as read from Synapse's log configuration (Python's `dictConfig` form).
+/// What is logged and where to, as read from Synapse's log configuration (Python's `dictConfig` form).
 ///
 /// It only describes; the process' runtime makes swift-log handlers of it.
 public struct LoggingSettings: Sendable, Hashable {
-  /// Describes one place that receives lines.
+  /// One place that receives lines.
   public struct Handler: Sendable, Hashable {
-    /// Says where lines go.
+    /// The destination of lines.
     public enum Destination: Sendable, Hashable {
       /// The error output or, if so said, the standard output.
       case console(standardOutput: Bool)
@@ -17,35 +17,35 @@ public struct LoggingSettings: Sendable, Hashable {
       case none
     }
 
-    /// Names the handler as in the file.
+    /// The handler's name as in the file.
     public var name: Text
-    /// Says where lines go.
+    /// The destination of lines.
     public var destination: Destination
-    /// Says how a line looks.
+    /// The form of a line.
     public var format: Format
-    /// Passes only lines of at least this level.
+    /// The least level of the lines that pass.
     public var level: Logger.Level
-    /// Collects lines in memory before writing; nil writes each at once.
+    /// The buffer in which lines gather before writing; nil writes each at once.
     public var buffer: Buffer?
   }
 
-  /// Says when a log file is replaced by a new one.
+  /// The time at which a log file is replaced by a new one.
   public enum Rotation: Sendable, Hashable {
     /// Never.
     case none
-    /// When it reaches a size in bytes, keeping so many old ones.
+    /// The size in bytes at which it is replaced, keeping so many old ones.
     case size(bytes: Int64, backups: Int)
     /// Every so many seconds, or at midnight when nil, keeping so many old ones (0 means all).
     case time(seconds: Int64?, backups: Int, utc: Bool)
   }
 
-  /// Collects lines in memory.
+  /// A buffer of lines in memory.
   public struct Buffer: Sendable, Hashable {
-    /// Writes when so many lines are waiting.
+    /// The number of waiting lines at which they are written.
     public var capacity: Int
-    /// Writes at once when a line has at least this level.
+    /// The least level of a line that is written at once.
     public var flushLevel: Logger.Level
-    /// Writes after so many seconds at the latest.
+    /// The time in seconds after which lines are written at the latest.
     public var periodSeconds: Double
 
     /// Makes settings by hand.
@@ -56,38 +56,38 @@ public struct LoggingSettings: Sendable, Hashable {
     }
   }
 
-  /// Says how a line looks.
+  /// The form of a line.
   public enum Format: Sendable, Hashable {
     /// Text after a Python format such as `%(asctime)s - %(name)s - %(levelname)s - %(message)s`.
     case text(Text)
     /// A JSON object a line, with time and level when wanted.
     case json(withTimeAndLevel: Bool)
 
-    /// Names the text form that Synapse uses when nothing is said.
+    /// The text form that Synapse uses when nothing is said.
     public static let standard = Format.text(
       "%(asctime)s - %(name)s - %(lineno)d - %(levelname)s - %(request)s - %(message)s")
   }
 
-  /// Describes one logger by its dotted name.
+  /// The settings of one logger, by its dotted name.
   public struct LoggerSettings: Sendable, Hashable {
-    /// Passes lines of at least this level; nil inherits from the next shorter name.
+    /// The least level of the lines that pass; nil inherits from the next shorter name.
     public var level: Logger.Level?
-    /// Names the handlers.
+    /// The names of the handlers.
     public var handlers: [Text]
-    /// Passes lines on to the handlers of shorter names as well.
+    /// Whether lines are passed on to the handlers of shorter names as well.
     public var propagates: Bool
   }
 
-  /// Passes lines of at least this level when no logger says otherwise.
+  /// The least level of the lines that pass when no logger says otherwise.
   public var rootLevel: Logger.Level
-  /// Names the handlers of the root.
+  /// The names of the root's handlers.
   public var rootHandlers: [Text]
-  /// Maps dotted names to their settings.
+  /// The loggers' settings by dotted name.
   public var loggers: [Text: LoggerSettings]
-  /// Maps names to handlers.
+  /// The handlers by name.
   public var handlers: [Text: Handler]
 
-  /// Logs from level info to the error output: what happens without a log configuration.
+  /// The settings without a log configuration: lines from level info to the error output.
   public static let standard = LoggingSettings(
     rootLevel: .info, rootHandlers: ["console"], loggers: [:],
     handlers: [

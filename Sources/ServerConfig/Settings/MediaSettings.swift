@@ -1,10 +1,10 @@
 import ByteText
 
-/// Holds where media is kept and whether this process serves it.
+/// The folder of media, and whether this process serves it.
 public struct MediaSettings: Sendable, Hashable {
-  /// Serves media in this process.
+  /// Whether this process serves media.
   public var isEnabled: Bool
-  /// Names the folder of uploaded files and thumbnails.
+  /// The folder of uploaded files and thumbnails.
   public var storePath: Text
 
   init(_ root: SettingsSection, workerApp: Text?) throws(ConfigError) {

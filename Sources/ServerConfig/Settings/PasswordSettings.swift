@@ -1,34 +1,34 @@
 import ByteText
 
-/// Holds how users log in with passwords.
+/// The rules of passwords and of login with them.
 public struct PasswordSettings: Sendable, Hashable {
-  /// Holds the demands on new passwords.
+  /// The demands on new passwords.
   public struct Policy: Sendable, Hashable {
-    /// Switches the demands on.
+    /// Whether the demands are on.
     public var isEnabled: Bool
-    /// Gives the least number of characters.
+    /// The least number of characters.
     public var minimumLength: Int
-    /// Demands a digit.
+    /// Whether a digit is demanded.
     public var requiresDigit: Bool
-    /// Demands something else than letters and digits.
+    /// Whether something else than letters and digits is demanded.
     public var requiresSymbol: Bool
-    /// Demands a small letter.
+    /// Whether a small letter is demanded.
     public var requiresLowercase: Bool
-    /// Demands a capital letter.
+    /// Whether a capital letter is demanded.
     public var requiresUppercase: Bool
   }
 
-  /// Allows login with a password.
+  /// Whether one can log in with a password.
   public var allowsLogin: Bool
-  /// Allows confirming an action with the password.
+  /// Whether an action can be confirmed with the password.
   public var allowsReauthentication: Bool
-  /// Looks passwords up in the database.
+  /// Whether passwords are looked up in the database.
   public var usesLocalDatabase: Bool
-  /// Is appended to every password before hashing.
+  /// The text that is appended to every password before hashing.
   public var pepper: Text
-  /// Holds the demands on new passwords.
+  /// The demands on new passwords.
   public var policy: Policy
-  /// Gives bcrypt's cost, the logarithm of its rounds.
+  /// The cost of bcrypt, the logarithm of its rounds.
   public var bcryptRounds: Int
 
   /// Reads only these settings of a file, for tools; the rest of it is not checked.

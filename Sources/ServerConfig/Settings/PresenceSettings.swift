@@ -1,16 +1,16 @@
-/// Holds how presence is kept; all times are milliseconds.
+/// The settings of presence; all times are milliseconds.
 public struct PresenceSettings: Sendable, Hashable {
-  /// Switches presence on.
+  /// Whether presence is on.
   public var isEnabled: Bool
-  /// Follows users' activity; false when presence is `untracked`, where only modules set it.
+  /// Whether users' activity is followed; false when presence is `untracked`, where only modules set it.
   public var tracksActivity: Bool
-  /// Includes offline users in first syncs.
+  /// Whether first syncs include offline users.
   public var includesOfflineUsers: Bool
-  /// Keeps a user `currently_active` for so long after an activity.
+  /// The time for which a user is `currently_active` after an activity.
   public var lastActiveGranularityMilliseconds: Int64
-  /// Keeps a user online for so long after the last sync.
+  /// The time for which a user is online after the last sync.
   public var syncOnlineTimeoutMilliseconds: Int64
-  /// Makes a user unavailable after so long without activity.
+  /// The time without activity after which a user is unavailable.
   public var idleTimeoutMilliseconds: Int64
 
   init(_ root: SettingsSection) throws(ConfigError) {

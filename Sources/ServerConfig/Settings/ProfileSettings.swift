@@ -1,22 +1,22 @@
-/// Holds who may see profiles and find users.
+/// The settings of profiles and of the user directory.
 public struct ProfileSettings: Sendable, Hashable {
-  /// Demands a login for reading a profile.
+  /// Whether reading a profile demands a login.
   public var requiresAuth: Bool
-  /// Shows profiles only to users who share a room.
+  /// Whether profiles are shown only to users who share a room.
   public var limitedToSharedRooms: Bool
-  /// Puts the invited user's name and avatar into invitations.
+  /// Whether invitations include the invited user's name and avatar.
   public var includedOnInvite: Bool
-  /// Tells clients about changed profiles in sync.
+  /// Whether sync informs clients of changed profiles.
   public var includesUpdatesInSync: Bool
-  /// Answers searches of the user directory.
+  /// Whether searches of the user directory are answered.
   public var allowsDirectorySearch: Bool
-  /// Finds all users of the server, not only those who share a room or are in a public one.
+  /// Whether all users of the server are found, not only those who share a room or are in a public one.
   public var searchesAllUsers: Bool
-  /// Leaves users of other servers out.
+  /// Whether users of other servers are left out.
   public var excludesRemoteUsers: Bool
-  /// Puts users of this server first.
+  /// Whether users of this server come first.
   public var prefersLocalUsers: Bool
-  /// Finds locked users as well.
+  /// Whether locked users are found as well.
   public var showsLockedUsers: Bool
 
   init(_ root: SettingsSection) throws(ConfigError) {

@@ -1,12 +1,12 @@
-/// Holds how push notifications are sent.
+/// The settings of push notifications.
 public struct PushSettings: Sendable, Hashable {
-  /// Sends them at all, and counts what is unread.
+  /// Whether notifications are sent at all, and unread events counted.
   public var isEnabled: Bool
-  /// Includes events' content.
+  /// Whether notifications include events' content.
   public var includesContent: Bool
-  /// Counts rooms with unread messages rather than messages.
+  /// Whether the badge counts rooms with unread messages rather than messages.
   public var countsRooms: Bool
-  /// Delays each by a random time up to this, in milliseconds; 0 for none.
+  /// The greatest random delay of a notification, in milliseconds; 0 for none.
   public var jitterMilliseconds: Int64
 
   init(_ root: SettingsSection) throws(ConfigError) {

@@ -1,10 +1,10 @@
 import ByteText
 
-/// Bounds how often something may happen: a bucket that holds `burstCount` and loses `perSecond` every second.
+/// A limit on how often something may happen: a bucket that holds `burstCount` and loses `perSecond` every second.
 public struct RateLimit: Sendable, Hashable {
-  /// Gives the sustained rate.
+  /// The sustained rate.
   public var perSecond: Double
-  /// Gives how many may come at once.
+  /// The number that may come at once.
   public var burstCount: Int
 
   /// Makes a limit.
@@ -14,51 +14,51 @@ public struct RateLimit: Sendable, Hashable {
   }
 }
 
-/// Holds the limits of the `rc_…` settings with Synapse's standard values.
+/// The limits of the `rc_…` settings with Synapse's standard values.
 public struct RateLimitSettings: Sendable, Hashable {
-  /// Limits events sent by a user.
+  /// The limit on events sent by a user.
   public var message: RateLimit
-  /// Limits registrations from an address.
+  /// The limit on registrations from an address.
   public var registration: RateLimit
-  /// Limits checks of registration tokens from an address.
+  /// The limit on checks of registration tokens from an address.
   public var registrationTokenValidity: RateLimit
-  /// Limits logins from an address.
+  /// The limit on logins from an address.
   public var loginAddress: RateLimit
-  /// Limits logins to an account.
+  /// The limit on logins to an account.
   public var loginAccount: RateLimit
-  /// Limits failed logins to an account.
+  /// The limit on failed logins to an account.
   public var loginFailedAttempts: RateLimit
-  /// Limits redactions by administrators; nil means that they count as messages.
+  /// The limit on redactions by administrators; nil means that they count as messages.
   public var adminRedaction: RateLimit?
-  /// Limits joins to rooms in which the server already is.
+  /// The limit on joins to rooms in which the server already is.
   public var joinsLocal: RateLimit
-  /// Limits joins to a room.
+  /// The limit on joins to a room.
   public var joinsPerRoom: RateLimit
-  /// Limits queries and claims of device keys.
+  /// The limit on queries and claims of device keys.
   public var keyRequests: RateLimit
-  /// Limits validation of e-mail addresses and numbers.
+  /// The limit on validation of e-mail addresses and numbers.
   public var threepidValidation: RateLimit
-  /// Limits invitations into a room.
+  /// The limit on invitations into a room.
   public var invitesPerRoom: RateLimit
-  /// Limits invitations of a user.
+  /// The limit on invitations of a user.
   public var invitesPerUser: RateLimit
-  /// Limits invitations by a user.
+  /// The limit on invitations by a user.
   public var invitesPerIssuer: RateLimit
-  /// Limits invitations by e-mail address.
+  /// The limit on invitations by e-mail address.
   public var thirdPartyInvite: RateLimit
-  /// Limits reservations of media identifiers.
+  /// The limit on reservations of media identifiers.
   public var mediaCreate: RateLimit
-  /// Limits presence updates of a user.
+  /// The limit on presence updates of a user.
   public var presencePerUser: RateLimit
-  /// Limits changes to delayed events.
+  /// The limit on changes to delayed events.
   public var delayedEventManagement: RateLimit
-  /// Limits new rooms of a user.
+  /// The limit on new rooms of a user.
   public var roomCreation: RateLimit
-  /// Limits reports of content.
+  /// The limit on reports of content.
   public var reports: RateLimit
-  /// Limits searches of the user directory.
+  /// The limit on searches of the user directory.
   public var userDirectory: RateLimit
-  /// Limits changes to a user's profile.
+  /// The limit on changes to a user's profile.
   public var profile: RateLimit
 
   init(_ root: SettingsSection) throws(ConfigError) {

@@ -1,28 +1,28 @@
 import ByteText
 
-/// Holds how to reach Redis; there are none when Redis is switched off.
+/// The address of Redis and the login; there are no such settings when Redis is switched off.
 public struct RedisSettings: Sendable, Hashable {
-  /// Names the host.
+  /// The host.
   public var host: Text
-  /// Gives the TCP port.
+  /// The TCP port.
   public var port: Int
-  /// Names a unix socket, which has precedence over host and port.
+  /// The unix socket, which has precedence over host and port.
   public var path: Text?
-  /// Names the user of Redis' access control.
+  /// The user of Redis' access control.
   public var username: Text?
-  /// Gives the password.
+  /// The password.
   public var password: Text?
-  /// Chooses the logical database.
+  /// The logical database.
   public var databaseIndex: Int?
-  /// Demands TLS.
+  /// Whether TLS is demanded.
   public var usesTLS: Bool
-  /// Names the client's certificate.
+  /// The file of the client's certificate.
   public var certificateFile: Text?
-  /// Names the client's private key.
+  /// The file of the client's private key.
   public var privateKeyFile: Text?
-  /// Names a file of certificate authorities to trust.
+  /// The file of certificate authorities to trust.
   public var caFile: Text?
-  /// Names a folder of certificate authorities to trust.
+  /// The folder of certificate authorities to trust.
   public var caPath: Text?
 
   /// Makes settings by hand.

@@ -1,34 +1,34 @@
 import MatrixPrimitives
 
-/// Holds who may create an account, and what happens to a new one.
+/// The rules about who may create an account, and what happens to a new one.
 public struct RegistrationSettings: Sendable, Hashable {
-  /// Opens registration to everybody.
+  /// Whether everybody may register.
   public var isEnabled: Bool
-  /// Demands a registration token.
+  /// Whether registering demands a token.
   public var requiresToken: Bool
-  /// Authorises `register_new_matrix_user`.
+  /// The secret that authorises `register_new_matrix_user`.
   public var sharedSecret: Text?
-  /// Lets clients use the server without an account.
+  /// Whether clients may use the server without an account.
   public var allowsGuests: Bool
-  /// Hides from the availability check whether a name is taken.
+  /// Whether the availability check hides that a name is taken.
   public var hidesUserInUse: Bool
-  /// Allows names that begin with an underscore.
+  /// Whether names may begin with an underscore.
   public var allowsUnderscorePrefix: Bool
-  /// Lets users change their display name.
+  /// Whether users may change their display name.
   public var allowsDisplayNameChange: Bool
-  /// Lets users change their avatar.
+  /// Whether users may change their avatar.
   public var allowsAvatarChange: Bool
-  /// Lists the aliases of rooms that new users join.
+  /// The aliases of rooms that new users join.
   public var autoJoinRooms: [RoomAlias]
-  /// Creates those rooms when they do not exist.
+  /// Whether those rooms are created when they do not exist.
   public var createsAutoJoinRooms: Bool
-  /// Opens created rooms to users of other servers.
+  /// Whether created rooms are open to users of other servers.
   public var autoJoinRoomsFederate: Bool
-  /// Chooses the preset of created rooms: `public_chat`, `private_chat` or `trusted_private_chat`.
+  /// The preset of created rooms: `public_chat`, `private_chat` or `trusted_private_chat`.
   public var autoJoinRoomPreset: Text
-  /// Names the user who creates those rooms and invites into them; nil means the first user.
+  /// The user who creates those rooms and invites into them; nil means the first user.
   public var autoJoinUserID: UserID?
-  /// Joins guests as well.
+  /// Whether guests join as well.
   public var autoJoinsGuests: Bool
 
   init(_ root: SettingsSection, serverName: Text, role: HomeserverConfig.Role) throws(ConfigError) {

@@ -1,45 +1,46 @@
 import MatrixPrimitives
 
-/// Holds how rooms are made and listed.
+/// The settings of making and listing rooms.
 public struct RoomSettings: Sendable {
-  /// Names the room version of rooms created without one.
+  /// The room version of rooms created without one.
   public var defaultRoomVersion: Text
-  /// Lists the presets whose rooms start encrypted.
+  /// The presets whose rooms start encrypted.
   public var encryptedPresets: Set<Text>
-  /// Replaces parts of the power levels of new rooms, by preset; nil or an object of objects.
+  /// The parts of new rooms' power levels that are replaced, by preset; nil or an object of objects.
   public var defaultPowerLevelOverride: JSON?
-  /// Forgets rooms for users who leave them.
+  /// Whether a room is forgotten for users who leave it.
   public var forgetsOnLeave: Bool
-  /// Lets a member event carry another name or avatar than the profile.
+  /// Whether a member event may carry another name or avatar than the profile.
   public var allowsPerRoomProfiles: Bool
-  /// Refuses invitations by users who are no administrators.
+  /// Whether invitations by users who are no administrators are refused.
   public var blocksNonAdminInvites: Bool
-  /// Demands membership of whoever adds an alias to a room.
+  /// Whether only members may add an alias to a room.
   public var aliasesRequireMembership: Bool
-  /// How long the content of redacted events stays in the database, in milliseconds; nil for ever (`redaction_retention_period`).
+  /// The time for which the content of redacted events stays in the database, in milliseconds; nil without limit
+  /// (`redaction_retention_period`).
   public var redactionRetentionMilliseconds: Int64?
-  /// Answers searches of the room directory.
+  /// Whether searches of the room directory are answered.
   public var allowsListSearch: Bool
-  /// Shows the room directory without a login.
+  /// Whether the room directory is shown without a login.
   public var allowsPublicListWithoutAuth: Bool
-  /// Decides who may create which alias.
+  /// The rules about who may create which alias.
   public var aliasCreationRules: DirectoryRules
-  /// Decides who may list which room in the directory.
+  /// The rules about who may list which room in the directory.
   public var listPublicationRules: DirectoryRules
-  /// Lists rooms that sync leaves out.
+  /// The rooms that sync leaves out.
   public var excludedFromSync: Set<RoomID>
-  /// Lists rooms that presence leaves out.
+  /// The rooms that presence leaves out.
   public var excludedFromPresence: Set<RoomID>
-  /// Lists the state that invited and knocking users are shown, in addition to the create event; a nil key means any.
+  /// The state that invited and knocking users are shown, in addition to the create event; a nil key means any.
   public var prejoinState: [PrejoinStateType]
-  /// Keeps messages searchable.
+  /// Whether messages are kept searchable.
   public var allowsSearch: Bool
 
-  /// Names state that is shown before joining.
+  /// State that is shown before joining.
   public struct PrejoinStateType: Sendable, Hashable {
-    /// Names the event type.
+    /// The event type.
     public var type: Text
-    /// Names the state key; nil means every key.
+    /// The state key; nil means every key.
     public var stateKey: Text?
   }
 

@@ -1,6 +1,6 @@
 import MatrixPrimitives
 
-/// Holds what describes the server as a whole to its clients and to the operating system.
+/// What describes the server as a whole to its clients and to the operating system.
 public struct ServerSettings: Sendable {
   /// A version of TLS, by its name in the configuration.
   public enum TLSVersion: Text, Sendable, Hashable, CaseIterable {
@@ -14,33 +14,33 @@ public struct ServerSettings: Sendable {
     case tls13 = "1.3"
   }
 
-  /// Names the file that receives the process id; nil for none.
+  /// The file that receives the process id; nil for none.
   public var pidFile: Text?
   /// Whether the path of that file is printed at the start.
   public var printsPIDFile: Bool
-  /// Asks for a detached process. Accepted for Synapse's sake: the service manager or synctl detaches ours.
+  /// Whether the process is to detach. Accepted for Synapse's sake: the service manager or synctl detaches ours.
   public var daemonizes: Bool
-  /// Bounds the open files the process asks for; 0 means as many as the system allows.
+  /// The limit on open files the process asks for; 0 means as many as the system allows.
   public var softFileLimit: Int
-  /// Says whether `/.well-known/matrix/client` is answered (it is when `public_baseurl` is set).
+  /// Whether `/.well-known/matrix/client` is answered (it is when `public_baseurl` is set).
   public var servesClientWellKnown: Bool
-  /// Says whether `/.well-known/matrix/server` is answered.
+  /// Whether `/.well-known/matrix/server` is answered.
   public var servesServerWellKnown: Bool
-  /// Adds members to `/.well-known/matrix/client`; always an object.
+  /// The additional members of `/.well-known/matrix/client`; always an object.
   public var extraClientWellKnown: JSON
-  /// Names the TLS certificate chain of listeners with `tls: true`.
+  /// The file of the TLS certificate chain of listeners with `tls: true`.
   public var tlsCertificatePath: Text?
-  /// Names the private key that belongs to the certificate.
+  /// The file of the private key that belongs to the certificate.
   public var tlsPrivateKeyPath: Text?
   /// The oldest version of TLS that listeners speak. A setting of this server alone; written as `federation_client_minimum_tls_version` is.
   public var minimumTLSVersion: TLSVersion
-  /// Names a contact for errors about resource limits.
+  /// The contact for errors about resource limits.
   public var adminContact: Text?
-  /// Refuses all use by clients.
+  /// Whether all use by clients is refused.
   public var isDisabled: Bool
-  /// Tells clients why the server is disabled.
+  /// The reason, told to clients, why the server is disabled.
   public var disabledMessage: Text
-  /// Says whether metrics are kept.
+  /// Whether metrics are kept.
   public var keepsMetrics: Bool
 
   init(
@@ -88,11 +88,11 @@ public struct ServerSettings: Sendable {
   }
 }
 
-/// Holds the address under which clients reach the server.
+/// The address under which clients reach the server.
 struct PublicBaseURL {
-  /// Ends with a slash.
+  /// The address; ends with a slash.
   let value: Text
-  /// Says whether the administrator chose it, rather than the default `https://<server_name>/`.
+  /// Whether the administrator chose it, rather than the default `https://<server_name>/`.
   let isExplicit: Bool
 
   init(_ root: SettingsSection, serverName: Text) throws(ConfigError) {

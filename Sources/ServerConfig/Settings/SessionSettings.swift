@@ -1,22 +1,22 @@
 import ByteText
 
-/// Holds how long logins last. Nil means without end; all times are milliseconds.
+/// The lifetimes of logins. Nil means without end; all times are milliseconds.
 public struct SessionSettings: Sendable, Hashable {
-  /// Bounds a session from its login on.
+  /// The limit on a session from its login on.
   public var lifetimeMilliseconds: Int64?
-  /// Bounds an access token that came with a refresh token.
+  /// The limit on an access token that came with a refresh token.
   public var refreshableAccessTokenMilliseconds: Int64?
-  /// Bounds an access token that came without one.
+  /// The limit on an access token that came without one.
   public var nonrefreshableAccessTokenMilliseconds: Int64?
-  /// Bounds a refresh token that is not used.
+  /// The limit on a refresh token that is not used.
   public var refreshTokenMilliseconds: Int64?
-  /// Keeps a completed interactive authentication valid for so long; 0 means for one request.
+  /// The time for which a completed interactive authentication is valid; 0 means for one request.
   public var uiAuthMilliseconds: Int64
-  /// Lets a logged-in client make a login token for another device.
+  /// Whether a logged-in client may make a login token for another device.
   public var allowsLoginTokens: Bool
-  /// Demands interactive authentication before a login token is made.
+  /// Whether making a login token demands interactive authentication.
   public var loginTokensRequireUIAuth: Bool
-  /// Bounds a login token.
+  /// The limit on a login token.
   public var loginTokenMilliseconds: Int64
 
   init(_ root: SettingsSection) throws(ConfigError) {

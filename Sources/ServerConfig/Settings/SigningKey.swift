@@ -1,10 +1,10 @@
 import MatrixPrimitives
 
-/// Holds one of the server's Ed25519 signing keys.
+/// One of the server's Ed25519 signing keys.
 public struct SigningKey: Sendable, Hashable {
-  /// Names the key with its algorithm, as in `ed25519:a_abcd`.
+  /// The key's id with its algorithm, as in `ed25519:a_abcd`.
   public let keyID: Text
-  /// Holds the 32 bytes from which the key pair is derived.
+  /// The 32 bytes from which the key pair is derived.
   public let seed: [UInt8]
 
   /// Makes a key; nil unless the seed has 32 bytes and the version is made of letters, digits and underscores.
@@ -46,6 +46,6 @@ public struct SigningKey: Sendable, Hashable {
     self.seed = seed
   }
 
-  /// Renders the line of a signing key file, without a line break.
+  /// The line of a signing key file, without a line break.
   public var line: Text { "ed25519 \(keyID.dropFirst("ed25519:".utf8.count)) \(UnpaddedBase64.encode(seed))" }
 }

@@ -1,18 +1,18 @@
 import ByteText
 
-/// Holds what clients are told about TURN servers for calls.
+/// What clients get about TURN servers for calls.
 public struct TurnSettings: Sendable, Hashable {
-  /// Lists the servers' addresses.
+  /// The servers' addresses.
   public var uris: [Text]
   /// Keys the time-limited credentials that are made for a user.
   public var sharedSecret: Text?
-  /// Gives fixed credentials instead.
+  /// The user name of the fixed credentials, used instead.
   public var username: Text?
-  /// Gives the password of the fixed credentials.
+  /// The password of the fixed credentials.
   public var password: Text?
-  /// Bounds the credentials, in milliseconds.
+  /// The lifetime of the credentials, in milliseconds.
   public var lifetimeMilliseconds: Int64
-  /// Gives them to guests as well.
+  /// Whether guests get them as well.
   public var allowsGuests: Bool
 
   init(_ root: SettingsSection) throws(ConfigError) {

@@ -1,28 +1,28 @@
 import ByteText
 
-/// Says which processes do the work that is not tied to a stream.
+/// The processes that do the work that is not tied to a stream.
 ///
 /// The same settings are read by every process, so all of them agree, with the exception of Synapse's old forms
-/// (`start_pushers: false` with a worker app of its own), where only the process itself knows.
+/// (`start_pushers: false` with a worker app of its own), which only the process itself can evaluate.
 public struct WorkerDuties: Sendable, Hashable {
-  /// Lists the instances that send federation traffic; empty when only an old-style worker knows that it does.
+  /// The instances that send federation traffic; empty when only an old-style worker is configured to.
   public var federationSenders: [Text]
-  /// Lists the instances that run pushers.
+  /// The instances that run pushers.
   public var pushers: [Text]
-  /// Says whether this process sends federation traffic.
+  /// Whether this process sends federation traffic.
   public var sendsFederation: Bool
-  /// Says whether this process runs pushers.
+  /// Whether this process runs pushers.
   public var runsPushers: Bool
-  /// Says whether this process runs periodic jobs.
+  /// Whether this process runs periodic jobs.
   public var runsBackgroundTasks: Bool
-  /// Says whether this process keeps the user directory up to date.
+  /// Whether this process keeps the user directory up to date.
   public var updatesUserDirectory: Bool
-  /// Says whether this process sends to application services.
+  /// Whether this process sends to application services.
   public var notifiesApplicationServices: Bool
-  /// Names the instance that runs periodic jobs.
+  /// The instance that runs periodic jobs.
   public var backgroundTasksInstance: Text
 
-  /// Tells the process that the duties are read for.
+  /// The process that the duties are read for.
   struct Process {
     let app: Text?
     let name: Text?

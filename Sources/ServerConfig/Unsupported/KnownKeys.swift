@@ -25,7 +25,7 @@ enum KnownKeys {
   /// The mappings whose keys the administrator chooses.
   private static let named: Set<Text> = ["databases", "instance_map"]
 
-  /// Refuses settings without which something stands open.
+  /// Refuses settings without which something would be open to everybody.
   ///
   /// - Throws: `ConfigError` at the first of them, which names the others.
   static func refuse(_ root: SettingsSection) throws(ConfigError) {
@@ -44,7 +44,7 @@ enum KnownKeys {
         + (others.isEmpty ? "" : " (the same goes for \(others.joined(separator: ", ")))"))
   }
 
-  /// Makes one line for every setting without effect and for every key that Synapse does not know either.
+  /// Makes one line for every setting without effect and for every key that is unknown to Synapse, too.
   static func warnings(_ root: SettingsSection) -> [Text] {
     let unread = root.unread()
     let unreadNames = Set(unread.map(\.name))
@@ -72,7 +72,7 @@ enum KnownKeys {
     return !followedExperiments.contains { $0 == path || path.hasPrefix("\($0).") }
   }
 
-  /// Whether a value asks for nothing but what happens anyway, so that there is nothing to say about it.
+  /// Returns whether a value asks for nothing but what happens anyway, so that there is nothing to say about it.
   private static func saysWhatHappens(_ entry: Entry) -> Bool {
     switch entry.value.content {
     case .null: true

@@ -1,7 +1,7 @@
 import ByteText
 import Synchronization
 
-/// Keeps results of queries in memory within a budget, and never a result that an invalidation has overtaken.
+/// Results of queries in memory within a budget, and never a result that an invalidation has overtaken.
 ///
 /// Each key is loaded once however many ask at the same time. A load that was under way when its key was invalidated is
 /// answered to those who asked before, but not kept; who asks after the invalidation starts a new load. Entries that
@@ -15,7 +15,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: ExpiringCac
     @usableFromInline var value: Value
     @usableFromInline var weight: Int
     @usableFromInline var wasUsed: Bool
-    /// When it was last used, by the cache's clock.
+    /// The time of its last use, by the cache's clock.
     @usableFromInline var usedAt: UInt8
     @usableFromInline var slot: Int
 
@@ -37,9 +37,9 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: ExpiringCac
 
   @usableFromInline
   struct BulkMark {
-    /// How many bulk loads the key is part of.
+    /// The number of bulk loads that the key is part of.
     @usableFromInline var loads = 0
-    /// When the key was last invalidated while any of them ran.
+    /// The number of the last invalidation of the key while any of them ran.
     @usableFromInline var invalidated: UInt64 = 0
 
     @usableFromInline
@@ -53,7 +53,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: ExpiringCac
     @usableFromInline var ring: [Key?] = []
     @usableFromInline var hand = 0
     @usableFromInline var weight = 0
-    /// Counts the calls of ``Cache/expire(unusedFor:)``, from 255 on to 0 again.
+    /// The number of calls of ``Cache/expire(unusedFor:)``, from 255 on to 0 again.
     @usableFromInline var now: UInt8 = 0
     @usableFromInline var loads: [Key: Load] = [:]
     @usableFromInline var generation: UInt64 = 0
@@ -64,7 +64,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: ExpiringCac
     @usableFromInline var misses: UInt64 = 0
   }
 
-  /// Names the cache in metrics; the name of Synapse's cached function where there is one.
+  /// The cache's name in metrics; the name of Synapse's cached function where there is one.
   public let name: Text
   @usableFromInline let capacity: Int
   @usableFromInline let weigh: @Sendable (Key, Value) -> Int
@@ -202,7 +202,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: ExpiringCac
 
   /// Moves the cache's clock on by one, and forgets what has not been used for so many of its steps.
   ///
-  /// The entries are looked through in pieces, so that nobody waits long for the cache.
+  /// The entries are looked through in pieces, so that the cache is never locked for long.
   ///
   /// - Parameter steps: 1 to 254.
   func expire(unusedFor steps: UInt8) {
@@ -227,7 +227,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: ExpiringCac
     return nil
   }
 
-  /// Counts entries, their weights, hits and misses since the start.
+  /// The number of entries, their weights, hits and misses since the start.
   public var statistics: (count: Int, weight: Int, hits: UInt64, misses: UInt64) {
     state.withLock { ($0.entries.count, $0.weight, $0.hits, $0.misses) }
   }

@@ -1,11 +1,11 @@
 import ByteText
 import Synchronization
 
-/// Makes the caches of a process, as large as its configuration wants them, and knows which of them hold results of which function.
+/// The caches of a process, as large as its configuration wants them, and which of them hold results of which function.
 ///
 /// Functions have the names that travel on the stream `caches`.
 public final class CacheRegistry: Sendable {
-  /// Reacts to an invalidation; `keys` are the function's arguments, nil means all results.
+  /// A closure that reacts to an invalidation; `keys` are the function's arguments, nil means all results.
   public typealias Invalidation = @Sendable (_ keys: [Text]?) -> Void
 
   private static let stepsOfLife: UInt8 = 8
@@ -18,7 +18,7 @@ public final class CacheRegistry: Sendable {
   /// Makes an empty registry.
   ///
   /// - Parameters:
-  ///   - lifetime: how long an entry stays that nobody uses; nil means as long as there is room.
+  ///   - lifetime: how long an unused entry stays; nil means as long as there is room.
   ///   - scale: by how much the size of a cache, which it is given by name, differs from what the cache asks for; at least 0.
   public init(lifetime: Duration? = nil, scale: @escaping @Sendable (Text) -> Double = { _ in 1 }) {
     self.lifetime = lifetime
@@ -50,7 +50,7 @@ public final class CacheRegistry: Sendable {
     return cache
   }
 
-  /// Makes a cache of the last changes, which knows of nothing until it is started.
+  /// Makes a cache of the last changes, which is empty until it is started.
   ///
   /// - Parameters:
   ///   - name: names it in the configuration and in metrics.
@@ -75,7 +75,7 @@ public final class CacheRegistry: Sendable {
     invalidations.withLock { $0[cacheFunc, default: []].append(invalidate) }
   }
 
-  /// Tells all caches concerned; unknown functions are passed over, as no result of theirs is kept here.
+  /// Informs all caches concerned; unknown functions are passed over, as no result of theirs is kept here.
   public func apply(cacheFunc: Text, keys: [Text]?) {
     for invalidate in invalidations.withLock({ $0[cacheFunc] ?? [] }) { invalidate(keys) }
   }
@@ -91,7 +91,7 @@ public final class CacheRegistry: Sendable {
   }
 }
 
-/// A cache whose entries go when nobody uses them.
+/// A cache whose unused entries are dropped.
 protocol ExpiringCache: Sendable {
   func expire(unusedFor steps: UInt8)
 }

@@ -2,7 +2,7 @@ import ByteText
 import Collections
 import Synchronization
 
-/// Remembers for the most recently changed entities at which stream position they last changed.
+/// The stream positions at which the most recently changed entities last changed.
 ///
 /// It answers "has anything changed for this room or user since that token" without a query. What lies before the
 /// earliest position it still knows is answered "perhaps", which the caller must settle by a query.
@@ -12,16 +12,16 @@ public final class StreamChangeCache: Sendable {
     var positions: [Text: Int64] = [:]
     /// The same turned round, ordered by position, for eviction and for ranges.
     var entities = Deque<(position: Int64, entity: Text)>()
-    /// Changes after this position are all known.
+    /// The position after which all changes are known.
     var earliestKnown: Int64
   }
 
-  /// Names the cache in metrics.
+  /// The cache's name in metrics.
   public let name: Text
   private let capacity: Int
   private let state: Mutex<State>
 
-  /// Makes a cache that knows of nothing before `earliestKnown`.
+  /// Makes a cache without knowledge of changes before `earliestKnown`.
   ///
   /// - Parameters:
   ///   - name: names it in metrics.
@@ -51,7 +51,7 @@ public final class StreamChangeCache: Sendable {
     }
   }
 
-  /// Tells whether an entity has changed, or may have, after a position. True when that is unknown.
+  /// Returns whether an entity has changed, or may have, after a position. True when that is unknown.
   public func hasChanged(_ entity: Text, since position: Int64) -> Bool {
     state.withLock { state in
       guard position >= state.earliestKnown else { return true }
@@ -84,7 +84,7 @@ public final class StreamChangeCache: Sendable {
     }
   }
 
-  /// Tells whether anything at all has changed, or may have, after a position.
+  /// Returns whether anything at all has changed, or may have, after a position.
   public func hasAnyChanged(since position: Int64) -> Bool {
     state.withLock { state in
       guard position >= state.earliestKnown else { return true }

@@ -2,12 +2,12 @@ import ByteText
 import Logging
 import Postgres
 
-/// Marks the database sessions of a process with its name, and waits at start for those of a predecessor.
+/// The database sessions of a process, marked with its name, and the wait at start for those of a predecessor.
 ///
 /// PostgreSQL finishes what a killed process has sent: such a transaction may commit after the successor has started. Whoever
 /// writes a stream takes the last id handed out as the own position, which a late commit would lie behind, unseen by all.
 public struct InstanceSessions: Sendable {
-  /// Sets the space of advisory locks apart from that of other programs.
+  /// The space of advisory locks, which sets them apart from those of other programs.
   private static let space: Int32 = 0x4D59_454C
 
   private let instanceName: Text
@@ -28,11 +28,11 @@ public struct InstanceSessions: Sendable {
 
   /// Returns when no session of an earlier process of this name is left.
   ///
-  /// Sessions that do not end by themselves within the patience are ended: what they had not committed nobody was answered.
+  /// Sessions that do not end by themselves within the patience are ended: what they had not committed was not answered to any client.
   /// - Parameters:
   ///   - configuration: how the database is reached.
   ///   - patience: how long sessions may take to end by themselves.
-  ///   - logger: told of sessions that are ended.
+  ///   - logger: receives a line for each session that is ended.
   /// - Throws: ``InstanceSessionError`` when sessions come back, so that another process of this name must be running;
   ///   `PostgresError`.
   public func waitForPredecessor(
@@ -63,7 +63,7 @@ public struct InstanceSessions: Sendable {
         for session in sessions.subtracting(ended) {
           logger.warning(
             "ending a database session of an earlier process of this name", metadata: ["pid": "\(session)"])
-          try await database.read("SELECT pg_terminate_backend(\(session))")
+          try await database.run("SELECT pg_terminate_backend(\(session))")
         }
         ended = sessions
       }
@@ -72,7 +72,7 @@ public struct InstanceSessions: Sendable {
   }
 
   private func sessions(_ database: PostgresClient) async throws -> Set<Int32> {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT l.pid FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
       WHERE d.datname = current_database() AND l.locktype = 'advisory'
@@ -82,7 +82,7 @@ public struct InstanceSessions: Sendable {
   }
 }
 
-/// Says that a process cannot start because another one of its name is running.
+/// The error that a process cannot start because another one of its name is running.
 public struct InstanceSessionError: Error, Sendable, CustomStringConvertible {
   /// A sentence for the administrator.
   public let description: String

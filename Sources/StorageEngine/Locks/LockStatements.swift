@@ -1,7 +1,7 @@
 import ByteText
 import Postgres
 
-/// Makes the statements on the tables of locks.
+/// The statements on the tables of locks.
 enum LockStatements {
   /// Takes a plain lock that is free, has run out or is this process's own; affects one row when it succeeds.
   static func takePlain(_ hold: WorkerLock.Hold, _ instanceID: Text, _ now: Int64) -> SQL {

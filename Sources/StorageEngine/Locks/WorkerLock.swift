@@ -1,20 +1,20 @@
 import ByteText
 import Synchronization
 
-/// Holds a lock that was taken by ``WorkerLocks``, until ``release()``. It is renewed meanwhile.
+/// A lock that was taken by ``WorkerLocks``, until ``release()``. It is renewed meanwhile.
 public final class WorkerLock: Sendable {
   /// The locks that are held together: name and key.
   public let holds: [Hold]
   private let locks: WorkerLocks
   private let isReleased = Atomic<Bool>(false)
 
-  /// Names one lock and how it is held.
+  /// One lock and how it is held.
   public struct Hold: Sendable, Hashable {
     /// The name of the lock, for example `new_event_during_purge_lock`.
     public let name: Text
     /// What is locked, for example a room.
     public let key: Text
-    /// Tells how often the lock was taken by the same holder apart from others.
+    /// A text that tells apart several times that the same holder took the lock.
     let token: Text
     let kind: Kind
 
@@ -23,7 +23,7 @@ public final class WorkerLock: Sendable {
     }
   }
 
-  /// Says which table a lock is in and how it excludes others.
+  /// The table that a lock is in and the way it excludes others.
   enum Kind: Sendable, Hashable {
     case plain, read, write
   }
@@ -40,6 +40,6 @@ public final class WorkerLock: Sendable {
     await locks.release([self])
   }
 
-  /// Whether the caller is the first who gives the lock back, and so has to do it.
+  /// Returns whether the caller is the first who gives the lock back, and so has to do it.
   func claimRelease() -> Bool { !isReleased.exchange(true, ordering: .acquiringAndReleasing) }
 }

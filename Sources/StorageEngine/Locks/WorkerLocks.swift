@@ -3,12 +3,14 @@ import MatrixPrimitives
 import Postgres
 import Synchronization
 
-/// Takes locks that exclude other processes on the same database, in Synapse's tables, so that its processes respect them too.
+/// The locks that exclude other processes on the same database, in Synapse's tables, so that its processes respect them
+/// too.
 ///
 /// A plain lock (`worker_locks`) has one holder. A read/write lock (`worker_read_write_locks`) has one writer or many readers;
 /// triggers and constraints of the table see to it. Locks are renewed every 30 s by ``run()`` and run out after two minutes.
 public final class WorkerLocks: Sendable {
-  /// Tells other processes that a lock is free: the `LOCK_RELEASED` command with instance name, lock name and key.
+  /// A closure that informs other processes that a lock is free: the `LOCK_RELEASED` command with instance name, lock
+  /// name and key.
   public typealias Announcement = @Sendable (_ instanceName: Text, _ lockName: Text, _ lockKey: Text) -> Void
 
   /// The time after which a lock that was not renewed no longer counts, in milliseconds.
@@ -30,7 +32,7 @@ public final class WorkerLocks: Sendable {
 
   private let database: PostgresClient
   private let instanceName: Text
-  /// Stands in the tables as the holder; another one at every start, so that a restarted process is not taken for itself.
+  /// The holder's name in the tables; another one at every start, so that a restarted process is not taken for itself.
   private let instanceID: Text
   private let clock: ServerClock
   private let logger: Logger
@@ -59,7 +61,7 @@ public final class WorkerLocks: Sendable {
 
   // MARK: - Taking
 
-  /// Takes a plain lock if nobody else has it.
+  /// Takes a plain lock if it is free.
   ///
   /// - Returns: The lock, or nil when it is held.
   /// - Throws: `PostgresError` when the database fails.
@@ -67,7 +69,7 @@ public final class WorkerLocks: Sendable {
     try await tryAll([(name, key)], kind: .plain)
   }
 
-  /// Takes a read or write lock if nobody excludes it.
+  /// Takes a read or write lock if no other holder excludes it.
   public func tryReadWriteLock(_ name: Text, key: Text, write: Bool) async throws -> WorkerLock? {
     try await tryAll([(name, key)], kind: write ? .write : .read)
   }
@@ -152,7 +154,7 @@ public final class WorkerLocks: Sendable {
     let (now, instanceID) = (clock.nowMilliseconds, instanceID)
     if kind == .plain {
       guard let hold = holds.first else { return true }
-      return try await database.read(LockStatements.takePlain(hold, instanceID, now)).affectedRows == 1
+      return try await database.run(LockStatements.takePlain(hold, instanceID, now)).affectedRows == 1
     }
     do {
       // Readers insert without waiting for each other; any violated constraint means that somebody excludes this lock.
@@ -223,7 +225,7 @@ public final class WorkerLocks: Sendable {
       logger.warning("cannot give back a lock; it runs out in two minutes", metadata: ["error": "\(error)"])
     }
     forget(holds)
-    // Synapse announces just before it deletes, so that a waiter may look too early; after is better, and just as well heard.
+    // Synapse announces just before it deletes, so that a waiter may look too early; after is better, and waiters notice it just as well.
     for hold in holds {
       announce(instanceName, hold.name, hold.key)
       noteReleased(hold.name, key: hold.key)
@@ -249,7 +251,7 @@ public final class WorkerLocks: Sendable {
     do {
       for isPlain in [true, false] {
         let concerned = holds.filter { ($0.kind == .plain) == isPlain }
-        if !concerned.isEmpty { try await database.read(LockStatements.renew(concerned, isPlain: isPlain, now)) }
+        if !concerned.isEmpty { try await database.run(LockStatements.renew(concerned, isPlain: isPlain, now)) }
       }
     } catch {
       logger.warning("cannot renew locks", metadata: ["error": "\(error)"])
@@ -259,7 +261,7 @@ public final class WorkerLocks: Sendable {
   func reap() async {
     do {
       let oldest = clock.nowMilliseconds - Self.lifetimeMilliseconds
-      let removed = try await database.read(LockStatements.reap(olderThan: oldest)).affectedRows
+      let removed = try await database.run(LockStatements.reap(olderThan: oldest)).affectedRows
       if removed > 0 { logger.info("removed locks of dead processes", metadata: ["count": "\(removed)"]) }
     } catch {
       logger.warning("cannot remove locks of dead processes", metadata: ["error": "\(error)"])

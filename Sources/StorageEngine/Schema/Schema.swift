@@ -1,14 +1,14 @@
 import ByteText
 import Postgres
 
-/// Makes sure that a database has the schema that all stores rely on: Synapse's version 94.
+/// The schema that all stores rely on: Synapse's version 94.
 public enum Schema {
   /// The version of the schema, in the table `schema_version`.
   public static let version = 94
   /// The oldest version whose programs can still use such a database, in the table `schema_compat_version`.
   public static let compatibleVersion = 84
 
-  /// Says which kind of process asks; only the main process creates tables.
+  /// The kind of process that asks; only the main process creates tables.
   public enum ServerRole: Sendable, Hashable {
     /// The main process, or the whole server in one process.
     case main
@@ -16,7 +16,7 @@ public enum Schema {
     case worker
   }
 
-  /// Says what was done.
+  /// What was done.
   public enum Outcome: Sendable, Hashable {
     /// The database was empty and has all tables now.
     case created
@@ -64,7 +64,7 @@ public enum Schema {
   }
 }
 
-/// Holds what matters about a database before anything is done to it.
+/// What matters about a database before anything is done to it.
 private struct DatabaseInspection {
   let name: Text
   let serverVersion: Int

@@ -3,7 +3,7 @@ import Postgres
 
 /// What a database lacks of the schema that all stores rely on.
 ///
-/// The version alone does not tell: Synapse adds migrations to a version that was released before. What a database has besides (columns and
+/// The version alone does not suffice: Synapse adds migrations to a version that was released before. What a database has besides (columns and
 /// indexes of administrators and of later migrations, stricter or looser constraints) is none of this server's business.
 struct SchemaComparison: Sendable {
   /// What statements fail without, in the words of a message.

@@ -2,7 +2,7 @@ import ByteText
 import Postgres
 
 extension SchemaDescription {
-  /// Returns the statements that make the schema in an empty database, in an order in which they succeed.
+  /// The statements that make the schema in an empty database, in an order in which they succeed.
   var statements: [SQL] {
     var result = sequences.filter { $0.name != SchemaDescription.serialSequence }.map(\.createStatement)
     result.append(SQL(stringLiteral: "CREATE SEQUENCE \(SchemaDescription.serialSequence) AS integer"))
@@ -21,7 +21,7 @@ extension SchemaDescription {
   /// The sequence behind the one `serial` column.
   private static let serialSequence = "instance_map_instance_id_seq"
 
-  /// Tells the planner what it cannot find out by sampling these large tables.
+  /// The statements that inform the planner of what it cannot find out by sampling these large tables.
   private static let plannerHints: [SQL] = [
     "ALTER TABLE state_groups_state ALTER COLUMN state_group SET (n_distinct = -0.02)",
     "ALTER TABLE event_search ALTER COLUMN room_id SET (n_distinct = -0.01)",

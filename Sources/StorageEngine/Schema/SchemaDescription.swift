@@ -1,6 +1,6 @@
 import ByteText
 
-/// Holds the schema as values: what every database has that Synapse 1.163.2 calls version 94.
+/// The schema as values: what every database has that Synapse 1.163.2 calls version 94.
 ///
 /// Read from ``SchemaText``, in which a table is a paragraph: its name (`table` or `unlogged table`), then a line for each column
 /// (`name type`, then `not null`, `identity`, `default …` where they apply) and for each constraint or index:

@@ -1,6 +1,6 @@
 import ByteText
 
-/// Says why a database cannot be used; the description is a sentence for the administrator.
+/// The reason why a database cannot be used; the description is a sentence for the administrator.
 public struct SchemaError: Error, Sendable, Hashable, CustomStringConvertible {
   private let message: Text
 

@@ -1,6 +1,6 @@
 import Postgres
 
-/// Holds the functions and triggers with which the database itself guards a few tables.
+/// The functions and triggers with which the database itself guards a few tables.
 enum SchemaRoutines {
   static let statements: [SQL] = guards + lockKeeping
 

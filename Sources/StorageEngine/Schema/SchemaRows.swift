@@ -1,7 +1,7 @@
 import ByteText
 import Postgres
 
-/// Makes the rows that a new database has.
+/// The rows that a new database has.
 enum SchemaRows {
   static func statements(deltas: [(version: Int64, file: Text)]) -> [SQL] {
     positions + [
@@ -14,7 +14,7 @@ enum SchemaRows {
     ]
   }
 
-  /// How far the background duties have come: nowhere yet.
+  /// The positions of the background duties: none has begun yet.
   private static let positions: [SQL] = [
     "INSERT INTO appservice_stream_position (stream_ordering) VALUES (0)",
     "INSERT INTO delayed_events_stream_pos (stream_id) VALUES (1)",

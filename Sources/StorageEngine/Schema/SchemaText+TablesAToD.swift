@@ -1,5 +1,5 @@
 extension SchemaText {
-  /// Lists the tables whose names begin with a to d. See ``SchemaDescription`` for the form.
+  /// The tables whose names begin with a to d. See ``SchemaDescription`` for the form.
   static let tablesAToD = #"""
     table access_tokens
       id bigint not null

@@ -1,5 +1,5 @@
 extension SchemaText {
-  /// Lists the tables whose names begin with e to k. See ``SchemaDescription`` for the form.
+  /// The tables whose names begin with e to k. See ``SchemaDescription`` for the form.
   static let tablesEToK = #"""
     table e2e_cross_signing_keys
       user_id text not null

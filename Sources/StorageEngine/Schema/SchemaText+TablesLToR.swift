@@ -1,5 +1,5 @@
 extension SchemaText {
-  /// Lists the tables whose names begin with l to r. See ``SchemaDescription`` for the form.
+  /// The tables whose names begin with l to r. See ``SchemaDescription`` for the form.
   static let tablesLToR = #"""
     table local_current_membership
       room_id text not null

@@ -1,5 +1,5 @@
 extension SchemaText {
-  /// Lists the tables whose names begin with s to z. See ``SchemaDescription`` for the form.
+  /// The tables whose names begin with s to z. See ``SchemaDescription`` for the form.
   static let tablesSToZ = #"""
     table scheduled_tasks
       id text not null

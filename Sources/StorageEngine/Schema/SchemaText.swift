@@ -1,6 +1,6 @@
-/// Holds the facts of the schema as text: a table a paragraph in the files beside this one, and what else there is here.
+/// The facts of the schema as text: a table a paragraph in the files beside this one, and what else there is here.
 enum SchemaText {
-  /// Lists the sequences: name, start, and the last value handed out in a new database (`-` for none).
+  /// The sequences: name, start, and the last value handed out in a new database (`-` for none).
   ///
   /// A stream's sequence is advanced once, because its first id counts as persisted already.
   static let sequences = """
@@ -28,7 +28,7 @@ enum SchemaText {
     user_id_seq 1 -
     """
 
-  /// Lists the migrations that are contained in the schema, which a database has to name: folder of the version, file.
+  /// The migrations that are contained in the schema, which a database has to name: folder of the version, file.
   static let deltas = """
     73/01event_failed_pull_attempts.sql
     73/02add_pusher_enabled.sql

@@ -1,6 +1,6 @@
 import ByteText
 
-/// Says why ids of a stream cannot be handed out.
+/// The reason why ids of a stream cannot be handed out.
 public struct StreamIDError: Error, Sendable, Hashable, CustomStringConvertible {
   private let message: Text
 

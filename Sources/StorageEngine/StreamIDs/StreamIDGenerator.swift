@@ -3,12 +3,13 @@ import Logging
 import Postgres
 import Synchronization
 
-/// Hands out the ids of one stream and knows how far the stream is complete, together with other processes that write it.
+/// The generator of one stream's ids, which also tracks how far the stream is complete, together with other processes
+/// that write it.
 ///
 /// Compatible with Synapse's processes on the same database: ids come from a sequence, rows bear their writer's name, and a
 /// writer's position is kept in `stream_positions`. The positions of other writers come through ``advance(_:to:)``.
 public final class StreamIDGenerator: Sendable {
-  /// Names a table that holds rows of the stream.
+  /// A table that holds rows of the stream.
   public typealias Table = (table: Text, idColumn: Text, instanceColumn: Text?)
 
   /// The number of ids that can be asked for at once.
@@ -23,7 +24,7 @@ public final class StreamIDGenerator: Sendable {
   /// Whether ids fall: -2, -3, … for history that is fetched later.
   public let isBackward: Bool
 
-  /// Waits for everything up to an id, or for what this process itself writes.
+  /// A wait for everything up to an id, or for what this process itself writes.
   private struct Waiter {
     let target: Int64
     let isOwn: Bool
@@ -79,7 +80,7 @@ public final class StreamIDGenerator: Sendable {
   /// Whether this process may take ids.
   public var isWriter: Bool { writers.isEmpty || writers.contains(instanceName) }
 
-  /// Reads how far the stream is; to be called once at start, before the process hears from others.
+  /// Reads how far the stream is; to be called once at start, before the process receives from others.
   ///
   /// Removes positions of processes that are no longer writers, and moves a sequence forward that has fallen behind its tables.
   ///
@@ -118,7 +119,7 @@ public final class StreamIDGenerator: Sendable {
     guard count > 0 else { return StreamIDReservation(ids: [], onFinish: { _ in }) }
     let fetch = state.withLock { $0.positions.beginFetch() }
     do {
-      return reserve(fetch, try decode(try await database.read(nextValues(count)), count))
+      return reserve(fetch, try decode(try await database.run(nextValues(count)), count))
     } catch {
       state.withLock { $0.positions.endFetch(fetch, ids: []) }
       throw error
@@ -127,7 +128,7 @@ public final class StreamIDGenerator: Sendable {
 
   /// Reserves ids inside a transaction that also stores their rows. One round trip of it.
   ///
-  /// Whoever publishes the rows finishes the reservation after that, in `afterCommit`; otherwise, and when the transaction
+  /// The code that publishes the rows finishes the reservation after that, in `afterCommit`; otherwise, and when the transaction
   /// fails, it is finished when the transaction goes away.
   ///
   /// - Parameters:
@@ -206,7 +207,7 @@ public final class StreamIDGenerator: Sendable {
     state.withLock { $0.positions.own } * sign
   }
 
-  /// Notes how far another writer is, as heard through replication. Never moves backwards.
+  /// Notes how far another writer is, as learnt through replication. Never moves backwards.
   public func advance(_ instance: Text, to position: Int64) {
     change { $0.advance(instance, to: position * sign) }
   }
@@ -239,7 +240,7 @@ public final class StreamIDGenerator: Sendable {
     }
   }
 
-  /// Changes the positions and lets those go on whose position has been reached.
+  /// Changes the positions and resumes waiters whose position has been reached.
   @discardableResult
   private func change<R: Sendable>(_ body: (inout StreamPositions) -> R) -> R {
     let (result, reached) = state.withLock { state in

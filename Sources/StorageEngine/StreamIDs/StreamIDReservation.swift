@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Holds ids that are in flight, until ``finish()``; one that is dropped unfinished finishes itself.
+/// Ids that are in flight, until ``finish()``; one that is dropped unfinished finishes itself.
 public final class StreamIDReservation: Sendable {
   /// The ids, in the order in which they were handed out; negative and falling for a stream that runs backwards.
   public let ids: [Int64]
@@ -13,7 +13,7 @@ public final class StreamIDReservation: Sendable {
   }
 
   deinit {
-    // Otherwise the stream would stand still for ever.
+    // Otherwise the stream would never move again.
     finish()
   }
 

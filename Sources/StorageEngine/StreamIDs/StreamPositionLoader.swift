@@ -1,7 +1,7 @@
 import ByteText
 import Postgres
 
-/// Reads the positions of a stream from the database when a process starts.
+/// The reader of a stream's positions in the database when a process starts.
 struct StreamPositionLoader: Sendable {
   let streamName: Text?
   let instanceName: Text
@@ -48,7 +48,7 @@ struct StreamPositionLoader: Sendable {
   private func storedPositions(_ txn: Transaction, last: inout Int64) throws -> [Text: Int64] {
     var known: [Text: Int64] = [:]
     if let streamName, !writers.isEmpty {
-      // A writer that comes back after a long time has to count as new, and not to stand where it once was.
+      // A writer that returns after a long time has to count as new, without its former position.
       txn.enqueue(
         "DELETE FROM stream_positions WHERE stream_name = \(streamName) AND instance_name <> ALL(\(writers)::text[])")
       for row in try txn.query(

@@ -3,7 +3,7 @@ import Logging
 import Postgres
 import Synchronization
 
-/// Keeps a writer's row in `stream_positions` up to date, never more than one statement at a time.
+/// The upkeep of a writer's row in `stream_positions`, never with more than one statement at a time.
 ///
 /// Positions that come while one is being stored are merged, so a busy writer costs far fewer statements than ids. The row is
 /// written outside the data's transaction, where it would make writers collide. A row that lags does no harm: a process that
@@ -17,7 +17,8 @@ final class StreamPositionWriter: Sendable {
     var waiters: [CheckedContinuation<Void, Never>] = []
   }
 
-  /// Says how long positions gather before the next one is stored, so that a busy writer does not spend a commit on each.
+  /// The time during which positions gather before the next one is stored, so that a busy writer does not spend a
+  /// commit on each.
   private static let pause = Duration.milliseconds(50)
 
   private let database: PostgresClient
@@ -35,7 +36,7 @@ final class StreamPositionWriter: Sendable {
     self.logger = logger
   }
 
-  /// Has a position stored soon.
+  /// Makes a position be stored soon.
   func store(_ position: Int64) {
     let mustStart = state.withLock { state in
       guard position != state.stored else { return false }
@@ -43,7 +44,7 @@ final class StreamPositionWriter: Sendable {
       defer { state.isWriting = true }
       return !state.isWriting
     }
-    // A loose task, which ends with the last position: nobody has to wait for it.
+    // A loose task, which ends with the last position: nothing waits for it.
     if mustStart { Task { await write() } }
   }
 
@@ -72,14 +73,14 @@ final class StreamPositionWriter: Sendable {
         return
       }
       do {
-        try await database.read(upsert(position))
+        try await database.run(upsert(position))
         let isAwaited = state.withLock { state in
           state.stored = position
           return !state.waiters.isEmpty
         }
         if !isAwaited { try? await Task.sleep(for: Self.pause) }
       } catch {
-        // The next id brings a newer position, and at the next start the sequence tells.
+        // The next id brings a newer position, and at the next start the sequence gives it.
         logger.warning("cannot store a stream position", metadata: ["stream": "\(streamName)", "error": "\(error)"])
       }
     }

@@ -1,12 +1,12 @@
 import ByteText
 import Collections
 
-/// Works out which positions of a stream are complete, for one process among several writers. Pure: no input, no output.
+/// The positions of a stream that are complete, for one process among several writers. Pure: no input, no output.
 ///
 /// All numbers are positive here; a stream that runs backwards is turned round by its owner. An id counts as in flight from the
 /// moment it is asked for until its transaction has ended, and no position passes an id in flight.
 struct StreamPositions: Sendable {
-  /// Marks a request for ids whose answer is not known yet: ids above this one may come.
+  /// A request for ids whose answer is not known yet: ids above this one may come.
   struct Fetch: Sendable {
     fileprivate let highestSeen: Int64
   }
@@ -16,7 +16,7 @@ struct StreamPositions: Sendable {
   private(set) var writers: [Text: Int64] = [:]
   /// Everything up to here has been persisted, by whomever. The first id handed out is 2, so it starts at 1.
   private(set) var persistedUpTo: Int64 = 1
-  /// The own position when nothing is in flight: as far as anybody has been heard to be.
+  /// The own position when nothing is in flight: the furthest position that any writer has announced.
   private(set) var ownMaximum: Int64 = 1
 
   private var highestSeen: Int64 = 1
@@ -64,7 +64,7 @@ struct StreamPositions: Sendable {
   /// Whether something of this process is in flight.
   var isBusy: Bool { !inFlight.isEmpty || !fetches.isEmpty }
 
-  /// Returns the position of a writer; one that was never heard of is where everything persisted is.
+  /// Returns the position of a writer; for an unknown one, the position that everything persisted has reached.
   func position(of instance: Text) -> Int64 {
     if instance == instanceName { return ownMaximum }
     return max(writers[instance] ?? persistedUpTo, persistedUpTo)
@@ -109,7 +109,7 @@ struct StreamPositions: Sendable {
     if ended.isEmpty { addPersisted(persistedUpTo) }
   }
 
-  /// Notes how far another writer says it is. What is said of this process is not believed: it knows better.
+  /// Notes how far another writer says it is. Announcements about this process are ignored: it knows its own position.
   mutating func advance(_ instance: Text, to position: Int64) {
     guard instance != instanceName else { return }
     writers[instance] = max(writers[instance] ?? 0, position)
@@ -143,8 +143,8 @@ struct StreamPositions: Sendable {
     if !isBusy { ownMaximum = max(ownMaximum, highestSeen) }
   }
 
-  /// How far all writers are. The own position counts only while something is in flight: any later id of this process will be
-  /// larger than what the others have reached.
+  /// The position that all writers have reached. The own one counts only while something is in flight: any later id of
+  /// this process will be larger than what the others have reached.
   private var smallestWriter: Int64 {
     let own = writers[instanceName] ?? 0
     let others = writers.lazy.filter { [instanceName] in $0.key != instanceName }.map(\.value).min()

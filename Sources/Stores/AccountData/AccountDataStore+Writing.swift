@@ -12,13 +12,13 @@ extension AccountDataStore {
     static let globalSize = 1 << 20
     /// The largest content of account data or of a tag of a room, in bytes.
     static let roomSize = 65_536
-    /// How many types of global account data a user may have.
+    /// The greatest number of types of a user's global account data.
     static let globalCount = 500
-    /// How many pieces of account data in rooms a user may have: clients name the rooms, and none need exist.
+    /// The greatest number of pieces of a user's account data in rooms: clients name the rooms, and none need exist.
     static let roomCount = 50_000
-    /// How many tags a room may have.
+    /// The greatest number of tags of a room.
     static let tagCount = 100
-    /// How many users a user may ignore.
+    /// The greatest number of users that a user may ignore.
     static let ignoredCount = 10_000
 
     static func check(_ type: Text, _ content: JSONValue, _ size: Int) throws(MatrixError) {
@@ -164,7 +164,7 @@ extension AccountDataStore {
       INSERT INTO ignored_users (ignorer_user_id, ignored_user_id)
       SELECT \(user.rawValue), u FROM unnest(\(Array(ignored.subtracting(before)))::text[]) AS u
       """)
-    // Each is a row that every process hears of: beyond some, one that makes all stale costs less than their number.
+    // Each is a row that every process receives: beyond some, one that makes all stale costs less than their number.
     var items =
       changed.count > 100
       ? [CacheInvalidation("ignored_by", nil)] : changed.sorted().map { CacheInvalidation("ignored_by", [$0]) }
@@ -174,6 +174,6 @@ extension AccountDataStore {
 }
 
 extension JSON {
-  /// Returns the compact text form, for columns of type text.
+  /// The compact text form, for columns of type text.
   var encodedText: Text { Text(decoding: encoded, as: UTF8.self) }
 }

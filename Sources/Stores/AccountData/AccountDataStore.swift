@@ -3,7 +3,7 @@ import Postgres
 import Replication
 import StorageEngine
 
-/// Reads and writes account data, tags and ignored users (`account_data`, `room_account_data`, `room_tags`,
+/// Account data, tags and ignored users (`account_data`, `room_account_data`, `room_tags`,
 /// `room_tags_revisions`, `ignored_users`).
 ///
 /// Reading is one statement a user, then memory until a row of the `account_data` stream names the user. Only a writer of the
@@ -15,10 +15,10 @@ public final class AccountDataStore: Sendable {
   let snapshots: Cache<UserID, UserAccountData>
   let ignorers: Cache<UserID, Set<UserID>>
 
-  /// Answers, by user id, whether anything changed after a stream id.
+  /// The stream id of each user's last change, which says whether anything changed after a stream id.
   public let changes: StreamChangeCache
 
-  /// Names the type under which a client stores the users it ignores.
+  /// The type under which a client stores the users it ignores.
   public static let ignoredUserList = "m.ignored_user_list"
 
   init(_ context: StoreContext) {
@@ -65,7 +65,7 @@ public final class AccountDataStore: Sendable {
   public func ignorers(of user: UserID) async throws -> Set<UserID> {
     let database = self.database
     return try await ignorers.value(user) {
-      let rows = try await database.read(
+      let rows = try await database.run(
         "SELECT ignorer_user_id FROM ignored_users WHERE ignored_user_id = \(user.rawValue)")
       return Set(try rows.map { UserID(unchecked: try $0.get(0)) })
     }
@@ -73,7 +73,7 @@ public final class AccountDataStore: Sendable {
 
   private static func load(_ user: UserID, _ database: PostgresClient) async throws -> UserAccountData {
     let id = user.rawValue
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT 0, '', account_data_type, stream_id, content FROM account_data WHERE user_id = \(id)
       UNION ALL

@@ -2,14 +2,14 @@ import MatrixPrimitives
 import Postgres
 import StorageEngine
 
-/// Keeps the filters that clients uploaded (`user_filters`); a filter never changes once it has its number.
+/// The filters that clients uploaded (`user_filters`); a filter never changes once it has its number.
 public final class FilterStore: Sendable {
   private struct Key: Hashable, Sendable {
     let user: UserID
     let filterID: Int64
   }
 
-  /// How many filters a user may have: they are never deleted, and a client needs a few.
+  /// The greatest number of a user's filters: they are never deleted, and a client needs a few.
   private static let mostFilters = 5_000
 
   private let database: PostgresClient
@@ -25,7 +25,7 @@ public final class FilterStore: Sendable {
     let database = self.database
     let key = Key(user: user, filterID: filterID)
     let found = try await cache.value(key) { () async throws -> JSONValue? in
-      let rows = try await database.read(
+      let rows = try await database.run(
         "SELECT filter_json FROM user_filters WHERE full_user_id = \(user.rawValue) AND filter_id = \(filterID)")
       guard let row = rows.first else { return nil }
       return try JSONValue.parse(try row.get(0, as: [UInt8].self))

@@ -1,13 +1,13 @@
 import MatrixPrimitives
 
-/// Holds all account data, tags and ignored users of one user, as stored, with the stream id of each change: initial and
+/// All account data, tags and ignored users of one user, as stored, with the stream id of each change: initial and
 /// incremental sync read the same snapshot.
 public struct UserAccountData: Sendable {
-  /// Pairs a piece of account data with the stream id of its last change.
+  /// A piece of account data with the stream id of its last change.
   public struct Entry: Sendable {
-    /// Holds the position of the last change in the account data stream.
+    /// The position of the last change in the account data stream.
     public let streamID: Int64
-    /// Holds the JSON object as stored.
+    /// The JSON object as stored.
     public let content: [UInt8]
 
     /// Makes an entry.
@@ -17,24 +17,24 @@ public struct UserAccountData: Sendable {
     }
   }
 
-  /// Holds the tags of one room.
+  /// The tags of one room.
   public struct RoomTags: Sendable {
-    /// Holds the position of the last change of any tag of the room; 0 when it never changed.
+    /// The position of the last change of any tag of the room; 0 when it never changed.
     public var streamID: Int64 = 0
-    /// Holds the content of each tag, by tag name.
+    /// The content of each tag, by tag name.
     public var tags: [Text: [UInt8]] = [:]
 
     /// Makes an empty set of tags.
     public init() {}
   }
 
-  /// Holds the user's global account data by type, without push rules.
+  /// The user's global account data by type, without push rules.
   public internal(set) var global: [Text: Entry] = [:]
-  /// Holds the user's account data of each room by type, without tags.
+  /// The user's account data of each room by type, without tags.
   public internal(set) var rooms: [RoomID: [Text: Entry]] = [:]
-  /// Holds the user's tags; rooms whose tags were all removed stay, with no tags.
+  /// The user's tags; rooms whose tags were all removed stay, with no tags.
   public internal(set) var tags: [RoomID: RoomTags] = [:]
-  /// Holds the users whose events and invitations this user does not want to see.
+  /// The users whose events and invitations this user does not want to see.
   public internal(set) var ignoredUsers: Set<UserID> = []
 
   /// Makes the data of a user who has none.
@@ -60,7 +60,7 @@ public struct UserAccountData: Sendable {
     tags.filter { $0.value.streamID > streamID }
   }
 
-  /// Estimates the memory this takes, in bytes, for cache budgets.
+  /// The estimated memory that this takes, in bytes, for cache budgets.
   var weight: Int {
     var sum = 256 + ignoredUsers.count * 64
     for entry in global.values { sum += entry.content.count + 96 }

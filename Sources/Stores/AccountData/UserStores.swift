@@ -1,4 +1,4 @@
-/// Stores of what users' clients keep and tell: account data, filters, receipts, presence, messages for devices.
+/// The stores of what users' clients keep and send: account data, filters, receipts, presence, messages for devices.
 public final class UserStores: Sendable {
   /// What the stores are made from.
   public let context: StoreContext
@@ -12,7 +12,7 @@ public final class UserStores: Sendable {
   public let presence: PresenceStore
   /// Messages for devices.
   public let toDevice: ToDeviceStore
-  /// Lets requests see what was committed before they began.
+  /// The barrier by which requests see what was committed before they began.
   public let barrier: ReadBarrier
 
   /// Makes the stores; nothing is read yet.

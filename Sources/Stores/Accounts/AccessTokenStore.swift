@@ -1,7 +1,8 @@
 import MatrixPrimitives
 import Postgres
 
-/// Reads `access_tokens`, and notes and ends single tokens; ``SessionStore`` writes what belongs together.
+/// The table `access_tokens`: reading, and noting and ending single tokens; ``SessionStore`` writes what belongs
+/// together.
 public final class AccessTokenStore: Sendable {
   private let database: PostgresClient
   private let invalidator: CacheInvalidator
@@ -15,7 +16,7 @@ public final class AccessTokenStore: Sendable {
   ///
   /// - Parameter moment: the time by the process's monotonic clock, in milliseconds.
   public func lookup(_ token: Text, at moment: Int64) async throws -> TokenLookup? {
-    try await database.read(TokenLookup.selection + " WHERE tokens.token = \(token)").first.map {
+    try await database.run(TokenLookup.selection + " WHERE tokens.token = \(token)").first.map {
       try TokenLookup($0, confirmedAt: moment)
     }
   }
@@ -25,7 +26,7 @@ public final class AccessTokenStore: Sendable {
   /// - Parameter moment: the time by the process's monotonic clock, in milliseconds.
   public func lookups(_ tokens: [Text], at moment: Int64) async throws -> [Text: TokenLookup] {
     var found: [Text: TokenLookup] = [:]
-    for row in try await database.read(TokenLookup.selection + " WHERE tokens.token = ANY(\(tokens)::text[])") {
+    for row in try await database.run(TokenLookup.selection + " WHERE tokens.token = ANY(\(tokens)::text[])") {
       found[try row.get(12, as: Text.self)] = try TokenLookup(row, confirmedAt: moment)
     }
     return found

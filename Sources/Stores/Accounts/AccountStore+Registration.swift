@@ -44,12 +44,12 @@ public enum RegisteredUser {
 extension AccountStore {
   /// The session of interactive authentication that a registration completes.
   public struct CompletedSession: Sendable {
-    /// Names the session.
+    /// The session's id.
     public let id: Text
     /// The stage whose registration token is counted as used.
     public let tokenStage: Text
 
-    /// Names a session.
+    /// Creates a session.
     public init(id: Text, tokenStage: Text) {
       self.id = id
       self.tokenStage = tokenStage

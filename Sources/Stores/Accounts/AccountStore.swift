@@ -7,19 +7,19 @@ public struct Account: Sendable {
   public let userID: UserID
   /// The bcrypt hash, or nil for an account that cannot log in by password.
   public let passwordHash: Text?
-  /// When the account was made, in seconds since 1970 (Synapse stores seconds here).
+  /// The time at which the account was made, in seconds since 1970 (Synapse stores seconds here).
   public let creationSeconds: Int64?
-  /// True for a server administrator.
+  /// Whether the user is a server administrator.
   public let isAdmin: Bool
-  /// True for a guest.
+  /// Whether the user is a guest.
   public let isGuest: Bool
-  /// True after deactivation.
+  /// Whether the account is deactivated.
   public let isDeactivated: Bool
-  /// True while an administrator has locked the account.
+  /// Whether an administrator has locked the account.
   public let isLocked: Bool
-  /// True while the account may read but not act.
+  /// Whether the account may read but not act.
   public let isSuspended: Bool
-  /// True when what the account sends is silently dropped.
+  /// Whether what the account sends is silently dropped.
   public let isShadowBanned: Bool
   /// The application service that owns the account, if any.
   public let appserviceID: Text?
@@ -29,7 +29,7 @@ public struct Account: Sendable {
   public let isApproved: Bool
 }
 
-/// Reads and writes `users` and the small tables round it.
+/// The table `users` and the small tables round it.
 public final class AccountStore: Sendable {
   let database: PostgresClient
   let invalidator: CacheInvalidator
@@ -41,34 +41,34 @@ public final class AccountStore: Sendable {
 
   /// Reads an account by its exact ID; nil when there is none.
   public func account(_ user: UserID) async throws -> Account? {
-    try await database.read(Self.selection + " WHERE name = \(user.rawValue)").first.map(Self.decode)
+    try await database.run(Self.selection + " WHERE name = \(user.rawValue)").first.map(Self.decode)
   }
 
   /// Reads all accounts whose IDs equal `user` when case is ignored. No index does that: it takes the longer the more accounts there are.
   ///
   /// Old servers could register `@Bob:x` beside `@bob:x`; login prefers the exact one and refuses to guess.
   public func accountsIgnoringCase(_ user: UserID) async throws -> [Account] {
-    try await database.read(Self.selection + " WHERE lower(name) = lower(\(user.rawValue))").map(Self.decode)
+    try await database.run(Self.selection + " WHERE lower(name) = lower(\(user.rawValue))").map(Self.decode)
   }
 
   /// Finds the guests among some users.
   public func guests(among users: [UserID]) async throws -> [UserID] {
     guard !users.isEmpty else { return [] }
-    return try await database.read(
+    return try await database.run(
       "SELECT name FROM users WHERE name = ANY(\(users.map(\.rawValue))::text[]) AND is_guest = 1"
     ).map { UserID(unchecked: try $0.get(0, as: Text.self)) }
   }
 
   /// Takes the next number for a user ID that the server chooses.
   public func nextGeneratedLocalpart() async throws -> Text {
-    let rows = try await database.read("SELECT nextval('user_id_seq')")
+    let rows = try await database.run("SELECT nextval('user_id_seq')")
     guard let row = rows.first else { throw MatrixError.unknown("user_id_seq gave no value") }
     return Text(try row.get(0, as: Int64.self))
   }
 
   /// Lists the e-mail addresses and phone numbers bound to an account.
   public func thirdPartyIdentifiers(of user: UserID) async throws -> [ThirdPartyIdentifier] {
-    try await database.read(
+    try await database.run(
       "SELECT medium, address, validated_at, added_at FROM user_threepids WHERE user_id = \(user.rawValue)"
     ).map { row in
       let (medium, address, validated, added) = try row.decode(Text.self, Text.self, Int64.self, Int64.self)
@@ -79,14 +79,14 @@ public final class AccountStore: Sendable {
 
   /// Finds the account that an e-mail address or phone number belongs to.
   public func user(withThirdParty medium: Text, _ address: Text) async throws -> UserID? {
-    try await database.read(
+    try await database.run(
       "SELECT user_id FROM user_threepids WHERE medium = \(medium) AND address = \(address)"
     ).first.map { UserID(unchecked: try $0.get(0, as: Text.self)) }
   }
 
-  /// Tells whether rate limits are lifted for a user (a row of `ratelimit_override` with null or zero).
+  /// Returns whether rate limits are lifted for a user (a row of `ratelimit_override` with null or zero).
   public func hasLiftedRateLimit(_ user: UserID) async throws -> Bool {
-    let rows = try await database.read(
+    let rows = try await database.run(
       "SELECT messages_per_second FROM ratelimit_override WHERE user_id = \(user.rawValue)")
     guard let row = rows.first else { return false }
     return try row.get(0, as: Int64?.self) ?? 0 == 0
@@ -115,8 +115,8 @@ public struct ThirdPartyIdentifier: Sendable {
   public let medium: Text
   /// The address or number, in canonical form.
   public let address: Text
-  /// When it was proved to be the user's, since 1970.
+  /// The time at which it was proved to be the user's, since 1970.
   public let validatedAtMilliseconds: Int64
-  /// When it was bound to the account, since 1970.
+  /// The time at which it was bound to the account, since 1970.
   public let addedAtMilliseconds: Int64
 }

@@ -13,7 +13,7 @@ public struct ClientUse: Sendable {
   public let userAgent: Text
   /// The device of the token.
   public let deviceID: Text?
-  /// When, since 1970.
+  /// The time, since 1970.
   public let lastSeenMilliseconds: Int64
 
   /// Collects a use.
@@ -29,7 +29,7 @@ public struct ClientUse: Sendable {
   }
 }
 
-/// Writes `user_ips` and the last use of devices. Only the process with the background duty writes them.
+/// The table `user_ips` and the last use of devices. Only the process with the background duty writes them.
 public final class ClientIPStore: Sendable {
   private let database: PostgresClient
 
@@ -70,7 +70,7 @@ public final class ClientIPStore: Sendable {
 
   /// Deletes addresses not seen since a moment (`user_ips_max_age`), in bounded steps.
   public func prune(lastSeenBefore milliseconds: Int64) async throws {
-    _ = try await database.read(
+    _ = try await database.run(
       """
       DELETE FROM user_ips WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM user_ips WHERE last_seen < \(milliseconds) LIMIT 5000))

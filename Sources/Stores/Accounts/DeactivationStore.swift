@@ -2,7 +2,7 @@ import MatrixPrimitives
 import Postgres
 import StorageEngine
 
-/// Closes accounts for good, and remembers whose rooms have still to be left and whose messages are hidden.
+/// The permanent closing of accounts, with a record of whose rooms have still to be left and whose messages are hidden.
 public final class DeactivationStore: Sendable {
   private let database: PostgresClient
   private let invalidator: CacheInvalidator
@@ -72,22 +72,22 @@ public final class DeactivationStore: Sendable {
       + (erases ? [CacheInvalidation("is_user_erased", [user])] : []) + [CacheInvalidation("ignored_by", nil)]
   }
 
-  /// Lists deactivated users who are still in rooms, as far as anybody knows.
+  /// Lists deactivated users who are, as far as is known, still in rooms.
   public func pending() async throws -> [UserID] {
-    try await database.read("SELECT DISTINCT user_id FROM users_pending_deactivation").map {
+    try await database.run("SELECT DISTINCT user_id FROM users_pending_deactivation").map {
       UserID(unchecked: try $0.get(0, as: Text.self))
     }
   }
 
   /// Notes that a deactivated user has left all rooms.
   public func finish(_ user: UserID) async throws {
-    _ = try await database.read("DELETE FROM users_pending_deactivation WHERE user_id = \(user.rawValue)")
+    _ = try await database.run("DELETE FROM users_pending_deactivation WHERE user_id = \(user.rawValue)")
   }
 
   /// Finds those among some users who have had their messages erased.
   public func erased(among users: Set<UserID>) async throws -> Set<UserID> {
     let found = try await erasures.values(users) { missing in
-      let rows = try await database.read(
+      let rows = try await database.run(
         "SELECT user_id FROM erased_users WHERE user_id = ANY(\(missing.map(\.rawValue))::text[])")
       let erased = Set(try rows.map { UserID(unchecked: try $0.get(0, as: Text.self)) })
       return Dictionary(missing.map { ($0, erased.contains($0)) }, uniquingKeysWith: { first, _ in first })

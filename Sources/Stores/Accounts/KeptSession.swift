@@ -7,11 +7,11 @@ public struct KeptSession: Sendable {
 
   /// The device.
   public let deviceID: Text
-  /// Authenticates the requests of the session.
+  /// The token that authenticates the requests of the session.
   public let accessToken: Text
-  /// When the access token ends, since 1970; nil never.
+  /// The end of the access token, since 1970; nil never.
   public let validUntilMilliseconds: Int64?
-  /// Exchanges the access token; nil for a session that cannot be refreshed.
+  /// The token that renews the access token; nil for a session that cannot be refreshed.
   public let refreshToken: Text?
 
   init(deviceID: Text, tokens: NewTokens) {

@@ -1,15 +1,15 @@
 import MatrixPrimitives
 import Postgres
 
-/// Counts the uses of registration tokens (`registration_tokens`).
+/// The uses of registration tokens (`registration_tokens`).
 public final class RegistrationTokenStore: Sendable {
   private let database: PostgresClient
 
   init(_ context: StoreContext) { database = context.database }
 
-  /// Tells whether a token could be used now.
+  /// Returns whether a token could be used now.
   public func isValid(_ token: Text, nowMilliseconds: Int64) async throws -> Bool {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT 1 FROM registration_tokens
       WHERE token = \(token) AND (uses_allowed IS NULL OR pending + completed < uses_allowed)

@@ -9,9 +9,9 @@ public struct RefreshTokenLookup: Sendable {
   public let deviceID: Text
   /// Whether the successor has been used, so that this one is spent: it was exchanged in its turn, or its access token served a request.
   public let isSpent: Bool
-  /// When the token ends, since 1970; nil never.
+  /// The end of the token, since 1970; nil never.
   public let expiryMilliseconds: Int64?
-  /// When the whole session ends, however often it is refreshed; nil never.
+  /// The end of the whole session, however often it is refreshed; nil never.
   public let sessionExpiryMilliseconds: Int64?
 }
 
@@ -34,7 +34,7 @@ extension SessionStore {
       let (id, old) = (try row.get(0, as: Int64.self), try Self.decode(row))
       let tokens = try successor(old)
       let unused = try row.get(3, as: Int64?.self)
-      // The successor that nobody used, and what was spent before the token that led here.
+      // The unused successor, and what was spent before the token that led here.
       let ended = try txn.query(
         """
         SELECT id FROM refresh_tokens WHERE id = \(unused)

@@ -38,7 +38,7 @@ public struct AuthProviderSession: Sendable, Hashable {
   /// The provider's own name of the session.
   public let sessionID: Text
 
-  /// Names a provider's session.
+  /// Creates the key of a provider's session.
   public init(providerID: Text, sessionID: Text) {
     self.providerID = providerID
     self.sessionID = sessionID
@@ -47,15 +47,15 @@ public struct AuthProviderSession: Sendable, Hashable {
 
 /// An access token and the refresh token that comes with it.
 public struct NewTokens: Sendable {
-  /// Authenticates requests.
+  /// The token that authenticates requests.
   public var access: Text
-  /// When the access token ends, since 1970; nil never.
+  /// The end of the access token, since 1970; nil never.
   public var validUntilMilliseconds: Int64?
-  /// Exchanges the access token; nil for a session that cannot be refreshed.
+  /// The token that renews the access token; nil for a session that cannot be refreshed.
   public var refresh: Text?
-  /// When the refresh token ends, since 1970; nil never.
+  /// The end of the refresh token, since 1970; nil never.
   public var refreshExpiryMilliseconds: Int64?
-  /// When the whole session ends, however often it is refreshed; nil never.
+  /// The end of the whole session, however often it is refreshed; nil never.
   public var sessionExpiryMilliseconds: Int64?
 
   /// Collects the values of a pair of tokens.
@@ -71,7 +71,8 @@ public struct NewTokens: Sendable {
   }
 }
 
-/// Opens, exchanges and ends sessions: a device, its access token and perhaps a refresh token, each step in one transaction.
+/// Sessions, each a device, its access token and perhaps a refresh token: opened, exchanged and ended in one
+/// transaction each.
 ///
 /// Every such transaction locks the user's row in `users` before it looks at anything, and is read-committed, so that it sees
 /// all that others did before. A session that is opened or refreshed while sessions are ended is therefore either ended with them or
@@ -130,7 +131,8 @@ public final class SessionStore: Sendable {
     return rows.isEmpty ? .ended : .kept(session)
   }
 
-  /// Whether the password of an account is still the one that a login was checked against, once every change under way is over.
+  /// Returns whether the password of an account is still the one that a login was checked against, once every change
+  /// under way is over.
   public func hasPassword(_ hash: Text, _ user: UserID) async throws -> Bool {
     try await database.transaction("check_password_unchanged", isolation: .readCommitted) { txn in
       let rows = try txn.query(
@@ -179,7 +181,7 @@ public final class SessionStore: Sendable {
     try forget(rows, in: txn)
   }
 
-  /// Has every process forget access tokens that were deleted.
+  /// Makes every process forget access tokens that were deleted.
   func forget(_ deleted: PostgresRows, in txn: Transaction) throws {
     let tokens = try deleted.map { try $0.get(0, as: Text.self) }
     try invalidator.enqueue(tokens.map { CacheInvalidation("get_user_by_access_token", [$0]) }, in: txn)
@@ -206,7 +208,7 @@ public final class SessionStore: Sendable {
     let sql: SQL =
       table == "access_tokens"
       ? "SELECT coalesce(max(id), 0) FROM access_tokens" : "SELECT coalesce(max(id), 0) FROM refresh_tokens"
-    let largest = try await database.read(sql).first?.get(0, as: Int64.self) ?? 0
+    let largest = try await database.run(sql).first?.get(0, as: Int64.self) ?? 0
     return nextIDs.withLock { ids in
       let id = max(ids[table] ?? 0, largest + 1)
       ids[table] = id + 1

@@ -2,7 +2,7 @@ import MatrixPrimitives
 import Postgres
 import Synchronization
 
-/// Everything that authenticating a request needs to know of an access token, from one query.
+/// Everything about an access token that authenticating a request needs, from one query.
 public final class TokenLookup: Sendable {
   /// The user that the token acts for.
   public let userID: UserID
@@ -14,19 +14,19 @@ public final class TokenLookup: Sendable {
   public let deviceID: Text?
   /// After this time, in milliseconds since 1970, the token asks for a soft logout; nil never.
   public let validUntilMilliseconds: Int64?
-  /// True once a refreshed token has been used for a request (its predecessor is then void).
+  /// Whether a refreshed token has been used for a request (its predecessor is then void).
   public let isUsed: Bool
-  /// True for a guest's token.
+  /// Whether the token is a guest's.
   public let isGuest: Bool
-  /// True when what the account sends is silently dropped.
+  /// Whether what the account sends is silently dropped.
   public let isShadowBanned: Bool
-  /// True after the account was deactivated.
+  /// Whether the account was deactivated.
   public let isDeactivated: Bool
-  /// True while an administrator has locked the account.
+  /// Whether an administrator has locked the account.
   public let isLocked: Bool
-  /// True while the account may read but not act.
+  /// Whether the account may read but not act.
   public let isSuspended: Bool
-  /// True for a server administrator's token.
+  /// Whether the token is a server administrator's.
   public let isAdmin: Bool
   private let confirmed: Atomic<Int64>
 
@@ -50,13 +50,13 @@ public final class TokenLookup: Sendable {
     confirmed = Atomic(confirmedAt)
   }
 
-  /// When the database was last known to say the same, by the process's monotonic clock in milliseconds.
+  /// The time at which the database last confirmed the same, by the process's monotonic clock in milliseconds.
   public var confirmedAt: Int64 { confirmed.load(ordering: .relaxed) }
 
   /// Notes that the database said the same at a moment of the monotonic clock.
   public func confirm(at milliseconds: Int64) { confirmed.store(milliseconds, ordering: .relaxed) }
 
-  /// Whether another lookup found the same.
+  /// Returns whether another lookup found the same.
   public func isSame(as other: TokenLookup) -> Bool {
     (userID, tokenOwner, tokenID, deviceID, validUntilMilliseconds)
       == (other.userID, other.tokenOwner, other.tokenID, other.deviceID, other.validUntilMilliseconds)

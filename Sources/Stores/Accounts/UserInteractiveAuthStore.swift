@@ -3,7 +3,7 @@ import Postgres
 
 /// A session of user-interactive authentication as the database holds it.
 public struct UserInteractiveAuthSession: Sendable {
-  /// Names the session to clients; 24 letters.
+  /// The session's id for clients; 24 letters.
   public let id: Text
   /// The request's body at the root level, without `auth`.
   public let clientParameters: JSON
@@ -24,7 +24,7 @@ public struct UserInteractiveAuthSession: Sendable {
   }
 }
 
-/// Reads and writes `ui_auth_sessions` and its credentials, so that stages may be answered by different processes.
+/// The table `ui_auth_sessions` and its credentials, so that stages may be answered by different processes.
 public final class UserInteractiveAuthStore: Sendable {
   private let database: PostgresClient
 
@@ -35,7 +35,7 @@ public final class UserInteractiveAuthStore: Sendable {
     clientParameters: JSON, uri: Text, method: Text, description: Text, nowMilliseconds: Int64
   ) async throws -> Text {
     let id = RandomString.letters(24)
-    _ = try await database.read(
+    _ = try await database.run(
       """
       INSERT INTO ui_auth_sessions (session_id, creation_time, serverdict, clientdict, uri, method, description)
       VALUES (\(id), \(nowMilliseconds), '{}', \(text(clientParameters)), \(uri), \(method), \(description))
@@ -45,7 +45,7 @@ public final class UserInteractiveAuthStore: Sendable {
 
   /// Reads a session; nil when the client made its id up.
   public func session(_ id: Text) async throws -> UserInteractiveAuthSession? {
-    let rows = try await database.read(
+    let rows = try await database.run(
       "SELECT clientdict, uri, method, serverdict FROM ui_auth_sessions WHERE session_id = \(id)")
     guard let row = rows.first else { return nil }
     let (client, uri, method, server) = try row.decode(Text.self, Text.self, Text.self, Text.self)
@@ -58,7 +58,7 @@ public final class UserInteractiveAuthStore: Sendable {
 
   /// Remembers from where and with what a session was used, up to ``maximumClients`` of them.
   public func note(_ session: Text, address: Text, userAgent: Text) async throws {
-    _ = try await database.read(
+    _ = try await database.run(
       """
       INSERT INTO ui_auth_sessions_ips (session_id, ip, user_agent)
       SELECT \(session)::text, \(address)::text, \(userAgent)::text
@@ -69,7 +69,7 @@ public final class UserInteractiveAuthStore: Sendable {
 
   /// Replaces the remembered request parameters.
   public func setClientParameters(_ parameters: JSON, session: Text) async throws {
-    _ = try await database.read(
+    _ = try await database.run(
       "UPDATE ui_auth_sessions SET clientdict = \(text(parameters)) WHERE session_id = \(session)")
   }
 
@@ -109,7 +109,7 @@ public final class UserInteractiveAuthStore: Sendable {
 
   /// Marks a stage complete with its result.
   public func complete(stage: Text, result: JSON, session: Text) async throws {
-    _ = try await database.read(Self.completion(of: stage, result, session))
+    _ = try await database.run(Self.completion(of: stage, result, session))
   }
 
   static func completion(of stage: Text, _ result: JSON, _ session: Text) -> SQL {
@@ -122,7 +122,7 @@ public final class UserInteractiveAuthStore: Sendable {
 
   /// Lists the completed stages of a session with their results.
   public func completedStages(session: Text) async throws -> [Text: JSON] {
-    let rows = try await database.read(
+    let rows = try await database.run(
       "SELECT stage_type, result FROM ui_auth_sessions_credentials WHERE session_id = \(session)")
     var stages: [Text: JSON] = [:]
     for row in rows {

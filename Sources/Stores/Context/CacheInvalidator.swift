@@ -3,22 +3,23 @@ import Postgres
 import Replication
 import StorageEngine
 
-/// Names something that other processes may remember and that a write makes stale.
+/// Something that other processes may remember and that a write makes stale.
 public struct CacheInvalidation: Sendable, Hashable {
-  /// Names the cached function as Synapse spells it.
+  /// The cached function's name as Synapse spells it.
   public let cacheFunction: Text
-  /// Holds the function's arguments; nil clears the whole cache.
+  /// The function's arguments; nil clears the whole cache.
   public let keys: [Text]?
 
-  /// Names a cached result.
+  /// Creates the invalidation of a cached result.
   public init(_ cacheFunction: Text, _ keys: [Text]?) {
     self.cacheFunction = cacheFunction
     self.keys = keys
   }
 }
 
-/// Tells every process what a transaction makes stale: writes `cache_invalidation_stream_by_instance` in the same
-/// transaction, and publishes the rows on stream `caches` after the commit.
+/// The announcement to every process of what a transaction makes stale: it writes
+/// `cache_invalidation_stream_by_instance` in the same transaction, and publishes the rows on stream `caches` after the
+/// commit.
 public final class CacheInvalidator: Sendable {
   /// Id generator of the stream `caches`.
   public let ids: StreamIDGenerator
@@ -59,7 +60,7 @@ public final class CacheInvalidator: Sendable {
     try await withInvalidations("invalidate_caches", isolation: .readCommitted, items) { _ in }
   }
 
-  /// Makes things stale within a transaction whose body knows them only while it runs; costs a round trip.
+  /// Makes things stale that are known only while the transaction's body runs; costs a round trip.
   public func enqueue(_ items: [CacheInvalidation], in txn: Transaction) throws {
     guard !items.isEmpty else { return }
     let reservation = try ids.allocate(items.count, in: txn)

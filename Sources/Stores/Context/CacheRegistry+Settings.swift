@@ -2,7 +2,7 @@ import ServerConfig
 import StorageEngine
 
 extension CacheRegistry {
-  /// Names the cache of events as Synapse does.
+  /// The name of the cache of events, as Synapse spells it.
   static let eventCacheName = "*getEvent*"
   /// What events may take in memory with the standard settings, in bytes: as many of usual size as Synapse then keeps.
   static let standardEventBytes = 11 << 20

@@ -13,7 +13,7 @@ extension StoredStream {
     _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [StreamPage.Row] {
     // Dropping too much does no harm, so rows beyond `to` are taken along.
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT stream_id, cache_func, keys, invalidation_ts FROM cache_invalidation_stream_by_instance
       WHERE stream_id > \(from)::bigint AND instance_name = \(instance) \(tail(limit))

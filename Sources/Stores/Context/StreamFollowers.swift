@@ -2,9 +2,9 @@ import MatrixPrimitives
 import Replication
 import Synchronization
 
-/// Handlers by which stores keep what they remember right by the rows of streams, in the order of registration.
+/// The handlers by which stores keep what they remember current by the rows of streams, in the order of registration.
 final class StreamFollowers: Sendable {
-  /// Handles batches that were committed together. Serial per stream.
+  /// A closure that handles batches that were committed together. Serial per stream.
   typealias Handler = @Sendable ([StreamBatch]) -> Void
 
   private let handlers = Mutex<[StreamName: [Handler]]>([:])

@@ -14,15 +14,15 @@ public final class DeviceListStore: Sendable {
   public struct KeyCounts: Sendable {
     /// Number of one-time keys by algorithm; `signed_curve25519` is always there.
     public let oneTimeKeys: [Text: Int]
-    /// Algorithms that have a fallback key nobody used yet.
+    /// Algorithms that have an unused fallback key.
     public let unusedFallbackKeys: [Text]
   }
 
   /// Id generator of the stream `device_lists`.
   public let ids: StreamIDGenerator
-  /// Answers, by user id, whether a user's device list changed after a position.
+  /// The position at which each user's device list last changed.
   public let deviceListChanges: StreamChangeCache
-  /// Answers, by user id, whether a user signed somebody's keys after a position.
+  /// The position at which each user last signed somebody's keys.
   public let signatureChanges: StreamChangeCache
 
   private let database: PostgresClient
@@ -61,7 +61,7 @@ public final class DeviceListStore: Sendable {
   public func keyCounts(of user: UserID, device: Text) async throws -> KeyCounts {
     let database = self.database
     return try await keyCounts.value(Device(user: user, device: device)) {
-      let rows = try await database.read(
+      let rows = try await database.run(
         """
         SELECT algorithm, COUNT(key_id), true FROM e2e_one_time_keys_json
         WHERE user_id = \(user.rawValue) AND device_id = \(device) GROUP BY algorithm
@@ -87,7 +87,7 @@ public final class DeviceListStore: Sendable {
   public func usersWithChangedDevices(after from: MultiWriterToken, upTo: MultiWriterToken) async throws -> Set<UserID>
   {
     if let known = deviceListChanges.allChanged(since: from.stream) { return Set(known.map { UserID(unchecked: $0) }) }
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT DISTINCT user_id FROM device_lists_stream
       WHERE stream_id > \(from.stream)::bigint AND stream_id <= \(upTo.maximum)::bigint
@@ -100,7 +100,7 @@ public final class DeviceListStore: Sendable {
     UserID
   > {
     guard signatureChanges.hasChanged(user.rawValue, since: from.stream) else { return [] }
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT user_ids FROM user_signature_stream
       WHERE from_user_id = \(user.rawValue) AND stream_id > \(from.stream)::bigint AND stream_id <= \(upTo.maximum)::bigint

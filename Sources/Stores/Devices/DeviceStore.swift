@@ -4,11 +4,11 @@ import StorageEngine
 
 /// A device of a local user.
 public struct Device: Sendable {
-  /// Names the device; unique for its user.
+  /// The device's id; unique for its user.
   public let deviceID: Text
   /// The name that the user gave it.
   public let displayName: Text?
-  /// When it was last used, since 1970.
+  /// The time of its last use, since 1970.
   public let lastSeenMilliseconds: Int64?
   /// From which address it was last used.
   public let lastSeenIP: Text?
@@ -16,7 +16,7 @@ public struct Device: Sendable {
   public let lastSeenUserAgent: Text?
 }
 
-/// Reads and writes `devices` and, on a writer of the `device_lists` stream, what tells others of a change.
+/// The table `devices` and, on a writer of the `device_lists` stream, what informs others of a change.
 public final class DeviceStore: Sendable {
   private let database: PostgresClient
   private let invalidator: CacheInvalidator
@@ -32,7 +32,7 @@ public final class DeviceStore: Sendable {
 
   /// Lists a user's devices; reserved entries, such as cross-signing keys, are left out.
   public func devices(of user: UserID) async throws -> [Device] {
-    try await database.read(
+    try await database.run(
       """
       SELECT device_id, display_name, last_seen, ip, user_agent FROM devices
       WHERE user_id = \(user.rawValue) AND NOT hidden ORDER BY device_id
@@ -42,7 +42,7 @@ public final class DeviceStore: Sendable {
 
   /// Reads one device; nil when it is not there or reserved.
   public func device(_ deviceID: Text, of user: UserID) async throws -> Device? {
-    try await database.read(
+    try await database.run(
       """
       SELECT device_id, display_name, last_seen, ip, user_agent FROM devices
       WHERE user_id = \(user.rawValue) AND device_id = \(deviceID) AND NOT hidden
@@ -128,12 +128,12 @@ public final class DeviceStore: Sendable {
   /// Notes on the `device_lists` stream that devices of a user changed. Writers of that stream only.
   ///
   /// Rows of `device_lists_changes_in_room` are the input from which the first writer works out which remote servers
-  /// must be told (observed in Synapse's database after a login).
+  /// must be informed (observed in Synapse's database after a login).
   /// - Parameters:
   ///   - rooms: the rooms that the user is joined to.
   ///   - nowMilliseconds: the time since 1970.
   ///   - committed: gets the last stream id once the rows are stored and before the position passes them: what is published
-  ///     here is heard by everybody who hears of the position.
+  ///     here reaches every process that learns of the position.
   public func recordChange(
     of devices: [Text], user: UserID, rooms: [RoomID], nowMilliseconds: Int64,
     committed: @escaping @Sendable (Int64) -> Void
@@ -171,7 +171,7 @@ public final class DeviceStore: Sendable {
     }
   }
 
-  /// Notes on the `device_lists` stream that a user signed other users' keys, which only the user's own devices are told of. Writers of that
+  /// Notes on the `device_lists` stream that a user signed other users' keys, which only the user's own devices learn of. Writers of that
   /// stream only.
   ///
   /// - Parameter committed: as in ``recordChange(of:user:rooms:nowMilliseconds:committed:)``.

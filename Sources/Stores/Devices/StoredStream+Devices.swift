@@ -20,7 +20,7 @@ extension StoredStream {
     _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [StreamPage.Row] {
     let range = bounds("stream_id", from, to)
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT stream_id, user_id, false, false FROM device_lists_stream WHERE \(range)
       UNION

@@ -2,15 +2,15 @@ import MatrixEvents
 import MatrixPrimitives
 import Postgres
 
-/// Reads and writes the tables `room_aliases` and `room_alias_servers`.
+/// The tables `room_aliases` and `room_alias_servers`.
 public final class DirectoryStore: Sendable {
-  /// Tells where an alias leads.
+  /// The room that an alias leads to.
   public struct Association: Sendable {
-    /// Holds the room that the alias names.
+    /// The room that the alias names.
     public let roomID: RoomID
-    /// Holds the servers through which the room may be joined, in no particular order.
+    /// The servers through which the room may be joined, in no particular order.
     public let servers: [Text]
-    /// Holds the user who made the alias; nil when it is not known.
+    /// The user who made the alias; nil when it is not known.
     public let creator: Text?
   }
 
@@ -24,7 +24,7 @@ public final class DirectoryStore: Sendable {
 
   /// Reads where a local alias leads, in one statement; nil when it is not taken.
   public func association(_ alias: RoomAlias) async throws -> Association? {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT a.room_id, a.creator,
         ARRAY(SELECT s.server FROM room_alias_servers AS s WHERE s.room_alias = a.room_alias)
@@ -37,12 +37,12 @@ public final class DirectoryStore: Sendable {
 
   /// Lists the local aliases of a room, sorted.
   public func aliases(of roomID: RoomID) async throws -> [Text] {
-    let rows = try await database.read(
+    let rows = try await database.run(
       "SELECT room_alias FROM room_aliases WHERE room_id = \(roomID.rawValue) ORDER BY room_alias")
     return try rows.map { try $0.get(0, as: Text.self) }
   }
 
-  /// How many aliases a room may have on this server.
+  /// The greatest number of a room's aliases on this server.
   private static let mostAliases = 1_000
 
   /// Takes an alias for a room.

@@ -2,39 +2,39 @@ import MatrixEvents
 import MatrixPrimitives
 import Postgres
 
-/// Reads the list of published rooms from `rooms` and the current state.
+/// The list of published rooms, read from `rooms` and the current state.
 ///
 /// The database finds the events and counts the members; what the events say is parsed here ("Data that breaks others" in `Docs/text.md`).
 public final class PublicRoomStore: Sendable {
-  /// Describes one published room, as the room directory shows it.
+  /// One published room, as the room directory shows it.
   public struct Entry: Sendable {
-    /// Holds the room's id.
+    /// The room's id.
     public let roomID: RoomID
-    /// Holds the number of joined members.
+    /// The number of joined members.
     public let joinedMembers: Int64
-    /// Holds the room's name.
+    /// The room's name.
     public let name: Text?
-    /// Holds the room's topic.
+    /// The room's topic.
     public let topic: Text?
-    /// Holds the room's main alias.
+    /// The room's main alias.
     public let canonicalAlias: Text?
-    /// Holds the address of the avatar.
+    /// The avatar's address.
     public let avatarURL: Text?
-    /// Holds who may read the history.
+    /// The history visibility: who may read the history.
     public let historyVisibility: Text?
-    /// Tells whether guests may join: `can_join` or not.
+    /// The guest access: guests may join when it is `can_join`.
     public let guestAccess: Text?
-    /// Holds how one joins.
+    /// The rule by which users join.
     public let joinRule: Text?
-    /// Holds the type of the room, such as `m.space`.
+    /// The type of the room, such as `m.space`.
     public let roomType: Text?
   }
 
-  /// Marks a place in the list, which is ordered by members (most first) and then by room id (greatest first).
+  /// A place in the list, which is ordered by members (most first) and then by room id (greatest first).
   public struct Bound: Sendable {
-    /// Holds the number of joined members.
+    /// The number of joined members.
     public let joinedMembers: Int64
-    /// Holds the room's id.
+    /// The room's id.
     public let roomID: Text
 
     /// Makes a value of its parts.
@@ -44,11 +44,12 @@ public final class PublicRoomStore: Sendable {
     }
   }
 
-  /// Narrows the list.
+  /// A filter of the list.
   public struct Filter: Sendable {
-    /// Holds a text that the name, the topic or the canonical alias must contain, compared as ``SearchText``; nil for all rooms.
+    /// A text that the name, the topic or the canonical alias must contain, compared as ``SearchText``; nil for all
+    /// rooms.
     public var searchTerm: Text?
-    /// Holds the room types wanted, a nil element standing for rooms without a type; nil for all.
+    /// The room types wanted, a nil element standing for rooms without a type; nil for all.
     public var roomTypes: [Text?]?
 
     /// Makes a value of its parts.
@@ -113,7 +114,7 @@ public final class PublicRoomStore: Sendable {
           ? "(m.joined, r.room_id) < (\(bound.joinedMembers)::bigint, \(bound.roomID))"
           : "(m.joined, r.room_id) > (\(bound.joinedMembers)::bigint, \(bound.roomID))"
       } else { "true" }
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT r.room_id, m.joined, \(isBeyond), c.types, c.events FROM rooms AS r
       CROSS JOIN LATERAL (SELECT count(*) AS joined FROM current_state_events

@@ -1,35 +1,35 @@
 import MatrixPrimitives
 
-/// Holds what a server remembers about an event beside the event itself: column `event_json.internal_metadata`.
+/// What a server remembers about an event beside the event itself: column `event_json.internal_metadata`.
 ///
 /// Flags are written only when they say something; `recheck_redaction` is three-valued, because Synapse writes it as
 /// `false` for redactions that it has checked. Members of other versions are dropped, as Synapse drops them.
 public struct EventMetadata: Sendable, Hashable {
-  /// Tells whether this is an invite or a leave of a room that the server is not in.
+  /// Whether this is an invite or a leave of a room that the server is not in.
   public var outOfBandMembership = false
-  /// Holds the server on whose behalf the event was sent; nil for the sender's own.
+  /// The server on whose behalf the event was sent; nil for the sender's own.
   public var sendOnBehalfOf: Text?
-  /// Tells whether the redaction's sender must still be compared with the redacted event's; nil for other events.
+  /// Whether the redaction's sender must still be compared with the redacted event's; nil for other events.
   public var recheckRedaction: Bool?
-  /// Tells whether the event is kept, but not shown and not built upon.
+  /// Whether the event is kept, but not shown and not built upon.
   public var softFailed = false
-  /// Tells whether the event is to be sent to other servers; nil means yes.
+  /// Whether the event is to be sent to other servers; nil means yes.
   public var proactivelySend: Bool?
-  /// Tells whether a policy server called the event spam.
+  /// Whether a policy server called the event spam.
   public var policyServerSpammy: Bool?
-  /// Tells whether a spam checker called the event spam.
+  /// Whether a spam checker called the event spam.
   public var spamCheckerSpammy: Bool?
-  /// Tells whether the stored JSON is the redacted form.
+  /// Whether the stored JSON is the redacted form.
   public var redacted = false
-  /// Holds the transaction id that the client gave.
+  /// The transaction id that the client gave.
   public var txnID: Text?
-  /// Holds the id of the delayed event from which this one came.
+  /// The id of the delayed event from which this one came.
   public var delayID: Text?
-  /// Holds the id of the access token that sent it, as older versions recorded it.
+  /// The id of the access token that sent it, as older versions recorded it.
   public var tokenID: Int64?
-  /// Holds the device that sent it.
+  /// The device that sent it.
   public var deviceID: Text?
-  /// Holds auth events that were worked out rather than stated.
+  /// Auth events that were worked out rather than stated.
   public var calculatedAuthEventIDs: [Text]?
 
   /// Makes the metadata of an event about which nothing is remembered.
@@ -73,7 +73,7 @@ public struct EventMetadata: Sendable, Hashable {
     writer.endObject()
   }
 
-  /// Returns the object as text, ready for the column.
+  /// The object as text, ready for the column.
   public var encoded: Text {
     var writer = JSONWriter(capacity: 96)
     write(to: &writer)

@@ -3,17 +3,18 @@ import MatrixEvents
 import MatrixPrimitives
 import Postgres
 
-/// Turns rows of `events` and `event_json` into ``StoredEvent``s, and applies redactions.
+/// The conversion of rows of `events` and `event_json` into ``StoredEvent``s, with redactions applied.
 struct EventRows: Sendable {
   let logger: Logger
 
-  /// Selects what ``stored(_:from:)`` reads, for the table alias `e`; the caller adds its own columns before or after.
+  /// The columns that ``stored(_:from:)`` reads, for the table alias `e`; the caller adds its own columns before or
+  /// after.
   static let columns: SQL = """
     e.event_id, e.stream_ordering, COALESCE(e.instance_name, 'master'), e.outlier, x.reason, e.received_ts,
     j.internal_metadata, j.json, COALESCE(j.format_version, 1), r.room_version
     """
 
-  /// Joins what ``columns`` needs to the table alias `e`.
+  /// The joins that ``columns`` needs, to the table alias `e`.
   static let joins: SQL = """
     JOIN event_json AS j ON j.event_id = e.event_id
     LEFT JOIN rooms AS r ON r.room_id = e.room_id

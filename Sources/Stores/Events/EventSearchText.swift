@@ -1,11 +1,11 @@
 import MatrixEvents
 import MatrixPrimitives
 
-/// Holds the text of an event by which it is found.
+/// The text of an event by which it is found.
 struct EventSearchText: Sendable {
-  /// Says where the text stands in the event.
+  /// The key of the text in the event.
   let key: Text
-  /// Holds the text, without NUL characters.
+  /// The text, without NUL characters.
   let value: Text
 
   /// Reads the text of names, topics and messages; nil for all other events.

@@ -2,35 +2,35 @@ import MatrixEvents
 import MatrixPrimitives
 import Postgres
 
-/// Holds one change of a room's current state: a row of `current_state_delta_stream`.
+/// One change of a room's current state: a row of `current_state_delta_stream`.
 public struct StateDelta: Sendable, Hashable {
-  /// Holds the place in the events stream; the least place of the batch that caused the change.
+  /// The place in the events stream; the least place of the batch that caused the change.
   public let streamID: Int64
-  /// Holds the writer that stored the change.
+  /// The writer that stored the change.
   public let instanceName: Text
-  /// Names the room.
+  /// The room's id.
   public let roomID: RoomID
-  /// Names what changed.
+  /// The slot that changed.
   public let key: StateKey
-  /// Holds the new event; nil when the entry was removed.
+  /// The new event; nil when the entry was removed.
   public let eventID: EventID?
-  /// Holds the event that was current before; nil when there was none.
+  /// The event that was current before; nil when there was none.
   public let previousEventID: EventID?
 }
 
-/// Holds one row of a user's membership history.
+/// One row of a user's membership history.
 public struct MembershipChange: Sendable, Hashable {
-  /// Names the membership event.
+  /// The membership event.
   public let eventID: EventID
-  /// Names the room.
+  /// The room's id.
   public let roomID: RoomID
-  /// Holds who caused it.
+  /// The user who caused it.
   public let sender: UserID
-  /// Holds the new membership, as in the event.
+  /// The new membership, as in the event.
   public let membership: Text
-  /// Holds the place in the events stream.
+  /// The place in the events stream.
   public let streamOrdering: Int64
-  /// Holds the writer that stored the event.
+  /// The writer that stored the event.
   public let instanceName: Text
 }
 
@@ -50,7 +50,7 @@ extension EventStore {
       condition = "AND room_id = ANY(\(candidates.map(\.rawValue))::text[])"
     }
     let bound: SQL = limit.map { "LIMIT \(Int64($0))::bigint" } ?? ""
-    let found = try await database.read(
+    let found = try await database.run(
       """
       SELECT stream_id, COALESCE(instance_name, 'master'), room_id, type, state_key, event_id, prev_event_id
       FROM current_state_delta_stream
@@ -84,7 +84,7 @@ extension EventStore {
   public func membershipChanges(
     userID: UserID, after: RoomStreamToken, upTo: RoomStreamToken
   ) async throws -> [MembershipChange] {
-    let found = try await database.read(
+    let found = try await database.run(
       """
       SELECT m.event_id, m.room_id, m.sender, m.membership, e.stream_ordering, COALESCE(e.instance_name, 'master')
       FROM room_memberships AS m JOIN events AS e ON e.event_id = m.event_id

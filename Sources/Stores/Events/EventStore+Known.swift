@@ -33,13 +33,13 @@ extension EventStore {
 
   /// Finds those of some events that are stored, and the events that have taken names of transactions, in one statement.
   ///
-  /// Arrays stand in subqueries so that their lengths do not count for the plan: it is made once then, and not for each batch.
+  /// Arrays are in subqueries so that their lengths do not count for the plan: it is made once then, and not for each batch.
   /// `LIMIT` keeps the index in use, however small the table looked when that was.
   package func known(
     _ events: [EventID], _ names: [TransactionName]
   ) async throws -> (stored: [EventID: StoredPlace], takers: [TransactionName: EventID]) {
     guard !events.isEmpty else { return ([:], [:]) }
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT event_id, outlier, stream_ordering, COALESCE(instance_name, 'master'), NULL, NULL, NULL, NULL FROM events
       WHERE event_id = ANY(\(unseen: events.map(\.rawValue)))
@@ -96,7 +96,7 @@ extension EventStore {
 
   /// Finds those events that an accepted event follows.
   package func followed(_ ids: Set<EventID>) async throws -> Set<EventID> {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT DISTINCT g.prev_event_id FROM event_edges AS g
       JOIN events AS e ON e.event_id = g.event_id
@@ -112,7 +112,7 @@ extension EventStore {
   /// one stands for what that one follows, too.
   package func behindRefused(_ ids: Set<EventID>) async throws -> Set<EventID> {
     guard !ids.isEmpty else { return [] }
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       WITH RECURSIVE reached(id) AS (
         SELECT g.prev_event_id FROM event_edges AS g

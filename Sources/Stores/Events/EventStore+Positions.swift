@@ -2,24 +2,24 @@ import MatrixEvents
 import MatrixPrimitives
 import Postgres
 
-/// Says where an event stands.
+/// The position of an event.
 public struct EventPosition: Sendable, Hashable {
-  /// Names the event.
+  /// The event.
   public let eventID: EventID
-  /// Names its room.
+  /// Its room.
   public let roomID: RoomID
-  /// Holds its depth, by which history is ordered first.
+  /// Its depth, by which history is ordered first.
   public let depth: Int64
-  /// Holds its place in the stream.
+  /// Its place in the stream.
   public let streamOrdering: Int64
-  /// Holds the writer that stored it.
+  /// The writer that stored it.
   public let instanceName: Text
 
-  /// Returns the point just after the event in the room's history.
+  /// The point just after the event in the room's history.
   public var historyToken: RoomStreamToken { RoomStreamToken(topological: depth, stream: streamOrdering) }
 }
 
-/// Says which way history is walked.
+/// The direction in which history is walked.
 public enum PageDirection: Sendable { case backward, forward }
 
 extension EventStore {
@@ -28,7 +28,7 @@ extension EventStore {
     RoomStreamToken(MultiWriterToken(stream: ids.currentToken, ahead: ids.positions))
   }
 
-  /// Tells which of the rooms may have new events after a point, from memory alone.
+  /// Returns which of the rooms may have new events after a point, from memory alone.
   ///
   /// - Returns: a superset of the rooms that changed; nil when the point is older than what is remembered.
   public func roomsChanged(_ rooms: some Sequence<RoomID>, since token: RoomStreamToken) -> Set<RoomID>? {
@@ -36,18 +36,18 @@ extension EventStore {
       .map { Set($0.map { RoomID(unchecked: $0) }) }
   }
 
-  /// Tells whether a room may have new events after a point; true when it cannot be told.
+  /// Returns whether a room may have new events after a point; true when that is unknown.
   public func hasRoomChanged(_ room: RoomID, since token: RoomStreamToken) -> Bool {
     roomChanges.hasChanged(room.rawValue, since: token.stream)
   }
 
-  /// Finds where an event stands, rejected or not; nil when it is not stored.
+  /// Finds the position of an event, rejected or not; nil when it is not stored.
   public func position(of id: EventID) async throws -> EventPosition? { try await positions(of: [id])[id] }
 
-  /// Finds where events stand; those that are not stored are absent.
+  /// Finds the positions of events; those that are not stored are absent.
   public func positions(of ids: [EventID]) async throws -> [EventID: EventPosition] {
     guard !ids.isEmpty else { return [:] }
-    let found = try await database.read(
+    let found = try await database.run(
       """
       SELECT e.event_id, e.room_id, e.topological_ordering, e.stream_ordering, COALESCE(e.instance_name, 'master')
       FROM events AS e WHERE e.event_id = ANY(\(ids.map(\.rawValue))::text[])
@@ -69,7 +69,7 @@ extension EventStore {
     // A page of a few rows leaves room for rows of writers that are ahead of the token.
     var bound = token.position.maximum
     while true {
-      let found = try await database.read(
+      let found = try await database.run(
         """
         SELECT e.event_id, e.room_id, e.topological_ordering, e.stream_ordering, COALESCE(e.instance_name, 'master')
         FROM events AS e WHERE e.room_id = \(roomID.rawValue) AND e.stream_ordering <= \(bound)::bigint
@@ -123,7 +123,7 @@ extension EventStore {
         ORDER BY e.origin_server_ts DESC, e.depth DESC, e.stream_ordering DESC
         """
       }
-    let found = try await database.read(
+    let found = try await database.run(
       """
       SELECT e.event_id FROM events AS e LEFT JOIN rejections AS x ON x.event_id = e.event_id
       WHERE e.room_id = \(roomID.rawValue) AND NOT e.outlier AND x.event_id IS NULL AND \(bounds)
@@ -141,7 +141,7 @@ extension EventStore {
     var best: Int64?
     while low <= high {
       let middle = low + (high - low) / 2
-      let found = try await database.read(
+      let found = try await database.run(
         """
         SELECT stream_ordering, received_ts FROM events
         WHERE stream_ordering >= \(middle)::bigint AND stream_ordering <= \(high)::bigint AND received_ts IS NOT NULL

@@ -47,7 +47,7 @@ extension EventStore {
     return pages.mapValues { EventPage(events: $0.ids.compactMap { byID[$0] }, isLimited: $0.isLimited) }
   }
 
-  /// How many rows of a room are read for memory: a timeline of usual length and as many again to come.
+  /// The number of a room's rows that are read for memory: a timeline of usual length and as many again to come.
   private static let seededRows = 24
 
   /// Forgets which events came last, as after a purge.

@@ -24,9 +24,9 @@ enum RoomListText: Sendable {
 }
 
 extension EventStore {
-  /// How much of a text is looked at, in bytes.
+  /// The number of bytes of a text that are looked at.
   private static let longestListed = 4_096
-  /// How many events are read at a time, so that large ones do not fill the memory.
+  /// The number of events that are read at a time, so that large ones do not fill the memory.
   private static let listedAtOnce = 200
 
   /// Reads the texts by which lists of rooms are filtered; events without one are absent or have an empty one.

@@ -2,11 +2,11 @@ import MatrixEvents
 import MatrixPrimitives
 import Postgres
 
-/// Holds a stretch of a room's timeline.
+/// A stretch of a room's timeline.
 public struct EventPage: Sendable {
-  /// Holds the events, oldest first.
+  /// The events, oldest first.
   public let events: [StoredEvent]
-  /// Tells whether older events that also fit were left out because of the limit.
+  /// Whether older events that also fit were left out because of the limit.
   public let isLimited: Bool
 }
 
@@ -39,7 +39,7 @@ extension EventStore {
     // Writers ahead of a token's minimum are sorted out below, so ask for a few rows more than wanted.
     let slack = (after?.position.ahead.isEmpty ?? true) && upTo.position.ahead.isEmpty ? 0 : 20
     let wanted = Int64(limit) + 1 + Int64(slack)
-    let found = try await database.read(
+    let found = try await database.run(
       """
       SELECT q.room_id, p.event_id, p.stream_ordering, p.instance FROM unnest(\(rooms.map(\.rawValue))::text[]) AS q(room_id),
       LATERAL (
@@ -79,7 +79,7 @@ extension EventStore {
   public func events(
     roomID: RoomID, after: RoomStreamToken, upTo: RoomStreamToken, limit: Int, condition: SQL = ""
   ) async throws -> EventPage {
-    let found = try await database.read(
+    let found = try await database.run(
       """
       SELECT e.event_id, e.stream_ordering, COALESCE(e.instance_name, 'master') FROM events AS e
       WHERE e.room_id = \(roomID.rawValue) AND e.stream_ordering > \(after.stream)::bigint

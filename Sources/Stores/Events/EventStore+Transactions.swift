@@ -14,7 +14,7 @@ extension EventStore {
     /// The operation; the same id on another path is another request.
     public let path: TransactionPath
 
-    /// Names a request.
+    /// Creates the key of a request.
     public init(userID: UserID, deviceID: Text, txnID: Text, path: TransactionPath) {
       self.userID = userID
       self.deviceID = deviceID
@@ -35,7 +35,7 @@ extension EventStore {
     guard !transactions.isEmpty else { return [:] }
     let names = transactions.flatMap { transaction in transaction.storedNames.map { (transaction, $0) } }
     // In subqueries the arrays' lengths do not count for the plan, which is made once then; LIMIT keeps the index in use.
-    let found = try await database.read(
+    let found = try await database.run(
       """
       SELECT q.user_id, q.device_id, q.txn_id, t.event_id
       FROM unnest((SELECT \(names.map(\.0.userID.rawValue))::text[]),

@@ -41,7 +41,7 @@ extension EventStore {
       """)
   }
 
-  /// Returns the number by which Synapse tells the formats of events apart.
+  /// Returns the number by which Synapse distinguishes the formats of events.
   static func format(of version: RoomVersion) -> Int64 {
     switch version.eventIDFormat {
     case .chosen: 1
@@ -70,7 +70,7 @@ extension EventStore {
       """)
   }
 
-  /// Writes the auth events of a room's state events, refused ones included: they may stand in the chain of accepted ones.
+  /// Writes the auth events of a room's state events, refused ones included: they may be in the chain of accepted ones.
   package static func enqueueAuthEvents(_ events: [NewEvent], room: RoomID, in txn: Transaction) {
     let links = events.filter(\.event.isState).flatMap { event in
       event.event.authEventsWithCreate.map { (event.id, $0.rawValue) }

@@ -3,7 +3,7 @@ import MatrixPrimitives
 import Postgres
 import StorageEngine
 
-/// Reads events: from a cache bounded by bytes, else from `events` and `event_json` in one round trip for all that miss.
+/// Events, from a cache bounded by bytes, else from `events` and `event_json` in one round trip for all that miss.
 ///
 /// Readers get redacted forms; events that the auth rules refused are left out unless asked for. The cache follows the
 /// rows of the `events`, `backfill` and `caches` streams, so it is right on every process.
@@ -15,13 +15,13 @@ public final class EventStore: Sendable {
   public let backfillIDs: StreamIDGenerator
   let rows: EventRows
   let cache: Cache<EventID, StoredEvent>
-  /// Remembers the texts by which lists of rooms are filtered.
+  /// The texts by which lists of rooms are filtered.
   let listed: Cache<EventID, RoomListText>
-  /// Remembers which rooms changed lately, to answer "anything new?" without the database.
+  /// The rooms that changed lately, to answer "anything new?" without the database.
   let roomChanges: StreamChangeCache
-  /// Remembers in which rooms the current state changed lately.
+  /// The rooms in which the current state changed lately.
   let stateChanges: StreamChangeCache
-  /// Remembers which events came last into each room.
+  /// The events that came last into each room.
   let recent = RecentRows<EventID>(floor: .max)
 
   init(_ context: StoreContext) {
@@ -63,7 +63,7 @@ public final class EventStore: Sendable {
   /// Reads an event in its original form although it has been redacted (administrators and room moderators only), unless
   /// the original has been erased already.
   public func unredactedEvent(_ id: EventID) async throws -> StoredEvent? {
-    try await database.read(EventRows.events([id.rawValue])).first.flatMap { try rows.stored($0) }
+    try await database.run(EventRows.events([id.rawValue])).first.flatMap { try rows.stored($0) }
   }
 
   /// Reads events as the database has them now, past the memory; rejected ones, too.
@@ -73,18 +73,18 @@ public final class EventStore: Sendable {
 
   func load(_ ids: [EventID]) async throws -> [EventID: StoredEvent] {
     let texts = ids.map(\.rawValue)
-    async let found = database.read(EventRows.events(texts))
-    async let redactions = database.read(EventRows.redactions(of: texts))
+    async let found = database.run(EventRows.events(texts))
+    async let redactions = database.run(EventRows.redactions(of: texts))
     return try rows.assemble(try await found, redactions: try await redactions)
   }
 
-  /// Tells which of the events are stored, as timeline events or outliers, accepted or not.
+  /// Returns which of the events are stored, as timeline events or outliers, accepted or not.
   public func havePersisted(_ ids: [EventID]) async throws -> Set<EventID> {
     guard !ids.isEmpty else { return [] }
     var known = Set(ids.filter { cache.peek($0) != nil })
     let missing = ids.filter { !known.contains($0) }.map(\.rawValue)
     guard !missing.isEmpty else { return known }
-    let found = try await database.read("SELECT event_id FROM events WHERE event_id = ANY(\(missing)::text[])")
+    let found = try await database.run("SELECT event_id FROM events WHERE event_id = ANY(\(missing)::text[])")
     for row in found { known.insert(EventID(unchecked: try row.get(0))) }
     return known
   }

@@ -1,17 +1,17 @@
 import MatrixEvents
 import MatrixPrimitives
 
-/// Holds an event that is to be written, with all that goes along with it.
+/// An event that is to be written, with all that goes along with it.
 public struct PersistableEvent: Sendable {
-  /// Holds the event.
+  /// The event.
   public let event: Event
-  /// Ties the event to the room's state; says also whether it was refused.
+  /// The event's relation to the room's state, and whether it was refused.
   public var context: EventContext
-  /// Holds what the server shall remember about the event.
+  /// What the server remembers about the event.
   public var metadata: EventMetadata
-  /// Tells whether the event is kept outside the room's timeline.
+  /// Whether the event is kept outside the room's timeline.
   public var isOutlier: Bool
-  /// Holds what push rules want done; nil when they stand in `event_push_actions_staging`.
+  /// What push rules want done; nil when they are in `event_push_actions_staging`.
   public var pushActions: [PushAction]?
 
   /// Describes an event to be written.
@@ -26,6 +26,6 @@ public struct PersistableEvent: Sendable {
     self.pushActions = pushActions
   }
 
-  /// Tells whether the event takes part in the room's graph: neither outlier nor refused nor soft-failed.
+  /// Whether the event takes part in the room's graph: neither outlier nor refused nor soft-failed.
   package var isAccepted: Bool { !isOutlier && context.rejected == nil && !metadata.softFailed }
 }

@@ -2,7 +2,7 @@ import MatrixEvents
 import MatrixPrimitives
 import Postgres
 
-/// Reads and writes table `redactions`, and takes the content of redacted events out of the tables that have it.
+/// The table `redactions`, and the removal of redacted events' content from the tables that have it.
 public final class RedactionStore: Sendable {
   /// A redaction whose target has not been looked at yet.
   public struct Pending: Sendable {
@@ -20,7 +20,7 @@ public final class RedactionStore: Sendable {
   ///
   /// - Parameter time: in milliseconds since 1970.
   public func pending(before time: Int64, limit: Int) async throws -> [Pending] {
-    let found = try await database.read(
+    let found = try await database.run(
       """
       SELECT event_id, redacts FROM redactions
       WHERE NOT have_censored AND received_ts <= \(time)::bigint ORDER BY received_ts LIMIT \(Int64(limit))::bigint

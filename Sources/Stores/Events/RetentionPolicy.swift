@@ -1,10 +1,10 @@
 import MatrixEvents
 
-/// Holds how long a room's events are kept, as `m.room.retention` says.
+/// The time for which a room's events are kept, as `m.room.retention` says.
 package struct RetentionPolicy: Sendable {
-  /// Holds the least time in milliseconds.
+  /// The least time in milliseconds.
   let minimum: Int64?
-  /// Holds the greatest time in milliseconds.
+  /// The greatest time in milliseconds.
   let maximum: Int64?
 
   /// Reads a policy; nil when the event is none, says nothing, or says something other than integers.

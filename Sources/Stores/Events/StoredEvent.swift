@@ -2,25 +2,25 @@ import MatrixEvents
 import MatrixPrimitives
 import Synchronization
 
-/// Holds an event as the database has it: its content, its place in the stream and what the server remembers about it.
+/// An event as the database has it: its content, its place in the stream and what the server remembers about it.
 ///
 /// When a valid redaction exists, ``event`` is already the redacted form and ``redactedBecause`` the redaction.
 public final class StoredEvent: Sendable {
-  /// Holds the event; the redacted form when it has been redacted.
+  /// The event; the redacted form when it has been redacted.
   public let event: Event
-  /// Holds the place in the events stream: positive for live events, negative for history fetched later.
+  /// The place in the events stream: positive for live events, negative for history fetched later.
   public let streamOrdering: Int64
-  /// Holds the writer that stored it.
+  /// The writer that stored it.
   public let instanceName: Text
-  /// Tells whether the event is kept outside the room's timeline, without state of its own.
+  /// Whether the event is kept outside the room's timeline, without state of its own.
   public let isOutlier: Bool
-  /// Holds why the event was refused by the auth rules; nil when it was accepted.
+  /// The reason why the auth rules refused the event; nil when it was accepted.
   public let rejectedReason: Text?
-  /// Holds the time of storing in milliseconds since 1970; nil when it is not known.
+  /// The time of storing in milliseconds since 1970; nil when it is not known.
   public let receivedTS: Int64?
-  /// Holds what the server remembers about the event.
+  /// What the server remembers about the event.
   public let metadata: EventMetadata
-  /// Holds the redaction that is in force, if any.
+  /// The redaction that is in force, if any.
   public let redactedBecause: StoredEvent?
   private let isAlone = Atomic(false)
 
@@ -39,30 +39,30 @@ public final class StoredEvent: Sendable {
     self.redactedBecause = redactedBecause
   }
 
-  /// Forwards the event's id.
+  /// The event's id.
   public var eventID: EventID { event.eventID }
-  /// Forwards the event's room.
+  /// The event's room.
   public var roomID: RoomID { event.roomID }
-  /// Forwards the event's type.
+  /// The event's type.
   public var type: Text { event.type }
-  /// Forwards the event's state key; nil when it is not state.
+  /// The event's state key; nil when it is not state.
   public var stateKey: Text? { event.stateKey }
-  /// Forwards the event's sender.
+  /// The event's sender.
   public var sender: UserID { event.sender }
-  /// Forwards the event's content.
+  /// The event's content.
   public var content: JSONValue { event.content }
-  /// Forwards the event's depth, by which history is ordered.
+  /// The event's depth, by which history is ordered.
   public var depth: Int64 { event.depth }
-  /// Tells whether the auth rules refused the event.
+  /// Whether the auth rules refused the event.
   public var isRejected: Bool { rejectedReason != nil }
-  /// Tells whether the event is kept, but not shown and not built upon.
+  /// Whether the event is kept, but not shown and not built upon.
   public var isSoftFailed: Bool { metadata.softFailed }
-  /// Names the state event that this one replaced, where that is known.
+  /// The state event that this one replaced, where that is known.
   public var replacedEventID: EventID? { event.unsigned?["replaces_state"]?.string.flatMap { EventID($0) } }
-  /// Returns the point just after this event in the room's history.
+  /// The point just after this event in the room's history.
   public var historyToken: RoomStreamToken { RoomStreamToken(topological: depth, stream: streamOrdering) }
 
-  /// Tells whether nothing is known to relate to the event, so that no aggregations need be looked for; see
+  /// Whether nothing is known to relate to the event, so that no aggregations need be looked for; see
   /// ``RelationStore/arrivals``.
   public var isKnownUnrelated: Bool { isAlone.load(ordering: .acquiring) }
 
@@ -89,6 +89,6 @@ public final class StoredEvent: Sendable {
     return stripped
   }
 
-  /// Estimates the memory held, in bytes, for cache budgets; the form for clients is made sooner or later.
+  /// The estimated memory, in bytes, for cache budgets; the form for clients is made sooner or later.
   var weight: Int { event.json.raw.count * 2 + 1100 + (redactedBecause?.weight ?? 0) }
 }

@@ -29,7 +29,7 @@ extension StoredStream {
   private static func missedStickyEvents(
     _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [StreamPage.Row] {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT stream_id::bigint, room_id, event_id FROM sticky_events
       WHERE \(bounds("stream_id", from, to)) AND instance_name = \(instance) \(tail(limit))

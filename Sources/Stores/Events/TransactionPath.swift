@@ -38,7 +38,8 @@ public struct TransactionPath: Hashable, Sendable {
     return TransactionPath(wasBanned ? "unban" : "kick")
   }
 
-  /// Whether an event alone does not say on which path it was sent: removing somebody and taking back a ban look the same.
+  /// Returns whether an event alone does not show on which path it was sent: removing somebody and taking back a ban
+  /// look the same.
   static func needsPredecessor(_ event: Event) -> Bool {
     event.membership == "leave" && event.stateKey != event.sender.rawValue
   }

@@ -2,15 +2,15 @@ import MatrixEvents
 import MatrixPrimitives
 import Postgres
 
-/// Walks the events of a room in the order of its history: depth, then stream ordering.
+/// The events of a room in the order of its history: depth, then stream ordering.
 public final class TimelineStore: Sendable {
-  /// Holds one page, nearest event first.
+  /// One page, nearest event first.
   public struct Page: Sendable {
-    /// Holds the events that could be read.
+    /// The events that could be read.
     public let events: [StoredEvent]
-    /// Marks the end of the page: where the next one begins.
+    /// The end of the page: where the next one begins.
     public let end: RoomStreamToken
-    /// Tells whether there are more events beyond the page.
+    /// Whether there are more events beyond the page.
     public let isLimited: Bool
 
     /// Makes a page.
@@ -58,7 +58,7 @@ public final class TimelineStore: Sendable {
       direction == .backward
       ? "\(sql)\(filter.condition) ORDER BY e.topological_ordering DESC, e.stream_ordering DESC"
       : "\(sql)\(filter.condition) ORDER BY e.topological_ordering ASC, e.stream_ordering ASC"
-    let rows = try await database.read("\(sql) LIMIT \(Int64(limit) + 1)::bigint")
+    let rows = try await database.run("\(sql) LIMIT \(Int64(limit) + 1)::bigint")
     var places = try rows.map(Self.place)
     let isLimited = places.count > limit
     if isLimited { places.removeLast() }
@@ -84,7 +84,7 @@ public final class TimelineStore: Sendable {
     return " AND (e.topological_ordering, e.stream_ordering) > (\(depth)::bigint, \(token.stream)::bigint)"
   }
 
-  /// Tells whether an event lies between live tokens of several writers, which SQL compares only roughly.
+  /// Returns whether an event lies between live tokens of several writers, which SQL compares only roughly.
   private static func lies(_ place: Place, between low: RoomStreamToken?, and high: RoomStreamToken?) -> Bool {
     if let high, high.topological == nil, !high.position.covers(place.stream, instance: place.instanceName) {
       return false

@@ -13,7 +13,7 @@ extension StoredStream {
   private static func missedQuarantinedMedia(
     _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [StreamPage.Row] {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT stream_id::bigint, COALESCE(origin, ''), media_id, quarantined FROM quarantined_media_changes
       WHERE \(bounds("stream_id", from, to)) \(tail(limit))

@@ -1,25 +1,25 @@
 import MatrixPrimitives
 
-/// Holds what is known of a user's presence: one row of `presence_stream`, one row of the `presence` stream.
+/// What is known of a user's presence: one row of `presence_stream`, one row of the `presence` stream.
 public struct PresenceState: Sendable, Hashable {
-  /// Names the states of the specification, and `busy` of MSC3026.
+  /// The states of the specification, and `busy` of MSC3026.
   public enum Availability: Text, Sendable {
     case online, unavailable, offline, busy
   }
 
-  /// Holds the user.
+  /// The user.
   public let user: UserID
-  /// Holds the state.
+  /// The state.
   public var state: Availability
-  /// Holds the time of the user's last activity, in milliseconds; 0 when never.
+  /// The time of the user's last activity, in milliseconds; 0 when never.
   public var lastActiveTS: Int64
-  /// Holds when other servers were last told, in milliseconds; 0 when never.
+  /// The time at which other servers were last informed, in milliseconds; 0 when never.
   public var lastFederationUpdateTS: Int64
-  /// Holds when the user last synced, in milliseconds; 0 when never.
+  /// The time of the user's last sync, in milliseconds; 0 when never.
   public var lastUserSyncTS: Int64
-  /// Holds the user's status message.
+  /// The user's status message.
   public var statusMessage: Text?
-  /// Tells whether the user is active right now, which `online` clients are shown instead of a time.
+  /// Whether the user is active right now, which `online` clients are shown instead of a time.
   public var isCurrentlyActive: Bool
 
   /// Makes a state; the defaults are those of a user nothing is known of.

@@ -3,13 +3,13 @@ import Postgres
 import Replication
 import StorageEngine
 
-/// Reads and writes presence (`presence_stream`), one row a user.
+/// The presence of users (`presence_stream`), one row a user.
 public final class PresenceStore: Sendable {
   let database: PostgresClient
   let writer: StreamWriter
   private let states: Cache<UserID, PresenceState>
 
-  /// Answers, by user id, whether a user's presence changed after a stream id.
+  /// The stream id at which each user's presence last changed.
   public let changes: StreamChangeCache
 
   /// Id generator of the stream `presence`.
@@ -39,7 +39,7 @@ public final class PresenceStore: Sendable {
   public func states(of users: [UserID]) async throws -> [UserID: PresenceState] {
     let database = self.database
     return try await states.values(users) { missing in
-      let rows = try await database.read(
+      let rows = try await database.run(
         Self.selection + " WHERE user_id = ANY(\(missing.map(\.rawValue))::text[])")
       var found: [UserID: PresenceState] = [:]
       for user in missing { found[user] = PresenceState(user: user) }
@@ -53,12 +53,12 @@ public final class PresenceStore: Sendable {
 
   /// Returns everybody who is not offline, for the timers of a presence writer that starts.
   public func active() async throws -> [PresenceState] {
-    try await database.read(Self.selection + " WHERE state <> 'offline'").map { try Self.state(from: $0) }
+    try await database.run(Self.selection + " WHERE state <> 'offline'").map { try Self.state(from: $0) }
   }
 
   /// Returns the rows of the stream in a range, for other processes that catch up.
   public func rows(after from: Int64, upTo: Int64, limit: Int) async throws -> [(token: Int64, state: PresenceState)] {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT user_id, state, last_active_ts, last_federation_update_ts, last_user_sync_ts, status_msg, currently_active,
         stream_id

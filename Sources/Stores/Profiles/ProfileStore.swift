@@ -11,7 +11,7 @@ public struct Profile: Sendable {
   public let fields: [Text: JSON]
 }
 
-/// Reads and writes `profiles`. The table's `user_id` is the localpart, `full_user_id` the whole ID.
+/// The table `profiles`. Its `user_id` is the localpart, `full_user_id` the whole ID.
 public final class ProfileStore: Sendable {
   private let database: PostgresClient
 
@@ -22,7 +22,7 @@ public final class ProfileStore: Sendable {
 
   /// Reads a local user's profile; nil when the user has none.
   public func profile(of user: UserID) async throws -> Profile? {
-    let rows = try await database.read(
+    let rows = try await database.run(
       "SELECT displayname, avatar_url, fields FROM profiles WHERE user_id = \(user.localpart)")
     guard let row = rows.first else { return nil }
     let (name, avatar, fields) = try row.decode(Text?.self, Text?.self, Text?.self)
@@ -83,7 +83,7 @@ public final class ProfileStore: Sendable {
 
   /// Removes one custom field.
   public func deleteField(_ name: Text, of user: UserID) async throws {
-    _ = try await database.read(
+    _ = try await database.run(
       "UPDATE profiles SET fields = fields - \(name)::text WHERE user_id = \(user.localpart)")
   }
 }

@@ -12,7 +12,7 @@ extension StoredStream {
   private static func missedProfileUpdates(
     _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [StreamPage.Row] {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT stream_id, user_id, action, affected_fields::text FROM profile_updates
       WHERE \(bounds("stream_id", from, to)) AND instance_name = \(instance) \(tail(limit))

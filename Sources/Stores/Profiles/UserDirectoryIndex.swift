@@ -1,9 +1,9 @@
 import MatrixPrimitives
 import Postgres
 
-/// Keeps the rows of `user_directory` and `user_directory_search` for local users.
+/// The rows of `user_directory` and `user_directory_search` for local users.
 ///
-/// Whoever follows the rooms finds out who shares which room, but a local user's own row comes from registering and from
+/// The process that follows the rooms finds out who shares which room, but a local user's own row comes from registering and from
 /// changes of the profile alone: without it a user would stay unknown to searches for good (observed in Synapse's tables).
 enum UserDirectoryIndex {
   /// Writes the rows from the user's stored profile, with the transaction's next batch.

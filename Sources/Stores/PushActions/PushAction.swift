@@ -1,18 +1,18 @@
 import MatrixPrimitives
 
-/// Says what the push rules of some users want done about one event: of most members of a room the same.
+/// What the push rules of some users want done about one event: of most members of a room the same.
 public struct PushAction: Sendable, Hashable {
-  /// Names the users.
+  /// The users.
   public var userIDs: [UserID]
-  /// Holds the actions as in a push rule, tweaks included.
+  /// The actions as in a push rule, tweaks included.
   public let actions: [JSON]
-  /// Tells whether the event counts as a notification.
+  /// Whether the event counts as a notification.
   public let notify: Bool
-  /// Tells whether the event counts as a highlight.
+  /// Whether the event counts as a highlight.
   public let highlight: Bool
-  /// Tells whether the event makes the room unread (MSC2654).
+  /// Whether the event makes the room unread (MSC2654).
   public let unread: Bool
-  /// Holds the root of the thread, or `main`.
+  /// The root of the thread, or `main`.
   public let threadID: Text
 
   /// Describes what is wanted.
@@ -34,7 +34,7 @@ public struct PushAction: Sendable, Hashable {
     "notify", .object(["set_tweak": "sound", "value": "default"]), .object(["set_tweak": "highlight"]),
   ]
 
-  /// Returns the actions as the column holds them: JSON, or nothing for the two most common lists.
+  /// The actions as the column holds them: JSON, or nothing for the two most common lists.
   public var stored: Text {
     if actions == (highlight ? Self.plainHighlight : Self.plainNotification) { return "" }
     return Text(decoding: JSON.array(actions).encoded, as: UTF8.self)

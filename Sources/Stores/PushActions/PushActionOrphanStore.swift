@@ -1,11 +1,11 @@
 import Postgres
 
-/// Finds and removes push actions of events that were never stored.
+/// The push actions of events that were never stored: finding and removing them.
 ///
 /// Many push actions are written beside their events, by a transaction that is committed just before the events' own. Whoever
 /// dies between the two leaves actions whose place in the stream no event has, and never will: places are not given twice.
 public final class PushActionOrphanStore: Sendable {
-  /// Holds how far back orphans are looked for. Far more places than are under way at any time.
+  /// The number of places back to which orphans are looked for: far more than are under way at any time.
   private static let places: Int64 = 2_000
 
   /// Push actions without an event, whose event may still be under way.
@@ -25,7 +25,7 @@ public final class PushActionOrphanStore: Sendable {
   ///
   /// - Throws: `PostgresError`.
   public func suspects() async throws -> Suspects {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       WITH last AS (SELECT max(stream_ordering) AS place FROM event_push_actions)
       SELECT p.place, pg_current_xact_id()::text::bigint

@@ -2,7 +2,7 @@ import MatrixEvents
 import MatrixPrimitives
 import Postgres
 
-/// Writes what the push rules want done about events: `event_push_actions_staging` and `event_push_actions`.
+/// What the push rules want done about events: `event_push_actions_staging` and `event_push_actions`.
 ///
 /// A creator whose persister is another process stages the actions before it sends the event; the persister moves them. When
 /// creator and persister are one process, the actions go along with the event and the staging table is not touched.
@@ -15,7 +15,7 @@ public final class PushActionStore: Sendable {
   /// Stages the actions for an event that another process will persist.
   public func stage(_ eventID: EventID, _ actions: [PushAction], now: Int64) async throws {
     guard !actions.isEmpty else { return }
-    _ = try await database.read(
+    _ = try await database.run(
       """
       INSERT INTO event_push_actions_staging
         (event_id, user_id, actions, notif, highlight, unread, thread_id, inserted_ts)
@@ -29,11 +29,11 @@ public final class PushActionStore: Sendable {
 
   /// Drops staged actions of an event that will not be persisted after all.
   public func unstage(_ eventID: EventID) async throws {
-    _ = try await database.read("DELETE FROM event_push_actions_staging WHERE event_id = \(eventID.rawValue)")
+    _ = try await database.run("DELETE FROM event_push_actions_staging WHERE event_id = \(eventID.rawValue)")
   }
 
-  /// Sorts rows that are inserted: half of the table's indexes begin with the user, and rows of one user that come one after
-  /// the other meet the same pages.
+  /// The order in which rows are inserted: half of the table's indexes begin with the user, and rows of one user that
+  /// come one after the other meet the same pages.
   private static let orderForIndexes: SQL = "ORDER BY user_id, room_id, stream"
 
   /// The rows of an event for users who want the same of it.

@@ -2,8 +2,8 @@ import MatrixPrimitives
 import Postgres
 import StorageEngine
 
-/// Sums old push actions up: `event_push_actions` into `event_push_summary`, whose rows ``NotificationCountStore`` adds to
-/// the actions that came later.
+/// The sums of old push actions: `event_push_actions` into `event_push_summary`, whose rows ``NotificationCountStore``
+/// adds to the actions that came later.
 ///
 /// A row counts a user's unread actions of a thread between `last_receipt_stream_ordering` (how far the user had read; NULL
 /// without a receipt) and `event_push_summary_stream_ordering` (how far all actions are summed up). It is ignored by readers
@@ -12,7 +12,6 @@ import StorageEngine
 public final class PushSummaryStore: Sendable {
   let database: PostgresClient
 
-  /// Makes the store.
   /// Id generator of the stream `events`.
   public let eventIDs: StreamIDGenerator
   /// Id generator of the stream `receipts`.
@@ -105,21 +104,21 @@ public final class PushSummaryStore: Sendable {
   ///
   /// - Parameter time: when they were staged at the latest, in milliseconds since 1970.
   public func removeStaged(before time: Int64) async throws {
-    try await database.read("DELETE FROM event_push_actions_staging WHERE inserted_ts < \(time)::bigint")
+    try await database.run("DELETE FROM event_push_actions_staging WHERE inserted_ts < \(time)::bigint")
   }
 
   /// Finds the position of the first event that arrived at a time or later; what lies after the last event when there is none.
   ///
   /// - Parameter time: milliseconds since 1970.
   public func position(at time: Int64) async throws -> Int64 {
-    let ends = try await database.read(
+    let ends = try await database.run(
       "SELECT min(stream_ordering), max(stream_ordering) FROM events WHERE stream_ordering > 0")
     guard let (first, last) = try ends.first?.decode(Int64?.self, Int64?.self), let first, let last else { return 0 }
     // Events arrive in the order of their positions, and the time of arrival has no index.
     var (low, high, place) = (first, last + 1, last + 1)
     while low < high {
       let middle = low + (high - low) / 2
-      let row = try await database.read(
+      let row = try await database.run(
         """
         SELECT stream_ordering, received_ts FROM events WHERE stream_ordering >= \(middle)::bigint
         ORDER BY stream_ordering LIMIT 1

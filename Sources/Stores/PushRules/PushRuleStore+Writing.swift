@@ -4,23 +4,23 @@ import Replication
 import StorageEngine
 
 extension PushRuleStore {
-  /// Says where among the rules of its kind a new rule goes; rules are named by id with kind.
+  /// The place of a new rule among the rules of its kind; rules are named by id with kind.
   public enum Place: Sendable {
-    /// Puts the rule before all others of its kind.
+    /// The place before all others of its kind.
     case first
-    /// Puts the rule just before another one.
+    /// The place just before another one.
     case before(Text)
-    /// Puts the rule just after another one.
+    /// The place just after another one.
     case after(Text)
   }
 
-  /// Holds the bounds of `push_rules.limits` in the configuration.
+  /// The bounds of `push_rules.limits` in the configuration.
   public struct Limits: Sendable {
-    /// Holds the longest rule id with kind, in bytes.
+    /// The longest rule id with kind, in bytes.
     public var ruleIDLength = 300
-    /// Holds the largest sum of conditions and actions as JSON, in bytes.
+    /// The largest sum of conditions and actions as JSON, in bytes.
     public var ruleSize = 1024
-    /// Holds how many rules a user may have.
+    /// The greatest number of a user's rules.
     public var ruleCount = 10_000
 
     /// Makes the defaults.
@@ -30,7 +30,7 @@ extension PushRuleStore {
   /// Adds a rule, or replaces the one of the same id.
   ///
   /// - Returns: the stream id of the change.
-  /// - Throws: 400 when the rule to stand beside does not exist or is of another kind, or there would be too many rules; 413
+  /// - Throws: 400 when the neighbouring rule does not exist or is of another kind, or there would be too many rules; 413
   ///   when the rule is too large.
   public func add(_ rule: StoredPushRule, for user: UserID, at place: Place, limits: Limits) async throws -> Int64 {
     try Self.check(rule, limits)
@@ -133,7 +133,7 @@ extension PushRuleStore {
 
   private struct NoSuchRule: Error {}
 
-  /// Holds what every row of `push_rules_stream` of one change has in common.
+  /// What every row of `push_rules_stream` of one change has in common.
   struct StreamEntry: Sendable {
     let streamID: Int64
     let eventOrdering: Int64
@@ -176,7 +176,7 @@ extension PushRuleStore {
       }
     }
     if let id = take() { return id }
-    let rows = try await database.read(
+    let rows = try await database.run(
       "SELECT GREATEST((SELECT MAX(id) FROM push_rules), (SELECT MAX(id) FROM push_rules_enable), 0)")
     let largest = try rows.first?.get(0, as: Int64.self) ?? 0
     rowIDs.withLock { last in if last == nil { last = largest } }

@@ -4,7 +4,7 @@ import Replication
 import StorageEngine
 import Synchronization
 
-/// Reads and writes users' push rules (`push_rules`, `push_rules_enable`, `push_rules_stream`).
+/// The users' push rules (`push_rules`, `push_rules_enable`, `push_rules_stream`).
 ///
 /// Rules stay in memory until a row of the `push_rules` stream names their user.
 public final class PushRuleStore: Sendable {
@@ -13,10 +13,10 @@ public final class PushRuleStore: Sendable {
   let events: StreamIDGenerator
   private let cache: Cache<UserID, StoredPushRules>
 
-  /// Hands out the primary keys of both tables; only this process writes them.
+  /// The last primary key of both tables; only this process writes them.
   let rowIDs = Mutex<Int64?>(nil)
 
-  /// Answers, by user id, whether a user's rules changed after a stream id.
+  /// The stream id at which each user's rules last changed.
   public let changes: StreamChangeCache
 
   init(_ context: StoreContext) {
@@ -55,17 +55,18 @@ public final class PushRuleStore: Sendable {
     return users.map { found[$0] ?? StoredPushRules() }
   }
 
-  /// Tells whether a user's rules changed after a position, asking the database only when memory does not reach back so far.
+  /// Returns whether a user's rules changed after a position, asking the database only when memory does not reach back
+  /// so far.
   public func haveChanged(_ user: UserID, since: Int64) async throws -> Bool {
     guard changes.hasChanged(user.rawValue, since: since) else { return false }
-    let rows = try await database.read(
+    let rows = try await database.run(
       "SELECT 1 FROM push_rules_stream WHERE user_id = \(user.rawValue) AND stream_id > \(since) LIMIT 1")
     return !rows.isEmpty
   }
 
   private static func load(_ users: [UserID], _ database: PostgresClient) async throws -> [UserID: StoredPushRules] {
     let names = users.map(\.rawValue)
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT user_name, rule_id, priority_class::integer, priority, conditions, actions, NULL::integer
       FROM push_rules WHERE user_name = ANY(\(names)::text[])

@@ -8,7 +8,7 @@ public final class PushStores: Sendable {
   public let summaries: PushSummaryStore
   /// Counts of what users have not read.
   public let notificationCounts: NotificationCountStore
-  /// Lets requests see what was committed before they began.
+  /// The barrier by which requests see what was committed before they began.
   public let barrier: ReadBarrier
 
   /// Makes the stores; nothing is read yet.

@@ -1,22 +1,22 @@
 import MatrixPrimitives
 
-/// Holds one row of `push_rules`: a rule that a user made, or a user's own actions for a server-default rule.
+/// One row of `push_rules`: a rule that a user made, or a user's own actions for a server-default rule.
 public struct StoredPushRule: Sendable, Hashable {
-  /// Names the kinds of rule in the numbers of the database.
+  /// The kinds of rule in the numbers of the database.
   public enum PriorityClass {
-    /// Marks a row that only overrides the actions of a server-default rule.
+    /// The number of a row that only overrides the actions of a server-default rule.
     public static let defaultRuleActions = -1
-    /// Lists the kinds of rule with their numbers.
+    /// The kinds of rule with their numbers.
     public static let numbers = ["underride": 1, "sender": 2, "room": 3, "content": 4, "override": 5, "postcontent": 6]
   }
 
-  /// Holds the id with its kind, such as `global/override/my.rule`.
+  /// The id with its kind, such as `global/override/my.rule`.
   public let ruleID: Text
-  /// Holds the number of the kind (``PriorityClass``).
+  /// The number of the kind (``PriorityClass``).
   public let priorityClass: Int
-  /// Holds the conditions, a JSON array.
+  /// The conditions, a JSON array.
   public let conditions: JSON
-  /// Holds the actions, a JSON array.
+  /// The actions, a JSON array.
   public let actions: JSON
 
   /// Makes a rule.
@@ -28,11 +28,11 @@ public struct StoredPushRule: Sendable, Hashable {
   }
 }
 
-/// Holds what is stored of a user's push rules, to be laid over the server's default rules.
+/// What is stored of a user's push rules, to be laid over the server's default rules.
 public struct StoredPushRules: Sendable, Hashable {
-  /// Holds the stored rules, most important first.
+  /// The stored rules, most important first.
   public internal(set) var rules: [StoredPushRule] = []
-  /// Holds which rules were switched on or off, by id with kind; a rule not named keeps its default.
+  /// The rules that were switched on or off, by id with kind; a rule not named keeps its default.
   public internal(set) var enabled: [Text: Bool] = [:]
 
   /// Makes the rules of a user who stored none.

@@ -12,7 +12,7 @@ extension StoredStream {
   private static func missedPushRules(
     _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [StreamPage.Row] {
-    let rows = try await database.read(
+    let rows = try await database.run(
       "SELECT stream_id, user_id FROM push_rules_stream WHERE \(bounds("stream_id", from, to)) \(tail(limit))")
     return try rows.map { (try $0.get(0), .pushRules(UserID(unchecked: try $0.get(1)))) }
   }

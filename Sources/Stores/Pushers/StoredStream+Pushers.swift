@@ -13,7 +13,7 @@ extension StoredStream {
   private static func missedPushers(
     _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [StreamPage.Row] {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT id, user_name, app_id, pushkey, false FROM pushers WHERE \(bounds("id", from, to))
       UNION ALL

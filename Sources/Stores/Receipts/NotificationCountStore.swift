@@ -2,7 +2,7 @@ import MatrixPrimitives
 import Postgres
 import StorageEngine
 
-/// Counts what users have not read, from `event_push_actions`, its summary `event_push_summary`, and receipts.
+/// The counts of what users have not read, from `event_push_actions`, its summary `event_push_summary`, and receipts.
 ///
 /// The summary of a thread is used only when it was made with the receipt that is the newest now; then only the actions after
 /// the last rotation are counted on top. Otherwise all actions after the receipt are counted. Without a receipt, everything
@@ -13,8 +13,8 @@ public final class NotificationCountStore: Sendable {
     let room: RoomID
   }
 
-  /// Holds counts as they were at a position of the events and of the receipts; they hold until something comes after, and not
-  /// for long, since summing up may correct them.
+  /// Counts as they were at a position of the events and of the receipts; they hold until something comes after, and
+  /// not for long, since summing up may correct them.
   private struct Counted: Sendable {
     let counts: RoomNotificationCounts
     let event: Int64
@@ -77,7 +77,7 @@ public final class NotificationCountStore: Sendable {
   }
 
   private func load(_ user: UserID, _ rooms: [RoomID]) async throws -> [RoomID: RoomNotificationCounts] {
-    let rows = try await database.read(
+    let rows = try await database.run(
       Self.positions(user.rawValue, rooms.map(\.rawValue)) + Self.summaries(user.rawValue) + Self.total(user.rawValue))
     var counts: [RoomID: RoomNotificationCounts] = [:]
     for row in rows {
@@ -101,8 +101,8 @@ public final class NotificationCountStore: Sendable {
     try await counts(of: user, in: [room])[room] ?? RoomNotificationCounts()
   }
 
-  /// Names `base` (how far each room is read by receipts that cover all threads, else the join) and `thread_read` (threads
-  /// that are read further).
+  /// Returns the queries `base` (how far each room is read by receipts that cover all threads, else the join) and
+  /// `thread_read` (threads that are read further).
   private static func positions(_ user: Text, _ rooms: [Text]) -> SQL {
     """
     WITH base AS (
@@ -125,7 +125,7 @@ public final class NotificationCountStore: Sendable {
     """
   }
 
-  /// Tells whether the row `s` of event_push_summary holds for the newest receipts, `t` being how far its thread is read.
+  /// Whether the row `s` of event_push_summary holds for the newest receipts, `t` being how far its thread is read.
   ///
   /// A row without a receipt holds until one comes that summing up has not yet looked at.
   private static let isValid: SQL = """
@@ -138,7 +138,7 @@ public final class NotificationCountStore: Sendable {
     ) END
     """
 
-  /// Names `summary`: the rows of event_push_summary that are valid for the newest receipts.
+  /// Returns the query `summary`: the rows of event_push_summary that are valid for the newest receipts.
   private static func summaries(_ user: Text) -> SQL {
     """
     , summary AS (

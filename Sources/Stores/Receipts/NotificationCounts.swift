@@ -1,12 +1,12 @@
 import ByteText
 
-/// Holds how much of a room, or of one thread, a user has not read.
+/// The part of a room, or of one thread, that a user has not read.
 public struct NotificationCounts: Sendable, Hashable {
-  /// Holds how many unread events notified the user.
+  /// The number of unread events that notified the user.
   public var notifications = 0
-  /// Holds how many of these are highlights.
+  /// The number of these that are highlights.
   public var highlights = 0
-  /// Holds how many unread events there are for MSC2654.
+  /// The number of unread events for MSC2654.
   public var unread = 0
 
   /// Makes counts of zero.
@@ -20,17 +20,17 @@ public struct NotificationCounts: Sendable, Hashable {
   }
 }
 
-/// Holds how much of a room a user has not read, thread by thread.
+/// The part of a room that a user has not read, thread by thread.
 public struct RoomNotificationCounts: Sendable, Hashable {
-  /// Holds the counts of what is in no thread.
+  /// The counts of what is in no thread.
   public var main = NotificationCounts()
-  /// Holds the counts of threads, by the id of the root event.
+  /// The counts of threads, by the id of the root event.
   public var threads: [Text: NotificationCounts] = [:]
 
   /// Makes counts of zero.
   public init() {}
 
-  /// Returns the counts of the room and all its threads together.
+  /// The counts of the room and all its threads together.
   public var total: NotificationCounts {
     var sum = main
     for thread in threads.values { sum.add(thread) }

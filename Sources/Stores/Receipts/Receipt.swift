@@ -1,29 +1,29 @@
 import MatrixPrimitives
 import Replication
 
-/// Holds one stored receipt: how far a user has read a room, or one thread of it.
+/// One stored receipt: how far a user has read a room, or one thread of it.
 public struct Receipt: Sendable, Hashable {
-  /// Names the receipt types of the specification.
+  /// The receipt types of the specification.
   public enum Kind {
-    /// Names the public read receipt.
+    /// The public read receipt.
     public static let read = "m.read"
-    /// Names the read receipt that only its own user sees.
+    /// The read receipt that only its own user sees.
     public static let readPrivate = "m.read.private"
-    /// Names the read marker, which is stored as account data of the room.
+    /// The read marker, which is stored as account data of the room.
     public static let fullyRead = "m.fully_read"
   }
 
-  /// Holds the room.
+  /// The room.
   public let room: RoomID
-  /// Holds the receipt type, such as `m.read`.
+  /// The receipt type, such as `m.read`.
   public let type: Text
-  /// Holds the user who has read.
+  /// The user who has read.
   public let user: UserID
-  /// Holds the newest event that was read.
+  /// The newest event that was read.
   public let eventID: Text
-  /// Holds the thread: `main`, the id of a thread's root event, or nil for a receipt that covers all threads.
+  /// The thread: `main`, the id of a thread's root event, or nil for a receipt that covers all threads.
   public let threadID: Text?
-  /// Holds the receipt's JSON object, usually `{"ts":…}`.
+  /// The receipt's JSON object, usually `{"ts":…}`.
   public let data: [UInt8]
 
   /// Makes a receipt.
@@ -38,7 +38,7 @@ public struct Receipt: Sendable, Hashable {
 }
 
 extension Receipt {
-  /// Returns the receipt as a row of the `receipts` stream.
+  /// The receipt as a row of the `receipts` stream.
   var row: ReceiptRow {
     get throws {
       ReceiptRow(

@@ -3,14 +3,14 @@ import Postgres
 import Replication
 import StorageEngine
 
-/// Reads and writes receipts (`receipts_linearized`, `receipts_graph`).
+/// The receipts (`receipts_linearized`, `receipts_graph`).
 ///
 /// The newest rows stay in memory, fed by the `receipts` stream, so that an incremental sync rarely asks the database.
 public final class ReceiptStore: Sendable {
   let database: PostgresClient
   let writer: StreamWriter
 
-  /// Remembers the newest receipts by room.
+  /// The newest receipts by room.
   public let recent: RecentRows<Receipt>
 
   /// Id generator of the stream `receipts`.
@@ -68,7 +68,7 @@ public final class ReceiptStore: Sendable {
   private func load(
     _ rooms: [RoomID], after from: MultiWriterToken?, upTo: MultiWriterToken
   ) async throws -> [RoomID: [Receipt]] {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT stream_id, instance_name, room_id, receipt_type, user_id, event_id, thread_id, data
       FROM receipts_linearized

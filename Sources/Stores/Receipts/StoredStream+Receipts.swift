@@ -12,7 +12,7 @@ extension StoredStream {
   private static func missedReceipts(
     _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [StreamPage.Row] {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT stream_id, room_id, receipt_type, user_id, event_id, thread_id, data FROM receipts_linearized
       WHERE \(bounds("stream_id", from, to)) AND COALESCE(instance_name, 'master') = \(instance) \(tail(limit))

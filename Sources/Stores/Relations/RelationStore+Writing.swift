@@ -17,7 +17,7 @@ extension RelationStore {
   /// Reads the relations of events that are about to be redacted.
   package func endings(of events: [EventID]) async throws -> [Ending] {
     guard !events.isEmpty else { return [] }
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT event_id, relates_to_id, relation_type FROM event_relations
       WHERE event_id = ANY(\(events.map(\.rawValue))::text[])
@@ -64,7 +64,7 @@ extension RelationStore {
       SELECT * FROM unnest(\(related.map(\.event.id))::text[], \(related.map(\.relation.parentID.rawValue))::text[],
         \(related.map(\.relation.type))::text[], \(related.map(\.relation.indexedKey))::text[])
       """)
-    // In order, so that of several replies in one batch the newest stands.
+    // In order, so that of several replies in one batch the newest remains.
     for entry in related where entry.relation.type == EventRelation.Kind.thread {
       txn.enqueue(
         """

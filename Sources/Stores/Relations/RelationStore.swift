@@ -4,15 +4,15 @@ import Postgres
 import Replication
 import Synchronization
 
-/// Reads table `event_relations`: edits, threads, references and reactions.
+/// The table `event_relations`: edits, threads, references and reactions.
 public final class RelationStore: Sendable {
-  /// Sums a thread up.
+  /// A summary of a thread.
   public struct Thread: Sendable {
-    /// Holds the number of events in the thread.
+    /// The number of events in the thread.
     public let count: Int64
-    /// Names the newest event of the thread.
+    /// The newest event of the thread.
     public let latest: EventID
-    /// Tells whether the user who asked has begun the thread or written into it.
+    /// Whether the user who asked has begun the thread or written into it.
     public let hasParticipated: Bool
 
     /// Makes a summary.
@@ -23,34 +23,34 @@ public final class RelationStore: Sendable {
     }
   }
 
-  /// Holds what is bundled with one event.
+  /// What is bundled with one event.
   public struct Bundle: Sendable {
-    /// Names the newest edits by the event's sender, newest first; the rules on relations may leave some out.
+    /// The newest edits by the event's sender, newest first; the rules on relations may leave some out.
     public var edits: [EventID] = []
-    /// Holds the thread of which the event is the root.
+    /// The thread of which the event is the root.
     public var thread: Thread?
-    /// Names the events that refer to the event.
+    /// The events that refer to the event.
     public var references: [EventID] = []
 
     /// Makes an empty bundle.
     public init() {}
 
-    /// Tells whether nothing is bundled.
+    /// Whether nothing is bundled.
     public var isEmpty: Bool { edits.isEmpty && thread == nil && references.isEmpty }
   }
 
-  /// Names one related event and its place.
+  /// One related event and its place.
   public struct Relation: Sendable {
-    /// Names the event.
+    /// The event.
     public let eventID: EventID
-    /// Holds the event's depth.
+    /// The event's depth.
     public let topological: Int64
-    /// Holds the event's stream ordering.
+    /// The event's stream ordering.
     public let stream: Int64
   }
 
-  /// Holds how many edits of an event are told at most. Older ones count only if all of these break a rule that the database
-  /// does not know of, which their own sender has done then.
+  /// The greatest number of an event's edits that are returned. Older ones count only if all of these break a rule that
+  /// the database does not know of, which their own sender has done then.
   public static let greatestEditCount = 5
 
   let database: PostgresClient
@@ -76,8 +76,8 @@ public final class RelationStore: Sendable {
     }
   }
 
-  /// Counts the events with relations that came to this process's knowledge. When it is the same before and after ``targets(among:)``,
-  /// an event that is absent from the answer has no relations until it is told of one.
+  /// The number of events with relations that came to this process's knowledge. When it is the same before and after
+  /// ``targets(among:)``, an event that is absent from the answer has no relations until one is announced.
   public var arrivals: UInt64 { arrived.load(ordering: .acquiring) }
 
   /// Takes note of an event that relates to another one, before the position of the stream advances.
@@ -88,10 +88,10 @@ public final class RelationStore: Sendable {
     target?.noteUnrelated(false)
   }
 
-  /// Finds which of the events have relations of a kind that is bundled, whoever may see them.
+  /// Finds which of the events have relations of a kind that is bundled, regardless of who may see them.
   public func targets(among events: [EventID]) async throws -> Set<EventID> {
     guard !events.isEmpty else { return [] }
-    let related = try await database.read(
+    let related = try await database.run(
       """
       SELECT DISTINCT relates_to_id FROM event_relations
       WHERE relates_to_id = ANY(\(events.map(\.rawValue))::text[])
@@ -102,7 +102,7 @@ public final class RelationStore: Sendable {
 
   /// Reads what may be bundled with events for a reader who may see all that relates to them; events without anything are absent.
   ///
-  /// What the columns of the tables tell is looked at here: same room, for edits same sender and type. ``RelatedEvent`` knows all rules.
+  /// What the tables' columns show is checked here: same room, for edits same sender and type. ``RelatedEvent`` has all rules.
   /// - Parameters:
   ///   - events: events of ``targets(among:)``.
   ///   - ignored: users whose events are neither shown nor counted.
@@ -114,7 +114,7 @@ public final class RelationStore: Sendable {
     guard !events.isEmpty else { return [:] }
     let ids = events.map(\.rawValue)
     let ignored = ignored.map(\.rawValue)
-    async let edits = database.read(
+    async let edits = database.run(
       """
       SELECT o.event_id, (array_agg(n.event_id ORDER BY n.origin_server_ts DESC, n.event_id DESC))
         [1:\(Int64(Self.greatestEditCount))::int]
@@ -126,7 +126,7 @@ public final class RelationStore: Sendable {
         AND NOT EXISTS (SELECT 1 FROM redactions AS x WHERE x.redacts = n.event_id)
       GROUP BY o.event_id
       """)
-    async let threads = database.read(
+    async let threads = database.run(
       """
       SELECT r.relates_to_id, count(*), (array_agg(c.event_id ORDER BY c.topological_ordering DESC,
         c.stream_ordering DESC))[1], bool_or(\(reader.rawValue) IN (c.sender, p.sender))
@@ -138,7 +138,7 @@ public final class RelationStore: Sendable {
         AND NOT EXISTS (SELECT 1 FROM redactions AS x WHERE x.redacts = c.event_id)
       GROUP BY r.relates_to_id
       """)
-    async let references = database.read(
+    async let references = database.run(
       """
       SELECT r.relates_to_id, array_agg(c.event_id ORDER BY c.topological_ordering, c.stream_ordering)
       FROM event_relations AS r
@@ -169,7 +169,7 @@ public final class RelationStore: Sendable {
   /// not see everything. Edits are by the sender of the event and of its type.
   public func children(of events: [EventID]) async throws -> [Child] {
     guard !events.isEmpty else { return [] }
-    let found = try await database.read(
+    let found = try await database.run(
       """
       SELECT p.event_id, c.event_id, c.relation_type
       FROM events AS p CROSS JOIN LATERAL (
@@ -243,7 +243,7 @@ public final class RelationStore: Sendable {
       direction == .backward
       ? "\(sql) ORDER BY e.topological_ordering DESC, e.stream_ordering DESC"
       : "\(sql) ORDER BY e.topological_ordering ASC, e.stream_ordering ASC"
-    let rows = try await database.read("\(sql) LIMIT \(Int64(limit) + 1)")
+    let rows = try await database.run("\(sql) LIMIT \(Int64(limit) + 1)")
     return try rows.map { row in
       let (id, topological, stream) = try row.decode(Text.self, Int64.self, Int64.self)
       return Relation(eventID: EventID(unchecked: id), topological: topological, stream: stream)
@@ -260,9 +260,9 @@ public final class RelationStore: Sendable {
       " AND (e.topological_ordering, e.stream_ordering) \(comparison) (\(topological)::bigint, \(token.stream)::bigint)"
   }
 
-  /// Tells whether the user has already sent this reaction to this event.
+  /// Returns whether the user has already sent this reaction to this event.
   public func hasAnnotated(_ eventID: EventID, type: Text, key: Text, sender: UserID) async throws -> Bool {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT 1 FROM event_relations AS r JOIN events AS e ON e.event_id = r.event_id
       WHERE r.relates_to_id = \(eventID.rawValue) AND r.relation_type = 'm.annotation' AND e.type = \(type)
@@ -272,9 +272,9 @@ public final class RelationStore: Sendable {
     return !rows.isEmpty
   }
 
-  /// Tells whether some event relates to this one, which need not be known itself.
+  /// Returns whether some event relates to this one, which need not be known itself.
   public func isTarget(_ eventID: EventID) async throws -> Bool {
-    try await !database.read("SELECT 1 FROM event_relations WHERE relates_to_id = \(eventID.rawValue) LIMIT 1").isEmpty
+    try await !database.run("SELECT 1 FROM event_relations WHERE relates_to_id = \(eventID.rawValue) LIMIT 1").isEmpty
   }
 
   /// Reads the thread that an event belongs to: the root of its own relation or of one of its relations' (down to three
@@ -282,7 +282,7 @@ public final class RelationStore: Sendable {
   ///
   /// https://spec.matrix.org/v1.16/client-server-api/#threaded-read-receipts
   public func thread(of eventID: EventID) async throws -> EventID? {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       WITH RECURSIVE chain AS (
         SELECT event_id, relates_to_id, relation_type, 0 AS depth FROM event_relations

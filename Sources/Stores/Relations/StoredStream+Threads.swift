@@ -13,7 +13,7 @@ extension StoredStream {
   private static func missedThreadSubscriptions(
     _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [StreamPage.Row] {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT stream_id, user_id, room_id, event_id FROM thread_subscriptions
       WHERE \(bounds("stream_id", from, to)) \(tail(limit))

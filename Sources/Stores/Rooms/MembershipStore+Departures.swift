@@ -5,7 +5,7 @@ import Postgres
 extension MembershipStore {
   /// Finds the event by which a user's last stay in a room ended: the first membership after the newest join.
   ///
-  /// - Returns: nil for whoever never was joined, such as somebody who declined an invitation or retracted a knock.
+  /// - Returns: nil for a user who was never joined, such as one who declined an invitation or retracted a knock.
   public func departure(of user: UserID, from room: RoomID) async throws -> EventPosition? {
     try await departures(of: user, from: [room])[room]
   }
@@ -16,7 +16,7 @@ extension MembershipStore {
   /// Cost: one statement.
   public func departures(of user: UserID, from rooms: [RoomID]) async throws -> [RoomID: EventPosition] {
     guard !rooms.isEmpty else { return [:] }
-    let found = try await database.read(
+    let found = try await database.run(
       """
       SELECT DISTINCT ON (m.room_id) m.event_id, m.room_id, e.topological_ordering, e.stream_ordering,
         COALESCE(e.instance_name, 'master')

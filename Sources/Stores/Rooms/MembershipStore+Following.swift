@@ -7,7 +7,7 @@ extension MembershipStore {
   /// Keeps memory right by the streams `events` and `caches`.
   func follow(_ context: StoreContext) {
     context.follow(.events, for: self) { store, batches in
-      // Changes of state stand at the first place of a transaction, the events that make them may stand at later ones.
+      // Changes of state have the first place of a transaction, the events that make them may have later ones.
       let stated = Self.memberships(batches)
       for batch in batches { for row in batch.rows { store.apply(row, stated) } }
     }

@@ -4,7 +4,7 @@ import MatrixPrimitives
 import Postgres
 import StorageEngine
 
-/// Reads who is in which room: `current_state_events` by room, `local_current_membership` by local user.
+/// The users in each room: `current_state_events` by room, `local_current_membership` by local user.
 ///
 /// Both caches follow the rows of the `events` stream. The members of a room are kept as a tree that shares its structure
 /// between versions, so that a join into a room of ten thousand costs one entry.
@@ -32,7 +32,7 @@ public final class MembershipStore: Sendable {
   /// Reads all members of a room, whatever their membership; empty when the server is not in the room.
   public func members(_ room: RoomID) async throws -> RoomMembers {
     try await members.value(room) { [database, serverName] in
-      let found = try await database.read(
+      let found = try await database.run(
         """
         SELECT state_key, membership, event_id FROM current_state_events
         WHERE room_id = \(room.rawValue) AND type = 'm.room.member'
@@ -63,13 +63,13 @@ public final class MembershipStore: Sendable {
     return (members.count(.join), members.count(.invite))
   }
 
-  /// Finds how a user stands to a room, by the room's current state.
+  /// Finds a user's relation to a room, by the room's current state.
   ///
   /// Reads a single row when the room is not cached. A local user's membership of a room that the server has left is
   /// found by ``rooms(for:memberships:)`` only.
   public func membership(of user: UserID, in room: RoomID) async throws -> RoomMember? {
     if let cached = members.peek(room) { return cached[user] }
-    let found = try await database.read(
+    let found = try await database.run(
       """
       SELECT membership, event_id FROM current_state_events
       WHERE room_id = \(room.rawValue) AND type = 'm.room.member' AND state_key = \(user.rawValue)
@@ -80,27 +80,27 @@ public final class MembershipStore: Sendable {
       .map { RoomMember(membership: $0, eventID: EventID(unchecked: event)) }
   }
 
-  /// Tells whether a user is in a room.
+  /// Returns whether a user is in a room.
   public func isJoined(_ user: UserID, in room: RoomID) async throws -> Bool {
     try await membership(of: user, in: room)?.membership == .join
   }
 
   // MARK: by user
 
-  /// Lists the rooms to which a local user stands in one of the given ways, forgotten ones included.
+  /// Lists the rooms to which a local user has one of the given relations, forgotten ones included.
   public func rooms(for user: UserID, memberships: Set<Membership>) async throws -> [RoomForUser] {
     try await allRooms(for: user).filter { memberships.contains($0.membership) }
   }
 
-  /// Finds how a local user stands to a room, also when the server is not in it.
+  /// Finds a local user's relation to a room, also when the server is not in it.
   public func room(_ room: RoomID, for user: UserID) async throws -> RoomForUser? {
     try await allRooms(for: user).first { $0.roomID == room }
   }
 
-  /// Lists all rooms that a local user has ever stood to in any way.
+  /// Lists all rooms to which a local user has ever had any relation.
   public func allRooms(for user: UserID) async throws -> [RoomForUser] {
     try await roomsOfUser.value(user) { [database] in
-      let found = try await database.read(
+      let found = try await database.run(
         """
         SELECT l.room_id, l.membership, l.event_id, e.sender, e.stream_ordering,
           COALESCE(e.instance_name, 'master'), COALESCE(r.room_version, '1'), COALESCE(m.forgotten, 0) = 1
@@ -123,7 +123,7 @@ public final class MembershipStore: Sendable {
       roomVersion: RoomVersion.named(version), isForgotten: forgotten)
   }
 
-  /// Tells whether a user has forgotten a room.
+  /// Returns whether a user has forgotten a room.
   public func didForget(_ user: UserID, _ room: RoomID) async throws -> Bool {
     try await self.room(room, for: user)?.isForgotten ?? false
   }
@@ -149,11 +149,11 @@ public final class MembershipStore: Sendable {
     return ones.intersection(try await rooms(for: other, memberships: [.join]).map(\.roomID))
   }
 
-  /// Reads the display names and avatars of a room's joined members as the room knows them.
+  /// Reads the display names and avatars of a room's joined members as in the room's state.
   public func joinedProfiles(
     _ room: RoomID
   ) async throws -> [(userID: UserID, displayName: Text?, avatarURL: Text?)] {
-    let found = try await database.read(
+    let found = try await database.run(
       """
       SELECT c.state_key, m.display_name, m.avatar_url FROM current_state_events AS c
       JOIN room_memberships AS m ON m.event_id = c.event_id
@@ -168,7 +168,7 @@ public final class MembershipStore: Sendable {
   /// Lists up to `limit` members by whom a room without a name is called, in the order in which they came: those joined or
   /// invited, else those who left or were banned; `user` excluded.
   public func heroes(_ room: RoomID, for user: UserID, limit: Int = 5) async throws -> [UserID] {
-    let found = try await database.read(
+    let found = try await database.run(
       """
       SELECT c.state_key FROM current_state_events AS c
       WHERE c.room_id = \(room.rawValue) AND c.type = 'm.room.member' AND c.state_key <> \(user.rawValue)

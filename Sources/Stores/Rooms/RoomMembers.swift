@@ -1,7 +1,7 @@
 import Collections
 import MatrixPrimitives
 
-/// Holds the members of a room by its current state, immutable and sharing its structure with other versions.
+/// The members of a room by its current state, immutable and sharing its structure with other versions.
 public struct RoomMembers: Sendable {
   private var entries: TreeDictionary<UserID, RoomMember>
   private var counts: [Membership: Int] = [:]
@@ -17,7 +17,7 @@ public struct RoomMembers: Sendable {
     for (user, member) in list { set(user, member) }
   }
 
-  /// Returns how a user stands to the room.
+  /// Returns a user's relation to the room.
   public subscript(_ user: UserID) -> RoomMember? { entries[user] }
 
   /// Counts the users of one membership.
@@ -31,7 +31,7 @@ public struct RoomMembers: Sendable {
     return users
   }
 
-  /// Lists the joined users of this server, in no particular order.
+  /// The joined users of this server, in no particular order.
   public var localJoinedUsers: [UserID] { Array(joinedLocals) }
 
   /// Calls `body` for every member, in no particular order.

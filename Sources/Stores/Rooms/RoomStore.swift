@@ -4,29 +4,29 @@ import Postgres
 import Replication
 import StorageEngine
 
-/// Holds a row of table `rooms`.
+/// A row of table `rooms`.
 public struct RoomInfo: Sendable {
-  /// Names the room.
+  /// The room's id.
   public let roomID: RoomID
-  /// Holds the room's version.
+  /// The room's version.
   public let version: RoomVersion
-  /// Holds the user who made the room, or whose join or invite made it known; nil when that is not recorded.
+  /// The user who made the room, or whose join or invite made it known; nil when that is not recorded.
   public let creator: UserID?
-  /// Tells whether the room is in the public list.
+  /// Whether the room is in the public list.
   public let isPublic: Bool
-  /// Tells whether the chain cover of the room's auth events is complete.
+  /// Whether the chain cover of the room's auth events is complete.
   public let hasAuthChainIndex: Bool
 }
 
-/// Names an event that a new one may follow.
+/// An event that a new one may follow.
 public struct PrevEvent: Sendable, Hashable {
-  /// Names the event.
+  /// The event.
   public let eventID: EventID
-  /// Holds its depth.
+  /// Its depth.
   public let depth: Int64
 }
 
-/// Reads and writes tables `rooms`, `event_forward_extremities`, `room_depth`, `room_retention` and `blocked_rooms`.
+/// The tables `rooms`, `event_forward_extremities`, `room_depth`, `room_retention` and `blocked_rooms`.
 public final class RoomStore: Sendable {
   let database: PostgresClient
   private let versions: Cache<RoomID, RoomVersion>
@@ -53,9 +53,9 @@ public final class RoomStore: Sendable {
 
   /// Reads a room's row; nil when there is none.
   ///
-  /// - Throws: `MatrixError` 400 `M_UNSUPPORTED_ROOM_VERSION` for a version that this server does not know.
+  /// - Throws: `MatrixError` 400 `M_UNSUPPORTED_ROOM_VERSION` for a version that is not supported.
   public func room(_ id: RoomID) async throws -> RoomInfo? {
-    let found = try await database.read(
+    let found = try await database.run(
       """
       SELECT COALESCE(room_version, '1'), creator, COALESCE(is_public, false), COALESCE(has_auth_chain_index, false)
       FROM rooms WHERE room_id = \(id.rawValue)
@@ -79,7 +79,7 @@ public final class RoomStore: Sendable {
   ///
   /// - Throws: a unique violation when the room exists.
   public func storeRoom(_ id: RoomID, creator: UserID, version: RoomVersion, isPublic: Bool) async throws {
-    _ = try await database.read(
+    _ = try await database.run(
       """
       INSERT INTO rooms (room_id, creator, is_public, room_version, has_auth_chain_index)
       VALUES (\(id.rawValue), \(creator.rawValue), \(isPublic)::boolean, \(version.identifier), true)
@@ -90,7 +90,7 @@ public final class RoomStore: Sendable {
   /// Removes the row of a room none of whose events was stored; does nothing when there are any.
   public func removeWithoutEvents(_ id: RoomID) async throws {
     try await database.transaction("remove_empty_room", isolation: .readCommitted) { txn in
-      // Whoever stores events keeps the row locked, so that the second statement sees them.
+      // Transactions that store events keep the row locked, so that the second statement sees them.
       txn.enqueue("SELECT 1 FROM rooms WHERE room_id = \(id.rawValue) FOR UPDATE")
       txn.enqueue(
         """
@@ -103,7 +103,7 @@ public final class RoomStore: Sendable {
 
   /// Writes the row of a room that became known by an invite or a knock, unless there is one.
   public func storeOutlierRoom(_ id: RoomID, version: RoomVersion) async throws {
-    _ = try await database.read(
+    _ = try await database.run(
       """
       INSERT INTO rooms (room_id, creator, is_public, room_version, has_auth_chain_index)
       VALUES (\(id.rawValue), '', false, \(version.identifier), false) ON CONFLICT (room_id) DO NOTHING
@@ -114,15 +114,15 @@ public final class RoomStore: Sendable {
   ///
   /// - Returns: whether the room exists.
   public func setPublic(_ id: RoomID, _ isPublic: Bool) async throws -> Bool {
-    let found = try await database.read(
+    let found = try await database.run(
       "UPDATE rooms SET is_public = \(isPublic)::boolean WHERE room_id = \(id.rawValue) RETURNING 1::bigint")
     return !found.isEmpty
   }
 
-  /// Tells whether an administrator has blocked a room.
+  /// Returns whether an administrator has blocked a room.
   public func isBlocked(_ id: RoomID) async throws -> Bool {
     try await blocked.value(id) { [database] in
-      !(try await database.read("SELECT 1::bigint FROM blocked_rooms WHERE room_id = \(id.rawValue)")).isEmpty
+      !(try await database.run("SELECT 1::bigint FROM blocked_rooms WHERE room_id = \(id.rawValue)")).isEmpty
     }
   }
 
@@ -133,7 +133,7 @@ public final class RoomStore: Sendable {
   /// On the process that writes the room's events the answer is always in memory.
   public func forwardExtremities(_ id: RoomID) async throws -> [EventID: Int64] {
     try await extremities.value(id) { [database] in
-      let found = try await database.read(
+      let found = try await database.run(
         """
         SELECT f.event_id, e.depth FROM event_forward_extremities AS f JOIN events AS e ON e.event_id = f.event_id
         WHERE f.room_id = \(id.rawValue)
@@ -155,7 +155,7 @@ public final class RoomStore: Sendable {
 
   /// Finds the least depth among a room's timeline events; nil when there are none.
   public func minimumDepth(_ id: RoomID) async throws -> Int64? {
-    let found = try await database.read("SELECT min_depth FROM room_depth WHERE room_id = \(id.rawValue)")
+    let found = try await database.run("SELECT min_depth FROM room_depth WHERE room_id = \(id.rawValue)")
     return try found.first?.get(0, as: Int64?.self)
   }
 

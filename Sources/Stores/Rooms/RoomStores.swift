@@ -35,7 +35,7 @@ public final class RoomStores: Sendable {
   public let pushActions: PushActionStore
   /// Push actions of events that were never stored.
   public let pushActionOrphans: PushActionOrphanStore
-  /// Lets requests see what was committed before they began.
+  /// The barrier by which requests see what was committed before they began.
   public let barrier: ReadBarrier
 
   /// Makes the stores; nothing is read yet. Stores whose memory derives from others' come after those.

@@ -2,22 +2,22 @@ import MatrixEvents
 import MatrixPrimitives
 import Postgres
 
-/// Reads auth chains: by the chain cover (tables `event_auth_chains` and `event_auth_chain_links`) where events are in it, and by walking
-/// the auth events of each event (table `event_auth`) where they are not.
+/// The auth chains: by the chain cover (tables `event_auth_chains` and `event_auth_chain_links`) where events are in
+/// it, and by walking the auth events of each event (table `event_auth`) where they are not.
 public final class AuthChainStore: Sendable {
   let database: PostgresClient
 
   /// Makes the store.
   init(_ context: StoreContext) { database = context.database }
 
-  /// Holds what is needed to compare the auth chains of a fork's branches.
+  /// What is needed to compare the auth chains of a fork's branches.
   public struct Fork: Sendable {
-    /// Covers the disputed events and whatever they and the shared events lead to.
+    /// The chain cover of the disputed events and of whatever they and the shared events lead to.
     public let cover: AuthChainCover
-    /// Holds places that the auth chains of the shared events go through; all that is reached from the shared events is reached
-    /// from here or is in no chain that the disputed events lead to.
+    /// The places that the auth chains of the shared events go through; all that is reached from the shared events is
+    /// reached from here or is in no chain that the disputed events lead to.
     public let sharedPlaces: [ChainPlace]
-    /// Holds the shared events that are not in the chain cover.
+    /// The shared events that are not in the chain cover.
     public let sharedWithoutPlace: [EventID]
   }
 
@@ -59,7 +59,7 @@ public final class AuthChainStore: Sendable {
     }
   }
 
-  /// Names the events of a selection, looking up its runs of places.
+  /// Returns the events of a selection, looking up its runs of places.
   public func events(of selection: AuthChainCover.Selection) async throws -> Set<EventID> {
     guard !selection.ranges.isEmpty else { return selection.events }
     let ranges = Array(selection.ranges)
@@ -139,7 +139,7 @@ public final class AuthChainStore: Sendable {
     """
   }
 
-  /// Finds where shared events stand in known chains, and where their own chains lead to in one step: most of a large room are
+  /// Finds the places of shared events in known chains, and where their own chains lead to in one step: most of a large room are
   /// memberships, each a chain of its own that leads to the same few places.
   private static func sharedPlaces(_ events: [Text], in known: Set<Int64>) -> SQL {
     """

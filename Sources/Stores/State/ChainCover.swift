@@ -2,7 +2,8 @@ import MatrixEvents
 import MatrixPrimitives
 import Postgres
 
-/// Places state events into the chain cover of a room's auth graph: tables `event_auth_chains` and `event_auth_chain_links`.
+/// The places of state events in the chain cover of a room's auth graph: tables `event_auth_chains` and
+/// `event_auth_chain_links`.
 ///
 /// The cover answers "is B in the auth chain of A?" without a walk. Every state event has a chain and a number in it; a
 /// chain is a run in which each event has the one before in its auth chain. Links lead from chain to chain. B (chain b,

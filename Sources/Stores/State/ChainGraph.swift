@@ -2,14 +2,14 @@ import MatrixEvents
 import MatrixPrimitives
 import Postgres
 
-/// Holds the part of a room's chain cover that new state events touch.
+/// The part of a room's chain cover that new state events touch.
 struct ChainGraph {
-  /// Holds the auth events of every event that has no place yet.
+  /// The auth events of every event that has no place yet.
   private(set) var authEvents: [Text: [Text]] = [:]
-  /// Holds the places that are known.
+  /// The places that are known.
   private(set) var places: [Text: ChainPlace] = [:]
   private var keys: [Text: StateKey] = [:]
-  /// Lists the events of the batch; others without a place are left over from before.
+  /// The events of the batch; others without a place are left over from before.
   private let batch: Set<Text>
   private var lastNumbers: [Int64: Int64] = [:]
   private var links: [Int64: [(number: Int64, target: ChainPlace)]] = [:]
@@ -192,7 +192,7 @@ struct ChainGraph {
     links[from.chain, default: []].append((from.number, to))
   }
 
-  /// Tells whether `to` is in the auth chain of `from`.
+  /// Returns whether `to` is in the auth chain of `from`.
   func leads(from: ChainPlace, to: ChainPlace) -> Bool {
     if from.chain == to.chain { return to.number <= from.number }
     var best: [Int64: Int64] = [from.chain: from.number]

@@ -1,13 +1,13 @@
 import MatrixEvents
 import MatrixPrimitives
 
-/// Holds a step from one state group to another.
+/// A step from one state group to another.
 public struct StateGroupDelta: Sendable, Hashable {
-  /// Holds the group before the step.
+  /// The group before the step.
   public let from: Int64
-  /// Holds the group after the step.
+  /// The group after the step.
   public let to: Int64
-  /// Holds the entries that the step sets; none is ever removed.
+  /// The entries that the step sets; none is ever removed.
   public let changes: StateMap
 
   /// Describes a step.
@@ -18,27 +18,27 @@ public struct StateGroupDelta: Sendable, Hashable {
   }
 }
 
-/// Ties an event to the room's state: which state group holds the state before it, and which the state after it.
+/// An event's relation to the room's state: the state group before it, and the one after it.
 ///
 /// Wire form (`context` in `send_events` and `fed_send_events`, observed on Synapse's wire):
 /// `{"state_group":2,"state_group_before_event":1,"rejected":null,"state_group_deltas":[[1,2,[[type,key,event]…]]],
 /// "state_delta_due_to_event":[[type,key,event]]|null,"app_service_id":null,"partial_state":false}`.
 public struct EventContext: Sendable, Hashable {
-  /// Holds the group of the state before the event; nil for outliers.
+  /// The group of the state before the event; nil for outliers.
   public var stateGroupBeforeEvent: Int64?
-  /// Holds the group of the state after the event; nil for outliers.
+  /// The group of the state after the event; nil for outliers.
   public var stateGroup: Int64?
-  /// Lists known steps between groups that end at ``stateGroup``, so that nobody need compare whole states.
+  /// Known steps between groups that end at ``stateGroup``, so that whole states need not be compared.
   public var stateGroupDeltas: [StateGroupDelta]
-  /// Holds what the event itself changed; nil when it is not state.
+  /// What the event itself changed; nil when it is not state.
   public var stateDeltaDueToEvent: StateMap?
-  /// Holds why the auth rules refused the event.
+  /// The reason why the auth rules refused the event.
   public var rejected: Text?
-  /// Names the application service that sent the event.
+  /// The application service that sent the event.
   public var appServiceID: Text?
-  /// Tells whether the state is incomplete because the room is still being joined.
+  /// Whether the state is incomplete because the room is still being joined.
   public var partialState: Bool
-  /// Lists state groups that are not in the database yet, in the order in which they build on each other. A persister in
+  /// State groups that are not in the database yet, in the order in which they build on each other. A persister in
   /// this process writes them in its own transaction; before a call to another process `StateService.store(_:)` does.
   public var newGroups: [NewStateGroup]
 
@@ -58,7 +58,7 @@ public struct EventContext: Sendable, Hashable {
     self.newGroups = newGroups
   }
 
-  /// Describes an event without state, kept outside the room's timeline.
+  /// The context of an event without state, kept outside the room's timeline.
   public static let outlier = EventContext(stateGroupBeforeEvent: nil, stateGroup: nil)
 
   /// Reads the wire form.
@@ -95,7 +95,7 @@ public struct EventContext: Sendable, Hashable {
     return map
   }
 
-  /// Returns the wire form.
+  /// The wire form.
   public var json: JSON {
     .object([
       "state_group": stateGroup.map { .integer($0) } ?? .null,

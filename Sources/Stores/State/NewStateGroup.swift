@@ -1,17 +1,17 @@
 import MatrixEvents
 import MatrixPrimitives
 
-/// Holds a state group whose id has been taken from the sequence but whose rows are not written yet.
+/// A state group whose id has been taken from the sequence but whose rows are not written yet.
 public struct NewStateGroup: Sendable, Hashable {
-  /// Holds the group's id.
+  /// The group's id.
   public let id: Int64
-  /// Names the room.
+  /// The room's id.
   public let roomID: RoomID
-  /// Names the event for which the group was made.
+  /// The event for which the group was made.
   public let eventID: EventID
-  /// Holds the group that this one changes; nil when ``state`` is complete.
+  /// The group that this one changes; nil when ``state`` is complete.
   public let previous: Int64?
-  /// Holds the entries that differ from ``previous``, or all entries.
+  /// The entries that differ from ``previous``, or all entries.
   public let state: StateMap
 
   /// Describes a group.

@@ -1,17 +1,17 @@
 import MatrixEvents
 import MatrixPrimitives
 
-/// Holds the events of a room's current state, ready to be written.
+/// The events of a room's current state, ready to be written.
 public final class RoomStateEvents: Sendable {
-  /// Pairs an event with the one it replaced, whose content clients are shown.
+  /// An event with the one it replaced, whose content clients are shown.
   public struct Entry: Sendable {
-    /// Holds the event.
+    /// The event.
     public let event: StoredEvent
-    /// Holds the state event that it replaced; nil when there is none or it is not stored.
+    /// The state event that it replaced; nil when there is none or it is not stored.
     public let replaced: StoredEvent?
   }
 
-  /// Holds all entries, those that are no memberships first.
+  /// All entries, those that are no memberships first.
   public let entries: [Entry]
   private let memberStart: Int
 
@@ -22,10 +22,10 @@ public final class RoomStateEvents: Sendable {
     memberStart = others.count
   }
 
-  /// Holds the membership events.
+  /// The membership events.
   public var members: ArraySlice<Entry> { entries[memberStart...] }
 
-  /// Estimates the memory held, in bytes: events are often those of the event cache, but may outlive their place there.
+  /// The estimated memory, in bytes: events are often those of the event cache, but may outlive their place there.
   var weight: Int { entries.reduce(256) { $0 + $1.event.weight + ($1.replaced?.weight ?? 0) } }
 }
 

@@ -2,11 +2,11 @@ import MatrixEvents
 import MatrixPrimitives
 import Postgres
 
-/// Says which entries of a room's state are wanted.
+/// A choice of entries of a room's state.
 public struct StateFilter: Sendable, Hashable {
-  /// Lists the wanted state keys of a type; a nil value stands for all keys of that type.
+  /// The wanted state keys of a type; a nil value stands for all keys of that type.
   public let types: [Text: Set<Text>?]
-  /// Tells whether types that are not listed are wanted as well.
+  /// Whether types that are not listed are wanted as well.
   public let includesOthers: Bool
 
   /// Makes a filter.
@@ -15,13 +15,13 @@ public struct StateFilter: Sendable, Hashable {
     self.includesOthers = includesOthers
   }
 
-  /// Wants everything.
+  /// The filter that wants everything.
   public static let all = StateFilter(types: [:], includesOthers: true)
-  /// Wants nothing.
+  /// The filter that wants nothing.
   public static let none = StateFilter(types: [:])
-  /// Wants everything but memberships.
+  /// The filter that wants everything but memberships.
   public static let nonMembers = StateFilter(types: ["m.room.member": .some([])], includesOthers: true)
-  /// Wants all memberships and nothing else.
+  /// The filter that wants all memberships and nothing else.
   public static let members = StateFilter(types: ["m.room.member": nil])
 
   /// Wants the given entries.
@@ -61,16 +61,16 @@ public struct StateFilter: Sendable, Hashable {
     return StateFilter(types: types, includesOthers: includesOthers)
   }
 
-  /// Tells whether everything is wanted.
+  /// Whether everything is wanted.
   public var isAll: Bool { includesOthers && types.values.allSatisfy { $0 == nil } }
 
-  /// Tells whether an entry is wanted.
+  /// Returns whether an entry is wanted.
   public func includes(_ key: StateKey) -> Bool {
     guard let keys = types[key.type] else { return includesOthers }
     return keys?.contains(key.stateKey) ?? true
   }
 
-  /// Lists the wanted entries when they are finite; nil when whole types are wanted.
+  /// The wanted entries when they are finite; nil when whole types are wanted.
   public var exactKeys: [StateKey]? {
     guard !includesOthers else { return nil }
     var keys: [StateKey] = []
@@ -81,7 +81,7 @@ public struct StateFilter: Sendable, Hashable {
     return keys
   }
 
-  /// Compiles the filter for rows with columns `type` and `state_key`; begins with `AND` when it is not empty.
+  /// The condition on rows with columns `type` and `state_key`; begins with `AND` when it is not empty.
   var condition: SQL {
     if isAll { return "" }
     var exactTypes: [Text] = []

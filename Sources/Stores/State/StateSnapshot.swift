@@ -2,7 +2,7 @@ import Collections
 import MatrixEvents
 import MatrixPrimitives
 
-/// Holds the state of a room at one point, immutable, sharing its structure with the snapshots it was made from, so that a
+/// The state of a room at one point, immutable, sharing its structure with the snapshots it was made from, so that a
 /// change in a room of ten thousand members does not copy ten thousand entries.
 public struct StateSnapshot: Sendable {
   private var entries: TreeDictionary<StateKey, EventID>
@@ -16,13 +16,13 @@ public struct StateSnapshot: Sendable {
   /// Returns the event of an entry.
   public subscript(_ key: StateKey) -> EventID? { entries[key] }
 
-  /// Counts the entries.
+  /// The number of entries.
   public var count: Int { entries.count }
 
-  /// Tells whether there are no entries.
+  /// Whether there are no entries.
   public var isEmpty: Bool { entries.isEmpty }
 
-  /// Returns all entries as a map; costs a copy of all of them.
+  /// All entries as a map; costs a copy of all of them.
   public var map: StateMap { StateMap(uniqueKeysWithValues: entries.lazy.map { ($0.key, $0.value) }) }
 
   /// Returns the wanted entries; cheap when the filter names single entries.
@@ -66,6 +66,6 @@ public struct StateSnapshot: Sendable {
     return (inserted, removed)
   }
 
-  /// Estimates the memory that a snapshot holds when it shares nothing, in bytes.
+  /// The estimated memory of a snapshot that shares nothing, in bytes.
   var weight: Int { 256 + entries.count * 220 }
 }

@@ -7,7 +7,7 @@ extension StateStore {
   public func currentSnapshot(_ room: RoomID) async throws -> StateSnapshot {
     try await current.value(room) { [database] in
       try Self.snapshot(
-        try await database.read(
+        try await database.run(
           "SELECT type, state_key, event_id FROM current_state_events WHERE room_id = \(room.rawValue)"))
     }
   }
@@ -20,7 +20,7 @@ extension StateStore {
     if let cached = current.peek(room) { return cached.map(filter) }
     let readsWhole = if filter.exactKeys == nil { true } else { try await noteGlance(at: room) }
     if readsWhole { return try await currentSnapshot(room).map(filter) }
-    let found = try await database.read(
+    let found = try await database.run(
       """
       SELECT type, state_key, event_id FROM current_state_events
       WHERE room_id = \(room.rawValue) \(filter.condition)
@@ -28,11 +28,11 @@ extension StateStore {
     return try Self.snapshot(found).map
   }
 
-  /// How often single entries are read before the whole state is, and of how many entries it may consist.
+  /// The number of reads of single entries after which the whole state is read, and the limit on its entries.
   private static let glancesWorthReading = 3
   private static let largestWorthReading: Int64 = 2_000
 
-  /// Counts a glance at a room that is not cached, and tells whether its whole state should be read instead.
+  /// Counts a glance at a room that is not cached, and returns whether its whole state should be read instead.
   private func noteGlance(at room: RoomID) async throws -> Bool {
     let earlier = glances.peek(room) ?? 0
     guard earlier < .max else { return false }
@@ -44,7 +44,7 @@ extension StateStore {
       SELECT count(*) FROM (
         SELECT FROM current_state_events WHERE room_id = \(room.rawValue) LIMIT \(Self.largestWorthReading + 1)::bigint) AS entry
       """
-    let count = try await database.read(entries).first?.get(0, as: Int64.self) ?? 0
+    let count = try await database.run(entries).first?.get(0, as: Int64.self) ?? 0
     let isSmall = count <= Self.largestWorthReading
     // A large room is not looked at again; a small one, when it has been forgotten, only after further glances.
     glances.insert(room, isSmall ? 0 : .max)
@@ -91,7 +91,7 @@ extension StateStore {
 
   private func readCurrent(_ rooms: [Text], _ filter: StateFilter) async throws -> [RoomID: StateMap] {
     guard !rooms.isEmpty else { return [:] }
-    let found = try await database.read(
+    let found = try await database.run(
       """
       SELECT room_id, type, state_key, event_id FROM current_state_events
       WHERE room_id = ANY(\(rooms)::text[]) \(filter.condition)

@@ -4,12 +4,12 @@ import Postgres
 import StorageEngine
 import Synchronization
 
-/// Reads and writes state groups and the current state of rooms.
+/// The state groups and the current state of rooms.
 ///
 /// A state group never changes, so its cache needs no invalidation. The current state follows the rows of the `events`
 /// stream: changes are applied to the cached snapshot in place.
 public final class StateStore: Sendable {
-  /// Holds the longest chain of groups that are stored as differences; the next one is stored whole. Synapse's number.
+  /// The longest chain of groups that are stored as differences; the next one is stored whole, as on Synapse.
   public static let longestDeltaChain = 100
 
   let database: PostgresClient
@@ -17,7 +17,7 @@ public final class StateStore: Sendable {
   let groupOfEvent: Cache<EventID, Int64>
   let current: Cache<RoomID, StateSnapshot>
   let currentEvents: Cache<RoomID, RoomStateEvents>
-  /// Counts how often single entries of a room were read that is not in `current`.
+  /// The number of times that single entries of a room were read that is not in `current`.
   let glances: Cache<RoomID, Int>
   private let chainLengths: Cache<Int64, Int>
   private let spareGroupIDs = Mutex<[Int64]>([])
@@ -44,7 +44,7 @@ public final class StateStore: Sendable {
   public func stateGroups(of events: [EventID]) async throws -> [EventID: Int64] {
     guard !events.isEmpty else { return [:] }
     return try await groupOfEvent.values(events) { [database] missing in
-      let found = try await database.read(
+      let found = try await database.run(
         """
         SELECT event_id, state_group FROM event_to_state_groups
         WHERE event_id = ANY(\(missing.map(\.rawValue))::text[])
@@ -70,7 +70,7 @@ public final class StateStore: Sendable {
 
   private func load(_ group: Int64) async throws -> StateSnapshot {
     // Later groups of a chain have greater ids, so the greatest id holds an entry's latest value.
-    let found = try await database.read(
+    let found = try await database.run(
       """
       WITH RECURSIVE chain(id) AS (
         VALUES (\(group)::bigint)
@@ -83,7 +83,7 @@ public final class StateStore: Sendable {
       """)
     if found.isEmpty {
       // A group without entries exists before a room's first event; a group without a row does not exist.
-      let exists = try await database.read("SELECT 1::bigint FROM state_groups WHERE id = \(group)::bigint")
+      let exists = try await database.run("SELECT 1::bigint FROM state_groups WHERE id = \(group)::bigint")
       if exists.isEmpty { throw StoreError("state group \(group) does not exist") }
     }
     return try Self.snapshot(found)
@@ -112,7 +112,7 @@ public final class StateStore: Sendable {
       return nil
     }
     if let spare { return spare }
-    let found = try await database.read(
+    let found = try await database.run(
       "SELECT nextval('state_group_id_seq') FROM generate_series(1, \(Self.groupIDBatch)::bigint)")
     var ids = try found.map { try $0.get(0, as: Int64.self) }
     ids.sort(by: >)
@@ -124,7 +124,7 @@ public final class StateStore: Sendable {
   /// Counts the groups that must be read to know the state of one (0 when it is stored whole).
   public func chainLength(of group: Int64) async throws -> Int {
     try await chainLengths.value(group) { [database] in
-      let found = try await database.read(
+      let found = try await database.run(
         """
         WITH RECURSIVE chain(id) AS (
           VALUES (\(group)::bigint)
@@ -139,7 +139,7 @@ public final class StateStore: Sendable {
 
   /// Describes the group after a change, ready to be written: as a difference, or whole when the chain has become long.
   ///
-  /// The state is put into the cache at once; nobody else can know the id yet.
+  /// The state is put into the cache at once; the id is not known elsewhere yet.
   public func makeGroup(
     roomID: RoomID, eventID: EventID, previous: Int64?, delta: StateMap, base: StateSnapshot
   ) async throws -> NewStateGroup {

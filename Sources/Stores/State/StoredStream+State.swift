@@ -13,7 +13,7 @@ extension StoredStream {
   private static func missedUnPartialStatedRooms(
     _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [StreamPage.Row] {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT stream_id, room_id FROM un_partial_stated_room_stream
       WHERE \(bounds("stream_id", from, to)) AND instance_name = \(instance) \(tail(limit))
@@ -31,7 +31,7 @@ extension StoredStream {
   private static func missedUnPartialStatedEvents(
     _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [StreamPage.Row] {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT stream_id, event_id, rejection_status_changed FROM un_partial_stated_event_stream
       WHERE \(bounds("stream_id", from, to)) AND instance_name = \(instance) \(tail(limit))

@@ -4,7 +4,8 @@ import Postgres
 import Replication
 import StorageEngine
 
-/// Serves the `backfill` stream: history fetched later. Tokens are positive on the wire and negative in the tables.
+/// The source of the `backfill` stream: history fetched later. Tokens are positive on the wire and negative in the
+/// tables.
 final class BackfillSource: StreamSource {
   private let ids: StreamIDGenerator
   private let database: PostgresClient
@@ -24,7 +25,7 @@ final class BackfillSource: StreamSource {
   func updates(of instance: Text, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
     guard from < to else { return StreamUpdates(rows: [], upTo: to, limited: false) }
     return try await StreamPage.read(to: to, limit: limit) { size in
-      let rows = try await database.read(
+      let rows = try await database.run(
         """
         SELECT -e.stream_ordering, \(EventsSource.columns) FROM events AS e \(EventsSource.joins)
         WHERE e.stream_ordering < \(-from)::bigint AND e.stream_ordering >= \(-to)::bigint

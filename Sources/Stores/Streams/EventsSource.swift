@@ -4,7 +4,8 @@ import Postgres
 import Replication
 import StorageEngine
 
-/// Serves the `events` stream: persisted events, events that stopped being outliers, and changes of current state.
+/// The source of the `events` stream: persisted events, events that stopped being outliers, and changes of current
+/// state.
 final class EventsSource: StreamSource {
   /// A room with this many state changes in one catch-up is announced by one `state-all` row. Synapse's number.
   static let stateAllThreshold = 150
@@ -27,7 +28,7 @@ final class EventsSource: StreamSource {
   func updates(of instance: Text, from: Int64, to: Int64, limit: Int) async throws -> StreamUpdates {
     guard from < to else { return StreamUpdates(rows: [], upTo: to, limited: false) }
     let half = max(limit / 2, 1)
-    let events = try await database.read(
+    let events = try await database.run(
       """
       SELECT e.stream_ordering, \(Self.columns) FROM events AS e \(Self.joins)
       WHERE e.stream_ordering > \(from)::bigint AND e.stream_ordering <= \(to)::bigint
@@ -37,14 +38,14 @@ final class EventsSource: StreamSource {
     // State changes are read only as far as the events reach, so that a page has one upper bound.
     let isLimited = events.count >= half
     let upTo = isLimited ? try events.last?.get(0, as: Int64.self) ?? to : to
-    async let formerOutliers = database.read(
+    async let formerOutliers = database.run(
       """
       SELECT o.event_stream_ordering, \(Self.columns)
       FROM ex_outlier_stream AS o JOIN events AS e ON e.event_id = o.event_id \(Self.joins)
       WHERE o.event_stream_ordering > \(from)::bigint AND o.event_stream_ordering <= \(upTo)::bigint
         AND COALESCE(o.instance_name, 'master') = \(instance) ORDER BY 1
       """)
-    async let deltas = database.read(
+    async let deltas = database.run(
       """
       SELECT stream_id, room_id, type, state_key, event_id FROM current_state_delta_stream
       WHERE stream_id > \(from)::bigint AND stream_id <= \(upTo)::bigint

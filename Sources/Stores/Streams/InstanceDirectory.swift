@@ -1,6 +1,6 @@
 import ByteText
 
-/// Translates between the names of writers and the numbers that stand for them in tokens (table `instance_map`).
+/// The numbers that stand for the names of writers in tokens (table `instance_map`).
 public protocol InstanceDirectory: Sendable {
   /// Returns the number of a writer, giving it one when it has none yet.
   func instanceID(forName name: Text) async throws -> Int64

@@ -2,7 +2,7 @@ import ByteText
 import Postgres
 import Synchronization
 
-/// Translates between writers' names and their numbers in tokens (table `instance_map`), remembering every answer.
+/// The numbers that stand for writers' names in tokens (table `instance_map`), every answer remembered.
 public final class InstanceMapStore: InstanceDirectory {
   private struct Maps {
     var ids: [Text: Int64] = [:]
@@ -19,7 +19,7 @@ public final class InstanceMapStore: InstanceDirectory {
   public func instanceID(forName name: Text) async throws -> Int64 {
     if let known = maps.withLock({ $0.ids[name] }) { return known }
     // The no-op update makes the statement return the row in either case.
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       INSERT INTO instance_map (instance_name) VALUES (\(name))
       ON CONFLICT (instance_name) DO UPDATE SET instance_name = EXCLUDED.instance_name RETURNING instance_id::bigint
@@ -34,7 +34,7 @@ public final class InstanceMapStore: InstanceDirectory {
   public func instanceName(forID id: Int64) async throws -> Text? {
     if let known = maps.withLock({ $0.names[id] }) { return known }
     guard id > 0, id <= Int64(Int32.max) else { return nil }
-    let rows = try await database.read("SELECT instance_name FROM instance_map WHERE instance_id = \(id)::bigint")
+    let rows = try await database.run("SELECT instance_name FROM instance_map WHERE instance_id = \(id)::bigint")
     guard let row = rows.first else { return nil }
     let name = try row.get(0, as: Text.self)
     remember(id, name)

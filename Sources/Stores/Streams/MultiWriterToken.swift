@@ -1,13 +1,13 @@
 import ByteText
 
-/// Marks a point in a stream that several processes may write: every writer's position, kept as a common minimum plus the
+/// A point in a stream that several processes may write: every writer's position, kept as a common minimum plus the
 /// writers that are ahead of it.
 ///
 /// Wire form: the bare minimum (`42`), or `m42~2.58~3.59` when instances 2 and 3 (ids of table `instance_map`) are ahead.
 public struct MultiWriterToken: Hashable, Sendable {
-  /// Holds the position that all writers have reached.
+  /// The position that all writers have reached.
   public let stream: Int64
-  /// Holds the position of each writer that is ahead of ``stream``, by instance name; every value is greater than
+  /// The position of each writer that is ahead of ``stream``, by instance name; every value is greater than
   /// ``stream``.
   public let ahead: [Text: Int64]
 
@@ -23,13 +23,13 @@ public struct MultiWriterToken: Hashable, Sendable {
     return ahead[instance] ?? stream
   }
 
-  /// Returns the largest position mentioned: the upper bound to use in SQL before filtering by ``covers(_:instance:)``.
+  /// The largest position mentioned: the upper bound to use in SQL before filtering by ``covers(_:instance:)``.
   public var maximum: Int64 { ahead.values.reduce(stream) { $0 > $1 ? $0 : $1 } }
 
-  /// Tells whether the row with id `id`, written by `instance`, is at or before this point.
+  /// Returns whether the row with id `id`, written by `instance`, is at or before this point.
   public func covers(_ id: Int64, instance: Text?) -> Bool { id <= position(of: instance) }
 
-  /// Tells whether every writer's position here is at or before its position in `other`.
+  /// Returns whether every writer's position here is at or before its position in `other`.
   public func isBeforeOrEqual(_ other: MultiWriterToken) -> Bool {
     guard stream <= other.stream else { return false }
     for (instance, position) in ahead where position > other.position(of: instance) { return false }
@@ -94,7 +94,7 @@ public struct MultiWriterToken: Hashable, Sendable {
   }
 }
 
-/// Reads the integers of tokens: an optional minus sign and up to 18 ASCII digits, so that sums cannot overflow.
+/// The integers of tokens: an optional minus sign and up to 18 ASCII digits, so that sums cannot overflow.
 enum TokenInteger {
   static func parse(_ text: Text) -> Int64? {
     var digits = text.utf8[...]

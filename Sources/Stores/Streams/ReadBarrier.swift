@@ -3,7 +3,8 @@ import Postgres
 import Replication
 import StorageEngine
 
-/// Lets a request see everything that was committed before it began, though memory follows other processes a few milliseconds behind.
+/// The wait of a request for everything that was committed before it began, as memory follows other processes a few
+/// milliseconds behind.
 ///
 /// A client that has been answered by one process may ask another one at once. What is kept in memory there is right up to the position of its
 /// stream; so the database is asked for the position of the newest row that concerns the request, and the request waits for that, which it
@@ -31,7 +32,7 @@ public struct ReadBarrier: Sendable {
   ///   - stored: the same stream, whose store this process has.
   ///   - newest: finds at most one row: its position and its writer.
   func pass(_ stream: StreamName, _ stored: StoredStream, _ newest: SQL) async throws {
-    guard hub.hasPeers, let row = try await database.read(newest).first else { return }
+    guard hub.hasPeers, let row = try await database.run(newest).first else { return }
     let (token, instance) = try row.decode(Int64.self, Text.self)
     guard ids[stored].currentToken < token else { return }
     _ = await hub.waitForPosition(stream, instance: instance, token: token, timeout: Self.longestWait)

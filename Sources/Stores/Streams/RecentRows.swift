@@ -2,18 +2,18 @@ import Collections
 import MatrixPrimitives
 import Synchronization
 
-/// Remembers the newest rows of a stream by room, so that a reader who is nearly up to date needs no query.
+/// The newest rows of a stream by room, so that a reader who is nearly up to date needs no query.
 ///
 /// Bounded: at most `rowsPerRoom` rows of at most `rooms` rooms. What was dropped is remembered as a floor; a question that reaches
 /// below it is answered "unknown" (nil) and belongs to the database.
 public final class RecentRows<Row: Sendable & Equatable>: Sendable {
-  /// Pairs a row with its position and its writer.
+  /// A row with its position and its writer.
   public struct Entry: Sendable {
-    /// Holds the row's stream id.
+    /// The row's stream id.
     public let id: Int64
-    /// Holds the name of the process that wrote the row.
+    /// The process that wrote the row.
     public let instanceName: Text
-    /// Holds the row.
+    /// The row.
     public let row: Row
 
     /// Makes an entry.
@@ -51,7 +51,7 @@ public final class RecentRows<Row: Sendable & Equatable>: Sendable {
     state = Mutex(State(floor: floor))
   }
 
-  /// Forgets everything and starts again at a position, as when a process has just read where its streams stand.
+  /// Forgets everything and starts again at a position, as when a process has just read its streams' positions.
   public func reset(floor: Int64) {
     state.withLock { $0 = State(floor: floor) }
   }

@@ -1,13 +1,13 @@
 import ByteText
 
-/// Marks a point between two events: in the order of arrival (live), or in a room's history (depth first).
+/// A point between two events: in the order of arrival (live), or in a room's history (depth first).
 ///
 /// Wire forms, as Synapse's: `s<position>` live, `m<minimum>~<instance id>.<position>…` live with several writers, and
 /// `t<depth>-<position>` in history.
 public struct RoomStreamToken: Hashable, Sendable {
-  /// Holds the depth of the event before the point; nil for live tokens.
+  /// The depth of the event before the point; nil for live tokens.
   public let topological: Int64?
-  /// Holds the stream ordering of the event before the point, per writer.
+  /// The stream ordering of the event before the point, per writer.
   public let position: MultiWriterToken
 
   /// Makes a live token.
@@ -25,7 +25,7 @@ public struct RoomStreamToken: Hashable, Sendable {
     self.position = MultiWriterToken(stream: stream)
   }
 
-  /// Returns the minimal stream position.
+  /// The minimal stream position.
   public var stream: Int64 { position.stream }
 
   /// Reads the wire form.
@@ -38,7 +38,7 @@ public struct RoomStreamToken: Hashable, Sendable {
     case UInt8(ascii: "s"): return TokenInteger.parse(rest).map { RoomStreamToken(stream: $0) }
     case UInt8(ascii: "m"): return try await MultiWriterToken.parseVector(rest, directory: directory).map(Self.init)
     case UInt8(ascii: "t"):
-      // A minus sign may stand before the first number, too.
+      // The first number may be negative, too.
       guard let dash = rest.utf8.dropFirst().firstIndex(of: UInt8(ascii: "-")),
         let depth = TokenInteger.parse(Text(rest.utf8[..<dash])),
         let stream = TokenInteger.parse(Text(rest.utf8[dash...].dropFirst()))

@@ -7,7 +7,7 @@ import StorageEngine
 ///
 /// Declared once, as a constant in the folder of the domain that owns the tables; everything else about the stream follows from it.
 public struct StoredStream: Sendable {
-  /// Makes the source from which the hub reads positions and missed rows.
+  /// A closure that makes the source from which the hub reads positions and missed rows.
   typealias MakeSource = @Sendable (StreamIDGenerator, PostgresClient) -> any StreamSource
 
   /// Stream whose configured writers write this one; nil when every process does.
@@ -52,7 +52,7 @@ public struct StoredStream: Sendable {
     }
   }
 
-  /// Names tables whose rows bear their id in `stream_id` and their writer in `instance_name`.
+  /// Returns tables whose rows have their id in `stream_id` and their writer in `instance_name`.
   static func tables(_ names: Text...) -> [StreamIDGenerator.Table] {
     names.map { ($0, "stream_id", "instance_name") }
   }

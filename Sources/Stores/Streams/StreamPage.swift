@@ -1,7 +1,7 @@
 import Postgres
 import Replication
 
-/// Cuts the answer of a catch-up query into a page that never divides the rows of one token.
+/// The cut of a catch-up query's answer into a page that never divides the rows of one token.
 enum StreamPage {
   typealias Row = (token: Int64, row: StreamRow)
 

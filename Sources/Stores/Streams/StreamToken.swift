@@ -1,38 +1,38 @@
 import ByteText
 
-/// Marks a point in all streams that a client follows: `next_batch`, `since`, `prev_batch` and the tokens of `/messages`.
+/// A point in all streams that a client follows: `next_batch`, `since`, `prev_batch` and the tokens of `/messages`.
 ///
 /// Wire form: 14 fields joined by `_` in the order of the properties below, for example
 /// `s10_7_0_2_4_2_2_4_0_1_2_1_1_1`. Missing trailing fields read as 0, so that tokens of older versions stay valid.
 /// The form and the meaning of each field are Synapse 1.163.2's, so either server reads the other's tokens.
 public struct StreamToken: Hashable, Sendable {
-  /// Holds the point in the events stream.
+  /// The point in the events stream.
   public var room: RoomStreamToken
-  /// Holds the position in the presence stream.
+  /// The position in the presence stream.
   public var presence: Int64
-  /// Holds the position in the typing stream, which restarts at 0 with its writer.
+  /// The position in the typing stream, which restarts at 0 with its writer.
   public var typing: Int64
-  /// Holds the point in the receipts stream.
+  /// The point in the receipts stream.
   public var receipt: MultiWriterToken
-  /// Holds the position in the account data stream.
+  /// The position in the account data stream.
   public var accountData: Int64
-  /// Holds the position in the push rules stream.
+  /// The position in the push rules stream.
   public var pushRules: Int64
-  /// Holds the position in the to-device stream.
+  /// The position in the to-device stream.
   public var toDevice: Int64
-  /// Holds the point in the device lists stream.
+  /// The point in the device lists stream.
   public var deviceList: MultiWriterToken
-  /// Holds a dead field that is carried along unchanged.
+  /// A dead field that is carried along unchanged.
   public var groups: Int64
-  /// Holds the position in the stream of rooms whose state has become complete.
+  /// The position in the stream of rooms whose state has become complete.
   public var unPartialStatedRooms: Int64
-  /// Holds the position in the thread subscriptions stream.
+  /// The position in the thread subscriptions stream.
   public var threadSubscriptions: Int64
-  /// Holds the point in the sticky events stream.
+  /// The point in the sticky events stream.
   public var stickyEvents: MultiWriterToken
-  /// Holds the point in the quarantined media stream.
+  /// The point in the quarantined media stream.
   public var quarantinedMedia: MultiWriterToken
-  /// Holds the position in the profile updates stream.
+  /// The position in the profile updates stream.
   public var profileUpdates: Int64
 
   /// Makes the token before everything.

@@ -4,8 +4,8 @@ import Postgres
 import Replication
 import StorageEngine
 
-/// Writes rows of one stream in the order that readers rely on: allocate an id, commit, tell memory, publish, and only then let the
-/// position pass the id.
+/// The writer of one stream's rows in the order that readers rely on: allocate an id, commit, tell memory, publish, and
+/// only then let the position pass the id.
 struct StreamWriter: Sendable {
   let stream: StreamName
   let ids: StreamIDGenerator
@@ -18,7 +18,7 @@ struct StreamWriter: Sendable {
     hub = context.hub
   }
 
-  /// Names this process in the stream's tables.
+  /// The name of this process in the stream's tables.
   var instanceName: Text { hub.instanceName }
 
   /// Runs a write under one fresh id.
@@ -62,5 +62,5 @@ struct StreamWriter: Sendable {
   }
 }
 
-/// Reports that a generator handed out no id: a fault of the server itself.
+/// The error that a generator handed out no id: a fault of the server itself.
 struct StreamIDMissing: Error {}

@@ -3,9 +3,9 @@ import Postgres
 import Replication
 import StorageEngine
 
-/// Serves a stream whose rows stand in tables: positions from the id generator, missed rows by one query.
+/// The source of a stream whose rows are in tables: positions from the id generator, missed rows by one query.
 final class TableStreamSource: StreamSource {
-  /// Reads at most `limit` rows with `from < token <= to`, ordered by token.
+  /// A closure that reads at most `limit` rows with `from < token <= to`, ordered by token.
   typealias Fetch =
     @Sendable (
       _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int

@@ -3,8 +3,8 @@ import MatrixPrimitives
 import Replication
 import StorageEngine
 
-/// Remembers since when rooms have let their members see all of their history, which decides for nearly every event of a sync
-/// that no closer look is needed.
+/// The time since when rooms have let their members see all of their history, which decides for nearly every event of a
+/// sync that no closer look is needed.
 public final class HistoryOpenness: Sendable {
   private static let key = StateKey("m.room.history_visibility")
 

@@ -2,16 +2,16 @@ import MatrixEvents
 import MatrixPrimitives
 import Postgres
 
-/// Keeps the two tables from which room lists are made: `sliding_sync_joined_rooms` and
+/// The two tables from which room lists are made: `sliding_sync_joined_rooms` and
 /// `sliding_sync_membership_snapshots`. Their columns and rules are as Synapse fills them.
 package enum SlidingSyncTables {
-  /// Lists the types of events that bring a room to the top of lists.
+  /// The types of events that bring a room to the top of lists.
   private static let bumpTypes: Set<Text> = [
     EventType.create, EventType.message, EventType.encrypted, "m.sticker", "m.call.invite",
     "m.poll.start", "m.beacon_info",
   ]
 
-  /// Holds what the tables keep of a room's state; a nil column is left as it is.
+  /// What the tables keep of a room's state; a nil column is left as it is.
   private struct RoomColumns {
     var roomType: Text??
     var name: Text??
@@ -146,7 +146,7 @@ package enum SlidingSyncTables {
 
   // MARK: memberships
 
-  /// Writes how local users stand to the room, with what is known of the room's state at that moment. When the server is no
+  /// Writes the local users' relations to the room, with what is known of the room's state at that moment. When the server is no
   /// longer in the room, what was known before stays.
   package static func enqueueSnapshots(
     _ users: [(user: Text, event: Text)], room: RoomID, in txn: Transaction
@@ -178,7 +178,7 @@ package enum SlidingSyncTables {
       """)
   }
 
-  /// Writes how a local user stands to a room that the server is not in, from the state that came with the invite or knock.
+  /// Writes a local user's relation to a room that the server is not in, from the state that came with the invite or knock.
   static func enqueueOutOfBand(
     _ event: NewEvent, user: Text, membership: Text, roomID: RoomID, in txn: Transaction
   ) {
@@ -193,7 +193,7 @@ package enum SlidingSyncTables {
       if type == EventType.create { hasCreate = true }
     }
     if !hasCreate { columns = RoomColumns() }
-    // A leave inherits what the invite or knock had told.
+    // A leave inherits the data of the invite or knock.
     let inherits = membership == "leave"
     txn.enqueue(
       """

@@ -5,7 +5,7 @@ extension SyncStore {
   ///
   /// Events are asked themselves and not their sequence, since a writer may have taken places for events that are to come.
   public func lastHandedOut() async throws -> StreamToken {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT (SELECT GREATEST(max(stream_ordering), 0) FROM events), (SELECT last_value FROM presence_stream_sequence),
         (SELECT last_value FROM receipts_sequence), (SELECT last_value FROM account_data_sequence),

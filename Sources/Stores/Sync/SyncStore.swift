@@ -1,20 +1,20 @@
 import MatrixPrimitives
 import Postgres
 
-/// Answers to questions that only syncing asks: where the streams are, members that name a room.
+/// What only syncing asks: the positions of the streams, members that name a room.
 public final class SyncStore: Sendable {
   let database: PostgresClient
 
   /// Makes the store, which remembers nothing.
   public init(_ context: StoreContext) { database = context.database }
 
-  /// Whether a user has sent an event into one of the rooms, or a receipt, after positions of the streams.
+  /// Returns whether a user has sent an event into one of the rooms, or a receipt, after positions of the streams.
   ///
   /// Cost: one statement.
   public func hasWritten(
     _ user: UserID, eventsIn rooms: [RoomID], after position: Int64, receiptsAfter receiptPosition: Int64
   ) async throws -> Bool {
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT EXISTS (
           SELECT 1 FROM events WHERE room_id = ANY(\(rooms.map(\.rawValue))::text[])
@@ -30,7 +30,7 @@ public final class SyncStore: Sendable {
   /// invited, then those who left or were banned, each in the order in which they came.
   public func namingMembers(of rooms: [RoomID]) async throws -> [RoomID: [(user: UserID, membership: Text)]] {
     guard !rooms.isEmpty else { return [:] }
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT q.room_id, m.state_key, m.membership FROM unnest(\(rooms.map(\.rawValue))::text[]) AS q (room_id),
       LATERAL (

@@ -13,7 +13,7 @@ extension StoredStream {
     _ database: PostgresClient, _ instance: Text, _ from: Int64, _ to: Int64, _ limit: Int
   ) async throws -> [StreamPage.Row] {
     let range = bounds("stream_id", from, to)
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT stream_id, user_id FROM device_inbox WHERE \(range) GROUP BY stream_id, user_id
       UNION ALL

@@ -4,16 +4,16 @@ import Replication
 import StorageEngine
 import Synchronization
 
-/// Reads and writes messages for devices (`device_inbox`, `device_federation_outbox`).
+/// The messages for devices (`device_inbox`, `device_federation_outbox`).
 public final class ToDeviceStore: Sendable {
   let database: PostgresClient
   let writer: StreamWriter
   let clock: ServerClock
 
-  /// Answers, by user id, whether a message for one of the user's devices came after a stream id.
+  /// The stream id at which the last message for one of each user's devices came.
   public let inboxChanges: StreamChangeCache
 
-  /// Remembers up to where each device's inbox was emptied, so that most syncs need no DELETE.
+  /// The point up to where each device's inbox was emptied, so that most syncs need no DELETE.
   private let emptied = Mutex<[Device: Int64]>([:])
 
   private struct Device: Hashable, Sendable {
@@ -21,7 +21,7 @@ public final class ToDeviceStore: Sendable {
     let device: Text
   }
 
-  /// Holds how many messages one sync returns at most, as Synapse.
+  /// The greatest number of messages that one sync returns, as on Synapse.
   public static let batchLimit = 100
 
   init(_ context: StoreContext) {
@@ -51,7 +51,7 @@ public final class ToDeviceStore: Sendable {
     for user: UserID, device: Text, after from: Int64, upTo: Int64
   ) async throws -> (messages: [[UInt8]], upTo: Int64) {
     guard from < upTo, inboxChanges.hasChanged(user.rawValue, since: from) else { return ([], upTo) }
-    let rows = try await database.read(
+    let rows = try await database.run(
       """
       SELECT stream_id, message_json FROM device_inbox
       WHERE user_id = \(user.rawValue) AND device_id = \(device) AND stream_id > \(from) AND stream_id <= \(upTo)
@@ -68,7 +68,7 @@ public final class ToDeviceStore: Sendable {
   public func deleteMessages(for user: UserID, device: Text, upTo: Int64) async throws {
     let key = Device(user: user, device: device)
     if let last = emptied.withLock({ $0[key] }), !inboxChanges.hasChanged(user.rawValue, since: last) { return }
-    _ = try await database.read(
+    _ = try await database.run(
       """
       DELETE FROM device_inbox
       WHERE user_id = \(user.rawValue) AND device_id = \(device) AND stream_id <= \(upTo)
@@ -104,7 +104,7 @@ public final class ToDeviceStore: Sendable {
   ///
   /// For the process that is to send it and cannot: nothing else would ever take the rows away.
   public func trimOutbox(toNewest count: Int) async throws {
-    _ = try await database.read(
+    _ = try await database.run(
       """
       DELETE FROM device_federation_outbox
       WHERE stream_id <= (SELECT stream_id FROM device_federation_outbox ORDER BY stream_id DESC OFFSET \(count) LIMIT 1)

@@ -2,7 +2,8 @@ import MatrixPrimitives
 import Replication
 import Stores
 
-/// Reads account data and tags, and changes them on any process: a writer of the stream does it, other processes ask one.
+/// The account data and tags, and their changes on any process: a writer of the stream makes them, other processes ask
+/// one.
 public final class AccountDataService: Sendable {
   private static let longestTag = 255
 

@@ -3,7 +3,7 @@ import MatrixPrimitives
 import Replication
 import Stores
 
-/// Reads users' push rules as clients see them, and changes them on the process that writes them.
+/// The users' push rules as clients see them, and their changes on the process that writes them.
 public final class PushRuleService: Sendable {
   let store: PushRuleStore
   private let barrier: ReadBarrier
@@ -43,8 +43,8 @@ public final class PushRuleService: Sendable {
   ///   - kind: the kind of rule.
   ///   - id: the id without kind.
   ///   - body: what the client sent.
-  ///   - before: the id of a rule of the same kind to stand before; nil for none.
-  ///   - after: the id of a rule of the same kind to stand after; nil for none.
+  ///   - before: the id of the rule of the same kind that follows; nil for none.
+  ///   - after: the id of the rule of the same kind that precedes; nil for none.
   /// - Throws: 400 when the rule is malformed or may not be added, 413 when it is too large.
   public func put(
     _ user: UserID, kind: Text, id: Text, body: JSONValue, before: Text?, after: Text?
@@ -148,7 +148,7 @@ public final class PushRuleService: Sendable {
 }
 
 extension StoredPushRule {
-  /// Returns the rule in the form that is matched against events; nil when its kind is not known.
+  /// The rule in the form that is matched against events; nil when its kind is not known.
   public var pushRule: PushRule? {
     let parts = ruleID.split(separator: UInt8(ascii: "/"), maxSplits: 2, omittingEmptySubsequences: false)
     let kind =

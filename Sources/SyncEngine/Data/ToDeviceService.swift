@@ -1,7 +1,7 @@
 import MatrixPrimitives
 import Stores
 
-/// Takes clients' messages for devices, here and elsewhere.
+/// The acceptance of clients' messages for devices, here and elsewhere.
 public final class ToDeviceService: Sendable {
   private struct Transaction: Hashable, Sendable {
     let user: UserID
@@ -14,7 +14,8 @@ public final class ToDeviceService: Sendable {
   private let serverName: Text
   private let transactions: SharedAnswers<Transaction, [UInt8]>
 
-  /// Holds the largest content of one message in canonical form, in bytes: larger ones do not fit into a federation transaction.
+  /// The largest content of one message in canonical form, in bytes: larger ones do not fit into a federation
+  /// transaction.
   private static let largestContent = 65_536
   /// The longest event type and transaction id, in bytes: both are remembered.
   private static let longestType = 255, longestTransactionID = 1_024
@@ -48,7 +49,7 @@ public final class ToDeviceService: Sendable {
     }
   }
 
-  /// How many EDUs wait for other servers at most while no process sends them.
+  /// The greatest number of EDUs that wait for other servers while no process sends them.
   private static let mostWaiting = 2_000
 
   /// Bounds what waits for other servers. To be called now and then by the process that alone has the duty to send to them, which

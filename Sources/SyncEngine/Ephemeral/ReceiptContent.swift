@@ -1,7 +1,7 @@
 import MatrixPrimitives
 import Stores
 
-/// Writes the receipts of a room as the content of one `m.receipt` event.
+/// The receipts of a room as the content of one `m.receipt` event.
 enum ReceiptContent {
   /// Returns the whole event (`type` and `content`), or nil when nothing is left for this reader.
   ///

@@ -2,7 +2,7 @@ import MatrixPrimitives
 import RoomServices
 import Stores
 
-/// Takes clients' receipts and read markers.
+/// The acceptance of clients' receipts and read markers.
 public final class ReceiptService: Sendable {
   private let stores: UserStores
   private let events: EventStore
@@ -78,7 +78,7 @@ public final class ReceiptService: Sendable {
     _ = try await stores.receipts.insert(receipt)
   }
 
-  /// Moves a user's read marker forward; one that stands further on stays.
+  /// Moves a user's read marker forward; one that is further on stays.
   ///
   /// - Throws: 404 when the event is not known in the room.
   public func receiveMarker(_ requester: Requester, room: RoomID, event: EventID) async throws {

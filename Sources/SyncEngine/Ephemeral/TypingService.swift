@@ -5,9 +5,10 @@ import RoomServices
 import Stores
 import Synchronization
 
-/// Knows who is typing where. The writer of the `typing` stream decides it, the other processes follow the stream's rows.
+/// The users who are typing in each room. The writer of the `typing` stream decides it, the other processes follow the
+/// stream's rows.
 ///
-/// All of it lives in memory; the stream's positions are a counter that starts at 0 with its writer. A follower that hears a
+/// All of it lives in memory; the stream's positions are a counter that starts at 0 with its writer. A follower that receives a
 /// smaller position than before therefore forgets everything.
 public final class TypingService: Sendable {
   private struct Member: Hashable, Sendable {
@@ -27,9 +28,9 @@ public final class TypingService: Sendable {
     var updatedSincePrune: Set<RoomID> = []
   }
 
-  /// Holds the longest time a client may announce, in milliseconds (as Synapse).
+  /// The longest time a client may announce, in milliseconds (as Synapse).
   public static let longestTimeout: Int64 = 120_000
-  /// Holds the time that counts when a client names none, in milliseconds (as Synapse).
+  /// The time that counts when a client names none, in milliseconds (as Synapse).
   public static let defaultTimeout: Int64 = 30_000
 
   private let state = Mutex(State())
@@ -48,12 +49,12 @@ public final class TypingService: Sendable {
     self.clock = clock
   }
 
-  /// Returns the position in the typing stream.
+  /// The position in the typing stream.
   public var currentToken: Int64 { state.withLock(\.serial) }
 
   // MARK: Reading
 
-  /// Returns who types in the rooms in which that changed after a position; a room where nobody types any more has an empty list.
+  /// Returns who types in the rooms in which that changed after a position; a room where typing has ended has an empty list.
   public func changes(in rooms: Set<RoomID>, since token: Int64) -> [RoomID: [UserID]] {
     state.withLock { state in
       guard state.serial != token else { return [:] }
@@ -67,7 +68,7 @@ public final class TypingService: Sendable {
 
   // MARK: Writing
 
-  /// Takes note of what a user says: that they type, or stopped. What shadow-banned users do reaches nobody.
+  /// Takes note of what a user says: that they type, or stopped. The actions of shadow-banned users reach nobody.
   ///
   /// - Parameter timeout: for how long, in milliseconds; nil for ``defaultTimeout``.
   /// - Throws: `MatrixError` 403 for somebody who is not in the room.
@@ -77,7 +78,7 @@ public final class TypingService: Sendable {
     setTyping(requester.userID, in: room, isTyping: isTyping, timeout: timeout ?? Self.defaultTimeout)
   }
 
-  /// Takes note that a local user types, or stopped. The caller has checked that the user may speak in the room.
+  /// Takes note that a local user types, or stopped. The caller has checked that the user may send to the room.
   ///
   /// - Parameters:
   ///   - isTyping: false ends the user's typing at once.
@@ -110,7 +111,7 @@ public final class TypingService: Sendable {
     for member in expired { publish(member, isTyping: false) }
   }
 
-  /// Drops rooms in which nobody typed since the last call; clients end what they show by themselves.
+  /// Drops rooms without typing since the last call; clients remove what they show by themselves.
   func prune() {
     state.withLock { state in
       state.rooms = state.rooms.filter { !$0.value.users.isEmpty || state.updatedSincePrune.contains($0.key) }
@@ -171,7 +172,7 @@ public final class TypingService: Sendable {
   }
 }
 
-/// Gives the hub the positions of the `typing` stream.
+/// The source from which the hub gets the positions of the `typing` stream.
 final class TypingSource: StreamSource {
   private let typing: TypingService
 

@@ -2,16 +2,16 @@ import Collections
 import MatrixPrimitives
 import Synchronization
 
-/// Lets requests wait until something happens that their user can see.
+/// The wait of requests until something happens that their user can see.
 ///
 /// A user who syncs here is kept for some minutes with the rooms it has joined, so that a change in a room finds the users to wake
 /// without asking anybody. Each user carries a counter that every change bumps: a request reads the counter, looks for news, and
-/// waits only while the counter stands still; so a change between looking and waiting is never missed.
+/// waits only while the counter does not change; so a change between looking and waiting is never missed.
 ///
 /// A waiting request costs a closure and an entry in a heap. ``run()`` ends waits whose time is up; while nobody syncs
 /// here it sleeps, too.
 public final class Notifier: Sendable {
-  /// Tells why a wait ended.
+  /// The reason why a wait ended.
   public enum Outcome: Sendable {
     /// Something happened; look again.
     case changed
@@ -23,7 +23,7 @@ public final class Notifier: Sendable {
     case draining
   }
 
-  /// Marks a point in a user's history of changes.
+  /// A point in a user's history of changes.
   public struct Mark: Sendable, Equatable {
     let count: UInt64
   }
@@ -33,11 +33,11 @@ public final class Notifier: Sendable {
     var count: UInt64 = 0
     var waiters: Set<UInt64> = []
     var lastUsed: ContinuousClock.Instant
-    /// Tells whether the rooms have been filled in.
+    /// Whether the rooms have been filled in.
     var isReady = false
   }
 
-  /// Told once why a wait ended, on whatever thread brings the news; must be quick.
+  /// A closure that is told once why a wait ended, on whatever thread brings the news; must be quick.
   public typealias Waking = @Sendable (Outcome) -> Void
 
   struct Waiter: Sendable {
@@ -69,7 +69,7 @@ public final class Notifier: Sendable {
   /// Makes a notifier without users.
   public init() {}
 
-  /// Returns how many requests wait now.
+  /// The number of requests that wait now.
   public var waitingCount: Int { state.withLock { $0.waiters.count } }
 
   // MARK: Users
@@ -254,7 +254,7 @@ public final class Notifier: Sendable {
     }
   }
 
-  /// Lets somebody wait, unless `begin` or something else tells that the wait is over already.
+  /// Registers a wait, unless `begin` or something else finds that it is over already.
   private func register(
     _ waiter: Waiter, _ id: UInt64, until deadline: ContinuousClock.Instant, begin: (inout State) -> Outcome?
   ) {

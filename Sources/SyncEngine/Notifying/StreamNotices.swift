@@ -3,7 +3,7 @@ import MatrixPrimitives
 import Replication
 import Stores
 
-/// Wakes waiting syncs by the rows of the streams, once their positions have moved.
+/// The waking of syncs by the rows of the streams, once their positions have moved.
 struct StreamNotices: Sendable {
   let memberships: MembershipStore
   let hub: StreamHub

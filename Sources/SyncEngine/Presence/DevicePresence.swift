@@ -1,6 +1,6 @@
 import Stores
 
-/// Holds the presence of one device of a local user, in the memory of the presence writer.
+/// The presence of one device of a local user, in the memory of the presence writer.
 struct DevicePresence: Sendable {
   var state: PresenceState.Availability = .offline
   var lastActiveTS: Int64 = 0
@@ -19,7 +19,7 @@ struct DevicePresence: Sendable {
 }
 
 extension PresenceState.Availability {
-  /// Orders states by how available the user is.
+  /// The rank of the state by how available the user is.
   var rank: Int {
     switch self {
     case .offline: 1

@@ -1,7 +1,7 @@
 import Collections
 import MatrixPrimitives
 
-/// Remembers which users' presence has to be looked at when.
+/// The users whose presence has to be looked at, and when.
 ///
 /// Times are rounded up to a multiple of a granularity, and a user counts once for each: a user who syncs a thousand times a second
 /// leaves no more behind than one who syncs once.
@@ -19,7 +19,7 @@ struct PresenceChecks: Sendable {
     granularity = min(max(shortest / 6, 1), 5_000)
   }
 
-  /// Returns how many checks are to be made.
+  /// The number of checks to be made.
   var count: Int { users.values.reduce(0) { $0 + $1.count } }
 
   /// Adds a check, to be made at a time or up to the granularity later.

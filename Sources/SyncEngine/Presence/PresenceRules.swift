@@ -1,15 +1,16 @@
 import MatrixPrimitives
 import Stores
 
-/// Decides how presence changes: with an update, and with time. Pure; the same rules as Synapse's presence writer.
+/// The rules by which presence changes: with an update, and with time. Pure; the same rules as Synapse's presence
+/// writer.
 struct PresenceRules: Sendable {
-  /// Holds what an update leads to.
+  /// What an update leads to.
   struct Update: Sendable {
     /// The state to keep.
     var state: PresenceState
     /// Whether the state is stored and published.
     var isNews: Bool
-    /// When to look at the user again, in milliseconds; empty when never.
+    /// The times at which to look at the user again, in milliseconds; empty when never.
     var checks: [Int64]
   }
 
@@ -34,7 +35,7 @@ struct PresenceRules: Sendable {
     return Update(state: state, isNews: isNews, checks: checks)
   }
 
-  /// Tells whether others are told of a change.
+  /// Returns whether a change is announced to others.
   func isNews(from old: PresenceState, to new: PresenceState) -> Bool {
     if old == new { return false }
     if old.statusMessage != new.statusMessage || old.state != new.state { return true }
@@ -48,7 +49,7 @@ struct PresenceRules: Sendable {
   /// - Parameters:
   ///   - state: the user's present state.
   ///   - devices: the user's devices; those that timed out are changed or removed.
-  ///   - isSyncing: tells whether a device has a sync request open.
+  ///   - isSyncing: whether a device has a sync request open.
   ///   - now: the time, in milliseconds.
   /// - Returns: the state to run through ``update(from:to:now:force:)``; nil when nothing changed.
   func timeout(

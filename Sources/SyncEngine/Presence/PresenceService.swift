@@ -5,18 +5,19 @@ import RoomServices
 import Stores
 import Synchronization
 
-/// Takes note of what users do and of who syncs, on any process: the presence writer decides itself, other processes tell it.
+/// The record of what users do and of who syncs, on any process: the presence writer decides itself, other processes
+/// inform it.
 public final class PresenceService: Sendable {
   private struct Device: Hashable, Sendable {
     let user: UserID
     let device: Text?
   }
 
-  /// When a device's last sync ended.
+  /// The end of a device's last sync.
   private struct Departure: Sendable {
     /// In milliseconds since 1970, for the writer.
     let time: Int64
-    /// By the clock that nobody sets.
+    /// By the monotonic clock.
     let moment: Int64
   }
 
@@ -26,7 +27,7 @@ public final class PresenceService: Sendable {
     var lastSent: [Device: (state: Text, time: Int64)] = [:]
   }
 
-  /// Holds how long a device may stay away before the writer hears that it stopped syncing, in milliseconds (as Synapse).
+  /// The time a device may stay away before the writer hears that it stopped syncing, in milliseconds (as Synapse).
   private static let offlineDelay: Int64 = 10_000
   /// The longest status message, in bytes: it goes to everybody who shares a room.
   static let longestStatusMessage = 4_096
@@ -43,9 +44,9 @@ public final class PresenceService: Sendable {
   private let writer: PresenceWriter?
   private let follower = Mutex(Follower())
 
-  /// Tells whether presence is shown to clients.
+  /// Whether presence is shown to clients.
   public let isEnabled: Bool
-  /// Tells whether presence follows what users do (`presence.enabled` true, not `untracked`).
+  /// Whether presence follows what users do (`presence.enabled` true, not `untracked`).
   public let tracksActivity: Bool
 
   init(
@@ -77,7 +78,7 @@ public final class PresenceService: Sendable {
     return try await store.states(of: [user])[user] ?? PresenceState(user: user)
   }
 
-  /// Tells whether one user may see another's presence: they share a room.
+  /// Returns whether one user may see another's presence: they share a room.
   public func isVisible(_ observed: UserID, to observer: UserID) async throws -> Bool {
     for room in try await memberships.rooms(for: observer, memberships: [.join]) {
       if try await memberships.members(room.roomID)[observed]?.membership == .join { return true }
@@ -154,7 +155,7 @@ public final class PresenceService: Sendable {
     ]
   }
 
-  /// Tells whether the writer must hear of this; the same news is not repeated for some seconds.
+  /// Returns whether the writer must be informed of this; the same news is not repeated for some seconds.
   private func shouldTell(_ device: Device, _ state: Text, isRepeatable: Bool) -> Bool {
     let now = clock.monotonicMilliseconds
     let interval = min(timers.syncOnlineTimeout, timers.lastActiveGranularity) * 5 / 6
@@ -268,7 +269,7 @@ public final class PresenceService: Sendable {
     for (device, departure) in gone { sendSync(device, isSyncing: false, at: departure.time) }
   }
 
-  /// Says goodbye to the writer, or stores what the writer has not stored.
+  /// Signs off at the writer, or, as the writer, stores what is not stored yet.
   func stop() async {
     guard isEnabled, tracksActivity else { return }
     guard let writer else { return hub.send(.clearUserSync(instanceID: instanceID)) }

@@ -4,7 +4,7 @@ import Replication
 import StorageEngine
 import Stores
 
-/// Gives the hub the positions and the rows of the `presence` stream.
+/// The source from which the hub gets the positions and the rows of the `presence` stream.
 final class PresenceSource: StreamSource {
   private let store: PresenceStore
   private let ids: StreamIDGenerator

@@ -1,7 +1,7 @@
 import MatrixPrimitives
 import Stores
 
-/// Decides the presence of this server's users: the one process that writes the `presence` stream.
+/// The presence of this server's users, decided on the one process that writes the `presence` stream.
 ///
 /// Keeps the devices of users who are not offline, and which of them sync where; everything else is in the database. Other processes
 /// report syncs by USER_SYNC, and are forgotten after five minutes of silence.
@@ -24,7 +24,7 @@ actor PresenceWriter {
   private var remoteLastSeen: [Text: Int64] = [:]
   private var checks: PresenceChecks
   private var unstored: Set<UserID> = []
-  /// When users were looked at last, by the clock that administrators set.
+  /// The time at which users were last looked at, by the clock that administrators set.
   private var lastLook = Int64.min
 
   init(store: PresenceStore, rules: PresenceRules, clock: ServerClock) {
@@ -149,7 +149,7 @@ actor PresenceWriter {
     if !changed.isEmpty { try await update(changed) }
   }
 
-  /// Takes back what lies in the future since the clock was set back, and what was to be checked then: nobody is to seem active until the clock
+  /// Takes back what lies in the future since the clock was set back, and what was to be checked then: no user may seem active until the clock
   /// gets there again. The times are those of the database, so that they cannot be counted by another clock.
   private func forgetTimes(after now: Int64) {
     checks = PresenceChecks(timers: rules.timers)

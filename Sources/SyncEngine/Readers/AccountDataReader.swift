@@ -1,7 +1,7 @@
 import MatrixPrimitives
 import Stores
 
-/// Reads a user's account data, global and of rooms, whole or as it changed.
+/// The reader of a user's account data, global and of rooms, whole or as it changed.
 final class AccountDataReader: Sendable {
   /// A user's account data of rooms; rooms without any are absent.
   struct OfRooms: Sendable {

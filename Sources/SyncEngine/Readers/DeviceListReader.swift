@@ -1,7 +1,7 @@
 import MatrixPrimitives
 import Stores
 
-/// Reads whose devices a client has to ask for again, and whose it need not follow any more.
+/// The reader of the users whose devices a client has to ask for again, and of those it need not follow any more.
 final class DeviceListReader: Sendable {
   /// What a client that encrypts has to know of other users.
   struct Changes: Sendable {

@@ -1,7 +1,7 @@
 import MatrixPrimitives
 import Stores
 
-/// Reads what is news in rooms for a moment only: who types, and who has read how far.
+/// The reader of what is news in rooms for a moment only: who types, and who has read how far.
 final class EphemeralReader: Sendable {
   private let typing: TypingService
   private let receipts: ReceiptStore
@@ -11,7 +11,7 @@ final class EphemeralReader: Sendable {
     self.receipts = receipts
   }
 
-  /// Reads who types in the rooms in which that changed; a room where nobody types any more has an empty list.
+  /// Reads who types in the rooms in which that changed; a room where typing has ended has an empty list.
   ///
   /// - Parameter position: the position after which changes count; nil for all rooms in which somebody types.
   func typing(in rooms: Set<RoomID>, after position: Int64?) -> [RoomID: [UserID]] {

@@ -2,7 +2,7 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Reads how a user stands to rooms and to the users in them, and how that changed.
+/// The reader of a user's relations to rooms and to the users in them, and of their changes.
 final class MembershipReader: Sendable {
   /// The longest wait until the position has reached a membership that the database has already.
   private static let catchUpTimeout = Duration.seconds(2)
@@ -19,7 +19,7 @@ final class MembershipReader: Sendable {
     self.tokens = tokens
   }
 
-  /// Reads how the user stands to rooms, and the position up to which that is so: it promises no change that the list lacks, and the list
+  /// Reads the user's relations to rooms, and the position up to which that is so: it promises no change that the list lacks, and the list
   /// has none that lies beyond it, which the next sync would take for known.
   func current(of user: UserID) async throws -> (rooms: [RoomForUser], upTo: StreamToken) {
     let deadline = ContinuousClock.now + Self.catchUpTimeout
@@ -57,7 +57,7 @@ final class MembershipReader: Sendable {
     return spans
   }
 
-  /// Returns how the user stood to each room before its first change: what that event replaced.
+  /// Returns the user's relation to each room before its first change: what that event replaced.
   private func membershipsBefore(_ firsts: [MembershipChange]) async throws -> [RoomID: Text] {
     var replaced: [RoomID: EventID] = [:]
     for event in try await events.events(firsts.map(\.eventID)).values {
@@ -86,7 +86,7 @@ final class MembershipReader: Sendable {
     try await memberships.usersSharingRooms(with: user)
   }
 
-  /// Whether another user is in one of the user's rooms.
+  /// Returns whether another user is in one of the user's rooms.
   func sharesRoom(_ user: UserID, with other: UserID) async throws -> Bool {
     for room in try await memberships.rooms(for: user, memberships: [.join]) {
       if try await memberships.members(room.roomID)[other]?.membership == .join { return true }

@@ -2,7 +2,7 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Reads the state of rooms, now or where somebody left them, and how it changed.
+/// The reader of the state of rooms, now or where a user left them, and of its changes.
 final class RoomStateReader: Sendable {
   /// A room of whose state something is wanted.
   struct Request: Sendable {

@@ -2,7 +2,7 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Reads what clients that do not know all members cannot work out themselves.
+/// The reader of what clients without all members cannot work out themselves.
 final class RoomSummaryReader: Sendable {
   private static let namingKeys = [StateKey(EventType.name), StateKey(EventType.canonicalAlias)]
   private static let mostHeroes = 5

@@ -28,7 +28,7 @@ extension RoomTimeline {
   var senders: Set<Text> {
     var (senders, seen) = (Set<Text>(), Set<Text>())
     for entry in entries {
-      // A membership event in the timeline tells the client about what its subject sends later.
+      // A membership event in the timeline also serves the client for what its subject sends later.
       if !seen.contains(entry.event.sender.rawValue) { senders.insert(entry.event.sender.rawValue) }
       if entry.event.type == EventType.member, let key = entry.event.stateKey { seen.insert(key) }
     }
@@ -65,7 +65,7 @@ extension RoomTimeline {
     var known: [StateKey: EventID?] = [:]
     for delta in deltas {
       if known[delta.key] == nil { known[delta.key] = .some(delta.previousEventID) }
-      // An entry that was removed cannot be told to clients; they keep what they have.
+      // The removal of an entry cannot be expressed to clients; they keep what they have.
       guard let id = delta.eventID else { continue }
       chosen[delta.key] = id
     }

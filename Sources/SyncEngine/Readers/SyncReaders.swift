@@ -1,7 +1,7 @@
 import RoomServices
 import Stores
 
-/// What every kind of sync is put together from. None knows a request: each is asked for rooms, spans and limits, and reads for all rooms
+/// What every kind of sync is put together from. None takes a request: each is asked for rooms, spans and limits, and reads for all rooms
 /// together.
 struct SyncReaders: Sendable {
   let memberships: MembershipReader

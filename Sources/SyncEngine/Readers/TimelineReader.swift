@@ -3,7 +3,7 @@ import MatrixPrimitives
 import RoomServices
 import Stores
 
-/// Reads timelines: the newest events of rooms that a filter passes and a user may see.
+/// The reader of timelines: the newest events of rooms that a filter passes and a user may see.
 ///
 /// Rooms with the same span and limit share a statement; those whose newest events are in memory need none.
 final class TimelineReader: Sendable {
@@ -127,7 +127,7 @@ final class TimelineReader: Sendable {
         condition: filter.condition))
   }
 
-  /// Adds the events that tell users of the end of an invitation or a knock, though they see nothing else of the room at that time.
+  /// Adds the events that show users the end of an invitation or a knock, though they see nothing else of the room at that time.
   private func addFarewells(_ drafts: inout [Draft], _ filter: EventFilter) async throws {
     let ids = drafts.compactMap(\.request.farewell)
     guard !ids.isEmpty else { return }
@@ -185,7 +185,8 @@ extension TimelineReader.Draft {
     timeline.isLimited = page.isLimited
   }
 
-  /// Whether an event is seen without a closer look: the user has been in the room at it, and members may see everything.
+  /// Returns whether an event is seen without a closer look: the user has been in the room at it, and members may see
+  /// everything.
   fileprivate func isOpen(_ event: StoredEvent, since openSince: Int64?) -> Bool {
     guard case .joined(let joinedAt) = request.view, let openSince else { return false }
     return event.streamOrdering >= joinedAt && event.streamOrdering > openSince && !event.isSoftFailed

@@ -2,7 +2,7 @@ import MatrixPrimitives
 import StorageEngine
 import Stores
 
-/// Tells where this process stands in all streams.
+/// The positions of this process in all streams.
 public final class CurrentTokens: Sendable {
   private let typing: TypingService
   private let events, presence, receipts, accountData, pushRules, toDevice, deviceLists: StreamIDGenerator
@@ -50,14 +50,15 @@ public final class CurrentTokens: Sendable {
 }
 
 extension StreamToken {
-  /// Tells whether every stream stands at or before its place in `other`; typing is left out, since it restarts with its writer.
+  /// Returns whether every stream is at or before its place in `other`; typing is left out, since it restarts with
+  /// its writer.
   func isReached(by other: StreamToken) -> Bool {
     room.position.isBeforeOrEqual(other.room.position) && presence <= other.presence
       && receipt.isBeforeOrEqual(other.receipt) && accountData <= other.accountData && pushRules <= other.pushRules
       && toDevice <= other.toDevice && deviceList.isBeforeOrEqual(other.deviceList)
   }
 
-  /// Tells whether every stream that a sync shows stands at the same place in `other`.
+  /// Returns whether every stream that a sync shows is at the same place in `other`.
   func isLevel(with other: StreamToken) -> Bool {
     room == other.room && presence == other.presence && typing == other.typing && receipt == other.receipt
       && accountData == other.accountData && pushRules == other.pushRules && toDevice == other.toDevice

@@ -2,7 +2,7 @@ import Collections
 import MatrixPrimitives
 import Stores
 
-/// Remembers which member events one device was sent last, so that lazy loading does not send them again.
+/// The member events that one device was sent last, so that lazy loading does not send them again.
 ///
 /// An entry counts only for responses at or before the `since` of the next request: a response that never arrived is thereby
 /// forgotten. At most ``capacity`` members are remembered.
@@ -17,7 +17,7 @@ struct LazyMemberCache: Sendable {
     let at: MultiWriterToken
   }
 
-  /// Holds how many members are remembered for a device.
+  /// The number of members that are remembered for a device.
   static let capacity = 256
 
   private var sent: OrderedDictionary<Member, Sent> = [:]
@@ -31,7 +31,7 @@ struct LazyMemberCache: Sendable {
     sent.removeAll { !$0.value.at.isBeforeOrEqual(since) }
   }
 
-  /// Tells whether the member event was the last one sent for this user of the room.
+  /// Returns whether the member event was the last one sent for this user of the room.
   func wasSent(_ room: RoomID, _ user: Text, _ eventID: Text) -> Bool {
     sent[Member(room: room, user: user)]?.eventID == eventID
   }

@@ -2,7 +2,7 @@ import MatrixPrimitives
 import Stores
 import Synchronization
 
-/// Holds the ``LazyMemberCache`` of every device that syncs here, for half an hour after its last use.
+/// The ``LazyMemberCache`` of every device that syncs here, for half an hour after its last use.
 final class LazyMemberCaches: Sendable {
   private struct Key: Hashable, Sendable {
     let user: UserID
@@ -34,7 +34,7 @@ final class LazyMemberCaches: Sendable {
     }
   }
 
-  /// Drops the caches that nobody used for half an hour.
+  /// Drops the caches that were unused for half an hour.
   func expire() {
     let limit = clock.monotonicMilliseconds - Self.lifetimeMilliseconds
     slots.withLock { slots in slots = slots.filter { $0.value.lastUsed > limit } }

@@ -1,27 +1,27 @@
 import MatrixPrimitives
 import Stores
 
-/// Holds a room of a sync while its parts are being collected.
+/// A room of a sync while its parts are being collected.
 struct RoomDraft: Sendable {
   let id: RoomID
-  /// Tells whether the client gets the whole state, not only what changed.
+  /// Whether the client gets the whole state, not only what changed.
   let isFull: Bool
-  /// Tells whether the user is in the room; false for rooms the user has left.
+  /// Whether the user is in the room; false for rooms the user has left.
   let isJoined: Bool
-  /// Holds where the timeline begins; nil at the beginning of the room, for a client that has not seen it.
+  /// The point where the timeline begins; nil at the beginning of the room, for a client that has not seen it.
   let after: RoomStreamToken?
-  /// Holds where the user's view ends.
+  /// The point where the user's view ends.
   let end: RoomStreamToken
-  /// For a room the user has left: the event after which the user sees nothing; nil for whoever never was joined.
+  /// For a room the user has left: the event after which the user sees nothing; nil for users who were never joined.
   var departure: EventID?
   /// For a room the user has left by another event than ``departure``: that event, which is shown nevertheless.
   var farewell: EventID?
 
   /// The timeline; empty until it is read.
   var timeline: RoomTimeline
-  /// Holds the events of the state section that are at hand.
+  /// The events of the state section that are at hand.
   var stateEntries: [RoomStateEvents.Entry] = []
-  /// Holds the other events of the state section.
+  /// The other events of the state section.
   var stateIDs: [EventID] = []
 
   init(id: RoomID, isFull: Bool, isJoined: Bool, after: RoomStreamToken?, end: RoomStreamToken) {

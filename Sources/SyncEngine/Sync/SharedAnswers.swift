@@ -1,10 +1,10 @@
 import MatrixPrimitives
 import Synchronization
 
-/// Lets equal requests share one computation, and keeps for a while what it found for whoever repeats the request.
+/// The sharing of one computation by equal requests; what it found is kept for a while for requests that are repeated.
 ///
 /// A client that retries because its connection broke thus neither doubles the work nor loses its place. The computation is
-/// cancelled when nobody waits for it any more. What is kept is bounded in time and in bytes.
+/// cancelled when no request waits for it any more. What is kept is bounded in time and in bytes.
 final class SharedAnswers<Key: Hashable & Sendable, Finding: Sendable>: Sendable {
   /// What a computation made.
   struct Answer: Sendable {
@@ -15,12 +15,12 @@ final class SharedAnswers<Key: Hashable & Sendable, Finding: Sendable>: Sendable
     let weight: Int
   }
 
-  /// Told once what came of a request.
+  /// A closure that is told once what came of a request.
   typealias Completion = @Sendable (Result<[UInt8], any Error>) -> Void
-  /// Begins a computation, which calls `end` once; returns what cancels it.
+  /// A closure that begins a computation, which calls `end` once; returns what cancels it.
   typealias Computation =
     @Sendable (_ end: @escaping @Sendable (Result<Answer, any Error>) -> Void) -> @Sendable () -> Void
-  /// Begins to answer from what was kept, calling back once; returns what cancels it.
+  /// A closure that begins to answer from what was kept, calling back once; returns what cancels it.
   typealias Repetition = @Sendable (_ kept: Finding, _ completion: @escaping Completion) -> @Sendable () -> Void
 
   /// Work on a request. What it holds is touched only with the state's lock held, which makes `@unchecked Sendable` true.
@@ -49,7 +49,7 @@ final class SharedAnswers<Key: Hashable & Sendable, Finding: Sendable>: Sendable
   private let byteBudget: Int
   private let weigh: @Sendable (Key) -> Int
 
-  /// - Parameter weigh: what a key takes beside its answer, in bytes; for keys in which clients' texts stand.
+  /// - Parameter weigh: what a key takes beside its answer, in bytes; for keys that contain clients' texts.
   init(
     clock: ServerClock, lifetimeMilliseconds: Int64, byteBudget: Int = 32 << 20,
     weigh: @escaping @Sendable (Key) -> Int = { _ in 0 }
@@ -64,7 +64,7 @@ final class SharedAnswers<Key: Hashable & Sendable, Finding: Sendable>: Sendable
   ///
   /// - Parameters:
   ///   - key: what makes requests equal.
-  ///   - completion: told once, possibly before this returns; `CancellationError` when the request is given up.
+  ///   - completion: called once, possibly before this returns; `CancellationError` when the request is given up.
   ///   - again: answers from what an equal request found.
   ///   - compute: begins to compute.
   /// - Returns: what gives the request up. The last one who does takes the computation along.

@@ -95,7 +95,7 @@ extension SyncComputation {
     let stateEvents = try await stores.events.events(drafts.flatMap(\.stateIDs))
     let states = drafts.map { draft in draft.stateIDs.compactMap { stateEvents[$0] }.filter(isWantedState) }
     let clientStates = try await client(states.flatMap { $0 }, [:], bundles: false)
-    // Whoever gets a timeline without gaps has seen all edits and reactions; others are told with the events.
+    // Clients with a timeline without gaps have seen all edits and reactions; others get them with the events.
     let complete = try await timeline(drafts.filter { !$0.timeline.isLimited && !$0.isFull }, bundles: false)
     let gappy = try await timeline(drafts.filter { $0.timeline.isLimited || $0.isFull }, bundles: true)
     let timelines = complete.merging(gappy) { a, _ in a }

@@ -103,6 +103,6 @@ extension RoomDraft {
   /// Whether the user sees more of the room than that they are not in it.
   fileprivate var isVisible: Bool { isJoined || departure != nil }
 
-  /// Whether the state section is the whole current state, which is kept in memory.
+  /// Returns whether the state section is the whole current state, which is kept in memory.
   fileprivate func hasWholeState(_ filter: SyncFilter) -> Bool { isFull && isJoined && !filter.lazyLoadMembers }
 }

@@ -23,7 +23,7 @@ final class SyncComputation: Sendable {
   var readers: SyncReaders { service.readers }
   var user: UserID { request.requester.userID }
   var filter: SyncFilter { request.filter }
-  /// Tells whether everything is sent, not only what changed.
+  /// Whether everything is sent, not only what changed.
   var isFull: Bool { since == nil || request.wantsFullState }
 
   /// Returns a result without news, as for a process that could not catch up.
@@ -61,8 +61,8 @@ final class SyncComputation: Sendable {
     return result
   }
 
-  /// Whether the user has come into another relation to a room, forgotten one, changed account data or push rules, or sent an event or a
-  /// receipt.
+  /// Returns whether the user has come into another relation to a room, forgotten one, changed account data or push
+  /// rules, or sent an event or a receipt.
   private func hasUserChangedAnything(since earlier: SyncResult) async throws -> Bool {
     let then = earlier.nextBatch
     let memberships = try await stores.memberships.allRooms(for: user)

@@ -1,12 +1,13 @@
 import Synchronization
 
-/// Works on one `/sync`: looks for news, waits until something happens when there is none and the client wants to wait, and looks again.
+/// The work on one `/sync`: it looks for news, waits until something happens when there is none and the client wants to
+/// wait, and looks again.
 ///
 /// All work is done in tasks that end. Clients wait for most of the time, and thousands do: meanwhile a poll is an entry in the notifier.
 final class SyncPoll: Sendable {
   typealias Answer = SharedAnswers<SyncRequest.Key, SyncResult>.Answer
 
-  /// Holds what was found at a look, and what had happened before.
+  /// What was found at a look, and what had happened before.
   private final class Attempt: Sendable {
     let computation: SyncComputation
     let result: SyncResult
@@ -33,7 +34,7 @@ final class SyncPoll: Sendable {
 
   /// Begins to work.
   ///
-  /// - Parameter end: told once what came of it; `CancellationError` after ``cancel()``.
+  /// - Parameter end: called once with the outcome; `CancellationError` after ``cancel()``.
   init(_ service: SyncService, _ request: SyncRequest, end: @escaping @Sendable (Result<Answer, any Error>) -> Void) {
     self.service = service
     self.request = request

@@ -2,21 +2,21 @@ import MatrixEvents
 import MatrixPrimitives
 import Stores
 
-/// Holds a request for `/sync` in decoded form. An object, since it is large and goes through many hands that wait for long.
+/// A request for `/sync` in decoded form. An object, since it is large and goes through many hands that wait for long.
 public final class SyncRequest: Sendable {
-  /// Holds who asks.
+  /// The requester.
   public let requester: Requester
-  /// Holds the token the client comes with; nil for an initial sync.
+  /// The token the client comes with; nil for an initial sync.
   public let since: StreamToken?
-  /// Holds that token as the client wrote it.
+  /// The token `since` as the client wrote it.
   public let sinceText: Text?
-  /// Holds the filter.
+  /// The filter.
   public let filter: SyncFilter
-  /// Holds the filter as the client wrote it: its number, or JSON.
+  /// The filter as the client wrote it: its number, or JSON.
   public let filterText: Text?
-  /// Holds how long to wait for news, in milliseconds, not negative.
+  /// The time to wait for news, in milliseconds, not negative.
   public let timeoutMilliseconds: Int64
-  /// Tells whether the client wants the full state of all its rooms.
+  /// Whether the client wants the full state of all its rooms.
   public let wantsFullState: Bool
 
   /// Makes a request.
@@ -33,10 +33,10 @@ public final class SyncRequest: Sendable {
     self.wantsFullState = wantsFullState
   }
 
-  /// Tells whether the client wants to wait when there is no news.
+  /// Whether the client wants to wait when there is no news.
   var mayWait: Bool { since != nil && timeoutMilliseconds > 0 && !wantsFullState }
 
-  /// Holds what makes two requests the same, so that they may share an answer.
+  /// What makes two requests the same, so that they may share an answer.
   struct Key: Hashable, Sendable {
     let user: UserID
     let device: Text?
@@ -44,7 +44,7 @@ public final class SyncRequest: Sendable {
     let filter: Text?
     let timeout: Int64
     let fullState: Bool
-    /// Tells initial syncs apart by the list of ignored users, which decides what they show.
+    /// The version of the list of ignored users, which decides what initial syncs show.
     let ignoredList: Int64
   }
 

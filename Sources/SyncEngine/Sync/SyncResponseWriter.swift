@@ -3,7 +3,7 @@ import MatrixPrimitives
 import RoomServices
 import Stores
 
-/// Writes a sync result as JSON, copying events from the bytes they are stored in.
+/// The writer of a sync result as JSON, which copies events from the bytes they are stored in.
 struct SyncResponseWriter: Sendable {
   let service: SyncService
   let request: SyncRequest

@@ -3,28 +3,28 @@ import MatrixPrimitives
 import RoomServices
 import Stores
 
-/// Holds everything a `/sync` response says, before it is written.
+/// Everything a `/sync` response says, before it is written.
 struct SyncResult: Sendable {
-  /// Holds an event that has only a type and a content: account data.
+  /// An event that has only a type and a content: account data.
   struct Item: Sendable {
     let type: Text
     let content: [UInt8]
   }
 
-  /// Holds the timeline of a room.
+  /// The timeline of a room.
   struct Timeline: Sendable {
     var events: [ClientEvent] = []
     var isLimited = false
     var previous: RoomStreamToken
   }
 
-  /// Holds a room the user is in, or has left.
+  /// A room the user is in, or has left.
   struct Room: Sendable {
     let id: RoomID
     var timeline: Timeline
-    /// Holds the current state of the room as it is kept in memory, for rooms that are sent whole.
+    /// The current state of the room as it is kept in memory, for rooms that are sent whole.
     var wholeState: [RoomStateEvents.Entry] = []
-    /// Holds the rest of the state section.
+    /// The rest of the state section.
     var state: [ClientEvent] = []
     var accountData: [Item] = []
     var ephemeral: [[UInt8]] = []
@@ -36,14 +36,14 @@ struct SyncResult: Sendable {
     }
   }
 
-  /// Holds a room the user is invited to, or knocks at: the membership event.
+  /// A room the user is invited to, or knocks at: the membership event.
   struct Stripped: Sendable {
     let id: RoomID
     let event: StoredEvent
   }
 
   var nextBatch: StreamToken
-  /// How the user stood to rooms, at ``nextBatch``.
+  /// The user's relations to rooms at ``nextBatch``.
   var memberships: [RoomForUser] = []
   var accountData: [Item] = []
   var presence: [PresenceState] = []
@@ -59,7 +59,7 @@ struct SyncResult: Sendable {
 
   init(nextBatch: StreamToken) { self.nextBatch = nextBatch }
 
-  /// Tells whether there is nothing that a waiting client should be woken for.
+  /// Whether there is nothing that a waiting client should be woken for.
   var isEmpty: Bool {
     accountData.isEmpty && presence.isEmpty && toDevice.isEmpty && joined.isEmpty && invited.isEmpty
       && knocked.isEmpty && left.isEmpty && changedDeviceLists.isEmpty && leftDeviceLists.isEmpty

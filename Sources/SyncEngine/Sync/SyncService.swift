@@ -6,7 +6,8 @@ import RoomServices
 import StorageEngine
 import Stores
 
-/// Answers `/sync`: collects what is new for a device, waits for news when there is none, and writes the response.
+/// The answer to `/sync`: collects what is new for a device, waits for news when there is none, and writes the
+/// response.
 public final class SyncService: Sendable {
   let stores: SyncStores
   let rooms: RoomServices
@@ -19,7 +20,7 @@ public final class SyncService: Sendable {
   private let answers: SharedAnswers<SyncRequest.Key, SyncResult>
   private let logger: Logger
 
-  /// Holds the longest wait for other processes' rows that a token presupposes.
+  /// The longest wait for other processes' rows that a token presupposes.
   private static let catchUpTimeout = Duration.seconds(10)
 
   init(
@@ -46,7 +47,7 @@ public final class SyncService: Sendable {
   /// changed something meanwhile.
   /// - Parameters:
   ///   - request: the request.
-  ///   - completion: told once, on whatever thread: the body, `CancellationError` after the request was given up, or an error of the
+  ///   - completion: called once, on whatever thread: the body, `CancellationError` after the request was given up, or an error of the
   ///     database.
   /// - Returns: what gives the request up.
   /// - Throws: errors of the database.

@@ -1,17 +1,17 @@
 import Logging
 import NIOCore
 
-/// Lets a listening socket accept connections only while the process has file descriptors to spare.
+/// A gate that lets a listening socket accept connections only while the process has file descriptors to spare.
 ///
 /// First in the socket's pipeline. A socket whose next connection cannot be accepted stays readable, so that an event loop which
-/// goes on reading does nothing else any more; here reading pauses instead, and clients wait in the socket's queue until connections end.
+/// keeps reading does nothing else any more; here reading pauses instead, and clients wait in the socket's queue until connections end.
 final class AcceptGate: ChannelDuplexHandler {
   typealias InboundIn = Any
   typealias OutboundIn = Any
 
-  /// How long the socket is left alone before the next look.
+  /// The time for which the socket is left alone before the next look.
   private static let pause = TimeAmount.milliseconds(200)
-  /// How long the log says nothing more about it.
+  /// The time for which the log says nothing more about it.
   private static let silence = TimeAmount.seconds(60)
 
   private let connections: ConnectionRegistry
@@ -57,7 +57,7 @@ final class AcceptGate: ChannelDuplexHandler {
     context.fireChannelInactive()
   }
 
-  /// Pauses reading. Not to read on is not enough: after a failed read the library goes on waiting for a readable socket, and it is one.
+  /// Pauses reading. To stop reading is not enough: after a failed read the library keeps waiting for a readable socket, and it is one.
   private func close(_ context: ChannelHandlerContext, _ reason: String) {
     guard waiting == nil else { return }
     warn(reason)

@@ -1,7 +1,7 @@
 import EndpointKit
 import Logging
 
-/// Writes a line for each answered request to the logger that Synapse's administrators know, `synapse.access.http.<tag>`.
+/// The line for each answered request, for the logger that Synapse's administrators know, `synapse.access.http.<tag>`.
 enum AccessLog {
   /// Writes one line; health checks and preflights only at level debug.
   static func write(_ record: RequestRecord, tag: String, to logger: Logger) {

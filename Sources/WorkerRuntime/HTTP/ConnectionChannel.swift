@@ -2,14 +2,14 @@ import HummingbirdCore
 import Logging
 import NIOCore
 
-/// Handles each connection of a server on the event loop that its socket belongs to.
+/// The handling of each connection of a server on the event loop that its socket belongs to.
 ///
 /// What takes long has to leave the loop: the router runs handlers elsewhere unless their endpoint says that they are brief.
 struct ConnectionChannel<Base: ServerChildChannel>: ServerChildChannel where Base.Value == HTTP1Channel.Value {
   let base: Base
   let adapter: RequestAdapter
 
-  /// Makes the buffers that requests are read into: one of the smallest size is kept for each connection.
+  /// The allocator of the buffers that requests are read into: one of the smallest size is kept for each connection.
   private static var readBuffers: any RecvByteBufferAllocator {
     AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 512, maximum: 65_536)
   }
@@ -21,7 +21,7 @@ struct ConnectionChannel<Base: ServerChildChannel>: ServerChildChannel where Bas
   }
 
   func handle(value: Base.Value, logger: Logger) async {
-    // Without an entry it is closed already, which reading from it will tell.
+    // Without an entry it is closed already, which reading from it will show.
     let connection = adapter.connections.connection(value.channel) ?? Connection(value.channel)
     let http = HTTP1Channel { [adapter] request, writer, _ in
       try await adapter.respond(to: request, writer: writer, connection: connection)

@@ -2,11 +2,11 @@ import ByteText
 import NIOCore
 import Synchronization
 
-/// Knows the open connections of a process.
+/// The open connections of a process.
 final class ConnectionRegistry: Sendable {
   private let entries = Mutex<[ObjectIdentifier: Connection]>([:])
 
-  /// Counts the open connections.
+  /// The number of open connections.
   var count: Int { entries.withLock { $0.count } }
 
   /// Finds what is known of a connection; nil once it is closed.
@@ -29,7 +29,7 @@ final class ConnectionRegistry: Sendable {
   }
 }
 
-/// Knows one connection: whose it is, and what to do when it is hung up on.
+/// One connection: whose it is, and what to do when it is hung up on.
 final class Connection: Sendable {
   private struct State {
     var isClosed = false
@@ -67,7 +67,7 @@ final class Connection: Sendable {
   }
 }
 
-/// Reports the life of one connection to the registry.
+/// A handler that reports the life of one connection to the registry.
 final class ConnectionObserver: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = Any
 

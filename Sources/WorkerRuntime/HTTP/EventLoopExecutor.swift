@@ -1,8 +1,8 @@
 import NIOCore
 
-/// Runs the work of a task on the thread of an event loop.
+/// An executor that runs the work of a task on the thread of an event loop.
 ///
-/// What begins on a loop and goes on where its sockets are read and written hands nothing from thread to thread, which for small
+/// Work that starts on a loop and continues where its sockets are read and written hands nothing from thread to thread, which for small
 /// requests costs more than the work does. Whatever takes long has to go elsewhere.
 final class EventLoopExecutor: TaskExecutor {
   private let loop: any EventLoop

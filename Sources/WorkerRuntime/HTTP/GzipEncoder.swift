@@ -3,14 +3,14 @@ import CZlib
 import EndpointKit
 import HTTPTypes
 
-/// Compresses response bodies for clients that accept gzip.
+/// The compression of response bodies for clients that accept gzip.
 ///
 /// One encoder is for one streamed body, whose pieces come one after the other, which makes `@unchecked Sendable` true.
 final class GzipEncoder: @unchecked Sendable {
-  /// Bodies below this many bytes are sent as they are: the wrapper would outweigh the gain.
+  /// The size in bytes below which bodies are sent as they are: the wrapper would outweigh the gain.
   static let smallestBody = 512
 
-  /// Tells whether an `Accept-Encoding` field allows gzip. A quality of zero forbids it (RFC 9110, section 12.5.3).
+  /// Returns whether an `Accept-Encoding` field allows gzip. A quality of zero forbids it (RFC 9110, section 12.5.3).
   static func isAccepted(_ field: Text?) -> Bool {
     guard let field else { return false }
     for offer in field.asciiLowercased.split(separator: UInt8(ascii: ",")) {
@@ -88,7 +88,7 @@ final class GzipEncoder: @unchecked Sendable {
   }
 }
 
-/// Compresses what is written and passes it on.
+/// A writer that compresses what is written and passes it on.
 private struct GzipWriter: BodyWriter {
   let encoder: GzipEncoder
   var base: any BodyWriter

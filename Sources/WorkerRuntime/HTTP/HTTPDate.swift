@@ -3,7 +3,7 @@ import Glibc
 import HTTPTypes
 import Synchronization
 
-/// Renders the `Date` header field, once a second at most.
+/// The `Date` header field, rendered once a second at most.
 final class HTTPDate: Sendable {
   private let cached = Mutex<(second: Int, field: HTTPField)>((.min, HTTPField(name: .date, value: "")))
 

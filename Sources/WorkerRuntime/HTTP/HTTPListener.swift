@@ -10,11 +10,11 @@ import NIOSSL
 import ServerConfig
 import ServiceLifecycle
 
-/// Listens on the sockets of one `listeners` entry and hands what arrives to a router.
+/// A service that listens on the sockets of one `listeners` entry and hands what arrives to a router.
 ///
 /// A graceful shutdown closes the sockets and idle connections at once; connections with a request in progress close after its response.
 final class HTTPListener: Service {
-  /// Closes connections on which nothing happens for this long. Nginx keeps its upstream connections for 60 seconds.
+  /// The time after which connections without activity are closed. Nginx keeps its upstream connections for 60 seconds.
   private static let idleTimeout = TimeAmount.seconds(90)
 
   private let settings: ListenerSettings
@@ -31,7 +31,7 @@ final class HTTPListener: Service {
   ///   - tls: certificate and key, for an entry with `tls: true`.
   ///   - adapter: answers requests.
   ///   - maximumConnections: of the whole process; beyond them this listener accepts none.
-  ///   - readiness: told as each socket opens.
+  ///   - readiness: informed as each socket opens.
   ///   - logger: receives notices and warnings.
   init(
     _ settings: ListenerSettings, tls: TLSConfiguration?, adapter: RequestAdapter, maximumConnections: Int = .max,
@@ -63,7 +63,7 @@ final class HTTPListener: Service {
         }
         for await _ in opening { isServing = true }
       }
-      // Not waitForAll(), which tells of a failure only when all have ended.
+      // Not waitForAll(), which reports a failure only when all have ended.
       for try await _ in group {}
     }
   }

@@ -10,7 +10,7 @@ enum OwnEndpoints {
       .get("Health", "/health", as: Anyone.self, on: .everyProcess, execution: .onEventLoop) { _, _ in .text("OK") }
     ])
 
-  /// The metrics of the process, for Prometheus.
+  /// Returns the metrics of the process, for Prometheus.
   static func metrics(_ page: @escaping @Sendable () -> String) -> EndpointFamily {
     EndpointFamily(
       "metrics", resource: "metrics",

@@ -6,7 +6,7 @@ import NIOCore
 
 /// The way of requests from a Hummingbird server to a router, and of responses back.
 final class RequestAdapter: Sendable {
-  /// How long a client that was answered early may go on sending its body before it is cut off.
+  /// The time for which a client that was answered early may continue to send its body before it is cut off.
   private static let linger = TimeAmount.seconds(5)
 
   let router: Router
@@ -101,7 +101,7 @@ final class RequestAdapter: Sendable {
     return connection.remoteAddress
   }
 
-  /// The proxy's identifier of a request, cut where it is longer than one.
+  /// Returns the proxy's identifier of a request, cut where it is longer than one.
   private func requestID(_ request: HummingbirdCore.Request) -> Text? {
     guard let requestIDHeader, let field = request.headers[requestIDHeader] else { return nil }
     return Text(field).utf8Prefix(128)
@@ -143,14 +143,14 @@ final class RequestAdapter: Sendable {
     response.headers.append(Self.server)
     response.headers.append(date.field())
     guard !body.isSpent else { return }
-    // The rest of the body is not wanted. The server skips it to find the next request, but not for ever.
+    // The rest of the body is not wanted. The server skips it to find the next request, but not indefinitely.
     response.headers[.connection] = "close"
     let channel = connection.channel
     channel.eventLoop.scheduleTask(in: Self.linger) { channel.close(promise: nil) }
   }
 }
 
-/// Sends a streamed body, and waits while the client is behind.
+/// A writer that sends a streamed body, and waits while the client is behind.
 private struct ClientWriter: BodyWriter {
   var writer: any ResponseBodyWriter
 

@@ -21,7 +21,7 @@ enum RequestForwarding {
       })
   }
 
-  /// The endpoints where other processes pass requests on.
+  /// Returns the endpoints where other processes pass requests on.
   ///
   /// - Parameter router: answers requests of clients.
   static func family(_ router: Router) -> EndpointFamily {
@@ -110,7 +110,7 @@ struct RequestPlacement: Sendable {
       uniqueKeysWithValues: StreamName.all.map { ($0, config.writers(of: $0)) })
   }
 
-  /// Names the process that answers; nil when this one does.
+  /// Returns the process that answers; nil when this one does.
   ///
   /// - Parameter key: of several writers the same one answers all requests with the same key.
   func instance(for place: Endpoint.Place, key: Text) -> Text? {

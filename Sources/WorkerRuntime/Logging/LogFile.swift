@@ -2,11 +2,11 @@ import FoundationEssentials
 import Glibc
 import ServerConfig
 
-/// Writes bytes to a log file or to the console, replacing a file that has grown or aged as configured.
+/// A log file or the console; a file that has grown or aged as configured is replaced.
 ///
 /// Not safe to share: `LogSink` calls it from one queue.
 struct LogFile {
-  /// Permissions of new files: addresses and names of users are for the server's account and its group.
+  /// The permissions of new files: addresses and names of users are for the server's account and its group.
   private static let mode: mode_t = 0o640
 
   private let path: String?
@@ -107,7 +107,7 @@ struct LogFile {
     let file = URL(fileURLWithPath: path)
     let folder = file.deletingLastPathComponent().path
     let prefix = file.lastPathComponent + "."
-    // Without the folder's list nothing can be removed, and logging goes on.
+    // Without the folder's list nothing can be removed; logging continues.
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     let old = names.filter { $0.hasPrefix(prefix) && $0.dropFirst(prefix.count).first?.isNumber == true }.sorted()
     for name in old.dropLast(backups) { unlink("\(folder)/\(name)") }

@@ -4,7 +4,7 @@ import Logging
 import MatrixPrimitives
 import ServerConfig
 
-/// Turns log events into lines after the format that Synapse's log configuration names.
+/// The lines of log events, in the format that Synapse's log configuration names.
 struct LogLineFormat: Sendable {
   private enum Piece: Sendable {
     case text(String)
@@ -34,7 +34,7 @@ struct LogLineFormat: Sendable {
     }
   }
 
-  /// Names a level as Python does.
+  /// Returns a level's name as Python spells it.
   static func name(_ level: Logger.Level) -> String {
     switch level {
     case .trace, .debug: "DEBUG"
@@ -72,7 +72,7 @@ struct LogLineFormat: Sendable {
       case .field(let name): append(field: name, event, label, metadata, to: &line)
       }
     }
-    // One event is one line, so that nobody can forge a line by what they send.
+    // One event is one line, so that clients cannot forge a line.
     line = Self.escapingLineFeeds(line)
     line.append(UInt8(ascii: "\n"))
     return line

@@ -4,12 +4,12 @@ import Logging
 import ServerConfig
 import Synchronization
 
-/// Takes the lines of one handler and writes them from a thread of its own, so that no request waits for a disk.
+/// The lines of one handler, written from a thread of their own, so that no request waits for a disk.
 final class LogSink: Sendable {
   /// Bytes that may wait; lines beyond are dropped and counted.
   private static let bufferLimit = 16 << 20
-  /// How long lines below the level of a warning may wait for company, in seconds: waking a thread and writing to a file for each
-  /// line of a busy access log costs more than making the line.
+  /// The time that lines below the level of a warning may wait for others, in seconds: waking a thread and writing to a
+  /// file for each line of a busy access log costs more than making the line.
   private static let gathering = 0.05
 
   private struct State {

@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// Renders times as Python's `%(asctime)s` does, `2026-11-23 15:09:57,123`, computing the date once a second.
+/// Times as Python's `%(asctime)s` renders them, `2026-11-23 15:09:57,123`; the date is computed once a second.
 final class LogTimestamp: Sendable {
   private let cached = Mutex<(second: time_t, text: String)>((time_t.min, ""))
 

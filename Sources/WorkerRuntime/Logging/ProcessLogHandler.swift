@@ -1,6 +1,6 @@
 import Logging
 
-/// Sends the events of one logger to its sinks.
+/// A log handler that sends the events of one logger to its sinks.
 struct ProcessLogHandler: LogHandler {
   private let label: String
   private let sinks: [LogSink]

@@ -2,7 +2,7 @@ import ByteText
 import Logging
 import ServerConfig
 
-/// Sets the process's logging up from Synapse's log configuration.
+/// The process's logging as Synapse's log configuration sets it up.
 struct ProcessLogging: Sendable {
   private let sinks: [Text: LogSink]
   private let settings: LoggingSettings

@@ -1,12 +1,12 @@
 import ByteText
 
-/// Writes metrics in the text format of Prometheus (version 0.0.4).
+/// A writer of metrics in the text format of Prometheus (version 0.0.4).
 public struct MetricsText: Sendable {
-  /// Says how Prometheus is to read a family of samples.
+  /// The kinds of families of samples for Prometheus.
   public enum Kind: String, Sendable {
     /// Only grows, until the process ends.
     case counter
-    /// Goes up and down.
+    /// A value that goes up and down.
     case gauge
   }
 

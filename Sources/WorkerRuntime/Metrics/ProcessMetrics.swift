@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Glibc
 
-/// Reads what the kernel knows of this process, under the names that Prometheus' client libraries use.
+/// What the kernel knows of this process, under the names that Prometheus' client libraries use.
 struct ProcessMetrics: Sendable {
   private let started = Date().timeIntervalSince1970
 

@@ -2,7 +2,7 @@ import ByteText
 import EndpointKit
 import Synchronization
 
-/// Counts requests and their time by endpoint, method and status.
+/// The number of requests and their time by endpoint, method and status.
 final class RequestMetrics: Sendable {
   private struct Key: Hashable {
     let endpoint: Text

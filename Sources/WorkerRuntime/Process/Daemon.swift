@@ -1,14 +1,14 @@
 import FoundationEssentials
 import Glibc
 
-/// Detaches a process from its terminal by starting itself again in a session of its own.
+/// The detachment of a process from its terminal, by starting itself again in a session of its own.
 ///
-/// Swift cannot fork, so the second process begins from the start; it knows its part by an environment variable. The first
+/// Swift cannot fork, so the second process begins from the start; an environment variable gives it its part. The first
 /// process waits until the second serves requests or fails, so that scripts see from its exit code how the start went.
 public enum Daemon {
   private static let variable = "MYELIN_DAEMON_REPORT"
 
-  /// Tells whether this process is the detached one.
+  /// Whether this process is the detached one.
   public static var isDetached: Bool { getenv(variable) != nil }
 
   /// Starts the detached process and waits for its report.
@@ -38,7 +38,7 @@ public enum Daemon {
     if isDetached { setsid() }
   }
 
-  /// Tells the waiting first process that requests are answered, and lets go of the terminal.
+  /// Informs the waiting first process that requests are answered, and lets go of the terminal.
   static func reportReady() {
     guard let text = getenv(variable), let writer = Int32(String(cString: text)) else { return }
     unsetenv(variable)

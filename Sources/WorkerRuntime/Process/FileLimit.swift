@@ -5,10 +5,10 @@ enum FileLimit {
   /// What the process needs beside its clients' connections: PostgreSQL, Redis, other processes, log files.
   private static let reserve = 256
 
-  /// How many connections may be open before sockets for clients accept no more.
+  /// Returns how many connections may be open before sockets for clients accept no more.
   static func clientConnections(limit: Int = current) -> Int { limit - min(reserve, limit / 2) }
 
-  /// How many connections may be open before sockets for other processes and for monitoring accept no more.
+  /// Returns how many connections may be open before sockets for other processes and for monitoring accept no more.
   static func ownConnections(limit: Int = current) -> Int { limit - min(reserve, limit / 2) / 2 }
 
   /// The present soft limit.

@@ -2,12 +2,13 @@ import CMalloc
 import Glibc
 import MatrixPrimitives
 
-/// Gives memory that requests have let go of back to the system, which the C library alone would keep for the next ones.
+/// The memory that requests have let go of, given back to the system; the C library alone would keep it for the next
+/// ones.
 ///
 /// A first sync of hundreds of large rooms takes hundreds of megabytes for a moment; a process that has answered one must not
 /// stay that large until it ends.
 struct FreedMemory {
-  /// Buffers from this many bytes on are given back as soon as they are let go of.
+  /// The size in bytes from which on buffers are given back as soon as they are let go of.
   private static let largeBuffer: Int32 = 1 << 20
   /// What may lie idle for the next requests while there are some, in bytes.
   private static let busyAllowance = 16 << 20
@@ -49,8 +50,8 @@ struct FreedMemory {
     floor = Self.idle ?? idle
   }
 
-  /// Bytes in memory that nobody has asked for. What was given back still counts as free with the C library, so that its own figure
-  /// does not tell.
+  /// Resident bytes that are not allocated. What was given back still counts as free with the C library, so that its own figure
+  /// is of no use.
   private static var idle: Int? {
     guard let memory = ProcessMemory.now() else { return nil }
     let usage = mallinfo2()

@@ -95,7 +95,8 @@ struct ListenerAssembly: Sendable {
     }
   }
 
-  /// Whether strangers may open connections to a listener; those of other processes must not have to wait for theirs.
+  /// Returns whether strangers may open connections to a listener; those of other processes must not have to wait for
+  /// theirs.
   private static func facesClients(_ listener: ListenerSettings) -> Bool {
     listener.kind == .http
       && listener.resources.flatMap(\.names).contains { !["replication", "health", "metrics"].contains($0) }

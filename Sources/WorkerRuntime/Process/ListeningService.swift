@@ -1,6 +1,6 @@
 import ServiceLifecycle
 
-/// Opens all sockets of a process once it may answer, and closes them together.
+/// A service that opens all sockets of a process once it may answer, and closes them together.
 struct ListeningService: Service {
   let listeners: [HTTPListener]
   let untilReady: @Sendable () async -> Void
@@ -14,7 +14,7 @@ struct ListeningService: Service {
     }
     try await withThrowingTaskGroup(of: Void.self) { group in
       for listener in listeners { group.addTask { try await listener.run() } }
-      // Not waitForAll(), which tells of a failure only when all have ended.
+      // Not waitForAll(), which reports a failure only when all have ended.
       for try await _ in group {}
     }
   }

@@ -1,8 +1,8 @@
 import ServiceLifecycle
 
-/// Runs a loop that ends by cancellation as a service that ends by graceful shutdown.
+/// A service that ends by graceful shutdown, of a loop that ends by cancellation.
 public struct LoopService: Service {
-  /// Names the loop in logs.
+  /// The loop's name in logs.
   public let name: String
   private let body: @Sendable () async throws -> Void
 
@@ -29,7 +29,7 @@ public struct LoopService: Service {
   }
 }
 
-/// Does something when the process stops, at this service's place in the order of stopping.
+/// A service that does something when the process stops, at its place in the order of stopping.
 struct StopService: Service {
   let action: @Sendable () async -> Void
 

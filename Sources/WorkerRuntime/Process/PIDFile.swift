@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Glibc
 
-/// Writes the process id where service scripts look for it, and removes it at the end.
+/// The file of the process id for service scripts, removed at the end.
 struct PIDFile: Sendable {
   private let path: String
 
@@ -10,7 +10,7 @@ struct PIDFile: Sendable {
   /// - Throws: `StartError` when it cannot be written.
   init(_ path: String) throws(StartError) {
     self.path = path
-    // Whoever could write it could have another process stopped.
+    // A user who can write it can have another process stopped.
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw Self.failure(path) }
     defer { close(descriptor) }

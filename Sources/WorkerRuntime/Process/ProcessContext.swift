@@ -6,23 +6,23 @@ import Replication
 import ServerConfig
 import Stores
 
-/// Hands a role what every process has: settings, stores, streams and a clock.
+/// What every process has, for its role: settings, stores, streams and a clock.
 public struct ProcessContext: Sendable {
-  /// Holds the settings.
+  /// The settings.
   public let config: HomeserverConfig
-  /// Tells the time.
+  /// The time.
   public let clock: ServerClock
-  /// Holds the connections, which are open.
+  /// The connections, which are open.
   public let database: PostgresClient
   /// What stores are made from. The positions of the streams are loaded once the role is composed.
   public let stores: StoreContext
-  /// Connects to the streams; does not run yet, so that sources and subscribers can be added.
+  /// The connection to the streams; does not run yet, so that sources and subscribers can be added.
   public let hub: StreamHub
   /// The way to other processes; nil in a server of one process.
   public let replication: ReplicationClient?
-  /// Receives what administrators should know.
+  /// The logger for notices for administrators.
   public let logger: Logger
 
-  /// Carries calls out where they belong, here or in another process.
+  /// The routing of calls to the process that carries them out, here or another one.
   public var calls: CallRouter { CallRouter(config: config, client: replication) }
 }

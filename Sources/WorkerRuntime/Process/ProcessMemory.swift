@@ -1,14 +1,14 @@
 import FoundationEssentials
 import Glibc
 
-/// Tells how much memory the process has in use.
+/// The memory that the process has in use.
 struct ProcessMemory {
   /// All of its pages that are in memory, in bytes.
   let resident: Int
   /// Those of them that are its own, and not of files, in bytes.
   let anonymous: Int
 
-  /// Asks the system; nil where it does not tell (outside Linux).
+  /// Asks the system; nil where it gives no answer (outside Linux).
   static func now() -> ProcessMemory? {
     guard let statm = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return nil }
     // The second number counts resident pages, the third those of files among them.

@@ -6,7 +6,7 @@ import ServiceLifecycle
 public struct InMemoryServer: Sendable {
   /// The endpoints of the process.
   public let families: [EndpointFamily]
-  /// Answers what comes to the first listener of the configuration.
+  /// The router of what comes to the first listener of the configuration.
   public let router: Router
 }
 

@@ -13,14 +13,14 @@ import Stores
 /// The life of a process: it starts everything in the order of dependencies, serves until told to stop, and stops in reverse.
 ///
 /// Order: logging, PostgreSQL, schema, the role's stores and services, stream positions, the hub, listeners. SIGTERM and SIGINT stop:
-/// long polls are answered, sockets close, running requests end within `drainTime`, the subsystems say goodbye, the hub and the connections close.
+/// long polls are answered, sockets close, running requests end within `drainTime`, the subsystems sign off, the hub and the connections close.
 public struct ProcessRuntime: Sendable {
-  /// How long running requests may take once the process has been told to stop.
+  /// The time that running requests may take once the process stops.
   private static let drainTime = Duration.seconds(15)
-  /// How long the process waits at start for the positions of the other processes.
+  /// The time that the process waits at start for the positions of the other processes.
   private static let catchUpTime = Duration.seconds(10)
 
-  /// Holds the settings.
+  /// The settings.
   public let config: HomeserverConfig
 
   private let role: Role
@@ -70,7 +70,7 @@ public struct ProcessRuntime: Sendable {
     return [OwnEndpoints.health, OwnEndpoints.metrics { "" }] + (try await role.compose(context)).families(context)
   }
 
-  /// Runs the process until it is told to stop.
+  /// Runs the process until it is asked to stop.
   ///
   /// - Throws: what kept the process from starting, or ended it.
   public func run() async throws {
@@ -184,7 +184,7 @@ public struct ProcessRuntime: Sendable {
     try await ServiceGroup(configuration: configuration).run()
   }
 
-  /// Lets the process answer only once it knows what the other processes have written; but without Redis it has to go on.
+  /// Lets the process answer only once it has caught up with the other processes; but without Redis it continues.
   private static func waitForPositions(_ hub: StreamHub, _ logger: Logger) async {
     await withTaskGroup(of: Bool.self) { group in
       group.addTask {

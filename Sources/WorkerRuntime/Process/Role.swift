@@ -6,7 +6,7 @@ import ServerConfig
 
 /// One executable: its name, its part in a cluster, and the subsystems that it is made of.
 public struct Role: Sendable {
-  /// Puts the subsystems together. Called once, before the hub runs and before any socket opens.
+  /// A closure that puts the subsystems together. Called once, before the hub runs and before any socket opens.
   public typealias Composer = @Sendable (ProcessContext) async throws -> Composition
 
   /// The executable's name in logs.
@@ -32,7 +32,7 @@ public struct Role: Sendable {
 public struct Composition: Sendable {
   /// In the order of their dependencies.
   public let subsystems: [any Subsystem]
-  /// Finds the callers of requests.
+  /// The lookup of callers.
   public let authenticator: Router.Authenticator
 
   /// Lists the subsystems of a process.
@@ -48,7 +48,7 @@ public struct Composition: Sendable {
     self.authenticator = authenticator
   }
 
-  /// The endpoints of all subsystems, and those of the calls that they carry out.
+  /// Returns the endpoints of all subsystems, and those of the calls that they carry out.
   func families(_ context: ProcessContext) -> [EndpointFamily] {
     let calls = CallEndpoints(
       subsystems.flatMap(\.calls), isMainProcess: context.config.isMainProcess,

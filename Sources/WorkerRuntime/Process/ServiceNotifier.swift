@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Glibc
 
-/// Tells systemd (or whoever set `NOTIFY_SOCKET`) how far the process is, as `sd_notify(3)` describes.
+/// The notices to systemd (or whoever set `NOTIFY_SOCKET`) about the state of the process, as `sd_notify(3)` describes.
 struct ServiceNotifier: Sendable {
   private let path: String?
 
@@ -10,12 +10,12 @@ struct ServiceNotifier: Sendable {
     path = environment["NOTIFY_SOCKET"].flatMap { $0.isEmpty ? nil : $0 }
   }
 
-  /// Says that requests are answered now.
+  /// Announces that requests are answered now.
   func ready() {
     send("READY=1\nMAINPID=\(getpid())")
   }
 
-  /// Says that the process is stopping.
+  /// Announces that the process is stopping.
   func stopping() {
     send("STOPPING=1")
   }
@@ -25,7 +25,7 @@ struct ServiceNotifier: Sendable {
     guard let path else { return }
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
-    // A leading @ stands for the NUL byte of Linux's abstract sockets.
+    // A leading @ means the NUL byte of Linux's abstract sockets.
     let bytes = path.hasPrefix("@") ? [0] + Array(path.utf8.dropFirst()) : Array(path.utf8)
     let offset = MemoryLayout.offset(of: \sockaddr_un.sun_path) ?? 2
     guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return }

@@ -1,7 +1,7 @@
 import Dispatch
 import Glibc
 
-/// Calls an action whenever the process receives a signal, instead of the signal's usual effect.
+/// An action that runs whenever the process receives a signal, instead of the signal's usual effect.
 struct SignalSource {
   private let source: any DispatchSourceSignal
 

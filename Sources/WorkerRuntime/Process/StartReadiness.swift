@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Waits until all sockets of a process are open.
+/// The wait until all sockets of a process are open.
 final class StartReadiness: Sendable {
   private struct State {
     var missing = 0

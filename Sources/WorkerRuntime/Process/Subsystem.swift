@@ -15,13 +15,13 @@ public protocol Subsystem: Sendable {
   /// The loops. They start after the hub, in the order of the list, and stop before it, in reverse order, when they see a graceful shutdown.
   var services: [any Service] { get }
 
-  /// Connects with the streams: sources first, then whoever follows. Called once, before the hub runs, after the stores have been connected.
+  /// Connects with the streams: sources first, then followers. Called once, before the hub runs, after the stores have been connected.
   func connect()
   /// Reads what must be known before the first request; the streams' positions are known. Called once, before the hub runs.
   func start() async throws
   /// Answers all long polls and lets none wait from now on. Called when the process begins to stop.
   func drain() async
-  /// Says goodbye to the other processes after the last request, before the hub stops.
+  /// Signs off at the other processes after the last request, before the hub stops.
   func finish() async
   /// Adds metrics of its own.
   func write(to metrics: inout MetricsText)

@@ -2,7 +2,7 @@ import NIOSSL
 import ServerConfig
 
 extension TLSVersion {
-  /// The library's name for a version in the settings.
+  /// Creates the library's value for a version in the settings.
   init(_ version: ServerSettings.TLSVersion) {
     self =
       switch version {
