@@ -6,12 +6,12 @@ import ServiceLifecycle
 import WorkerRuntime
 
 /// Accounts, their sessions and devices, and the callers with an access token.
-public final class AccountSubsystem: Subsystem {
+package final class AccountSubsystem: Subsystem {
   /// The services.
-  public let accounts: AccountServices
+  package let accounts: AccountServices
 
   /// Composes the services, which bring what happens to accounts into their rooms.
-  public init(_ process: ProcessContext, rooms: RoomSubsystem) {
+  package init(_ process: ProcessContext, rooms: RoomSubsystem) {
     accounts = AccountServices(
       stores: rooms.stores.accounts, memberships: rooms.stores.rooms.memberships, router: process.calls,
       rooms: AccountServices.RoomHooks(
@@ -19,12 +19,12 @@ public final class AccountSubsystem: Subsystem {
       logger: process.logger)
   }
 
-  public var calls: [ServedCall] { accounts.calls }
+  package var calls: [ServedCall] { accounts.calls }
 
-  public var services: [any Service] { [LoopService("accounts") { [accounts] in await accounts.run() }] }
+  package var services: [any Service] { [LoopService("accounts") { [accounts] in await accounts.run() }] }
 
   /// The lookup of callers by access token.
-  public var authenticator: Router.Authenticator {
+  package var authenticator: Router.Authenticator {
     let authenticator = accounts.authenticator
     return Router.Authenticator(
       findKnown: { try authenticator.authenticateKnown($0, $1.admission) },

@@ -9,20 +9,20 @@ import ServerConfig
 ///
 /// The caller asks for a nonce and proves the secret by an HMAC-SHA-1 over nonce, name, password, role and type,
 /// separated by null bytes (Synapse's admin API "Shared-Secret Registration").
-public struct SharedSecretRegistrationEndpoints: Sendable {
+package struct SharedSecretRegistrationEndpoints: Sendable {
   private let config: HomeserverConfig
   private let accounts: AccountServices
   private let nonces: NonceRegister
 
   /// Makes the family.
-  public init(config: HomeserverConfig, accounts: AccountServices) {
+  package init(config: HomeserverConfig, accounts: AccountServices) {
     self.config = config
     self.accounts = accounts
     nonces = NonceRegister(clock: accounts.clock)
   }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     EndpointFamily(
       "administration",
       [

@@ -7,11 +7,11 @@ import SyncComposition
 import WorkerRuntime
 
 /// The client-server API.
-public struct ClientSubsystem: Subsystem {
-  public let families: [EndpointFamily]
+package struct ClientSubsystem: Subsystem {
+  package let families: [EndpointFamily]
 
   /// Makes the endpoints.
-  public init(_ process: ProcessContext, rooms: RoomSubsystem, accounts: AccountSubsystem, sync: SyncSubsystem) {
+  package init(_ process: ProcessContext, rooms: RoomSubsystem, accounts: AccountSubsystem, sync: SyncSubsystem) {
     let (config, clock) = (process.config, process.clock)
     let (rooms, accounts, sync) = (rooms.rooms, accounts.accounts, sync.sync)
     let presenceLimit = RateLimiter(config.rateLimits.presencePerUser, clock: clock)
@@ -41,19 +41,19 @@ public struct ClientSubsystem: Subsystem {
 }
 
 /// The subsystems that a process which serves clients has, whatever else it does.
-public struct ClientServing: Sendable {
+package struct ClientServing: Sendable {
   /// Rooms.
-  public let rooms: RoomSubsystem
+  package let rooms: RoomSubsystem
   /// Accounts.
-  public let accounts: AccountSubsystem
+  package let accounts: AccountSubsystem
   /// Syncing.
-  public let sync: SyncSubsystem
+  package let sync: SyncSubsystem
   private let clients: ClientSubsystem
 
   /// Composes the subsystems.
   ///
   /// - Throws: `MatrixError` when there is no signing key, or one that cannot be used.
-  public init(_ process: ProcessContext) throws {
+  package init(_ process: ProcessContext) throws {
     rooms = try RoomSubsystem(process)
     accounts = AccountSubsystem(process, rooms: rooms)
     sync = SyncSubsystem(process, rooms: rooms)
@@ -61,7 +61,7 @@ public struct ClientServing: Sendable {
   }
 
   /// Joins them with those that an executable has of its own.
-  public func composition(with others: [any Subsystem] = []) -> Composition {
+  package func composition(with others: [any Subsystem] = []) -> Composition {
     Composition([rooms, accounts, sync, clients] + others, authenticator: accounts.authenticator)
   }
 }

@@ -5,6 +5,7 @@ import Synchronization
 public final class BytesInHand: IncomingBody {
   private let rest: Mutex<[UInt8]>
 
+  /// Whether there are any bytes.
   public let isExpected: Bool
 
   /// Takes the bytes.
@@ -13,6 +14,9 @@ public final class BytesInHand: IncomingBody {
     isExpected = !bytes.isEmpty
   }
 
+  /// Gives all bytes that are left.
+  ///
+  /// - Throws: 413 `M_TOO_LARGE` when there are more than `limit`.
   public func collect(limit: Int) throws(MatrixError) -> [UInt8] {
     let bytes = rest.withLock { rest in
       defer { rest = [] }
@@ -22,6 +26,9 @@ public final class BytesInHand: IncomingBody {
     return bytes
   }
 
+  /// Gives all bytes that are left as one piece; nil when there are none.
+  ///
+  /// - Throws: 413 `M_TOO_LARGE` when there are more than `limit`.
   public func next(limit: Int) throws(MatrixError) -> [UInt8]? {
     let bytes = try collect(limit: limit)
     return bytes.isEmpty ? nil : bytes

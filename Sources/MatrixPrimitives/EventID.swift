@@ -1,5 +1,6 @@
 /// The id of an event: `$opaque:server` in room versions 1 and 2, `$` and a hash from version 3 on.
 public struct EventID: MatrixIdentifier {
+  /// What error messages call it.
   public static let noun: Text = "event ID"
 
   /// The whole identifier, sigil included.

@@ -1,5 +1,6 @@
 /// A room's name for humans: `#localpart:server`.
 public struct RoomAlias: MatrixIdentifier {
+  /// What error messages call it.
   public static let noun: Text = "room alias"
 
   /// The whole identifier, sigil included.

@@ -1,5 +1,6 @@
 /// The id of a room: `!opaque:server`, or `!` and the create event's hash from room version 12 on.
 public struct RoomID: MatrixIdentifier {
+  /// What error messages call it.
   public static let noun: Text = "room ID"
 
   /// The whole identifier, sigil included.

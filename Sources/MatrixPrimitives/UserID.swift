@@ -1,5 +1,6 @@
 /// The id of a user: `@localpart:server`.
 public struct UserID: MatrixIdentifier {
+  /// What error messages call it.
   public static let noun: Text = "user ID"
 
   /// The whole identifier, sigil included.

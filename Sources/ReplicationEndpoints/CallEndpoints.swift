@@ -6,7 +6,7 @@ import Replication
 ///
 /// Each waits until this process has seen the positions in the request, carries the call out once for a transaction id
 /// where the call is cached, and adds its own positions to the answer. One per process.
-public struct CallEndpoints: Sendable {
+package struct CallEndpoints: Sendable {
   /// The largest body, in bytes; a batch of events may be large.
   private static let bodyLimit = 256 << 20
 
@@ -21,14 +21,14 @@ public struct CallEndpoints: Sendable {
   ///   - isMainProcess: whether the calls that are only the main process's are served, too.
   ///   - positions: the own positions, and how to wait for another's.
   ///   - clock: decides when kept answers expire.
-  public init(_ calls: [ServedCall], isMainProcess: Bool, positions: ReplicationPositions, clock: ServerClock) {
+  package init(_ calls: [ServedCall], isMainProcess: Bool, positions: ReplicationPositions, clock: ServerClock) {
     self.calls = calls.filter { isMainProcess || !$0.isServedByMainOnly }
     self.positions = positions
     cache = ReplicationResponseCache(clock: clock)
   }
 
   /// The operations of the family.
-  public var family: EndpointFamily { EndpointFamily("replication", resource: "replication", calls.map(endpoint)) }
+  package var family: EndpointFamily { EndpointFamily("replication", resource: "replication", calls.map(endpoint)) }
 
   private func endpoint(_ call: ServedCall) -> Endpoint {
     let segments = call.argumentNames.map { "{\($0)}" } + (call.isCached ? ["{txn_id}"] : [])

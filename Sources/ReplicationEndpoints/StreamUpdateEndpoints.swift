@@ -7,16 +7,16 @@ import Replication
 ///
 /// Asked of the writer of a stream that lives in memory, after a POSITION has shown a gap. Any stream of the process is
 /// answered. Unlike the other calls it carries no positions, in neither direction. Observed on Synapse's wire.
-public struct StreamUpdateEndpoints: Sendable {
+package struct StreamUpdateEndpoints: Sendable {
   private let hub: StreamHub
 
   /// Makes the family.
   ///
   /// - Parameter hub: hub of this process, with the sources of all streams.
-  public init(hub: StreamHub) { self.hub = hub }
+  package init(hub: StreamHub) { self.hub = hub }
 
   /// The operation. The transaction id is not looked at: reading twice does no harm.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     EndpointFamily(
       "stream updates", resource: "replication",
       [

@@ -7,18 +7,18 @@ import ServiceLifecycle
 import WorkerRuntime
 
 /// Rooms and their events: made, stored, read.
-public final class RoomSubsystem: Subsystem {
+package final class RoomSubsystem: Subsystem {
   /// The stores.
-  public let stores: ServerStores
+  package let stores: ServerStores
   /// The services.
-  public let rooms: RoomServices
+  package let rooms: RoomServices
   /// The limits of what users do in rooms.
-  public let limiter: RoomRateLimiter
+  package let limiter: RoomRateLimiter
 
   /// Composes the services.
   ///
   /// - Throws: `MatrixError` when there is no signing key, or one that cannot be used.
-  public init(_ process: ProcessContext) throws {
+  package init(_ process: ProcessContext) throws {
     guard let key = process.config.signingKeys.first else { throw MatrixError.unknown("There is no signing key") }
     let signer = EventSigner(
       serverName: process.config.serverName, keyID: key.keyID,
@@ -31,9 +31,9 @@ public final class RoomSubsystem: Subsystem {
       users: LocalUsers(stores: stores.accounts, accountData: stores.users.accountData), rateLimiter: limiter)
   }
 
-  public var calls: [ServedCall] { rooms.calls }
+  package var calls: [ServedCall] { rooms.calls }
 
-  public var services: [any Service] {
+  package var services: [any Service] {
     [
       LoopService("room locks") { [rooms] in await rooms.giveBackLocks() },
       LoopService("persister") { [rooms] in await rooms.persister.run() },

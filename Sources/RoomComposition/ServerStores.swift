@@ -1,15 +1,15 @@
 import Stores
 
 /// The stores of a process with rooms, by domain.
-public struct ServerStores: Sendable {
+package struct ServerStores: Sendable {
   /// Rooms and their events.
-  public let rooms: RoomStores
+  package let rooms: RoomStores
   /// Accounts.
-  public let accounts: AccountStores
+  package let accounts: AccountStores
   /// What users' clients keep and tell.
-  public let users: UserStores
+  package let users: UserStores
   /// Push rules and what is unread.
-  public let push: PushStores
+  package let push: PushStores
 
   /// Makes the stores; those first from which others derive what they remember.
   init(_ context: StoreContext) {

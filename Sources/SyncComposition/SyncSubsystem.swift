@@ -5,25 +5,25 @@ import SyncEngine
 import WorkerRuntime
 
 /// Syncing, and what only syncing shows: typing, receipts, presence, messages for devices, account data, push rules.
-public final class SyncSubsystem: Subsystem {
+package final class SyncSubsystem: Subsystem {
   /// The services.
-  public let sync: SyncServices
+  package let sync: SyncServices
 
   /// Composes the services.
-  public init(_ process: ProcessContext, rooms: RoomSubsystem) {
+  package init(_ process: ProcessContext, rooms: RoomSubsystem) {
     let stores = rooms.stores
     sync = SyncServices(
       stores: stores.rooms, users: stores.users, push: stores.push, deviceLists: stores.accounts.deviceLists,
       rooms: rooms.rooms, router: process.calls, logger: process.logger)
   }
 
-  public var calls: [ServedCall] { sync.calls }
+  package var calls: [ServedCall] { sync.calls }
 
-  public var services: [any Service] { [LoopService("sync") { [sync] in await sync.run() }] }
+  package var services: [any Service] { [LoopService("sync") { [sync] in await sync.run() }] }
 
-  public func connect() { sync.register() }
+  package func connect() { sync.register() }
 
-  public func start() async throws { try await sync.start() }
+  package func start() async throws { try await sync.start() }
 
-  public func drain() { sync.notifier.drain() }
+  package func drain() { sync.notifier.drain() }
 }

@@ -3,14 +3,14 @@ import EndpointKit
 import MatrixPrimitives
 
 /// What a logged-in user asks about, and does to, the account itself.
-public struct AccountEndpoints: Sendable {
+package struct AccountEndpoints: Sendable {
   private let accounts: AccountServices
 
   /// Makes the family.
-  public init(accounts: AccountServices) { self.accounts = accounts }
+  package init(accounts: AccountServices) { self.accounts = accounts }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     EndpointFamily(
       "account",
       [

@@ -3,14 +3,14 @@ import EndpointKit
 import MatrixPrimitives
 
 /// A user's list of devices.
-public struct DeviceEndpoints: Sendable {
+package struct DeviceEndpoints: Sendable {
   private let accounts: AccountServices
 
   /// Makes the family.
-  public init(accounts: AccountServices) { self.accounts = accounts }
+  package init(accounts: AccountServices) { self.accounts = accounts }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     EndpointFamily(
       "devices",
       [

@@ -3,14 +3,14 @@ import EndpointKit
 import MatrixPrimitives
 
 /// Profiles: display name, avatar and further fields.
-public struct ProfileEndpoints: Sendable {
+package struct ProfileEndpoints: Sendable {
   private let accounts: AccountServices
 
   /// Makes the family.
-  public init(accounts: AccountServices) { self.accounts = accounts }
+  package init(accounts: AccountServices) { self.accounts = accounts }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     EndpointFamily(
       "profiles",
       [

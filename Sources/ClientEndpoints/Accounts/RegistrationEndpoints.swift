@@ -4,18 +4,18 @@ import MatrixPrimitives
 import ServerConfig
 
 /// Registration, and the questions whether a name is free and a token good.
-public struct RegistrationEndpoints: Sendable {
+package struct RegistrationEndpoints: Sendable {
   private let config: HomeserverConfig
   private let accounts: AccountServices
 
   /// Makes the family.
-  public init(config: HomeserverConfig, accounts: AccountServices) {
+  package init(config: HomeserverConfig, accounts: AccountServices) {
     self.config = config
     self.accounts = accounts
   }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     EndpointFamily(
       "registration",
       [

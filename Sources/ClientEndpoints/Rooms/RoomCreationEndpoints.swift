@@ -3,14 +3,14 @@ import MatrixPrimitives
 import RoomServices
 
 /// Creation of rooms.
-public struct RoomCreationEndpoints: Sendable {
+package struct RoomCreationEndpoints: Sendable {
   private let rooms: RoomServices
 
   /// Makes the family.
-  public init(rooms: RoomServices) { self.rooms = rooms }
+  package init(rooms: RoomServices) { self.rooms = rooms }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     EndpointFamily("room creation", [.post("createRoom", .client("createRoom", .sinceV1), as: User.self, to: create)])
   }
 

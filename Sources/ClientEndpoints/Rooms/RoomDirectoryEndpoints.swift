@@ -4,18 +4,18 @@ import RoomServices
 import ServerConfig
 
 /// Room aliases and the list of published rooms.
-public struct RoomDirectoryEndpoints: Sendable {
+package struct RoomDirectoryEndpoints: Sendable {
   private let rooms: RoomServices
   private let config: HomeserverConfig
 
   /// Makes the family.
-  public init(rooms: RoomServices, config: HomeserverConfig) {
+  package init(rooms: RoomServices, config: HomeserverConfig) {
     self.rooms = rooms
     self.config = config
   }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     EndpointFamily(
       "directory",
       [

@@ -4,18 +4,18 @@ import MatrixPrimitives
 import RoomServices
 
 /// A room's events: pages, single events, neighbours, relations.
-public struct RoomHistoryEndpoints: Sendable {
+package struct RoomHistoryEndpoints: Sendable {
   private let rooms: RoomServices
   private let clock: ServerClock
 
   /// Makes the family.
-  public init(rooms: RoomServices, clock: ServerClock) {
+  package init(rooms: RoomServices, clock: ServerClock) {
     self.rooms = rooms
     self.clock = clock
   }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     EndpointFamily(
       "room history",
       [

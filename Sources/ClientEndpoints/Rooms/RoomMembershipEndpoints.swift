@@ -3,14 +3,14 @@ import MatrixPrimitives
 import RoomServices
 
 /// Joining, inviting, leaving, removing and banning.
-public struct RoomMembershipEndpoints: Sendable {
+package struct RoomMembershipEndpoints: Sendable {
   private let rooms: RoomServices
 
   /// Makes the family.
-  public init(rooms: RoomServices) { self.rooms = rooms }
+  package init(rooms: RoomServices) { self.rooms = rooms }
 
   /// The operations of the family. Those with a transaction id are Synapse's.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     EndpointFamily(
       "membership",
       [

@@ -3,14 +3,14 @@ import MatrixPrimitives
 import RoomServices
 
 /// Sending: messages, state and redactions. Those without a transaction id are Synapse's.
-public struct RoomSendEndpoints: Sendable {
+package struct RoomSendEndpoints: Sendable {
   private let rooms: RoomServices
 
   /// Makes the family.
-  public init(rooms: RoomServices) { self.rooms = rooms }
+  package init(rooms: RoomServices) { self.rooms = rooms }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     let send = "rooms/{roomID}/send/{eventType}"
     let redact = "rooms/{roomID}/redact/{eventID}"
     return EndpointFamily(

@@ -4,12 +4,12 @@ import MatrixPrimitives
 import ServerConfig
 
 /// What a client asks before and after it has logged in: versions, capabilities, where the server is.
-public struct ServerEndpoints: Sendable {
+package struct ServerEndpoints: Sendable {
   private let capabilities: JSON
   private let wellKnown: JSON?
 
   /// Makes the family.
-  public init(config: HomeserverConfig) {
+  package init(config: HomeserverConfig) {
     capabilities = Self.capabilities(config)
     wellKnown = Self.wellKnown(config)
   }
@@ -37,7 +37,7 @@ public struct ServerEndpoints: Sendable {
   ]
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     EndpointFamily(
       "server",
       [

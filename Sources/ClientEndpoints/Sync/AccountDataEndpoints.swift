@@ -3,14 +3,14 @@ import MatrixPrimitives
 import SyncEngine
 
 /// A user's account data, global and of rooms, and tags of rooms.
-public struct AccountDataEndpoints: Sendable {
+package struct AccountDataEndpoints: Sendable {
   private let accountData: AccountDataService
 
   /// Makes the family.
-  public init(accountData: AccountDataService) { self.accountData = accountData }
+  package init(accountData: AccountDataService) { self.accountData = accountData }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     let global = EndpointPaths.client("user/{userID}/account_data/{type}", .released)
     let ofRoom = EndpointPaths.client("user/{userID}/rooms/{roomID}/account_data/{type}", .released)
     let tag = EndpointPaths.client("user/{userID}/rooms/{roomID}/tags/{tag}", .released)

@@ -3,14 +3,14 @@ import MatrixPrimitives
 import SyncEngine
 
 /// Filters that clients upload.
-public struct FilterEndpoints: Sendable {
+package struct FilterEndpoints: Sendable {
   private let filters: FilterService
 
   /// Makes the family.
-  public init(filters: FilterService) { self.filters = filters }
+  package init(filters: FilterService) { self.filters = filters }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     EndpointFamily(
       "filters",
       [

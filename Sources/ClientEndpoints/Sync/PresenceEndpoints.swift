@@ -4,7 +4,7 @@ import RateLimits
 import SyncEngine
 
 /// Presence, as users set and see it.
-public struct PresenceEndpoints: Sendable {
+package struct PresenceEndpoints: Sendable {
   private let presence: PresenceService
   private let limit: RateLimiter
   private let clock: ServerClock
@@ -12,14 +12,14 @@ public struct PresenceEndpoints: Sendable {
   /// Makes the family.
   ///
   /// - Parameter limit: `rc_presence.per_user`, shared by all endpoints that set presence.
-  public init(presence: PresenceService, limit: RateLimiter, clock: ServerClock) {
+  package init(presence: PresenceService, limit: RateLimiter, clock: ServerClock) {
     self.presence = presence
     self.limit = limit
     self.clock = clock
   }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     let path = EndpointPaths.client("presence/{userID}/status", .sinceV1)
     return EndpointFamily(
       "presence",

@@ -4,14 +4,14 @@ import MatrixPrimitives
 import SyncEngine
 
 /// A user's push rules.
-public struct PushRuleEndpoints: Sendable {
+package struct PushRuleEndpoints: Sendable {
   private let pushRules: PushRuleService
 
   /// Makes the family.
-  public init(pushRules: PushRuleService) { self.pushRules = pushRules }
+  package init(pushRules: PushRuleService) { self.pushRules = pushRules }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     let path = EndpointPaths.client("pushrules/{path...}", .sinceV1)
     return EndpointFamily(
       "push rules",

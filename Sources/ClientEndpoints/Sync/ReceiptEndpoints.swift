@@ -3,18 +3,18 @@ import MatrixPrimitives
 import SyncEngine
 
 /// Receipts and read markers.
-public struct ReceiptEndpoints: Sendable {
+package struct ReceiptEndpoints: Sendable {
   private let receipts: ReceiptService
   private let presence: PresenceService
 
   /// Makes the family.
-  public init(receipts: ReceiptService, presence: PresenceService) {
+  package init(receipts: ReceiptService, presence: PresenceService) {
     self.receipts = receipts
     self.presence = presence
   }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     EndpointFamily(
       "receipts",
       [

@@ -4,20 +4,20 @@ import RateLimits
 import SyncEngine
 
 /// `GET /sync`.
-public struct SyncEndpoints: Sendable {
+package struct SyncEndpoints: Sendable {
   private let services: SyncServices
   private let presenceLimit: RateLimiter
 
   /// Makes the family.
   ///
   /// - Parameter presenceLimit: `rc_presence.per_user`, shared by all endpoints that set presence.
-  public init(services: SyncServices, presenceLimit: RateLimiter) {
+  package init(services: SyncServices, presenceLimit: RateLimiter) {
     self.services = services
     self.presenceLimit = presenceLimit
   }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     EndpointFamily(
       "sync",
       [

@@ -3,14 +3,14 @@ import MatrixPrimitives
 import SyncEngine
 
 /// Messages for devices.
-public struct ToDeviceEndpoints: Sendable {
+package struct ToDeviceEndpoints: Sendable {
   private let toDevice: ToDeviceService
 
   /// Makes the family.
-  public init(toDevice: ToDeviceService) { self.toDevice = toDevice }
+  package init(toDevice: ToDeviceService) { self.toDevice = toDevice }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     EndpointFamily(
       "to-device",
       [

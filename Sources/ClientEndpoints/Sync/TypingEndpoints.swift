@@ -3,18 +3,18 @@ import MatrixPrimitives
 import SyncEngine
 
 /// Typing notifications.
-public struct TypingEndpoints: Sendable {
+package struct TypingEndpoints: Sendable {
   private let typing: TypingService
   private let presence: PresenceService
 
   /// Makes the family.
-  public init(typing: TypingService, presence: PresenceService) {
+  package init(typing: TypingService, presence: PresenceService) {
     self.typing = typing
     self.presence = presence
   }
 
   /// The operations of the family.
-  public var family: EndpointFamily {
+  package var family: EndpointFamily {
     EndpointFamily(
       "typing",
       [

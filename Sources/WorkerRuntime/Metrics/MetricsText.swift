@@ -1,9 +1,9 @@
 import ByteText
 
 /// A writer of metrics in the text format of Prometheus (version 0.0.4).
-public struct MetricsText: Sendable {
+package struct MetricsText: Sendable {
   /// The kinds of families of samples for Prometheus.
-  public enum Kind: String, Sendable {
+  package enum Kind: String, Sendable {
     /// Only grows, until the process ends.
     case counter
     /// A value that goes up and down.
@@ -13,7 +13,7 @@ public struct MetricsText: Sendable {
   private(set) var text = ""
 
   /// Makes an empty page.
-  public init() {}
+  package init() {}
 
   /// Adds a family: its description, then one line for each sample.
   ///
@@ -22,7 +22,7 @@ public struct MetricsText: Sendable {
   ///   - kind: how to read it.
   ///   - help: one line.
   ///   - samples: labels with their values; labels in the order in which they are written.
-  public mutating func family(
+  package mutating func family(
     _ name: String, _ kind: Kind, help: String, _ samples: [(labels: [(String, String)], value: Double)]
   ) {
     text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n"
@@ -36,7 +36,7 @@ public struct MetricsText: Sendable {
   }
 
   /// Adds a family with a single sample without labels.
-  public mutating func sample(_ name: String, _ kind: Kind, help: String, _ value: Double) {
+  package mutating func sample(_ name: String, _ kind: Kind, help: String, _ value: Double) {
     family(name, kind, help: help, [([], value)])
   }
 

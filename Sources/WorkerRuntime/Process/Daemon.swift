@@ -5,17 +5,17 @@ import Glibc
 ///
 /// Swift cannot fork, so the second process begins from the start; an environment variable gives it its part. The first
 /// process waits until the second serves requests or fails, so that scripts see from its exit code how the start went.
-public enum Daemon {
+package enum Daemon {
   private static let variable = "MYELIN_DAEMON_REPORT"
 
   /// Whether this process is the detached one.
-  public static var isDetached: Bool { getenv(variable) != nil }
+  package static var isDetached: Bool { getenv(variable) != nil }
 
   /// Starts the detached process and waits for its report.
   ///
   /// - Returns: the exit code with which to end.
   /// - Throws: `StartError` when no process can be started.
-  public static func detach(arguments: [String] = CommandLine.arguments) throws(StartError) -> Int32 {
+  package static func detach(arguments: [String] = CommandLine.arguments) throws(StartError) -> Int32 {
     var ends: [Int32] = [0, 0]
     guard pipe(&ends) == 0 else { throw StartError("cannot open a pipe: \(String(cString: strerror(errno)))") }
     let (reader, writer) = (ends[0], ends[1])
@@ -34,7 +34,7 @@ public enum Daemon {
   }
 
   /// Leaves the terminal's session; the detached process calls it first of all.
-  public static func beginSession() {
+  package static func beginSession() {
     if isDetached { setsid() }
   }
 

@@ -1,9 +1,9 @@
 import ServiceLifecycle
 
 /// A service that ends by graceful shutdown, of a loop that ends by cancellation.
-public struct LoopService: Service {
+package struct LoopService: Service {
   /// The loop's name in logs.
-  public let name: String
+  package let name: String
   private let body: @Sendable () async throws -> Void
 
   /// Wraps a loop.
@@ -11,13 +11,13 @@ public struct LoopService: Service {
   /// - Parameters:
   ///   - name: for logs.
   ///   - body: returns or throws `CancellationError` when its task is cancelled; may return earlier when it has nothing to do.
-  public init(_ name: String, _ body: @escaping @Sendable () async throws -> Void) {
+  package init(_ name: String, _ body: @escaping @Sendable () async throws -> Void) {
     self.name = name
     self.body = body
   }
 
   /// Runs the loop until the process stops.
-  public func run() async throws {
+  package func run() async throws {
     let body = body
     do {
       try await cancelWhenGracefulShutdown { try await body() }

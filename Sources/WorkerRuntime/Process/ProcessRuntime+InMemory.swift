@@ -3,18 +3,18 @@ import Logging
 import ServiceLifecycle
 
 /// A process that answers in memory what it would answer on the sockets of its listeners.
-public struct InMemoryServer: Sendable {
+package struct InMemoryServer: Sendable {
   /// The endpoints of the process.
-  public let families: [EndpointFamily]
+  package let families: [EndpointFamily]
   /// The router of what comes to the first listener of the configuration.
-  public let router: Router
+  package let router: Router
 }
 
 extension ProcessRuntime {
   /// Runs the process as ``run()`` does, but without sockets, signals and log files, for as long as `body` runs.
   ///
   /// - Throws: what keeps the process from starting, and what `body` throws.
-  public func runInMemory(_ body: @Sendable (InMemoryServer) async throws -> Void) async throws {
+  package func runInMemory(_ body: @Sendable (InMemoryServer) async throws -> Void) async throws {
     let logger = Logger(label: "myelin.memory")
     try await withContext(logger) { context in
       let parts = try await assemble(context, logger)

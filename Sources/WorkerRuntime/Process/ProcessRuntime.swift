@@ -14,14 +14,14 @@ import Stores
 ///
 /// Order: logging, PostgreSQL, schema, the role's stores and services, stream positions, the hub, listeners. SIGTERM and SIGINT stop:
 /// long polls are answered, sockets close, running requests end within `drainTime`, the subsystems sign off, the hub and the connections close.
-public struct ProcessRuntime: Sendable {
+package struct ProcessRuntime: Sendable {
   /// The time that running requests may take once the process stops.
   private static let drainTime = Duration.seconds(15)
   /// The time that the process waits at start for the positions of the other processes.
   private static let catchUpTime = Duration.seconds(10)
 
   /// The settings.
-  public let config: HomeserverConfig
+  package let config: HomeserverConfig
 
   private let role: Role
   private let warnings: [Text]
@@ -34,7 +34,7 @@ public struct ProcessRuntime: Sendable {
   ///   - configPaths: values of `--config-path`, in order.
   ///   - acceptsUnsupported: accepts settings that shut something and have no effect here.
   /// - Throws: `ConfigError`, whose description is one line.
-  public init(role: Role, configPaths: [String], acceptsUnsupported: Bool = false) throws {
+  package init(role: Role, configPaths: [String], acceptsUnsupported: Bool = false) throws {
     self.role = role
     (config, warnings) = try HomeserverConfig.load(
       paths: configPaths.map { Text($0) }, role: role.kind, acceptsUnsupported: acceptsUnsupported)
@@ -46,13 +46,13 @@ public struct ProcessRuntime: Sendable {
   ///   - role: what the executable is.
   ///   - configText: the text of a configuration file.
   /// - Throws: `ConfigError`, whose description is one line.
-  public init(role: Role, configText: String) throws {
+  package init(role: Role, configText: String) throws {
     self.role = role
     (config, warnings) = try HomeserverConfig.parse([("configuration", Array(configText.utf8))], role: role.kind)
   }
 
   /// A complete configuration of no real server, for looking at the endpoints without one.
-  public static let sampleConfiguration = """
+  package static let sampleConfiguration = """
     server_name: example.org
     signing_key: "ed25519 a_aaaa AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
     macaroon_secret_key: sample
@@ -64,7 +64,7 @@ public struct ProcessRuntime: Sendable {
   /// Puts the role's subsystems together without connecting to anything, and lists their endpoints.
   ///
   /// - Throws: whatever keeps the role from being put together.
-  public func families() async throws -> [EndpointFamily] {
+  package func families() async throws -> [EndpointFamily] {
     let database = PostgresClient(postgresConfiguration, logger: Logger(label: "myelin.postgres"))
     let context = try makeContext(database, Logger(label: "myelin.\(role.name)"))
     return [OwnEndpoints.health, OwnEndpoints.metrics { "" }] + (try await role.compose(context)).families(context)
@@ -73,7 +73,7 @@ public struct ProcessRuntime: Sendable {
   /// Runs the process until it is asked to stop.
   ///
   /// - Throws: what kept the process from starting, or ended it.
-  public func run() async throws {
+  package func run() async throws {
     FreedMemory.gather()
     let logging = try ProcessLogging(config.logging)
     logging.bootstrap()

@@ -5,14 +5,14 @@ import ReplicationEndpoints
 import ServerConfig
 
 /// One executable: its name, its part in a cluster, and the subsystems that it is made of.
-public struct Role: Sendable {
+package struct Role: Sendable {
   /// A closure that puts the subsystems together. Called once, before the hub runs and before any socket opens.
-  public typealias Composer = @Sendable (ProcessContext) async throws -> Composition
+  package typealias Composer = @Sendable (ProcessContext) async throws -> Composition
 
   /// The executable's name in logs.
-  public let name: String
+  package let name: String
   /// Main process or worker; decides which configuration is accepted.
-  public let kind: HomeserverConfig.Role
+  package let kind: HomeserverConfig.Role
   let compose: Composer
 
   /// Describes an executable.
@@ -21,7 +21,7 @@ public struct Role: Sendable {
   ///   - name: for logs.
   ///   - kind: main process or worker.
   ///   - compose: puts the subsystems together.
-  public init(_ name: String, kind: HomeserverConfig.Role, compose: @escaping Composer) {
+  package init(_ name: String, kind: HomeserverConfig.Role, compose: @escaping Composer) {
     self.name = name
     self.kind = kind
     self.compose = compose
@@ -29,18 +29,18 @@ public struct Role: Sendable {
 }
 
 /// The subsystems of a process.
-public struct Composition: Sendable {
+package struct Composition: Sendable {
   /// In the order of their dependencies.
-  public let subsystems: [any Subsystem]
+  package let subsystems: [any Subsystem]
   /// The lookup of callers.
-  public let authenticator: Router.Authenticator
+  package let authenticator: Router.Authenticator
 
   /// Lists the subsystems of a process.
   ///
   /// - Parameters:
   ///   - subsystems: in the order of their dependencies.
   ///   - authenticator: finds the callers of requests; without it nobody has an account.
-  public init(
+  package init(
     _ subsystems: [any Subsystem],
     authenticator: Router.Authenticator = Router.Authenticator { _, _ in throw MatrixError.unknownToken() }
   ) {

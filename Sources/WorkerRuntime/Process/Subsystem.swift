@@ -7,7 +7,7 @@ import ServiceLifecycle
 /// A role is a list of subsystems (``Role``). Each makes its services from the ``ProcessContext`` and from the subsystems that it is given, and
 /// lives in a target of its own, so that a process links only what its role picks. The order of the list is the order of dependencies: all
 /// phases go through it from the first to the last, the end from the last to the first.
-public protocol Subsystem: Sendable {
+package protocol Subsystem: Sendable {
   /// The endpoints. The runtime mounts those whose resource a listener has; ``Endpoint/Place`` decides what it answers itself.
   var families: [EndpointFamily] { get }
   /// The calls of other processes that it carries out.
@@ -28,12 +28,12 @@ public protocol Subsystem: Sendable {
 }
 
 extension Subsystem {
-  public var families: [EndpointFamily] { [] }
-  public var calls: [ServedCall] { [] }
-  public var services: [any Service] { [] }
-  public func connect() {}
-  public func start() async throws {}
-  public func drain() async {}
-  public func finish() async {}
-  public func write(to metrics: inout MetricsText) {}
+  package var families: [EndpointFamily] { [] }
+  package var calls: [ServedCall] { [] }
+  package var services: [any Service] { [] }
+  package func connect() {}
+  package func start() async throws {}
+  package func drain() async {}
+  package func finish() async {}
+  package func write(to metrics: inout MetricsText) {}
 }
