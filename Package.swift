@@ -172,10 +172,12 @@ let package = Package(
     library(
       "SyncComposition",
       ["ByteText", "WorkerRuntime", "RoomComposition", "SyncEngine", "Replication", lifecycle]),
+    library("PushComposition", ["ByteText", "WorkerRuntime", "EventPersistence", "Stores", lifecycle]),
     library(
       "ClientComposition",
       [
-        "ByteText", "WorkerRuntime", "EndpointKit", "ClientEndpoints", "RoomComposition", "AccountComposition",
+        "ByteText", "PushComposition", "WorkerRuntime", "EndpointKit", "ClientEndpoints", "RoomComposition",
+        "AccountComposition",
         "SyncComposition", "RateLimits",
       ]),
 
@@ -278,9 +280,15 @@ let package = Package(
     tests(
       "WorkerRuntimeTests",
       ["ByteText", "WorkerRuntime", "EndpointKit", "ServerConfig", "MatrixPrimitives", "CZlib", lifecycle, logging]),
+    .executableTarget(
+      name: "pusher_parts", dependencies: ["PushComposition", "Stores", "WorkerRuntime"], path: "Tests/PusherParts",
+      swiftSettings: strict, linkerSettings: small),
     tests(
       "ServerTests",
-      ["ByteText", "homeserver", "WorkerRuntime", "EndpointKit", "MatrixPrimitives", "TestSupport", crypto, httpTypes]),
+      [
+        "ByteText", "homeserver", "generic_worker", "pusher_parts", "ServerConfig", "WorkerRuntime", "EndpointKit",
+        "MatrixPrimitives", "TestSupport", crypto, httpTypes,
+      ]),
     tests("benchTests", ["bench", "SeededNumbers", nioCore]),
     tests(
       "EndpointKitTests", ["ByteText", "EndpointKit", "MatrixPrimitives", "SeededNumbers", httpTypes]),

@@ -1,6 +1,7 @@
 import AccountComposition
 import ClientEndpoints
 import EndpointKit
+import PushComposition
 import RateLimits
 import RoomComposition
 import SyncComposition
@@ -48,20 +49,22 @@ package struct ClientServing: Sendable {
   package let accounts: AccountSubsystem
   /// Syncing.
   package let sync: SyncSubsystem
+  private let push: PushSubsystem
   private let clients: ClientSubsystem
 
   /// Composes the subsystems.
   ///
-  /// - Throws: `MatrixError` when there is no signing key, or one that cannot be used.
+  /// - Throws: `ConfigError` when there is no signing key.
   package init(_ process: ProcessContext) throws {
     rooms = try RoomSubsystem(process)
     accounts = AccountSubsystem(process, rooms: rooms)
     sync = SyncSubsystem(process, rooms: rooms)
+    push = PushSubsystem(process, stores: rooms.stores.push)
     clients = ClientSubsystem(process, rooms: rooms, accounts: accounts, sync: sync)
   }
 
   /// Joins them with those that an executable has of its own.
   package func composition(with others: [any Subsystem] = []) -> Composition {
-    Composition([rooms, accounts, sync, clients] + others, authenticator: accounts.authenticator)
+    Composition([rooms, accounts, sync, push, clients] + others, authenticator: accounts.authenticator)
   }
 }

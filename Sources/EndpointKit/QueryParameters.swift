@@ -4,6 +4,11 @@ import ByteText
 struct QueryParameters: Sendable {
   let items: [(name: Text, value: Text)]
 
+  /// No parameters.
+  static let none = QueryParameters(items: [])
+
+  private init(items: [(name: Text, value: Text)]) { self.items = items }
+
   /// Parses a form-encoded query without its question mark. A name without `=` has an empty value.
   ///
   /// - Returns: nil when a name or value is not UTF-8 after decoding.

@@ -210,6 +210,8 @@ public final class Router: Sendable {
   ) throws(MatrixError) -> Text? {
     switch access {
     case .anyone, .server: nil
+    // The query may be that of a request which another process passes on, with its user's token.
+    case .process: try AccessToken.find(incoming.headers, .none)
     default: try AccessToken.find(incoming.headers, query)
     }
   }

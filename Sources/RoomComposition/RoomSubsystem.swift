@@ -17,9 +17,9 @@ package final class RoomSubsystem: Subsystem {
 
   /// Composes the services.
   ///
-  /// - Throws: `MatrixError` when there is no signing key, or one that cannot be used.
+  /// - Throws: `ConfigError` when there is no signing key.
   package init(_ process: ProcessContext) throws {
-    guard let key = process.config.signingKeys.first else { throw MatrixError.unknown("There is no signing key") }
+    let key = try process.config.keys.signingKey
     let signer = EventSigner(
       serverName: process.config.serverName, keyID: key.keyID,
       privateKey: try Curve25519.Signing.PrivateKey(rawRepresentation: key.seed))
@@ -37,7 +37,6 @@ package final class RoomSubsystem: Subsystem {
     [
       LoopService("room locks") { [rooms] in await rooms.giveBackLocks() },
       LoopService("persister") { [rooms] in await rooms.persister.run() },
-      LoopService("push summaries") { [rooms] in await rooms.pushSummaries.run() },
       LoopService("redactions") { [rooms] in await rooms.redactionCensor.run() },
     ]
   }

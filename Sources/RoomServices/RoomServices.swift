@@ -24,8 +24,6 @@ public final class RoomServices: Sendable {
   public let directory: DirectoryService
   /// The form of events for clients.
   public let serializer: ClientEventSerializer
-  /// The upkeep of the table of push actions.
-  public let pushSummaries: PushSummaries
   /// The removal of redacted events' content from the database.
   public let redactionCensor: RedactionCensor
   private let locks: RoomLocks
@@ -73,7 +71,6 @@ public final class RoomServices: Sendable {
     history = HistoryService(
       stores: stores, state: state, serializer: serializer, access: access, visibility: visibility)
     directory = DirectoryService(stores: stores, state: state, config: config, submitter: submitter, users: users)
-    pushSummaries = PushSummaries(config: config, store: push.summaries, clock: clock, logger: logger)
     redactionCensor = RedactionCensor(config: config, stores: stores, clock: clock, logger: logger)
     inbox = EventInbox(
       stores: stores, state: state, creator: creator, persister: persister, rateLimiter: rateLimiter)

@@ -73,8 +73,8 @@ extension HomeserverConfig {
     replicationSecret = try root.secret("worker_replication_secret", path: "worker_replication_secret_path")
     registration = try RegistrationSettings(root, serverName: serverName, role: role)
     keys = try KeySettings(
-      root, serverName: serverName, configFolder: configFolder, sharedSecret: registration.sharedSecret,
-      warnings: &warnings)
+      root, role: role, serverName: serverName, configFolder: configFolder,
+      sharedSecret: registration.sharedSecret, warnings: &warnings)
     passwords = try PasswordSettings(root)
     sessions = try SessionSettings(root)
     rateLimits = try RateLimitSettings(root)

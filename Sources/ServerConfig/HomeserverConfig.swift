@@ -79,8 +79,6 @@ public struct HomeserverConfig: Sendable {
   /// The file that `logging` was read from, for reading it again on SIGHUP; nil when there is none.
   public var loggingFile: Text?
 
-  /// The signing keys, never empty; the first one signs.
-  public var signingKeys: [SigningKey] { keys.signingKeys }
   /// Keys short-lived tokens.
   public var macaroonSecretKey: [UInt8] { keys.macaroonSecretKey }
   /// Keys forms and session identifiers.

@@ -117,12 +117,12 @@ def endpoints(binaries, config):
     found = []
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.split("|")]
-        if len(cells) < 6 or not re.fullmatch("GET|POST|PUT|DELETE", cells[1]):
+        if len(cells) < 7 or not re.fullmatch("GET|POST|PUT|DELETE", cells[1]):
             continue
-        paths = re.findall(r"`([^`]+)`", cells[2])
+        paths = re.findall(r"`([^`]+)`", cells[3])
         path = next((path for path in paths if "/v3/" in path), paths[0])
         if not path.startswith("/_synapse/replication"):
-            found.append((cells[1], path, "users" in cells[3], cells[4]))
+            found.append((cells[1], path, "users" in cells[4], cells[5]))
     return found
 
 

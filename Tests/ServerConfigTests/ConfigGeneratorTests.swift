@@ -1,7 +1,8 @@
 import ByteText
 import Foundation
-import ServerConfig
 import Testing
+
+@testable import ServerConfig
 
 @Suite struct ConfigGeneratorTests {
   @Test func generatedFilesLoadAndAreNotOverwritten() throws {
@@ -19,7 +20,7 @@ import Testing
     #expect(config.registration.sharedSecret?.utf8.count == 50 && config.formSecret?.utf8.count == 50)
     #expect(config.loggingFile == folder + "/etc/example.org:8448.log.config")
     let key = try String(contentsOfFile: "\(folder)/etc/example.org:8448.signing.key", encoding: .utf8)
-    #expect(config.signingKeys.first?.line == Text(key.trimmingCharacters(in: .newlines)))
+    #expect(config.keys.signingKeys.first?.line == Text(key.trimmingCharacters(in: .newlines)))
     let before = try Data(contentsOf: URL(fileURLWithPath: path.string))
     #expect(try generator.writeAll(to: path).count == 1)
     #expect(try Data(contentsOf: URL(fileURLWithPath: path.string)) == before)

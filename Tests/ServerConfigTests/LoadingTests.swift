@@ -24,7 +24,7 @@ import Testing
     #expect(config.passwords.allowsLogin && config.bcryptRounds == 12)
     #expect(config.presence.isEnabled && config.presence.idleTimeoutMilliseconds == 300_000)
     #expect(config.caches.globalFactor == 0.5 && config.caches.entryLifetimeMilliseconds == 1_800_000)
-    #expect(config.signingKeys.map(\.keyID) == ["ed25519:a_test"])
+    #expect(config.keys.signingKeys.map(\.keyID) == ["ed25519:a_test"])
     #expect(config.macaroonSecretKey == Array("secret".utf8))
     #expect(config.isWriter(of: .events) && config.isWriter(of: .caches))
     #expect(config.duties.runsBackgroundTasks && config.duties.updatesUserDirectory && config.duties.sendsFederation)
@@ -72,7 +72,7 @@ import Testing
     #expect(config.formSecret == "hidden")
     #expect(config.registration.sharedSecret == "shared")
     #expect(config.macaroonSecretKey == Array("shared".utf8))
-    #expect(config.signingKeys.map(\.keyID) == ["ed25519:a_1", "ed25519:a_2"])
+    #expect(config.keys.signingKeys.map(\.keyID) == ["ed25519:a_1", "ed25519:a_2"])
     #expect(warnings.contains { $0.contains("note.txt") } && warnings.contains { $0.contains("sub.yaml") })
     let error = #expect(throws: ConfigError.self) {
       try HomeserverConfig.load(paths: ["\(folder.path)/missing.yaml"], role: .homeserver)

@@ -14,8 +14,10 @@ public struct KeySettings: Sendable, Hashable {
     public var expiredMilliseconds: Int64
   }
 
-  /// The signing keys, never empty; the first one signs.
-  public var signingKeys: [SigningKey]
+  /// The signing keys; empty where a worker has no file of them.
+  var signingKeys: [SigningKey]
+  /// The reason why there are none.
+  private var signingKeyFailure: ConfigError?
   /// The keys that are still published for checking old signatures.
   public var oldKeys: [OldKey]
   /// The time for which other servers may keep our keys, in milliseconds.
@@ -27,9 +29,16 @@ public struct KeySettings: Sendable, Hashable {
   public var formSecret: Text?
 
   init(
-    _ root: SettingsSection, serverName: Text, configFolder: Text, sharedSecret: Text?, warnings: inout [Text]
+    _ root: SettingsSection, role: HomeserverConfig.Role, serverName: Text, configFolder: Text, sharedSecret: Text?,
+    warnings: inout [Text]
   ) throws(ConfigError) {
-    signingKeys = try Self.signingKeys(root, serverName: serverName, configFolder: configFolder)
+    do {
+      signingKeys = try Self.signingKeys(root, serverName: serverName, configFolder: configFolder)
+    } catch  where role == .worker {
+      // Not every worker signs. Those that do ask for the key when they start.
+      signingKeys = []
+      signingKeyFailure = error
+    }
     oldKeys = try Self.oldKeys(root)
     refreshIntervalMilliseconds = try root.milliseconds("key_refresh_interval", 86_400_000)
     let secret = try root.secret("macaroon_secret_key", path: "macaroon_secret_key_path")
@@ -40,6 +49,16 @@ public struct KeySettings: Sendable, Hashable {
       macaroonSecretKey = signingKeys.first.map { Array(SHA256.hash(data: $0.seed)) } ?? []
     }
     formSecret = try root.secret("form_secret", path: "form_secret_path")
+  }
+
+  /// The key that signs.
+  ///
+  /// - Throws: what kept the keys from being read, when there is none.
+  public var signingKey: SigningKey {
+    get throws(ConfigError) {
+      if let key = signingKeys.first { return key }
+      throw signingKeyFailure ?? ConfigError("signing_key", "is missing")
+    }
   }
 
   /// Returns where the signing keys are kept when no path is set.
