@@ -68,11 +68,17 @@ import Testing
     ("m.room.message", "*.message", true), ("m.room.message", "m.*.message", true), ("m.room.message", "m.*x*e", false),
     ("m.room.message", "", false), ("", "*", true), ("ab", "ab*b", false), ("aab", "a*ab", true), ("abc", "a**c", true),
     ("abcbc", "a*bc*bc", true), ("abc", "a*bc*bc", false), ("abc", "*d*", false),
+    ("abab", "*ab", true), ("aaab", "*aab", true), ("", "", true), ("a", "", false), ("a", "a*a", false),
   ])
   func typePatternsMatch(type: Text, pattern: Text, matches: Bool) {
     var filter = EventFilter()
     filter.types = [pattern]
     #expect(filter.passes(type: type) == matches)
+  }
+
+  @Test func wildcardsInARowAreOne() throws {
+    let filter = try EventFilter(text: #"{"types":["m.**","a***b*"],"not_types":["**x"]}"#)
+    #expect(filter.types == ["m.*", "a*b*"] && filter.notTypes == ["*x"])
   }
 
   @Test func typesMatchWithWildcards() {

@@ -88,6 +88,15 @@ import Testing
       ConfigText.failure(ConfigText.worker.replacing("worker1\nredis", with: "master\nredis"), role: .worker) != nil)
   }
 
+  @Test func aWorkerWithoutASigningKeyHasASecretOfItsOwn() throws {
+    let keyless = ConfigText.worker + "signing_key:\nsigning_key_path: /nonexistent/key\n"
+    let (config, _) = try ConfigText.load(keyless, role: .worker)
+    #expect(throws: ConfigError.self) { try config.keys.signingKey }
+    let line = ConfigText.failure(keyless + "macaroon_secret_key:\n", role: .worker)
+    #expect(line?.contains("signing_key_path") == true)
+    #expect(ConfigText.failure("signing_key:\nsigning_key_path: /nonexistent/key\n") != nil)
+  }
+
   @Test func oldStyleWorkersTakeTheirDuty() throws {
     let (config, _) = try ConfigText.load(
       ConfigText.worker.replacing("generic_worker", with: "pusher"), "start_pushers: false", role: .worker)

@@ -59,37 +59,30 @@ extension EventFilter {
 
   // MARK: Patterns
 
-  private static let star = UInt8(ascii: "*")
+  static let star = UInt8(ascii: "*")
 
   /// Matches a type against a pattern in which `*` stands for any run of characters, byte by byte.
+  ///
+  /// Clients choose the pattern, and each event is compared with it: nothing is allocated, and of a pattern that does
+  /// not fit no more is read than where it fails.
   private static func matches(_ type: Text, _ pattern: Text) -> Bool {
-    guard let wildcard = pattern.utf8.firstIndex(of: star) else { return type == pattern }
-    let prefix = pattern.utf8[..<wildcard]
-    let rest = pattern.utf8[pattern.utf8.index(after: wildcard)...]
-    guard type.utf8.starts(with: prefix) else { return false }
-    return rest.isEmpty
-      || ends(
-        Array(type.utf8.dropFirst(prefix.count)), with: rest.split(separator: star, omittingEmptySubsequences: false))
-  }
-
-  /// Returns whether a text consists of the pieces in their order, the last one at its end, with anything before each.
-  private static func ends<Piece: Collection<UInt8>>(_ text: [UInt8], with pieces: [Piece]) -> Bool {
-    guard let last = pieces.last, text.count >= last.count, text.suffix(last.count).elementsEqual(last) else {
-      return false
+    let (text, pattern) = (type.utf8, pattern.utf8)
+    var (place, next) = (text.startIndex, pattern.startIndex)
+    // Where to go on when what follows the last wildcard does not fit: that wildcard takes one byte more.
+    var retry: (place: String.Index, next: String.Index)?
+    while place < text.endIndex {
+      if next < pattern.endIndex, pattern[next] == star {
+        next = pattern.index(after: next)
+        retry = (place, next)
+      } else if next < pattern.endIndex, pattern[next] == text[place] {
+        (place, next) = (text.index(after: place), pattern.index(after: next))
+      } else if let last = retry {
+        (place, next) = (text.index(after: last.place), last.next)
+        retry = (place, next)
+      } else {
+        return false
+      }
     }
-    var rest = text.dropLast(last.count)
-    for piece in pieces.dropLast() where !piece.isEmpty {
-      guard let end = end(of: piece, in: rest) else { return false }
-      rest = rest[end...]
-    }
-    return true
-  }
-
-  private static func end(of piece: some Collection<UInt8>, in text: ArraySlice<UInt8>) -> Int? {
-    guard piece.count <= text.count else { return nil }
-    for start in text.startIndex...(text.endIndex - piece.count) where text[start...].starts(with: piece) {
-      return start + piece.count
-    }
-    return nil
+    return pattern[next...].allSatisfy { $0 == star }
   }
 }

@@ -69,8 +69,8 @@ public struct EventFilter: Sendable {
     lazyLoadMembers = json["lazy_load_members"]?.bool ?? false
     includeRedundantMembers = json["include_redundant_members"]?.bool ?? false
     unreadThreadNotifications = json["unread_thread_notifications"]?.bool ?? false
-    types = Self.strings(json["types"])
-    notTypes = Self.strings(json["not_types"]) ?? []
+    types = Self.patterns(json["types"])
+    notTypes = Self.patterns(json["not_types"]) ?? []
     rooms = Self.strings(json["rooms"]).map(Set.init)
     notRooms = Set(Self.strings(json["not_rooms"]) ?? [])
     senders = Self.strings(json["senders"]).map(Set.init)
@@ -83,6 +83,15 @@ public struct EventFilter: Sendable {
   }
 
   private static func strings(_ json: JSONValue?) -> [Text]? { json?.elements.map { $0.compactMap(\.string) } }
+
+  /// Reads patterns. Of wildcards in a row one is kept, which says the same.
+  private static func patterns(_ json: JSONValue?) -> [Text]? {
+    strings(json)?.map { pattern in
+      var bytes: [UInt8] = []
+      for byte in pattern.utf8 where byte != star || bytes.last != star { bytes.append(byte) }
+      return Text(decoding: bytes, as: UTF8.self)
+    }
+  }
 
   static func format(_ json: JSONValue) -> Format {
     json["event_format"]?.string == "federation" ? .federation : .client

@@ -46,7 +46,10 @@ public struct KeySettings: Sendable, Hashable {
       macaroonSecretKey = Array(secret.utf8)
     } else {
       warnings.append("macaroon_secret_key: not set, a key is derived from the signing key")
-      macaroonSecretKey = signingKeys.first.map { Array(SHA256.hash(data: $0.seed)) } ?? []
+      guard let key = signingKeys.first else {
+        throw signingKeyFailure ?? ConfigError("macaroon_secret_key", "is missing, and so is a signing key")
+      }
+      macaroonSecretKey = Array(SHA256.hash(data: key.seed))
     }
     formSecret = try root.secret("form_secret", path: "form_secret_path")
   }

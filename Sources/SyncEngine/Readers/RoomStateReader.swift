@@ -22,7 +22,8 @@ final class RoomStateReader: Sendable {
 
   /// Reads what is wanted of the state of rooms; rooms without any of it are absent.
   ///
-  /// Cost: at most one statement for all rooms of which the current state is wanted; two for each other room.
+  /// Cost: one statement for all rooms of which the current state is wanted, and two for a room that is glanced at so
+  /// often that all of its state is read and kept; two for each other room.
   /// - Parameter requests: the rooms, each one once.
   func states(_ requests: [Request]) async throws -> [RoomID: StateMap] {
     guard !requests.isEmpty else { return [:] }

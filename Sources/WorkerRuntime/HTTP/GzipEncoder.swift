@@ -62,6 +62,7 @@ final class GzipEncoder: @unchecked Sendable {
     BodyStream { writer in
       var compressor: any BodyWriter = GzipWriter(encoder: encoder, base: writer)
       try await EndpointKit.ResponseBody.stream(body).write(to: &compressor)
+      if let compressor = compressor as? GzipWriter { writer = compressor.base }
       try await writer.write(encoder.encode([], flush: Z_FINISH))
     }
   }
