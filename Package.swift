@@ -140,7 +140,7 @@ let package = Package(
       "ClientEndpoints",
       [
         "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "RateLimits", "ServerConfig", "RoomServices",
-        "AccountServices", "SyncEngine",
+        "AccountServices", "SyncEngine", crypto,
       ]),
     library(
       "AdminEndpoints",

@@ -18,6 +18,7 @@ package struct ClientSubsystem: Subsystem {
     let presenceLimit = RateLimiter(config.rateLimits.presencePerUser, clock: clock)
     families = [
       ServerEndpoints(config: config).family,
+      TurnEndpoints(settings: config.turn, clock: clock).family,
       RegistrationEndpoints(config: config, accounts: accounts).family,
       LoginEndpoints(config: config, accounts: accounts).family,
       AccountEndpoints(accounts: accounts).family,

@@ -570,13 +570,13 @@ enum SettingsLedger {
     trusted_key_servers[].accept_keys_insecurely ignored true
     trusted_key_servers[].server_name ignored a
     trusted_key_servers[].verify_keys ignored {}
-    turn_allow_guests ignored true
-    turn_password ignored a
-    turn_shared_secret ignored a
-    turn_shared_secret_path ignored ""
-    turn_uris ignored [a]
-    turn_user_lifetime ignored 1h
-    turn_username ignored a
+    turn_allow_guests followed true
+    turn_password followed a
+    turn_shared_secret followed a
+    turn_shared_secret_path followed ""
+    turn_uris followed [a]
+    turn_user_lifetime followed 1h
+    turn_username followed a
     ui_auth.session_timeout ignored 1h
     unsecure_port ignored 1
     unused_expiration_time ignored 1h

@@ -28,6 +28,7 @@ enum EndpointSamples {
   private static let server: [Text: Recipe] = [
     "getVersions": { _ in Sample(target: "/_matrix/client/versions") },
     "getWellknown": { _ in Sample(target: "/.well-known/matrix/client") },
+    "getTurnServer": { Sample(target: "voip/turnServer", caller: try await $0.guest()) },
     "getCapabilities": { Sample(target: "capabilities", caller: try await $0.register()) },
     "getRegistrationNonce": { _ in Sample(target: "/_synapse/admin/v1/register") },
   ]
