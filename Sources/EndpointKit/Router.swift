@@ -101,7 +101,13 @@ public final class Router: Sendable {
   private func answer(_ exchange: Exchange) async -> Response? {
     do {
       try decode(exchange)
-      if let instance = try instanceElsewhere(exchange) { return try await forward(exchange, instance).value }
+      if let instance = try instanceElsewhere(exchange) {
+        let task = forward(exchange, instance)
+        // As for handlers here: half a write is useless, so only reading ends with the client.
+        if exchange.request?.method == .get { exchange.incoming.onDisconnect { task.cancel() } }
+        defer { exchange.incoming.onDisconnect(nil) }
+        return try await task.value
+      }
       if try !completeAtOnce(exchange) { try await complete(exchange) }
       guard let deferred = try deferred(exchange) else { return try await serve(exchange) }
       defer { exchange.incoming.onDisconnect(nil) }

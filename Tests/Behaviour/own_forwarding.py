@@ -42,10 +42,10 @@ def everywhere(server, checks, places, alice, bob):
         checks.equal(f"HEAD at {place}", (lambda a: (a.status, a.body))(here.call("HEAD", path("directory", "list", "room", room))), (200, b""))
         # What the other process refuses is refused.
         checks.equal(f"another's typing at {place}", here.put(path("rooms", room, "typing", bob.user), {"typing": True}).status, 400)
-        checks.equal(f"no JSON at {place}", here.call("PUT", path("presence", alice.user, "status"), b"{").errcode, "M_NOT_JSON")
+        checks.equal(f"no JSON at {place}", here.call("PUT", path("pushrules", "global", "content", "tea"), b"{").errcode, "M_NOT_JSON")
         checks.equal(f"no token at {place}", here.put(path("rooms", room, "typing", alice.user), {"typing": True}, token=None).errcode, "M_MISSING_TOKEN")
         checks.equal(f"a wrong token at {place}", here.post(path("logout"), token="wrong").errcode, "M_UNKNOWN_TOKEN")
-        checks.equal(f"a token in the query at {place}", here.put(f"{path('presence', alice.user, 'status')}?access_token={alice.token}", {"presence": "online"}, token=None).status, 200)
+        checks.equal(f"a token in the query at {place}", here.put(f"{path('rooms', room, 'typing', alice.user)}?access_token={alice.token}", {"typing": True}, token=None).status, 200)
         # Sessions end on the main process, wherever that is asked.
         user = server.register()
         checks.equal(f"log out at {place}", user.at(address).post(path("logout")).status, 200)
@@ -77,7 +77,7 @@ def strangers(server, checks, alice):
     checks.equal("with both", back.get(target, headers=fields).json.get("user_id"), alice.user)
     checks.equal("no calls between processes", back.get("/_synapse/replication/forward/_synapse/replication/forward" + V3 + "/account/whoami").status, 404)
     room = alice.create_room()
-    twice = back.put("/_synapse/replication/forward" + path("presence", alice.user, "status"), {"presence": "online"}, headers=fields)
+    twice = back.put("/_synapse/replication/forward" + path("pushrules", "global", "content", "tea"), {"pattern": "tea", "actions": ["notify"]}, headers=fields)
     checks.equal("nothing is passed on twice", (twice.status, twice.errcode), (500, "M_UNKNOWN"))
     checks.equal("what is for that process", back.put("/_synapse/replication/forward" + path("rooms", room, "typing", alice.user), {"typing": True}, headers=fields).status, 200)
 

@@ -64,6 +64,21 @@ import Testing
     #expect(try await call(router(asked), "PUT", "/typing", isForwarded: true).status == 500)
     #expect(asked.values.withLock { $0.isEmpty })
   }
+
+  @Test(.timeLimit(.minutes(1))) func `gives up what is only read when the client hangs up`() async throws {
+    var settings = Router.Settings()
+    settings.forwarding = Router.Forwarding(
+      instance: { _, _ in "master" },
+      forward: { _, _, _ in
+        try await Task.sleep(for: .seconds(3_600))
+        return .text("there")
+      })
+    let router = Router(
+      [.get("Read", "/read", as: Anyone.self, on: .main) { _, _ in .text("here") }], settings: settings)
+    let incoming = IncomingRequest(
+      method: "GET", target: "/read", headers: [:], clientIP: "192.0.2.1", onDisconnect: { $0?() })
+    #expect(await router.respond(to: incoming) == nil)
+  }
 }
 
 extension Mutex where Value: Sendable {

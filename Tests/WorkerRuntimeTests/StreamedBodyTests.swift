@@ -161,6 +161,8 @@ import Testing
         while try await request.nextPiece() != nil {}
         end.yield(true)
       } catch {
+        // It stays so, however often the handler asks.
+        await #expect(throws: CancellationError.self) { _ = try await request.nextPiece() }
         end.yield(false)
         throw error
       }

@@ -16,12 +16,14 @@ package struct DeviceEndpoints: Sendable {
       [
         .get("getDevices", .client("devices", .released), as: UserOrGuest.self, to: list),
         .get("getDevice", Self.device, as: UserOrGuest.self, to: get),
-        .put("updateDevice", Self.device, as: UserOrGuest.self, on: .writer(of: .deviceLists), to: rename),
+        .put(
+          "updateDevice", Self.device, as: UserOrGuest.self, on: .anyPreferring(writerOf: .deviceLists), to: rename),
         .delete(
-          "deleteDevice", Self.device, as: User.self, on: .writer(of: .deviceLists), body: .account, to: delete),
+          "deleteDevice", Self.device, as: User.self, on: .anyPreferring(writerOf: .deviceLists), body: .account,
+          to: delete),
         .post(
-          "deleteDevices", .client("delete_devices", .released), as: User.self, on: .writer(of: .deviceLists),
-          body: .collected(limit: 1 << 20), to: deleteMany),
+          "deleteDevices", .client("delete_devices", .released), as: User.self,
+          on: .anyPreferring(writerOf: .deviceLists), body: .collected(limit: 1 << 20), to: deleteMany),
       ])
   }
 

@@ -24,7 +24,8 @@ package struct PresenceEndpoints: Sendable {
     return EndpointFamily(
       "presence",
       [
-        .put("setPresence", path, as: User.self, on: .writer(of: .presence), limited: true, to: setPresence),
+        .put(
+          "setPresence", path, as: User.self, on: .anyPreferring(writerOf: .presence), limited: true, to: setPresence),
         .get("getPresence", path, as: User.self, to: getPresence),
       ])
   }

@@ -58,7 +58,7 @@ extension ReplicationClient {
     if let secret { request.headers.replaceOrAdd(name: "Authorization", value: "Bearer \(secret)") }
     if !forwarded.body.isEmpty { request.body = .bytes(ByteBuffer(bytes: forwarded.body)) }
     do {
-      let response = try await http.execute(request, timeout: Self.forwardingTimeout, logger: nil)
+      let response = try await forwarding.execute(request, timeout: Self.forwardingTimeout, logger: nil)
       let body = try await response.body.collect(upTo: Self.largestForwardedAnswer)
       return ForwardedAnswer(
         status: Int(response.status.code), headers: response.headers.map { (Text($0.name), Text($0.value)) },

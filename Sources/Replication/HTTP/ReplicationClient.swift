@@ -13,7 +13,9 @@ public final class ReplicationClient: Sendable {
   let instances: [Text: ReplicationAddress]
   let secret: Text?
   private let positions: ReplicationPositions
-  let http: HTTPClient
+  private let http: HTTPClient
+  /// Connections of their own for requests of clients: those that take long must not hold calls between processes back.
+  let forwarding: HTTPClient
   private let retry: RetryPolicy
   let logger: Logger
 
@@ -56,9 +58,13 @@ public final class ReplicationClient: Sendable {
     configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
     configuration.connectionPool.idleTimeout = .seconds(30)
     http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    forwarding = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
   }
 
-  deinit { http.shutdown { _ in } }
+  deinit {
+    http.shutdown { _ in }
+    forwarding.shutdown { _ in }
+  }
 
   /// Asks another process to carry a call out.
   /// - Parameters:

@@ -20,6 +20,8 @@ final class BodySource: IncomingBody {
   private final class Pieces: @unchecked Sendable {
     var iterator: RequestBody.AsyncIterator?
     var count = 0
+    /// Set while a piece is awaited, and for good when it does not come: what follows would look like the end.
+    var isBroken = false
   }
 
   init(_ request: HummingbirdCore.Request, channel: any Channel, deadlines: DeadlineWatch) {
@@ -64,6 +66,8 @@ final class BodySource: IncomingBody {
   func next(limit: Int) async throws -> [UInt8]? {
     guard isExpected, !drained.load(ordering: .relaxed) else { return nil }
     if let declaredLength, declaredLength > limit { throw Self.tooLarge(limit) }
+    guard !pieces.isBroken else { throw CancellationError() }
+    pieces.isBroken = true
     let number = deadlines.schedule(in: Self.patience) { [channel] in channel.close(promise: nil) }
     defer { deadlines.cancel(number) }
     var iterator = pieces.iterator ?? body.makeAsyncIterator()
@@ -76,6 +80,7 @@ final class BodySource: IncomingBody {
     }
     guard piece.readableBytes <= limit - pieces.count else { throw Self.tooLarge(limit) }
     pieces.count += piece.readableBytes
+    pieces.isBroken = false
     return Array(piece.readableBytesView)
   }
 
