@@ -21,7 +21,7 @@ private struct Deposit: ReplicationCall {
   var destination: CallDestination { .main }
 
   init(arguments: CallArguments, body: JSONValue) throws(MatrixError) {
-    user = try arguments.userID("user_id")
+    user = try arguments.identifier("user_id")
     amount = try body.requireInteger("amount")
   }
 }

@@ -21,7 +21,7 @@ struct SampleCall: ReplicationCall {
 
 extension SampleCall {
   init(arguments: CallArguments, body: JSONValue) throws(MatrixError) {
-    user = try arguments.userID("user_id").rawValue
+    user = try (arguments.identifier("user_id") as UserID).rawValue
     type = try arguments.text("type")
     number = try body.requireInteger("number")
   }

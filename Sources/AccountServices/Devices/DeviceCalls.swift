@@ -26,7 +26,7 @@ extension DevicesChanged {
       ids.append(id)
     }
     deviceIDs = ids
-    userID = try arguments.userID("user_id")
+    userID = try arguments.identifier("user_id")
   }
 }
 
@@ -58,6 +58,6 @@ extension SignaturesChanged {
       users.append(user)
     }
     others = users
-    userID = try arguments.userID("from_user_id")
+    userID = try arguments.identifier("from_user_id")
   }
 }

@@ -84,7 +84,7 @@ extension SessionRequest: ReplicationCall {
 
   /// Reads a call.
   public init(arguments: CallArguments, body: JSONValue) throws(MatrixError) {
-    userID = try arguments.userID("user_id")
+    userID = try arguments.identifier("user_id")
     deviceID = try body.optionalString("device_id")
     displayName = try body.optionalString("initial_display_name")
     wantsRefreshToken = try body.optionalBool("should_issue_refresh_token") ?? false

@@ -38,7 +38,7 @@ extension SetProfileField {
     guard let value = body["new_value"] else { throw .missingParam("Missing key 'new_value'") }
     self.value = value.json
     field = try body.requireString("field_name")
-    userID = try arguments.userID("user_id")
+    userID = try arguments.identifier("user_id")
     requester = try body.requireRequester()
     isByAdministrator = try body.optionalBool("by_admin") ?? false
     reachesRooms = try body.optionalBool("propagate") ?? true
@@ -71,7 +71,7 @@ struct DeleteProfileField: ReplicationCall {
 extension DeleteProfileField {
   init(arguments: CallArguments, body: JSONValue) throws(MatrixError) {
     field = try body.requireString("field_name")
-    userID = try arguments.userID("user_id")
+    userID = try arguments.identifier("user_id")
     requester = try body.requireRequester()
     isByAdministrator = try body.optionalBool("by_admin") ?? false
   }

@@ -22,7 +22,7 @@ struct AccountDeactivated: ReplicationCall {
 
 extension AccountDeactivated {
   init(arguments: CallArguments, body: JSONValue) throws(MatrixError) {
-    userID = try arguments.userID("user_id")
+    userID = try arguments.identifier("user_id")
     isByAdministrator = try body.optionalBool("by_admin") ?? false
   }
 }

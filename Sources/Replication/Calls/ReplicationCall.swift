@@ -74,11 +74,9 @@ public struct CallArguments: Sendable {
   /// - Throws: `MatrixError` 400 when there is none.
   public func text(_ name: Text) throws(MatrixError) -> Text { try find(name) }
 
-  /// Reads a segment as a user id.
+  /// Reads a segment as an identifier.
   /// - Throws: `MatrixError` 400 when it is none.
-  public func userID(_ name: Text) throws(MatrixError) -> UserID {
-    let text = try find(name)
-    guard let user = UserID(text) else { throw .invalidParam("'\(text)' is not a valid user ID") }
-    return user
+  public func identifier<ID: MatrixIdentifier>(_ name: Text) throws(MatrixError) -> ID {
+    try ID(checking: try find(name))
   }
 }

@@ -149,22 +149,20 @@ final class EventCreator: Sendable {
     let before = Self.aliases(replaced?.content), after = Self.aliases(event.content)
     var wanted = Set(after.others).subtracting(before.others)
     if let main = after.main, main != before.main { wanted.insert(main) }
-    for alias in wanted.sorted() where alias != chain.promisedAlias {
-      guard RoomAlias(alias.rawValue) != nil else {
-        throw MatrixError.invalidParam("Room alias \(alias.rawValue) is not valid")
-      }
+    for text in wanted.sorted() where text != chain.promisedAlias?.rawValue {
+      guard let alias = RoomAlias(text) else { throw MatrixError.invalidParam("Room alias \(text) is not valid") }
       let association = alias.serverName == serverName ? try await stores.directory.association(alias) : nil
       guard association?.roomID == event.roomID else {
-        throw MatrixError(.badAlias, "Room alias \(alias.rawValue) does not point to the room")
+        throw MatrixError(.badAlias, "Room alias \(text) does not point to the room")
       }
     }
   }
 
   /// Lists the aliases of a canonical alias event, as they are written.
-  private static func aliases(_ content: JSONValue?) -> (main: RoomAlias?, others: [RoomAlias]) {
+  private static func aliases(_ content: JSONValue?) -> (main: Text?, others: [Text]) {
     let main = content?["alias"]?.string ?? ""
     let others = content?["alt_aliases"]?.elements?.compactMap(\.string) ?? []
-    return (main.isEmpty ? nil : RoomAlias(unchecked: main), others.map { RoomAlias(unchecked: $0) })
+    return (main.isEmpty ? nil : main, others)
   }
 
   private func checkRedaction(_ event: Event, on chain: EventChain) async throws {

@@ -115,7 +115,7 @@ public final class DirectoryService: Sendable {
     guard let event = try await stores.currentStateEvent(roomID, key),
       var content = event.content.json.members
     else { return }
-    func names(_ value: JSON?) -> Bool { value?.string.map { RoomAlias(unchecked: $0) } == alias }
+    func names(_ value: JSON?) -> Bool { value?.string == alias.rawValue }
     let others = content["alt_aliases"]?.elements ?? []
     guard names(content["alias"]) || others.contains(where: names) else { return }
     if names(content["alias"]) { content["alias"] = nil }

@@ -28,7 +28,7 @@ struct FederatedEventsRequest: ReplicationCall {
   ///
   /// - Throws: `MatrixError` 400 when it does not have the form, or names a room version that is not known.
   init(arguments: CallArguments, body: JSONValue) throws {
-    let room = RoomID(unchecked: try body.requireString("room_id"))
+    let room: RoomID = try body.require("room_id")
     roomID = room
     isBackfilled = try body.requireBool("backfilled")
     events = try body.requireArray("events").map { try SendEventsRequest.persistable($0) }

@@ -109,7 +109,7 @@ struct SendEventsRequest: ReplicationCall {
 extension SendEventsRequest.Answer {
   init(answer: JSONValue) throws(MatrixError) {
     streamID = try answer.requireInteger("stream_id")
-    eventID = EventID(unchecked: try answer.requireString("event_id"))
+    eventID = try answer.require("event_id")
   }
 
   func writeMembers(to writer: inout JSONWriter) {

@@ -23,7 +23,7 @@ struct AddUserAccountData: ReplicationCall {
 
 extension AddUserAccountData {
   init(arguments: CallArguments, body: JSONValue) throws(MatrixError) {
-    userID = try arguments.userID("user_id")
+    userID = try arguments.identifier("user_id")
     type = try arguments.text("type")
     content = try body.requireObject("content")
   }
@@ -50,8 +50,8 @@ struct AddRoomAccountData: ReplicationCall {
 
 extension AddRoomAccountData {
   init(arguments: CallArguments, body: JSONValue) throws(MatrixError) {
-    userID = try arguments.userID("user_id")
-    roomID = RoomID(unchecked: try arguments.text("room_id"))
+    userID = try arguments.identifier("user_id")
+    roomID = try arguments.identifier("room_id")
     type = try arguments.text("type")
     content = try body.requireObject("content")
   }
@@ -78,8 +78,8 @@ struct AddTag: ReplicationCall {
 
 extension AddTag {
   init(arguments: CallArguments, body: JSONValue) throws(MatrixError) {
-    userID = try arguments.userID("user_id")
-    roomID = RoomID(unchecked: try arguments.text("room_id"))
+    userID = try arguments.identifier("user_id")
+    roomID = try arguments.identifier("room_id")
     tag = try arguments.text("tag")
     content = try body.requireObject("content")
   }
@@ -103,8 +103,8 @@ struct RemoveTag: ReplicationCall {
 
 extension RemoveTag {
   init(arguments: CallArguments, body: JSONValue) throws(MatrixError) {
-    userID = try arguments.userID("user_id")
-    roomID = RoomID(unchecked: try arguments.text("room_id"))
+    userID = try arguments.identifier("user_id")
+    roomID = try arguments.identifier("room_id")
     tag = try arguments.text("tag")
   }
 }

@@ -38,7 +38,7 @@ struct SetPresence: ReplicationCall {
 extension SetPresence {
   init(arguments: CallArguments, body: JSONValue) throws(MatrixError) {
     let content = try body.requireObject("state")
-    userID = try arguments.userID("user_id")
+    userID = try arguments.identifier("user_id")
     deviceID = try body.optionalString("device_id")
     state = try content.requireString("presence")
     statusMessage = try content.optionalString("status_msg")
@@ -66,7 +66,7 @@ struct BumpPresence: ReplicationCall {
 
 extension BumpPresence {
   init(arguments: CallArguments, body: JSONValue) throws(MatrixError) {
-    userID = try arguments.userID("user_id")
+    userID = try arguments.identifier("user_id")
     deviceID = try body.optionalString("device_id")
   }
 }
