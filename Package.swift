@@ -4,7 +4,7 @@ import PackageDescription
 // Targets are listed from the bottom layer up; a target may depend only on layers above its own line in Docs/design.md.
 // `make lint` compares the edges below with Deploy/lint/edges.tsv.
 
-let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]
 
 func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
