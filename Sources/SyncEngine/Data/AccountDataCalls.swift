@@ -1,8 +1,6 @@
 import MatrixPrimitives
 import Replication
 
-// Rooms in these calls are as the client wrote them: what is no room's id matches nothing.
-
 /// `POST add_user_account_data/<user_id>/<type>`, body `{"content": {…}}`: sets a piece of global account data.
 struct AddUserAccountData: ReplicationCall {
   static let name = "add_user_account_data"

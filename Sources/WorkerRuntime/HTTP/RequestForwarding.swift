@@ -116,11 +116,10 @@ struct RequestPlacement: Sendable {
   func instance(for place: Endpoint.Place, key: Text) -> Text? {
     switch place {
     case .any, .anyPreferring, .everyProcess, .media: return nil
-    case .main: return isMainProcess ? nil : "master"
+    case .main: return isMainProcess ? nil : HomeserverConfig.mainInstanceName
     case .writer(let stream):
       guard let all = writers[stream], !all.isEmpty, !all.contains(instanceName) else { return nil }
-      let hash = key.utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-      return all[Int(hash % UInt64(all.count))]
+      return Sharding.instance(for: key, in: all)
     }
   }
 }
