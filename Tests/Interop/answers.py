@@ -3,7 +3,7 @@
 
 usage: answers.py FOLDER BINARIES          (with a Python that has matrix-synapse 1.163.2)
 
-Each server has a database of its own and is asked what parts/conversation.py says, in the same order. What differs by nature
+Each server has a database of its own and is asked what the modules of parts/scenes say, in the same order. What differs by nature
 (identifiers, times, tokens, signatures, sentences of errors) is replaced by a name first; see parts/normal.py. Where Synapse fails with 500
 any other answer is right; and an error code may say more than theirs.
 """
@@ -13,8 +13,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from parts.checks import Checks
-from parts.conversation import SCENES
 from parts.normal import Normal, differences
+from parts.scenes import SCENES
 from parts.servers import Myelin, Synapse, settings
 
 

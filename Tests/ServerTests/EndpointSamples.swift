@@ -13,15 +13,32 @@ enum EndpointSamples {
   /// A closure that makes what the request needs, on a server that others use too, and the request.
   typealias Recipe = @Sendable (_ server: TestServer) async throws -> Sample
 
-  static let all: [Text: Recipe] = server.merging(accounts, uniquingKeysWith: { $1 })
-    .merging(sessions, uniquingKeysWith: { $1 }).merging(profiles, uniquingKeysWith: { $1 })
-    .merging(memberships, uniquingKeysWith: { $1 }).merging(events, uniquingKeysWith: { $1 })
-    .merging(directory, uniquingKeysWith: { $1 }).merging(sync, uniquingKeysWith: { $1 })
+  static let all: [Text: Recipe] = groups.reduce(into: [:]) { all, group in
+    all.merge(group) { first, _ in first }
+  }
 
-  private static func escaped(_ text: Text) -> Text { TestServer.escaped(text) }
+  private static let groups: [[Text: Recipe]] = [
+    server,
+    accounts,
+    sessions,
+    profiles,
+    memberships,
+    events,
+    directory,
+    sync,
+    encryption,
+    keyBackup,
+    threads,
+    slidingSync,
+    spaces,
+    identity,
+    userDirectory,
+  ]
+
+  static func escaped(_ text: Text) -> Text { TestServer.escaped(text) }
 
   /// Returns the stage of interactive authentication in which an account shows its password.
-  private static func auth(_ account: TestServer.Account) -> Text {
+  static func auth(_ account: TestServer.Account) -> Text {
     #""auth":{"type":"m.login.password","identifier":{"type":"m.id.user","user":"\#(account.id)"},"password":"\#(account.password)"}"#
   }
 
@@ -88,7 +105,7 @@ enum EndpointSamples {
     },
   ]
 
-  private static func login(_ user: TestServer.Account, _ more: Text = "") -> Text {
+  static func login(_ user: TestServer.Account, _ more: Text = "") -> Text {
     #"{"type":"m.login.password","identifier":{"type":"m.id.user","user":"\#(user.id)"},"password":"\#(user.password)"\#(more)}"#
   }
 
@@ -108,7 +125,7 @@ enum EndpointSamples {
   // MARK: Rooms
 
   /// Returns a request about another user, by one who may.
-  private static func change(_ action: Text, after: Text? = nil, once: Bool = false) -> Recipe {
+  static func change(_ action: Text, after: Text? = nil, once: Bool = false) -> Recipe {
     { server in
       let (alice, bob) = (try await server.register("alice"), try await server.register("bob"))
       let room = try await server.room(of: alice)
@@ -120,7 +137,7 @@ enum EndpointSamples {
   }
 
   /// Returns a request of a user about the own membership of a public room.
-  private static func own(_ target: @escaping @Sendable (_ room: Text) -> Text, after: [Text] = []) -> Recipe {
+  static func own(_ target: @escaping @Sendable (_ room: Text) -> Text, after: [Text] = []) -> Recipe {
     { server in
       let (alice, bob) = (try await server.register("alice"), try await server.register("bob"))
       let room = try await server.room(of: alice)
@@ -158,7 +175,7 @@ enum EndpointSamples {
   ]
 
   /// Returns a request of a member about a room and an event in it.
-  private static func inRoom(
+  static func inRoom(
     _ target: @escaping @Sendable (_ room: Text, _ event: Text) -> Text, body: Text = ""
   ) -> Recipe {
     { server in
@@ -235,7 +252,7 @@ enum EndpointSamples {
   // MARK: Syncing
 
   /// Returns a request of a user about something of the own.
-  private static func ofUser(_ target: @escaping @Sendable (_ user: Text) -> Text, body: Text = "") -> Recipe {
+  static func ofUser(_ target: @escaping @Sendable (_ user: Text) -> Text, body: Text = "") -> Recipe {
     { server in
       let alice = try await server.register("alice")
       return Sample(target: target(escaped(alice.id)), body: body, caller: alice)
@@ -280,7 +297,7 @@ enum EndpointSamples {
     },
   ]
 
-  private static func ofRoom(_ server: TestServer, _ target: Text, body: Text = "") async throws -> Sample {
+  static func ofRoom(_ server: TestServer, _ target: Text, body: Text = "") async throws -> Sample {
     let alice = try await server.register("alice")
     let room = try await server.room(of: alice)
     return Sample(target: "user/\(escaped(alice.id))/rooms/\(room)/\(target)", body: body, caller: alice)

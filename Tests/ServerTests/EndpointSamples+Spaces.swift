@@ -1,0 +1,6 @@
+import MatrixPrimitives
+import Testing
+
+extension EndpointSamples {
+  static let spaces: [Text: Recipe] = [:]
+}
