@@ -134,13 +134,19 @@ let package = Package(
         "RoomServices", collections, logging,
       ]),
 
+    library(
+      "UserDirectory",
+      [
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "RateLimits", "Replication", "Stores", logging,
+      ]),
+
     // Layer 7: endpoints
     library("EndpointKit", ["ByteText", "MatrixPrimitives", httpTypes, logging]),
     library(
       "ClientEndpoints",
       [
         "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "RateLimits", "ServerConfig", "RoomServices",
-        "AccountServices", "SyncEngine", crypto,
+        "AccountServices", "SyncEngine", "UserDirectory", crypto,
       ]),
     library(
       "AdminEndpoints",
@@ -172,11 +178,13 @@ let package = Package(
     library(
       "SyncComposition",
       ["ByteText", "WorkerRuntime", "RoomComposition", "SyncEngine", "Replication", lifecycle]),
+    library("DirectoryComposition", ["ByteText", "WorkerRuntime", "RoomComposition", "UserDirectory", lifecycle]),
     library("PushComposition", ["ByteText", "WorkerRuntime", "EventPersistence", "Stores", lifecycle]),
     library(
       "ClientComposition",
       [
-        "ByteText", "PushComposition", "WorkerRuntime", "EndpointKit", "ClientEndpoints", "RoomComposition",
+        "ByteText", "DirectoryComposition", "PushComposition", "WorkerRuntime", "EndpointKit", "ClientEndpoints",
+        "RoomComposition",
         "AccountComposition",
         "SyncComposition", "RateLimits",
       ]),
@@ -260,7 +268,13 @@ let package = Package(
         "StorageEngine", "Postgres",
         "ServerConfig", "MatrixEvents", "MatrixPrimitives", "SeededNumbers", "TestSupport", logging, crypto, httpTypes,
       ]),
-    tests("RateLimitsTests", ["ByteText", "RateLimits", "MatrixPrimitives"]),
+    tests(
+      "UserDirectoryTests",
+      [
+        "ByteText", "UserDirectory", "Stores", "Replication", "ServerConfig", "Postgres", "MatrixEvents",
+        "MatrixPrimitives", "TestSupport", logging,
+      ]),
+    tests("RateLimitsTests", ["ByteText", "RateLimits", "ServerConfig", "MatrixPrimitives"]),
     tests(
       "AccountServicesTests",
       [

@@ -1,5 +1,6 @@
 import AccountComposition
 import ClientEndpoints
+import DirectoryComposition
 import EndpointKit
 import PushComposition
 import RateLimits
@@ -12,7 +13,10 @@ package struct ClientSubsystem: Subsystem {
   package let families: [EndpointFamily]
 
   /// Makes the endpoints.
-  package init(_ process: ProcessContext, rooms: RoomSubsystem, accounts: AccountSubsystem, sync: SyncSubsystem) {
+  package init(
+    _ process: ProcessContext, rooms: RoomSubsystem, accounts: AccountSubsystem, sync: SyncSubsystem,
+    directory: DirectorySubsystem
+  ) {
     let (config, clock) = (process.config, process.clock)
     let (rooms, accounts, sync) = (rooms.rooms, accounts.accounts, sync.sync)
     let presenceLimit = RateLimiter(config.rateLimits.presencePerUser, clock: clock)
@@ -23,7 +27,10 @@ package struct ClientSubsystem: Subsystem {
       LoginEndpoints(config: config, accounts: accounts).family,
       AccountEndpoints(accounts: accounts).family,
       DeviceEndpoints(accounts: accounts).family,
-      ProfileEndpoints(accounts: accounts).family,
+      ProfileEndpoints(accounts: accounts, config: config).family,
+      AccountStateEndpoints(accounts: accounts, config: config).family,
+      UserDirectoryEndpoints(directory: directory.directory).family,
+      ReportEndpoints(reports: directory.reports, rooms: rooms, config: config).family,
       RoomCreationEndpoints(rooms: rooms).family,
       RoomMembershipEndpoints(rooms: rooms).family,
       RoomSendEndpoints(rooms: rooms).family,
@@ -51,6 +58,7 @@ package struct ClientServing: Sendable {
   /// Syncing.
   package let sync: SyncSubsystem
   private let push: PushSubsystem
+  private let directory: DirectorySubsystem
   private let clients: ClientSubsystem
 
   /// Composes the subsystems.
@@ -61,11 +69,12 @@ package struct ClientServing: Sendable {
     accounts = AccountSubsystem(process, rooms: rooms)
     sync = SyncSubsystem(process, rooms: rooms)
     push = PushSubsystem(process, stores: rooms.stores.push)
-    clients = ClientSubsystem(process, rooms: rooms, accounts: accounts, sync: sync)
+    directory = DirectorySubsystem(process, rooms: rooms)
+    clients = ClientSubsystem(process, rooms: rooms, accounts: accounts, sync: sync, directory: directory)
   }
 
   /// Joins them with those that an executable has of its own.
   package func composition(with others: [any Subsystem] = []) -> Composition {
-    Composition([rooms, accounts, sync, push, clients] + others, authenticator: accounts.authenticator)
+    Composition([rooms, accounts, sync, push, directory, clients] + others, authenticator: accounts.authenticator)
   }
 }
