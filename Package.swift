@@ -127,6 +127,12 @@ let package = Package(
         "RateLimits", logging,
       ]),
     library(
+      "EncryptionServices",
+      [
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores", "AccountServices",
+        "RateLimits", crypto, logging,
+      ]),
+    library(
       "SyncEngine",
       [
         "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
@@ -140,7 +146,7 @@ let package = Package(
       "ClientEndpoints",
       [
         "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "RateLimits", "ServerConfig", "RoomServices",
-        "AccountServices", "SyncEngine", crypto,
+        "AccountServices", "EncryptionServices", "SyncEngine", crypto,
       ]),
     library(
       "AdminEndpoints",
@@ -172,12 +178,18 @@ let package = Package(
     library(
       "SyncComposition",
       ["ByteText", "WorkerRuntime", "RoomComposition", "SyncEngine", "Replication", lifecycle]),
+    library(
+      "EncryptionComposition",
+      [
+        "ByteText", "WorkerRuntime", "RoomComposition", "AccountComposition", "EncryptionServices", "Replication",
+        lifecycle,
+      ]),
     library("PushComposition", ["ByteText", "WorkerRuntime", "EventPersistence", "Stores", lifecycle]),
     library(
       "ClientComposition",
       [
         "ByteText", "PushComposition", "WorkerRuntime", "EndpointKit", "ClientEndpoints", "RoomComposition",
-        "AccountComposition",
+        "AccountComposition", "EncryptionComposition",
         "SyncComposition", "RateLimits",
       ]),
 
@@ -266,6 +278,12 @@ let package = Package(
       [
         "ByteText", "AccountServices", "Stores", "Replication", "ServerConfig", "MatrixPrimitives", "TestSupport",
         logging,
+      ]),
+    tests(
+      "EncryptionServicesTests",
+      [
+        "ByteText", "EncryptionServices", "AccountServices", "Stores", "Replication", "MatrixEvents",
+        "MatrixPrimitives", "TestSupport", crypto, logging,
       ]),
     tests(
       "SyncEngineTests",

@@ -1,5 +1,6 @@
 import AccountComposition
 import ClientEndpoints
+import EncryptionComposition
 import EndpointKit
 import PushComposition
 import RateLimits
@@ -12,9 +13,13 @@ package struct ClientSubsystem: Subsystem {
   package let families: [EndpointFamily]
 
   /// Makes the endpoints.
-  package init(_ process: ProcessContext, rooms: RoomSubsystem, accounts: AccountSubsystem, sync: SyncSubsystem) {
+  package init(
+    _ process: ProcessContext, rooms: RoomSubsystem, accounts: AccountSubsystem, sync: SyncSubsystem,
+    encryption: EncryptionSubsystem
+  ) {
     let (config, clock) = (process.config, process.clock)
     let (rooms, accounts, sync) = (rooms.rooms, accounts.accounts, sync.sync)
+    let encryption = encryption.encryption
     let presenceLimit = RateLimiter(config.rateLimits.presencePerUser, clock: clock)
     families = [
       ServerEndpoints(config: config).family,
@@ -34,6 +39,7 @@ package struct ClientSubsystem: Subsystem {
       TypingEndpoints(typing: sync.typing, presence: sync.presence).family,
       ReceiptEndpoints(receipts: sync.receipts, presence: sync.presence).family,
       PresenceEndpoints(presence: sync.presence, limit: presenceLimit, clock: clock).family,
+      KeyEndpoints(encryption: encryption).family,
       ToDeviceEndpoints(toDevice: sync.toDevice).family,
       AccountDataEndpoints(accountData: sync.accountData).family,
       FilterEndpoints(filters: sync.filters).family,
@@ -50,6 +56,8 @@ package struct ClientServing: Sendable {
   package let accounts: AccountSubsystem
   /// Syncing.
   package let sync: SyncSubsystem
+  /// Keys.
+  package let encryption: EncryptionSubsystem
   private let push: PushSubsystem
   private let clients: ClientSubsystem
 
@@ -60,12 +68,13 @@ package struct ClientServing: Sendable {
     rooms = try RoomSubsystem(process)
     accounts = AccountSubsystem(process, rooms: rooms)
     sync = SyncSubsystem(process, rooms: rooms)
+    encryption = EncryptionSubsystem(process, rooms: rooms, accounts: accounts)
     push = PushSubsystem(process, stores: rooms.stores.push)
-    clients = ClientSubsystem(process, rooms: rooms, accounts: accounts, sync: sync)
+    clients = ClientSubsystem(process, rooms: rooms, accounts: accounts, sync: sync, encryption: encryption)
   }
 
   /// Joins them with those that an executable has of its own.
   package func composition(with others: [any Subsystem] = []) -> Composition {
-    Composition([rooms, accounts, sync, push, clients] + others, authenticator: accounts.authenticator)
+    Composition([rooms, accounts, sync, encryption, push, clients] + others, authenticator: accounts.authenticator)
   }
 }

@@ -10,6 +10,8 @@ package struct ServerStores: Sendable {
   package let users: UserStores
   /// Push rules and what is unread.
   package let push: PushStores
+  /// Keys.
+  package let encryption: EncryptionStores
 
   /// Makes the stores; those first from which others derive what they remember.
   init(_ context: StoreContext) {
@@ -17,5 +19,6 @@ package struct ServerStores: Sendable {
     accounts = AccountStores(context)
     users = UserStores(context)
     push = PushStores(context, events: rooms.events, receipts: users.receipts)
+    encryption = EncryptionStores(context)
   }
 }
