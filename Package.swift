@@ -136,7 +136,7 @@ let package = Package(
       "SyncEngine",
       [
         "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
-        "Postgres",
+        "Postgres", "RateLimits",
         "RoomServices", collections, logging,
       ]),
 

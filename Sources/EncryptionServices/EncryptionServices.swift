@@ -8,6 +8,12 @@ import Stores
 /// One per process, made by the process's role.
 public final class EncryptionServices: Sendable {
   private let logger: Logger
+  /// Backups of room keys.
+  public let keyBackups: KeyBackupService
+  /// Channels to new devices, of the older kind (MSC4108).
+  public let olderChannels: RendezvousService
+  /// Channels to new devices, of the newer kind (MSC4388).
+  public let newerChannels: RendezvousService
 
   /// Composes the services.
   ///
@@ -20,6 +26,9 @@ public final class EncryptionServices: Sendable {
     logger: Logger
   ) {
     self.logger = logger
+    keyBackups = KeyBackupService(store: stores.keyBackups)
+    olderChannels = RendezvousService(.older, clock: stores.context.clock)
+    newerChannels = RendezvousService(.newer, clock: stores.context.clock)
   }
 
   /// The calls that other processes make.

@@ -2,9 +2,12 @@
 public final class EncryptionStores: Sendable {
   /// What the stores are made from.
   public let context: StoreContext
+  /// Backups of room keys.
+  public let keyBackups: KeyBackupStore
 
   /// Makes the stores; nothing is read yet.
   public init(_ context: StoreContext) {
     self.context = context
+    keyBackups = KeyBackupStore(context)
   }
 }
