@@ -127,10 +127,16 @@ let package = Package(
         "RateLimits", logging,
       ]),
     library(
+      "EncryptionServices",
+      [
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores", "AccountServices",
+        "RateLimits", crypto, logging,
+      ]),
+    library(
       "SyncEngine",
       [
         "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
-        "Postgres",
+        "Postgres", "RateLimits",
         "RoomServices", collections, logging,
       ]),
 
@@ -146,7 +152,7 @@ let package = Package(
       "ClientEndpoints",
       [
         "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "RateLimits", "ServerConfig", "RoomServices",
-        "AccountServices", "SyncEngine", "UserDirectory", crypto,
+        "AccountServices", "EncryptionServices", "SyncEngine", "UserDirectory", crypto,
       ]),
     library(
       "AdminEndpoints",
@@ -179,13 +185,18 @@ let package = Package(
       "SyncComposition",
       ["ByteText", "WorkerRuntime", "RoomComposition", "SyncEngine", "Replication", lifecycle]),
     library("DirectoryComposition", ["ByteText", "WorkerRuntime", "RoomComposition", "UserDirectory", lifecycle]),
+    library(
+      "EncryptionComposition",
+      [
+        "ByteText", "WorkerRuntime", "RoomComposition", "AccountComposition", "EncryptionServices", "Replication",
+        lifecycle,
+      ]),
     library("PushComposition", ["ByteText", "WorkerRuntime", "EventPersistence", "Stores", lifecycle]),
     library(
       "ClientComposition",
       [
-        "ByteText", "DirectoryComposition", "PushComposition", "WorkerRuntime", "EndpointKit", "ClientEndpoints",
-        "RoomComposition",
-        "AccountComposition",
+        "ByteText", "PushComposition", "WorkerRuntime", "EndpointKit", "ClientEndpoints", "RoomComposition",
+        "AccountComposition", "EncryptionComposition", "DirectoryComposition",
         "SyncComposition", "RateLimits",
       ]),
 
@@ -280,6 +291,12 @@ let package = Package(
       [
         "ByteText", "AccountServices", "Stores", "Replication", "ServerConfig", "MatrixPrimitives", "TestSupport",
         logging,
+      ]),
+    tests(
+      "EncryptionServicesTests",
+      [
+        "ByteText", "EncryptionServices", "AccountServices", "Stores", "Replication", "MatrixEvents",
+        "MatrixPrimitives", "TestSupport", crypto, logging,
       ]),
     tests(
       "SyncEngineTests",

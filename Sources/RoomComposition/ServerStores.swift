@@ -12,6 +12,8 @@ package struct ServerStores: Sendable {
   package let directory: DirectoryStores
   /// Push rules and what is unread.
   package let push: PushStores
+  /// Keys.
+  package let encryption: EncryptionStores
 
   /// Makes the stores; those first from which others derive what they remember.
   init(_ context: StoreContext) {
@@ -20,5 +22,6 @@ package struct ServerStores: Sendable {
     users = UserStores(context)
     directory = DirectoryStores(context, rooms: rooms)
     push = PushStores(context, events: rooms.events, receipts: users.receipts)
+    encryption = EncryptionStores(context)
   }
 }

@@ -87,6 +87,7 @@ extension HomeserverConfig {
     media = try MediaSettings(root, workerApp: workerApp)
     push = try PushSettings(root)
     turn = try TurnSettings(root)
+    callTransports = try CallTransportSettings(root)
     experimental = try ExperimentalSettings(root)
     let mainLog = try root.string("log_config")
     let workerLog = try root.string("worker_log_config")

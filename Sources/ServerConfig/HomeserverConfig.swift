@@ -74,6 +74,8 @@ public struct HomeserverConfig: Sendable {
   public var push: PushSettings
   /// What clients get about TURN servers.
   public var turn: TurnSettings
+  /// Where conferences of calls are.
+  public var callTransports: CallTransportSettings
   /// The switches of unstable features.
   public var experimental: ExperimentalSettings
   /// What is logged and where to.

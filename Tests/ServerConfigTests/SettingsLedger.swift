@@ -168,7 +168,7 @@ enum SettingsLedger {
     experimental_features.msc3866.enabled followed true
     experimental_features.msc3866.require_approval_for_new_accounts followed true
     experimental_features.msc3874_enabled ignored true
-    experimental_features.msc3881_enabled ignored true
+    experimental_features.msc3881_enabled followed true
     experimental_features.msc3890_enabled ignored true
     experimental_features.msc3912_enabled ignored true
     experimental_features.msc3983_appservice_otk_claims ignored true
@@ -177,11 +177,11 @@ enum SettingsLedger {
     experimental_features.msc4069_profile_inhibit_propagation followed true
     experimental_features.msc4075_enabled ignored true
     experimental_features.msc4076_enabled ignored true
-    experimental_features.msc4108_delegation_endpoint ignored a
-    experimental_features.msc4108_enabled ignored true
+    experimental_features.msc4108_delegation_endpoint followed a
+    experimental_features.msc4108_enabled followed true
     experimental_features.msc4133_enabled followed true
     experimental_features.msc4140_max_delayed_events_per_user ignored 1
-    experimental_features.msc4143_enabled ignored true
+    experimental_features.msc4143_enabled followed true
     experimental_features.msc4155_enabled followed true
     experimental_features.msc4169_enabled ignored true
     experimental_features.msc4210_enabled ignored true
@@ -195,7 +195,7 @@ enum SettingsLedger {
     experimental_features.msc4306_enabled ignored true
     experimental_features.msc4354_enabled ignored true
     experimental_features.msc4370_enabled ignored true
-    experimental_features.msc4388_mode ignored open
+    experimental_features.msc4388_mode followed open
     experimental_features.msc4446_enabled ignored true
     experimental_features.msc4450_enabled ignored true
     experimental_features.msc4452_enabled ignored true
@@ -295,8 +295,8 @@ enum SettingsLedger {
     matrix_authentication_service.force_http2 ignored true
     matrix_authentication_service.secret ignored a
     matrix_authentication_service.secret_path ignored a
-    matrix_rtc.transports[].livekit_service_url ignored a
-    matrix_rtc.transports[].type ignored a
+    matrix_rtc.transports[].livekit_service_url followed a
+    matrix_rtc.transports[].type followed a
     mau_appservice_trial_days.<name> ignored 1
     mau_limit_alerting ignored true
     mau_limit_reserved_threepids[].address ignored a
@@ -426,8 +426,8 @@ enum SettingsLedger {
     rc_joins.remote.per_second ignored 1
     rc_joins_per_room.burst_count followed 1
     rc_joins_per_room.per_second followed 1
-    rc_key_requests.burst_count ignored 1
-    rc_key_requests.per_second ignored 1
+    rc_key_requests.burst_count followed 1
+    rc_key_requests.per_second followed 1
     rc_login.account.burst_count followed 1
     rc_login.account.per_second followed 1
     rc_login.address.burst_count followed 1

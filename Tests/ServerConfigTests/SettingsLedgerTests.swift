@@ -30,6 +30,7 @@ import Testing
     "listeners[]": "port: 1, type: http", "listeners[].resources[]": "names: [client]",
     "alias_creation_rules[]": "action: allow", "room_list_publication_rules[]": "action: allow",
     "instance_map.<name>": "host: a, port: 1", "databases.<name>": "name: psycopg2",
+    "matrix_rtc.transports[]": "type: livekit, livekit_service_url: a",
     "old_signing_keys.<name>": "key: u6lYH01rFqRU1xtr3n20hSzi3tUsOcm/396itqQhYX4, expired_ts: 1",
     "database": "name: psycopg2", "redis": "enabled: true",
   ]
@@ -152,7 +153,7 @@ import Testing
     "storePath": "media_store_path",
     "includesUpdatesInSync": "include_profile_updates_in_sync", "countsRooms": "push.group_unread_count_by_room",
     "includesContent": "push.include_content", "jitterMilliseconds": "push.jitter_delay",
-    "delayedEventManagement": "rc_delayed_event_mgmt", "keyRequests": "rc_key_requests",
+    "delayedEventManagement": "rc_delayed_event_mgmt",
     "mediaCreate": "rc_media_create", "threepidValidation": "rc_3pid_validation",
     "autoJoinRooms": "auto_join_rooms",
     "autoJoinRoomPreset": "autocreate_auto_join_room_preset",

@@ -75,6 +75,7 @@ SINGLE = [
     *sends("send-one-room", "one room of 40", 25),
     *sends("send-many-rooms", "16 rooms of 40", 30),
     Row("send-large-room", "send, one room of 1,000", "send-large-room"),
+    Row("to-device-1000", "messages for the devices of 1,000 users", "to-device-1000", goal=20, seconds=3, timeout=150, rounds=2),
     Row("fan-out", "from a send to the last of 1,000 waiting", "fan-out", ["--steps", 3], figure="last_p50", timeout=150, rounds=1),
     Row("long-polls", "5,000 waiting syncs: memory more (MB)", "long-polls", ["--connections", 5000], figure="more_mb",
         seconds=2, timeout=150, rounds=2, alone=True),
