@@ -127,11 +127,23 @@ let package = Package(
         "RateLimits", logging,
       ]),
     library(
+      "EncryptionServices",
+      [
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores", "AccountServices",
+        "RateLimits", crypto, logging,
+      ]),
+    library(
       "SyncEngine",
       [
         "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
-        "Postgres",
+        "Postgres", "RateLimits",
         "RoomServices", collections, logging,
+      ]),
+
+    library(
+      "UserDirectory",
+      [
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "RateLimits", "Replication", "Stores", logging,
       ]),
 
     // Layer 7: endpoints
@@ -140,7 +152,7 @@ let package = Package(
       "ClientEndpoints",
       [
         "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "RateLimits", "ServerConfig", "RoomServices",
-        "AccountServices", "SyncEngine", crypto,
+        "AccountServices", "EncryptionServices", "SyncEngine", "UserDirectory", crypto,
       ]),
     library(
       "AdminEndpoints",
@@ -172,12 +184,19 @@ let package = Package(
     library(
       "SyncComposition",
       ["ByteText", "WorkerRuntime", "RoomComposition", "SyncEngine", "Replication", lifecycle]),
+    library("DirectoryComposition", ["ByteText", "WorkerRuntime", "RoomComposition", "UserDirectory", lifecycle]),
+    library(
+      "EncryptionComposition",
+      [
+        "ByteText", "WorkerRuntime", "RoomComposition", "AccountComposition", "EncryptionServices", "Replication",
+        lifecycle,
+      ]),
     library("PushComposition", ["ByteText", "WorkerRuntime", "EventPersistence", "Stores", lifecycle]),
     library(
       "ClientComposition",
       [
         "ByteText", "PushComposition", "WorkerRuntime", "EndpointKit", "ClientEndpoints", "RoomComposition",
-        "AccountComposition",
+        "AccountComposition", "EncryptionComposition", "DirectoryComposition",
         "SyncComposition", "RateLimits",
       ]),
 
@@ -260,12 +279,24 @@ let package = Package(
         "StorageEngine", "Postgres",
         "ServerConfig", "MatrixEvents", "MatrixPrimitives", "SeededNumbers", "TestSupport", logging, crypto, httpTypes,
       ]),
-    tests("RateLimitsTests", ["ByteText", "RateLimits", "MatrixPrimitives"]),
+    tests(
+      "UserDirectoryTests",
+      [
+        "ByteText", "UserDirectory", "Stores", "Replication", "ServerConfig", "Postgres", "MatrixEvents",
+        "MatrixPrimitives", "TestSupport", logging,
+      ]),
+    tests("RateLimitsTests", ["ByteText", "RateLimits", "ServerConfig", "MatrixPrimitives"]),
     tests(
       "AccountServicesTests",
       [
         "ByteText", "AccountServices", "Stores", "Replication", "ServerConfig", "MatrixPrimitives", "TestSupport",
         logging,
+      ]),
+    tests(
+      "EncryptionServicesTests",
+      [
+        "ByteText", "EncryptionServices", "AccountServices", "Stores", "Replication", "MatrixEvents",
+        "MatrixPrimitives", "TestSupport", crypto, logging,
       ]),
     tests(
       "SyncEngineTests",
