@@ -49,16 +49,20 @@ public final class AccountServices: Sendable {
     public let limitProfileChange: @Sendable (_ requester: Requester) async throws -> Void
     /// Writes a changed profile into the user's memberships.
     public let propagateProfile: ProfileService.Propagation
+    /// Has a new account join the rooms that the configuration names.
+    public let welcome: @Sendable (_ user: UserID, _ isGuest: Bool) async -> Void
     /// Leaves the rooms of a deactivated account.
     public let leaveAllRooms: Departure
 
     /// Collects the hooks.
     public init(
       limitProfileChange: @escaping @Sendable (_ requester: Requester) async throws -> Void,
-      propagateProfile: @escaping ProfileService.Propagation, leaveAllRooms: @escaping Departure
+      propagateProfile: @escaping ProfileService.Propagation,
+      welcome: @escaping @Sendable (_ user: UserID, _ isGuest: Bool) async -> Void, leaveAllRooms: @escaping Departure
     ) {
       self.limitProfileChange = limitProfileChange
       self.propagateProfile = propagateProfile
+      self.welcome = welcome
       self.leaveAllRooms = leaveAllRooms
     }
   }
@@ -89,7 +93,8 @@ public final class AccountServices: Sendable {
       config: config, profiles: stores.profiles, accounts: stores.accounts, memberships: memberships, clock: clock,
       limitChange: rooms.limitProfileChange, propagate: rooms.propagateProfile)
     registration = RegistrationService(
-      config: config, accounts: stores.accounts, tokens: stores.registrationTokens, sessions: sessions, clock: clock)
+      config: config, accounts: stores.accounts, tokens: stores.registrationTokens, sessions: sessions, clock: clock,
+      welcome: rooms.welcome)
     deactivation = DeactivationService(
       config: config, store: stores.deactivations, devices: devices, router: router, logger: logger,
       leaveAllRooms: rooms.leaveAllRooms)

@@ -65,6 +65,8 @@ extension ErrorCode {
   public static let passwordNoUppercase = Self("M_PASSWORD_NO_UPPERCASE", 400)
   /// A password without a small letter (MSC2000).
   public static let passwordNoLowercase = Self("M_PASSWORD_NO_LOWERCASE", 400)
+  /// The event was to be sent later than the server allows (MSC4140).
+  public static let delayTooLarge = Self("ORG.MATRIX.MSC4140_DELAY_TOO_LARGE", 400)
   /// An account that an administrator has not approved yet (MSC3866).
   public static let userAwaitingApproval = Self("ORG.MATRIX.MSC3866_USER_AWAITING_APPROVAL", 403)
 }

@@ -37,6 +37,7 @@ public final class SyncServices: Sendable {
   private let hub: StreamHub
   private let notices: StreamNotices
   private let trimsOutbox: Bool
+  private let succession: RoomSuccession
   private let logger: Logger
 
   /// Makes the services; nothing is read yet.
@@ -64,6 +65,10 @@ public final class SyncServices: Sendable {
     pushRules = PushRuleService(stores: push, limits: PushRuleStore.Limits())
     accountData = AccountDataService(
       stores: users, memberships: stores.memberships, pushRules: pushRules, router: router)
+    let succession = RoomSuccession(
+      accountData: accountData, store: users.accountData, pushRules: pushRules, router: router, logger: logger)
+    self.succession = succession
+    rooms.upgrades.successors.add { try await succession.carry(from: $0, to: $1, users: $2) }
     receipts = ReceiptService(
       stores: users, events: stores.events, relations: stores.relations, rooms: rooms, accountData: accountData,
       clock: clock)
@@ -82,7 +87,7 @@ public final class SyncServices: Sendable {
   }
 
   /// The calls that other processes make to the writers of account data and presence.
-  public var calls: [ServedCall] { accountData.calls + presence.calls }
+  public var calls: [ServedCall] { accountData.calls + presence.calls + succession.calls }
 
   /// Reads a token that a client was given by `/sync`, where it sends one.
   ///

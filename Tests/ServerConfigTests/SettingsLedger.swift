@@ -31,12 +31,12 @@ enum SettingsLedger {
     auto_accept_invites.only_for_direct_messages ignored true
     auto_accept_invites.only_from_local_users ignored true
     auto_accept_invites.worker_to_run_on ignored a
-    auto_join_mxid_localpart ignored a
-    auto_join_rooms ignored ["#a:example.org"]
-    auto_join_rooms_for_guests ignored true
-    autocreate_auto_join_room_preset ignored public_chat
-    autocreate_auto_join_rooms ignored true
-    autocreate_auto_join_rooms_federated ignored true
+    auto_join_mxid_localpart followed a
+    auto_join_rooms followed ["#a:example.org"]
+    auto_join_rooms_for_guests followed true
+    autocreate_auto_join_room_preset followed public_chat
+    autocreate_auto_join_rooms followed true
+    autocreate_auto_join_rooms_federated followed true
     background_updates.background_update_duration_ms ignored 1
     background_updates.default_batch_size ignored 1
     background_updates.min_batch_size ignored 1
@@ -180,7 +180,7 @@ enum SettingsLedger {
     experimental_features.msc4108_delegation_endpoint ignored a
     experimental_features.msc4108_enabled ignored true
     experimental_features.msc4133_enabled ignored true
-    experimental_features.msc4140_max_delayed_events_per_user ignored 1
+    experimental_features.msc4140_max_delayed_events_per_user followed 1
     experimental_features.msc4143_enabled ignored true
     experimental_features.msc4155_enabled followed true
     experimental_features.msc4169_enabled ignored true
@@ -304,7 +304,7 @@ enum SettingsLedger {
     mau_stats_only ignored true
     mau_trial_days ignored 1
     max_avatar_size guarded 1M
-    max_event_delay_duration ignored 1h
+    max_event_delay_duration followed 1h
     max_image_pixels ignored 1M
     max_mau_value ignored 1
     max_pending_media_uploads ignored 1
@@ -407,8 +407,8 @@ enum SettingsLedger {
     rc_3pid_validation.per_second ignored 1
     rc_admin_redaction.burst_count followed 1
     rc_admin_redaction.per_second followed 1
-    rc_delayed_event_mgmt.burst_count ignored 1
-    rc_delayed_event_mgmt.per_second ignored 1
+    rc_delayed_event_mgmt.burst_count followed 1
+    rc_delayed_event_mgmt.per_second followed 1
     rc_federation.concurrent ignored 1
     rc_federation.reject_limit ignored 1
     rc_federation.sleep_delay ignored 1

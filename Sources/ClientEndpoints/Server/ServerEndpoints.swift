@@ -7,11 +7,16 @@ import ServerConfig
 package struct ServerEndpoints: Sendable {
   private let capabilities: JSON
   private let wellKnown: JSON?
+  private let features: JSON
 
   /// Makes the family.
   package init(config: HomeserverConfig) {
     capabilities = Self.capabilities(config)
     wellKnown = Self.wellKnown(config)
+    var features = Self.features
+    // Events that are sent later.
+    features["org.matrix.msc4140"] = .bool(config.rooms.allowsDelayedEvents)
+    self.features = features
   }
 
   /// The versions of the specification that are answered for, oldest first.
@@ -52,7 +57,7 @@ package struct ServerEndpoints: Sendable {
     .json { writer in
       writer.object {
         $0.member("versions", strings: Self.specificationVersions)
-        $0.member("unstable_features", Self.features)
+        $0.member("unstable_features", features)
       }
     }
   }

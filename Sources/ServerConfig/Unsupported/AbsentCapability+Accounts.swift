@@ -4,12 +4,6 @@ extension AbsentCapability {
     """
     account_validity
     auto_accept_invites
-    auto_join_mxid_localpart
-    auto_join_rooms
-    auto_join_rooms_for_guests
-    autocreate_auto_join_room_preset
-    autocreate_auto_join_rooms
-    autocreate_auto_join_rooms_federated
     enable_registration_captcha
     recaptcha_private_key
     recaptcha_private_key_path

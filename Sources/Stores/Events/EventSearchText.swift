@@ -24,12 +24,19 @@ struct EventSearchText: Sendable {
   }
 
   /// Returns the first plain text of the topic's newer form.
-  private static func richTopic(_ content: JSONValue) -> Text? {
+  static func richTopic(_ content: JSONValue) -> Text? {
     guard let texts = content["m.topic"]?["m.text"]?.elements else { return nil }
     for text in texts {
       let type = text["mimetype"]?.string
       if type == nil || type == "text/plain", let body = text["body"]?.string { return body }
     }
     return nil
+  }
+}
+
+extension StoredEvent {
+  /// The topic that an `m.room.topic` event sets, in plain text: that of its newer form, where it has one.
+  public var plainTopic: Text? {
+    content["topic"]?.string.map { EventSearchText.richTopic(content) ?? $0 } ?? EventSearchText.richTopic(content)
   }
 }

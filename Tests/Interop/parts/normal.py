@@ -14,7 +14,7 @@ COUNTS = {"notification_count"}
 # Made with each server's own key.
 SIGNED = {"signatures", "hashes"}
 # Lists of events without an order.
-SETS = {"auth_events"}
+SETS = {"auth_events", "highlights"}
 
 
 class Normal:
