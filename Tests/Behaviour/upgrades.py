@@ -51,7 +51,7 @@ class Upgrades:
         if new_version != "12":
             event = self.alice.get(path("rooms", room, "state", "m.room.tombstone") + "?format=event")
             self.checks.equal(f"{label} the predecessor's last event", create["predecessor"].get("event_id"), event["event_id"])
-        for kind in ("name", "topic", "avatar", "encryption", "history_visibility", "join_rules", "guest_access"):
+        for kind in ("name", "topic", "avatar", "encryption", "history_visibility", "join_rules"):
             self.checks.equal(f"{label} {kind} goes over", self.content(new, f"m.room.{kind}"), self.content(room, f"m.room.{kind}"))
         self.checks.equal(f"{label} unknown state does not", self.content(new, "org.example.own"), "M_NOT_FOUND")
         self.checks.equal(f"{label} bans go over", self.content(new, "m.room.member", f"@enemy:{self.server.name}").get("membership"), "ban")
