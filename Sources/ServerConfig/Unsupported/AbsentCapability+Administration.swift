@@ -14,12 +14,13 @@ extension AbsentCapability {
     rc_reports
     server_notices
     stats
-    user_consent
+    user_consent.block_events_error
+    user_consent.send_server_notice_to_guests
+    user_consent.server_notice_content
     """,
     guards: [
       Guard("hs_disabled", .isTrue, "the server would serve everybody"),
       Guard("limit_usage_by_mau", .isTrue, "the number of users would have no limit"),
       Guard("user_consent.block_events_error", .isSet, "users could send without having agreed"),
-      Guard("user_consent.require_at_registration", .isTrue, "users could register without having agreed"),
     ])
 }
