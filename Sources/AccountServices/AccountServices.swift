@@ -23,6 +23,8 @@ public final class AccountServices: Sendable {
   public let authenticator: Authenticator
   /// Adding, renaming and removing devices.
   public let devices: DeviceService
+  /// What users have announced elsewhere.
+  public let pushers: PusherService
   /// Hashing and checking of passwords, off the event loops.
   let hasher: PasswordHasher
   /// Password checks and the opening of sessions.
@@ -53,6 +55,8 @@ public final class AccountServices: Sendable {
   public let registrationFlow: RegistrationFlow
   /// The closing of accounts.
   public let deactivation: DeactivationService
+  /// What administrators do to accounts.
+  public let states: AccountStateService
   /// Opening, refreshing and closing sessions.
   public let sessions: SessionService
   /// The stages of interactive authentication.
@@ -106,7 +110,10 @@ public final class AccountServices: Sendable {
     hasher = PasswordHasher(pepper: config.passwords.pepper, rounds: config.bcryptRounds)
     activity = ClientActivity(config: config, store: stores.clientIPs, hub: hub, clock: clock, logger: logger)
     authenticator = Authenticator(stores: stores, activity: activity, clock: clock)
-    devices = DeviceService(stores: stores, memberships: memberships, router: router, activity: activity)
+    states = AccountStateService(config: config, stores: stores, activity: activity)
+    pushers = PusherService(stores: stores, router: router)
+    devices = DeviceService(
+      stores: stores, memberships: memberships, router: router, activity: activity, pushers: pushers)
     sessions = SessionService(config: config, stores: stores, devices: devices, router: router, clock: clock)
     let outbound = OutboundClient(
       blocked: NetworkRanges(config.identity.blockedNetworks) ?? .none,
@@ -128,7 +135,7 @@ public final class AccountServices: Sendable {
       config: config, profiles: stores.profiles, accounts: stores.accounts, memberships: memberships, clock: clock,
       limitChange: rooms.limitProfileChange, propagate: rooms.propagateProfile)
     deactivation = DeactivationService(
-      config: config, store: stores.deactivations, devices: devices, router: router, logger: logger,
+      config: config, store: stores.deactivations, devices: devices, pushers: pushers, router: router, logger: logger,
       leaveAllRooms: rooms.leaveAllRooms)
     userInteractiveAuth = UserInteractiveAuth(
       store: stores.userInteractiveAuth, registrationLimit: config.rateLimits.registration,
@@ -160,9 +167,9 @@ public final class AccountServices: Sendable {
       policy: passwordPolicy, hasher: hasher)
   }
 
-  /// The calls that other processes make to the main process, to the writers of `device_lists` and to the first writer of `events`.
+  /// The calls that other processes make to the main process, to the writers of `device_lists` and `pushers` and to the first writer of `events`.
   public var calls: [ServedCall] {
-    sessions.calls + registration.calls + deactivation.calls + devices.calls + profiles.calls
+    sessions.calls + registration.calls + deactivation.calls + devices.calls + pushers.calls + profiles.calls
   }
 
   /// Lists the e-mail addresses and phone numbers bound to an account.

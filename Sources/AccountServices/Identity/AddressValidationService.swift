@@ -217,7 +217,10 @@ public final class AddressValidationService: Sendable {
 
   private var values: [Text: TemplateValue] { ["app_name": .text(config.email.appName)] }
 
-  private func requireLinks(_ purpose: Purpose) throws(MatrixError) {
+  /// Refuses links where no mails are sent.
+  ///
+  /// - Throws: `MatrixError` 400, or 404 for the page that Synapse does not have then.
+  public func requireLinks(_ purpose: Purpose) throws(MatrixError) {
     guard !config.email.isConfigured else { return }
     switch purpose {
     case .registration: throw .unknown("Email-based registration is disabled on this server")

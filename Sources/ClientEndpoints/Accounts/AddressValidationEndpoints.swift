@@ -80,6 +80,7 @@ package struct AddressValidationEndpoints: Sendable {
   }
 
   private func follow(_ purpose: AddressValidationService.Purpose, _ request: Request) async throws -> Response {
+    try validations.requireLinks(purpose)
     let link = try Link(request)
     let page = try await validations.follow(
       purpose, session: link.session, clientSecret: link.clientSecret, token: link.token)
@@ -88,6 +89,7 @@ package struct AddressValidationEndpoints: Sendable {
 
   /// Answers the link of a mail about a new password with a question, so that a program that looks at links answers nothing.
   private func confirmPasswordReset(_ caller: Anyone, _ request: Request) async throws -> Response {
+    try validations.requireLinks(.passwordReset)
     let link = try Link(request)
     return try validations.confirmation(
       session: link.session, clientSecret: link.clientSecret, token: link.token
