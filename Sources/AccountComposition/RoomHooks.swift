@@ -6,7 +6,10 @@ import Stores
 
 extension AccountServices.RoomHooks {
   /// Brings what happens to accounts into their rooms.
-  init(rooms: RoomServices, limiter: RoomRateLimiter, stores: RoomStores, logger: Logger) {
+  init(
+    rooms: RoomServices, limiter: RoomRateLimiter, stores: RoomStores, logger: Logger,
+    signRequest: @escaping RequestSigning
+  ) {
     self.init(
       limitProfileChange: { try await limiter.check(.message, $0) },
       propagateProfile: { user, _, requester in
@@ -29,7 +32,8 @@ extension AccountServices.RoomHooks {
           return false
         }
         return await Self.leaveAllRooms(user, rooms, stores, logger)
-      })
+      },
+      signRequest: signRequest)
   }
 
   /// Leaves the rooms of a deactivated user, in the server's name; what a room refuses for good is not tried again.

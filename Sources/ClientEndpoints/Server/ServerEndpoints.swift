@@ -80,8 +80,8 @@ package struct ServerEndpoints: Sendable {
         "m.change_password": ["enabled": .bool(canChangePassword)],
         "m.set_displayname": ["enabled": .bool(config.registration.allowsDisplayNameChange)],
         "m.set_avatar_url": ["enabled": .bool(config.registration.allowsAvatarChange)],
-        "m.3pid_changes": ["enabled": false],
-        "m.get_login_token": ["enabled": false],
+        "m.3pid_changes": ["enabled": .bool(config.identity.allowsChanges)],
+        "m.get_login_token": ["enabled": .bool(config.sessions.allowsLoginTokens)],
         "m.profile_fields": .object(profileFields),
       ])
     ])
