@@ -140,13 +140,19 @@ let package = Package(
         "RoomServices", collections, logging,
       ]),
 
+    library(
+      "UserDirectory",
+      [
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "RateLimits", "Replication", "Stores", logging,
+      ]),
+
     // Layer 7: endpoints
     library("EndpointKit", ["ByteText", "MatrixPrimitives", httpTypes, logging]),
     library(
       "ClientEndpoints",
       [
         "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "RateLimits", "ServerConfig", "RoomServices",
-        "AccountServices", "EncryptionServices", "SyncEngine", crypto,
+        "AccountServices", "EncryptionServices", "SyncEngine", "UserDirectory", crypto,
       ]),
     library(
       "AdminEndpoints",
@@ -178,6 +184,7 @@ let package = Package(
     library(
       "SyncComposition",
       ["ByteText", "WorkerRuntime", "RoomComposition", "SyncEngine", "Replication", lifecycle]),
+    library("DirectoryComposition", ["ByteText", "WorkerRuntime", "RoomComposition", "UserDirectory", lifecycle]),
     library(
       "EncryptionComposition",
       [
@@ -189,7 +196,7 @@ let package = Package(
       "ClientComposition",
       [
         "ByteText", "PushComposition", "WorkerRuntime", "EndpointKit", "ClientEndpoints", "RoomComposition",
-        "AccountComposition", "EncryptionComposition",
+        "AccountComposition", "EncryptionComposition", "DirectoryComposition",
         "SyncComposition", "RateLimits",
       ]),
 
@@ -272,7 +279,13 @@ let package = Package(
         "StorageEngine", "Postgres",
         "ServerConfig", "MatrixEvents", "MatrixPrimitives", "SeededNumbers", "TestSupport", logging, crypto, httpTypes,
       ]),
-    tests("RateLimitsTests", ["ByteText", "RateLimits", "MatrixPrimitives"]),
+    tests(
+      "UserDirectoryTests",
+      [
+        "ByteText", "UserDirectory", "Stores", "Replication", "ServerConfig", "Postgres", "MatrixEvents",
+        "MatrixPrimitives", "TestSupport", logging,
+      ]),
+    tests("RateLimitsTests", ["ByteText", "RateLimits", "ServerConfig", "MatrixPrimitives"]),
     tests(
       "AccountServicesTests",
       [

@@ -37,6 +37,8 @@ public final class AccountServices: Sendable {
   public let registrationFlow: RegistrationFlow
   /// The closing of accounts.
   public let deactivation: DeactivationService
+  /// What administrators do to accounts.
+  public let states: AccountStateService
   /// Opening, refreshing and closing sessions.
   public let sessions: SessionService
   /// The stages of interactive authentication.
@@ -81,6 +83,7 @@ public final class AccountServices: Sendable {
     hasher = PasswordHasher(pepper: config.passwords.pepper, rounds: config.bcryptRounds)
     activity = ClientActivity(config: config, store: stores.clientIPs, hub: hub, clock: clock, logger: logger)
     authenticator = Authenticator(stores: stores, activity: activity, clock: clock)
+    states = AccountStateService(config: config, stores: stores, activity: activity)
     pushers = PusherService(stores: stores, router: router)
     devices = DeviceService(
       stores: stores, memberships: memberships, router: router, activity: activity, pushers: pushers)

@@ -1,5 +1,6 @@
 import AccountComposition
 import ClientEndpoints
+import DirectoryComposition
 import EncryptionComposition
 import EndpointKit
 import PushComposition
@@ -15,7 +16,7 @@ package struct ClientSubsystem: Subsystem {
   /// Makes the endpoints.
   package init(
     _ process: ProcessContext, rooms: RoomSubsystem, accounts: AccountSubsystem, sync: SyncSubsystem,
-    encryption: EncryptionSubsystem
+    encryption: EncryptionSubsystem, directory: DirectorySubsystem
   ) {
     let (config, clock) = (process.config, process.clock)
     let (rooms, accounts, sync) = (rooms.rooms, accounts.accounts, sync.sync)
@@ -31,7 +32,10 @@ package struct ClientSubsystem: Subsystem {
       AccountEndpoints(accounts: accounts).family,
       DeviceEndpoints(accounts: accounts).family,
       PusherEndpoints(pushers: accounts.pushers).family,
-      ProfileEndpoints(accounts: accounts).family,
+      ProfileEndpoints(accounts: accounts, config: config).family,
+      AccountStateEndpoints(accounts: accounts, config: config).family,
+      UserDirectoryEndpoints(directory: directory.directory).family,
+      ReportEndpoints(reports: directory.reports, rooms: rooms, config: config).family,
       RoomCreationEndpoints(rooms: rooms).family,
       RoomMembershipEndpoints(rooms: rooms).family,
       RoomSendEndpoints(rooms: rooms).family,
@@ -64,6 +68,7 @@ package struct ClientServing: Sendable {
   /// Keys.
   package let encryption: EncryptionSubsystem
   private let push: PushSubsystem
+  private let directory: DirectorySubsystem
   private let clients: ClientSubsystem
 
   /// Composes the subsystems.
@@ -75,11 +80,14 @@ package struct ClientServing: Sendable {
     sync = SyncSubsystem(process, rooms: rooms)
     encryption = EncryptionSubsystem(process, rooms: rooms, accounts: accounts)
     push = PushSubsystem(process, stores: rooms.stores.push)
-    clients = ClientSubsystem(process, rooms: rooms, accounts: accounts, sync: sync, encryption: encryption)
+    directory = DirectorySubsystem(process, rooms: rooms)
+    clients = ClientSubsystem(
+      process, rooms: rooms, accounts: accounts, sync: sync, encryption: encryption, directory: directory)
   }
 
   /// Joins them with those that an executable has of its own.
   package func composition(with others: [any Subsystem] = []) -> Composition {
-    Composition([rooms, accounts, sync, encryption, push, clients] + others, authenticator: accounts.authenticator)
+    Composition(
+      [rooms, accounts, sync, encryption, push, directory, clients] + others, authenticator: accounts.authenticator)
   }
 }

@@ -80,6 +80,7 @@ extension HomeserverConfig {
     rateLimits = try RateLimitSettings(root)
     rooms = try RoomSettings(root)
     profiles = try ProfileSettings(root)
+    keepsStatistics = try root.section("stats").bool("enabled", true)
     presence = try PresenceSettings(root)
     limits = try LimitSettings(root)
     caches = try CacheSettings(root, environment: environment)

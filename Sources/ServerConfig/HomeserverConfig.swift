@@ -60,6 +60,8 @@ public struct HomeserverConfig: Sendable {
   public var rooms: RoomSettings
   /// The settings of profiles and of the user directory.
   public var profiles: ProfileSettings
+  /// Whether statistics of rooms and users are kept.
+  public var keepsStatistics: Bool
   /// The settings of presence.
   public var presence: PresenceSettings
   /// The limits on sizes and ages.

@@ -123,6 +123,12 @@ struct TestServer: Sendable {
     try account(try await call("POST", "register?kind=guest", "{}"), "")
   }
 
+  /// Makes an administrator, by the shared secret.
+  func administrator() async throws -> Account {
+    let sample = try await SharedSecretSample.make(self, isAdmin: true)
+    return try account(try await call("POST", sample.target, sample.body), "password")
+  }
+
   private func account(_ answer: Answer, _ password: Text) throws -> Account {
     try #require(answer.status == 200, "\(Text(decoding: answer.bytes, as: UTF8.self))")
     return Account(

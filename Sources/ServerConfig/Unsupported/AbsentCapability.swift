@@ -55,6 +55,6 @@ struct AbsentCapability: Sendable {
   static let all: [AbsentCapability] = [
     .accounts, .administration, .applicationServices, .delayedEvents, .encryption, .expiry,
     .federation, .identity, .media, .modules, .operations, .push, .python,
-    .singleSignOn, .sync, .userDirectory,
+    .singleSignOn, .sync,
   ]
 }

@@ -59,6 +59,7 @@ SINGLE = [
     Row("members-large", "/members of 1,000", "members", ["--group", "large"]),
     Row("state", "/state of a room of 40", "state"),
     Row("context", "/context", "context"),
+    Row("user-directory", "user directory search among 100,000 users", "user-directory-100000", goal=20),
     open_loop("sync-idle", "incremental sync, nothing new", 200),
     open_loop("messages", "/messages of 100", 20),
     Row("sync-news", "incremental sync, 10 rooms with news", "sync-news"),
@@ -105,6 +106,8 @@ DATA = {
 }
 # How many rooms the groups have after copies of their one room were made in the database.
 COPIES = {"wide": 50, "wider": 300}
+# How many people the user directory has besides those of the data.
+PEOPLE = 100_000
 
 
 def chosen(selection, names):
