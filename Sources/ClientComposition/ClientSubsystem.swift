@@ -39,7 +39,7 @@ package struct ClientSubsystem: Subsystem {
       TypingEndpoints(typing: sync.typing, presence: sync.presence).family,
       ReceiptEndpoints(receipts: sync.receipts, presence: sync.presence).family,
       PresenceEndpoints(presence: sync.presence, limit: presenceLimit, clock: clock).family,
-      KeyEndpoints(encryption: encryption).family,
+      KeyEndpoints(encryption: encryption, accounts: accounts, sync: sync).family,
       ToDeviceEndpoints(toDevice: sync.toDevice).family,
       AccountDataEndpoints(accountData: sync.accountData).family,
       FilterEndpoints(filters: sync.filters).family,

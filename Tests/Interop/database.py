@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+from parts import keys
 from parts.checks import Checks
 from parts.person import Person, Refused
 from parts.servers import Myelin, Synapse, settings
@@ -45,6 +46,7 @@ def chat(base):
     alice.call("POST", "createRoom", {"room_version": "12", "preset": "private_chat", "invite": [bob.user]})
     relate(alice, bob, room)
     manage(alice, bob, room, suffix)
+    keys.equip_all([alice, bob])
     return alice, bob, room
 
 
@@ -115,6 +117,7 @@ def hand_over(checks, what, people, room, stop, start):
                 checks.same(f"{what}: {person.name}'s {key} of {shared}", fact, after["rooms"].get(shared, {}).get(key))
         again = person.log_in()
         checks.that(f"{what}: {person.name}'s password works", again.user == person.user)
+    keys.claimed_on(checks, what, people)
     sent = [person.say(room, f"after {what}") for person in people]
     for person in people:
         sync = person.call("GET", f"sync?timeout=5000&since={tokens[person.name]}")

@@ -6,6 +6,8 @@ import urllib.error
 import urllib.request
 from urllib.parse import quote
 
+from parts import keys
+
 
 class Refused(Exception):
     def __init__(self, status, answer):
@@ -72,6 +74,7 @@ class Person:
             ),
             "account data": by_type(sync["account_data"]["events"], leave_out={"m.push_rules"}),
             "push rules": self.call("GET", "pushrules/")["global"],
+            **keys.facts(self, sync, sorted({user for facts in rooms.values() for user in facts["members"]})),
         }
 
     def room_facts(self, room, data):
