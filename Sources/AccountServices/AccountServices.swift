@@ -133,13 +133,18 @@ public final class AccountServices: Sendable {
     }
   }
 
-  /// Every ten minutes deletes what is too old: sessions of interactive authentication and addresses of clients.
+  private static let roundsPerDay = 144
+
+  /// Every ten minutes deletes what is too old: sessions of interactive authentication and addresses of clients; once a day devices.
   private func tidyUp() async {
+    var rounds = 0
     while activity.writesHere {
       do { try await Task.sleep(for: .seconds(600)) } catch { return }
       do {
         try await userInteractiveAuth.deleteExpiredSessions()
         try await activity.prune()
+        rounds += 1
+        if rounds.isMultiple(of: Self.roundsPerDay) { try await devices.deleteStale() }
       } catch {
         logger.warning("Could not tidy up after accounts: \(error)")
       }

@@ -7,6 +7,15 @@ import Stores
 ///
 /// One per process, made by the process's role.
 public final class EncryptionServices: Sendable {
+  /// The keys that devices publish.
+  public let deviceKeys: DeviceKeyService
+  /// The keys that users query.
+  public let keyQueries: KeyQueryService
+  /// The keys by which users vouch for each other.
+  public let crossSigning: CrossSigningService
+  /// The signatures made with them.
+  public let keySignatures: KeySignatureService
+
   private let logger: Logger
   /// Backups of room keys.
   public let keyBackups: KeyBackupService
@@ -26,6 +35,10 @@ public final class EncryptionServices: Sendable {
     logger: Logger
   ) {
     self.logger = logger
+    deviceKeys = DeviceKeyService(stores: stores, devices: accounts.devices)
+    keyQueries = KeyQueryService(stores: stores)
+    crossSigning = CrossSigningService(stores: stores, devices: accounts.devices)
+    keySignatures = KeySignatureService(stores: stores, devices: accounts.devices)
     keyBackups = KeyBackupService(store: stores.keyBackups)
     olderChannels = RendezvousService(.older, clock: stores.context.clock)
     newerChannels = RendezvousService(.newer, clock: stores.context.clock)
