@@ -47,6 +47,9 @@ package struct ClientSubsystem: Subsystem {
       ReceiptEndpoints(receipts: sync.receipts, presence: sync.presence).family,
       PresenceEndpoints(presence: sync.presence, limit: presenceLimit, clock: clock).family,
       KeyBackupEndpoints(backups: encryption.keyBackups).family,
+      DehydratedDeviceEndpoints(
+        devices: encryption.dehydratedDevices, isEnabled: config.experimental.hasDehydratedDevices
+      ).family,
       RendezvousEndpoints(older: encryption.olderChannels, newer: encryption.newerChannels, config: config).family,
       KeyEndpoints(encryption: encryption, accounts: accounts, sync: sync).family,
       ToDeviceEndpoints(toDevice: sync.toDevice).family,

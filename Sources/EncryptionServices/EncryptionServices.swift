@@ -19,6 +19,8 @@ public final class EncryptionServices: Sendable {
   private let logger: Logger
   /// Backups of room keys.
   public let keyBackups: KeyBackupService
+  /// Devices that users leave behind to receive messages.
+  public let dehydratedDevices: DehydratedDeviceService
   /// Channels to new devices, of the older kind (MSC4108).
   public let olderChannels: RendezvousService
   /// Channels to new devices, of the newer kind (MSC4388).
@@ -27,11 +29,12 @@ public final class EncryptionServices: Sendable {
   /// Composes the services.
   ///
   /// - Parameters:
+  ///   - toDevice: messages for devices.
   ///   - accounts: devices and their announcements.
   ///   - memberships: who is in which room.
   ///   - router: has other processes do what is theirs.
   public init(
-    stores: EncryptionStores, accounts: AccountServices, memberships: MembershipStore, router: CallRouter,
+    stores: EncryptionStores, toDevice: ToDeviceStore, accounts: AccountServices, memberships: MembershipStore, router: CallRouter,
     logger: Logger
   ) {
     self.logger = logger
@@ -40,6 +43,7 @@ public final class EncryptionServices: Sendable {
     crossSigning = CrossSigningService(stores: stores, devices: accounts.devices)
     keySignatures = KeySignatureService(stores: stores, devices: accounts.devices)
     keyBackups = KeyBackupService(store: stores.keyBackups)
+    dehydratedDevices = DehydratedDeviceService(stores: stores, toDevice: toDevice, devices: accounts.devices)
     olderChannels = RendezvousService(.older, clock: stores.context.clock)
     newerChannels = RendezvousService(.newer, clock: stores.context.clock)
   }

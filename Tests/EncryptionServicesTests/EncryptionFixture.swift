@@ -33,7 +33,8 @@ final class EncryptionFixture: Sendable {
           limitProfileChange: { _ in }, propagateProfile: { _, _, _ in }, leaveAllRooms: { _ in true }),
         logger: .silent)
       encryption = EncryptionServices(
-        stores: stores, accounts: accounts, memberships: rooms.memberships, router: router, logger: .silent)
+        stores: stores, toDevice: UserStores(context).toDevice, accounts: accounts, memberships: rooms.memberships,
+        router: router, logger: .silent)
       try await context.load()
       hubTask = Task { [hub] in try await hub.run() }
       await hub.waitUntilCaughtUp()

@@ -162,7 +162,7 @@ enum SettingsLedger {
     experimental_features.msc3664_enabled ignored true
     experimental_features.msc3720_enabled followed true
     experimental_features.msc3773_enabled ignored true
-    experimental_features.msc3814_enabled ignored true
+    experimental_features.msc3814_enabled followed true
     experimental_features.msc3848_enabled ignored true
     experimental_features.msc3861 guarded {enabled: true}
     experimental_features.msc3866.enabled followed true

@@ -10,6 +10,8 @@ public final class EncryptionStores: Sendable {
   public let crossSigning: CrossSigningStore
   /// Backups of room keys.
   public let keyBackups: KeyBackupStore
+  /// Devices that wait to be woken.
+  public let dehydratedDevices: DehydratedDeviceStore
 
   /// Makes the stores; nothing is read yet.
   public init(_ context: StoreContext) {
@@ -18,5 +20,6 @@ public final class EncryptionStores: Sendable {
     deviceKeys = DeviceKeyStore(context, published: publicKeys)
     crossSigning = CrossSigningStore(context)
     keyBackups = KeyBackupStore(context)
+    dehydratedDevices = DehydratedDeviceStore(context, keys: deviceKeys)
   }
 }
