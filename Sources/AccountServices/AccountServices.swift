@@ -196,8 +196,12 @@ public final class AccountServices: Sendable {
     }
   }
 
-  /// Every ten minutes deletes what is too old: sessions of interactive authentication, addresses of clients, links and tokens.
+  private static let roundsPerDay = 144
+
+  /// Every ten minutes deletes what is too old: sessions of interactive authentication, addresses of clients, links and tokens; once a day
+  /// devices.
   private func tidyUp() async {
+    var rounds = 0
     while activity.writesHere {
       do { try await Task.sleep(for: .seconds(600)) } catch { return }
       do {
@@ -207,6 +211,8 @@ public final class AccountServices: Sendable {
         try await stores.addressValidations.prune(nowMilliseconds: now)
         try await stores.loginTokens.prune(nowMilliseconds: now)
         try await stores.openIDTokens.prune(nowMilliseconds: now)
+        rounds += 1
+        if rounds.isMultiple(of: Self.roundsPerDay) { try await devices.deleteStale() }
       } catch {
         logger.warning("Could not tidy up after accounts: \(error)")
       }

@@ -56,9 +56,12 @@ package struct ClientSubsystem: Subsystem {
       TypingEndpoints(typing: sync.typing, presence: sync.presence).family,
       ReceiptEndpoints(receipts: sync.receipts, presence: sync.presence).family,
       PresenceEndpoints(presence: sync.presence, limit: presenceLimit, clock: clock).family,
-      KeyEndpoints(encryption: encryption).family,
       KeyBackupEndpoints(backups: encryption.keyBackups).family,
+      DehydratedDeviceEndpoints(
+        devices: encryption.dehydratedDevices, isEnabled: config.experimental.hasDehydratedDevices
+      ).family,
       RendezvousEndpoints(older: encryption.olderChannels, newer: encryption.newerChannels, config: config).family,
+      KeyEndpoints(encryption: encryption, accounts: accounts, sync: sync).family,
       ToDeviceEndpoints(toDevice: sync.toDevice).family,
       AccountDataEndpoints(accountData: sync.accountData).family,
       FilterEndpoints(filters: sync.filters).family,

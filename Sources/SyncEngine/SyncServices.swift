@@ -29,6 +29,8 @@ public final class SyncServices: Sendable {
   public let accountData: AccountDataService
   /// The push rules and their changes.
   public let pushRules: PushRuleService
+  /// The answer to whose keys have changed.
+  public let keyChanges: KeyChangeService
   /// Filters of clients.
   public let filters: FilterService
   /// The configuration of syncing.
@@ -82,6 +84,7 @@ public final class SyncServices: Sendable {
     let readers = SyncReaders(
       stores: read, visibility: rooms.history.visibility, notifier: notifier, tokens: tokens, typing: typing,
       pushRules: pushRules)
+    keyChanges = KeyChangeService(readers: readers)
     sync = SyncService(
       stores: read, rooms: rooms, readers: readers, notifier: notifier, tokens: tokens, settings: settings,
       clock: clock, logger: logger)

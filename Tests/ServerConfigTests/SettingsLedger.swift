@@ -79,10 +79,10 @@ enum SettingsLedger {
     default_identity_server ignored a
     default_power_level_content_override followed {private_chat: {}}
     default_room_version followed "10"
-    delete_stale_devices_after guarded 1h
+    delete_stale_devices_after followed 1h
     disable_msisdn_registration followed true
     disable_registration followed true
-    dont_notify_new_devices_for ignored [a]
+    dont_notify_new_devices_for followed [a]
     dummy_events_threshold ignored 1
     dynamic_thumbnails ignored true
     email.add_threepid_template_failure_html followed a
@@ -162,7 +162,7 @@ enum SettingsLedger {
     experimental_features.msc3664_enabled ignored true
     experimental_features.msc3720_enabled followed true
     experimental_features.msc3773_enabled ignored true
-    experimental_features.msc3814_enabled ignored true
+    experimental_features.msc3814_enabled followed true
     experimental_features.msc3848_enabled ignored true
     experimental_features.msc3861 guarded {enabled: true}
     experimental_features.msc3866.enabled followed true

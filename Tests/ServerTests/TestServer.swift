@@ -60,7 +60,7 @@ struct TestServer: Sendable {
   /// Settings that switch on everything that is off otherwise.
   static let experiments: Text = """
     experimental_features:
-      {msc4108_enabled: true, msc4143_enabled: true, msc4388_mode: open}
+      {msc3814_enabled: true, msc4108_enabled: true, msc4143_enabled: true, msc4388_mode: open}
     """
 
   /// The operations that clients may call.

@@ -21,14 +21,16 @@ package struct ServerEndpoints: Sendable {
 
   /// The versions of the specification that are answered for, oldest first.
   ///
-  /// Version 1.2 has the hierarchy of spaces, 1.4 lists of threads, 1.11 authenticated media, which are not there. Neither are keys
-  /// of devices and media of any kind, which all versions have; but clients refuse to work with less than 1.1.
+  /// Version 1.2 has the hierarchy of spaces, 1.4 lists of threads, 1.11 authenticated media, which are not there. Neither are
+  /// media of any kind, which all versions have; but clients refuse to work with less than 1.1.
   static let specificationVersions = [
     "r0.0.1", "r0.1.0", "r0.2.0", "r0.3.0", "r0.4.0", "r0.5.0", "r0.6.0", "r0.6.1", "v1.1",
   ]
 
   /// What later versions of the specification have that is there, under the names by which clients ask for it.
   static let features: JSON = [
+    // Cross-signing, since 1.1.
+    "org.matrix.e2e_cross_signing": true,
     // Private read receipts, since 1.4.
     "org.matrix.msc2285.stable": true,
     // Threads and their summaries, since 1.4.
