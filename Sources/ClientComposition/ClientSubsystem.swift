@@ -31,6 +31,7 @@ package struct ClientSubsystem: Subsystem {
       RoomStateEndpoints(rooms: rooms, clock: clock).family,
       RoomDirectoryEndpoints(rooms: rooms, config: config).family,
       SyncEndpoints(services: sync, presenceLimit: presenceLimit).family,
+      SlidingSyncEndpoints(services: sync, presenceLimit: presenceLimit, config: config).family,
       TypingEndpoints(typing: sync.typing, presence: sync.presence).family,
       ReceiptEndpoints(receipts: sync.receipts, presence: sync.presence).family,
       PresenceEndpoints(presence: sync.presence, limit: presenceLimit, clock: clock).family,

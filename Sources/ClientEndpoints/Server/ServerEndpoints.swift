@@ -6,11 +6,13 @@ import ServerConfig
 /// What a client asks before and after it has logged in: versions, capabilities, where the server is.
 package struct ServerEndpoints: Sendable {
   private let capabilities: JSON
+  private let offersSlidingSync: Bool
   private let wellKnown: JSON?
 
   /// Makes the family.
   package init(config: HomeserverConfig) {
     capabilities = Self.capabilities(config)
+    offersSlidingSync = SlidingSyncEndpoints.isOffered(config)
     wellKnown = Self.wellKnown(config)
   }
 
@@ -52,7 +54,11 @@ package struct ServerEndpoints: Sendable {
     .json { writer in
       writer.object {
         $0.member("versions", strings: Self.specificationVersions)
-        $0.member("unstable_features", Self.features)
+        $0.object("unstable_features") { writer in
+          for (name, value) in Self.features.members ?? [:] { writer.member(name, value) }
+          // Simplified sliding sync, a proposal still (MSC4186).
+          writer.member("org.matrix.simplified_msc3575", offersSlidingSync)
+        }
       }
     }
   }
