@@ -53,6 +53,7 @@ package struct ClientSubsystem: Subsystem {
       SearchEndpoints(rooms: rooms, clock: clock).family,
       RoomUpgradeEndpoints(rooms: rooms).family,
       SyncEndpoints(services: sync, presenceLimit: presenceLimit).family,
+      SlidingSyncEndpoints(services: sync, presenceLimit: presenceLimit, config: config).family,
       TypingEndpoints(typing: sync.typing, presence: sync.presence).family,
       ReceiptEndpoints(receipts: sync.receipts, presence: sync.presence).family,
       PresenceEndpoints(presence: sync.presence, limit: presenceLimit, clock: clock).family,

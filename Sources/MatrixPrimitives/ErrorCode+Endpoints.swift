@@ -55,6 +55,8 @@ extension ErrorCode {
 
 /// Codes of proposals.
 extension ErrorCode {
+  /// A connection of sliding sync that has to begin anew (MSC4186).
+  public static let unknownPosition = Self("M_UNKNOWN_POS", 400)
   /// A password that is too short (MSC2000).
   public static let passwordTooShort = Self("M_PASSWORD_TOO_SHORT", 400)
   /// A password without a digit (MSC2000).

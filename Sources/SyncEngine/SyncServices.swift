@@ -17,6 +17,8 @@ public final class SyncServices: Sendable {
   public let tokens: CurrentTokens
   /// The answer to `/sync`.
   public let sync: SyncService
+  /// The answer to sliding syncs.
+  public let sliding: SlidingSyncService
   /// The users who are typing.
   public let typing: TypingService
   /// The acceptance of receipts and read markers.
@@ -41,6 +43,7 @@ public final class SyncServices: Sendable {
   private let notices: StreamNotices
   private let trimsOutbox: Bool
   private let succession: RoomSuccession
+  private let deletesConnections: Bool
   private let logger: Logger
 
   /// Makes the services; nothing is read yet.
@@ -58,6 +61,7 @@ public final class SyncServices: Sendable {
     self.stores = users
     hub = stores.context.hub
     self.logger = logger
+    deletesConnections = config.duties.runsBackgroundTasks
     trimsOutbox = config.duties.federationSenders == [hub.instanceName]
     settings = SyncSettings(config)
     filters = FilterService(store: users.filters, timelineLimit: settings.filterTimelineLimit)
@@ -88,6 +92,10 @@ public final class SyncServices: Sendable {
     sync = SyncService(
       stores: read, rooms: rooms, readers: readers, notifier: notifier, tokens: tokens, settings: settings,
       clock: clock, logger: logger)
+    sliding = SlidingSyncService(
+      sync: sync, connections: SlidingConnectionStore(stores.context), rooms: SlidingRoomStore(stores.context),
+      settings: SlidingSyncService.Settings(
+        hasThreadSubscriptions: config.experimental.isEnabled("msc4306_enabled")))
     notices = StreamNotices(
       memberships: stores.memberships, hub: hub, notifier: notifier, typing: typing, logger: logger)
   }
@@ -128,12 +136,21 @@ public final class SyncServices: Sendable {
   }
 
   private static let secondsBetweenTrims = 30
+  private static let secondsBetweenDeletions = 3600
 
   private func trimOutbox() async {
     do {
       try await toDevice.trimOutbox()
     } catch {
       logger.warning("Could not bound the messages that wait for other servers: \(error)")
+    }
+  }
+
+  private func deleteUnusedConnections() async {
+    do {
+      try await sliding.connections.deleteUnused()
+    } catch {
+      logger.warning("Could not delete connections of sliding sync that are unused: \(error)")
     }
   }
 
@@ -145,6 +162,7 @@ public final class SyncServices: Sendable {
       typing.expire()
       if seconds % 5 == 0 { await presence.tick() }
       if trimsOutbox, seconds % Self.secondsBetweenTrims == 0 { await trimOutbox() }
+      if deletesConnections, seconds % Self.secondsBetweenDeletions == 0 { await deleteUnusedConnections() }
       if seconds % 600 == 0 {
         typing.prune()
         sync.lazyMembers.expire()

@@ -158,7 +158,7 @@ enum SettingsLedger {
     experimental_features.msc3202_transaction_extensions ignored true
     experimental_features.msc3381_polls_enabled ignored true
     experimental_features.msc3391_enabled ignored true
-    experimental_features.msc3575_enabled ignored true
+    experimental_features.msc3575_enabled followed false
     experimental_features.msc3664_enabled ignored true
     experimental_features.msc3720_enabled followed true
     experimental_features.msc3773_enabled ignored true
@@ -192,7 +192,7 @@ enum SettingsLedger {
     experimental_features.msc4267_enabled ignored true
     experimental_features.msc4277_enabled followed true
     experimental_features.msc4293_enabled ignored true
-    experimental_features.msc4306_enabled ignored true
+    experimental_features.msc4306_enabled followed true
     experimental_features.msc4354_enabled ignored true
     experimental_features.msc4370_enabled ignored true
     experimental_features.msc4388_mode followed open

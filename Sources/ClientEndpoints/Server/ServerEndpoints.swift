@@ -14,6 +14,8 @@ package struct ServerEndpoints: Sendable {
     capabilities = Self.capabilities(config)
     wellKnown = Self.wellKnown(config)
     var features = Self.features
+    // Simplified sliding sync, a proposal still (MSC4186).
+    features["org.matrix.simplified_msc3575"] = .bool(SlidingSyncEndpoints.isOffered(config))
     // Events that are sent later.
     features["org.matrix.msc4140"] = .bool(config.rooms.allowsDelayedEvents)
     self.features = features
