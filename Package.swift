@@ -75,6 +75,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CMalloc"),
     .target(name: "CScan"),
+    .target(name: "CCurl"),
     library("Threads", []),
     library("ByteText", []),
 
@@ -83,11 +84,13 @@ let package = Package(
     library("Redis", ["ByteText", "CHiredis", "Threads", logging, nioCore, nioPosix, nioSSL]),
     library("YAML", ["ByteText", "CLibYAML"]),
     library("MatrixPrimitives", ["ByteText", "CScan", "CUnistring"]),
+    library("Outbound", ["ByteText", "CCurl", "Threads"]),
 
     // Layer 2: rules and settings
     library("MatrixEvents", ["ByteText", "MatrixPrimitives", crypto]),
     library("ServerConfig", ["ByteText", "YAML", "MatrixPrimitives", crypto, logging]),
     library("PasswordHashing", ["ByteText", "MatrixPrimitives", "CCrypt", "CUnistring"]),
+    library("Templates", ["ByteText", "MatrixPrimitives"]),
 
     // Layer 3: streams and storage
     library(
@@ -96,6 +99,7 @@ let package = Package(
     library("StorageEngine", ["ByteText", "MatrixPrimitives", "Postgres", collections, logging]),
 
     library("RateLimits", ["ByteText", "MatrixPrimitives", "ServerConfig"]),
+    library("Mail", ["ByteText", "MatrixPrimitives", "Outbound", "ServerConfig", "Templates"]),
 
     // Layer 4: SQL
     library(
@@ -124,13 +128,12 @@ let package = Package(
       "AccountServices",
       [
         "ByteText", "MatrixPrimitives", "ServerConfig", "Replication", "StorageEngine", "Stores", "PasswordHashing",
-        "RateLimits", logging,
+        "RateLimits", "Mail", "Outbound", "Templates", crypto, logging,
       ]),
     library(
       "EncryptionServices",
       [
-        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores", "AccountServices",
-        "RateLimits", crypto, logging,
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "Replication", "Stores", "AccountServices", crypto, logging,
       ]),
     library(
       "SyncEngine",
@@ -156,7 +159,7 @@ let package = Package(
       ]),
     library(
       "AdminEndpoints",
-      ["ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "AccountServices", crypto]),
+      ["ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "AccountServices", "EncryptionServices", crypto]),
     library("ReplicationEndpoints", ["ByteText", "EndpointKit", "MatrixPrimitives", "Replication"]),
 
     // Layer 9: the life of a process
@@ -204,7 +207,8 @@ let package = Package(
     executable(
       "homeserver",
       [
-        "ByteText", "ClientComposition", "AccountComposition", "WorkerRuntime", "EndpointKit", "AdminEndpoints",
+        "ByteText", "ClientComposition", "AccountComposition", "EncryptionComposition", "WorkerRuntime", "EndpointKit",
+        "AdminEndpoints",
         "ServerConfig", argumentParser,
       ]),
     executable("generic_worker", ["ClientComposition", "ServerConfig", "WorkerRuntime", argumentParser]),
@@ -246,6 +250,9 @@ let package = Package(
       name: "rules_probe", dependencies: ["ByteText", "MatrixEvents", "MatrixPrimitives", crypto],
       path: "Tests/RulesProbe",
       swiftSettings: strict),
+    .executableTarget(
+      name: "template_probe", dependencies: ["ByteText", "MatrixPrimitives", "Templates"], path: "Tests/TemplateProbe",
+      swiftSettings: strict),
     tests("MatrixPrimitivesTests", ["ByteText", "MatrixPrimitives", "SeededNumbers"]),
     tests("MatrixEventsTests", ["ByteText", "MatrixEvents", "MatrixPrimitives", "SeededNumbers", crypto]),
     tests("ThreadsTests", ["Threads"]),
@@ -255,6 +262,8 @@ let package = Package(
       ["ByteText", "Redis", "CHiredis", "SeededNumbers", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
     tests("YAMLTests", ["ByteText", "YAML", "SeededNumbers"]),
     tests("ServerConfigTests", ["ByteText", "ServerConfig", "MatrixPrimitives"]),
+    tests("TemplatesTests", ["ByteText", "MatrixPrimitives", "Templates"]),
+    tests("MailTests", ["ByteText", "Mail", "MatrixPrimitives", "Outbound", "ServerConfig", "Templates"]),
     tests("PasswordHashingTests", ["ByteText", "PasswordHashing", "MatrixPrimitives"]),
     tests(
       "ReplicationTests",
@@ -290,12 +299,12 @@ let package = Package(
       "AccountServicesTests",
       [
         "ByteText", "AccountServices", "Stores", "Replication", "ServerConfig", "MatrixPrimitives", "TestSupport",
-        logging,
+        crypto, logging,
       ]),
     tests(
       "EncryptionServicesTests",
       [
-        "ByteText", "EncryptionServices", "AccountServices", "Stores", "Replication", "MatrixEvents",
+        "ByteText", "EncryptionServices", "AccountServices", "Stores", "Replication", "ServerConfig", "Postgres",
         "MatrixPrimitives", "TestSupport", crypto, logging,
       ]),
     tests(

@@ -72,6 +72,11 @@ extension HomeserverConfig {
     duties = try WorkerDuties(root, process: process, warnings: &warnings)
     replicationSecret = try root.secret("worker_replication_secret", path: "worker_replication_secret_path")
     registration = try RegistrationSettings(root, serverName: serverName, role: role)
+    email = try EmailSettings(root)
+    identity = try IdentitySettings(root, email: email)
+    captcha = try CaptchaSettings(root)
+    consent = try ConsentSettings(root)
+    jwt = try JWTSettings.read(root)
     keys = try KeySettings(
       root, role: role, serverName: serverName, configFolder: configFolder,
       sharedSecret: registration.sharedSecret, warnings: &warnings)

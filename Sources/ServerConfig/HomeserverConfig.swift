@@ -50,6 +50,16 @@ public struct HomeserverConfig: Sendable {
   public var keys: KeySettings
   /// The rules of registration.
   public var registration: RegistrationSettings
+  /// How mails are sent.
+  public var email: EmailSettings
+  /// The rules of e-mail addresses and telephone numbers.
+  public var identity: IdentitySettings
+  /// The captcha of registration.
+  public var captcha: CaptchaSettings
+  /// The policy that users agree to.
+  public var consent: ConsentSettings
+  /// Logins by signed tokens; nil for none.
+  public var jwt: JWTSettings?
   /// The rules of passwords and of login with them.
   public var passwords: PasswordSettings
   /// The lifetimes of logins.

@@ -32,7 +32,8 @@ import Testing
     "instance_map.<name>": "host: a, port: 1", "databases.<name>": "name: psycopg2",
     "matrix_rtc.transports[]": "type: livekit, livekit_service_url: a",
     "old_signing_keys.<name>": "key: u6lYH01rFqRU1xtr3n20hSzi3tUsOcm/396itqQhYX4, expired_ts: 1",
-    "database": "name: psycopg2", "redis": "enabled: true",
+    "database": "name: psycopg2", "redis": "enabled: true", "email": "notif_from: a@example.org",
+    "user_consent": "version: 1, template_dir: a",
   ]
 
   /// Writes a configuration with one setting, as in `listeners: [{port: 1, type: http, tag: a}]`.
@@ -153,15 +154,8 @@ import Testing
     "storePath": "media_store_path",
     "includesUpdatesInSync": "include_profile_updates_in_sync", "countsRooms": "push.group_unread_count_by_room",
     "includesContent": "push.include_content", "jitterMilliseconds": "push.jitter_delay",
-    "delayedEventManagement": "rc_delayed_event_mgmt",
-    "mediaCreate": "rc_media_create", "threepidValidation": "rc_3pid_validation",
-    "autoJoinRooms": "auto_join_rooms",
-    "autoJoinRoomPreset": "autocreate_auto_join_room_preset",
-    "autoJoinRoomsFederate": "autocreate_auto_join_rooms_federated", "autoJoinUserID": "auto_join_mxid_localpart",
-    "autoJoinsGuests": "auto_join_rooms_for_guests", "createsAutoJoinRooms": "autocreate_auto_join_rooms",
-    "excludedFromPresence": "exclude_rooms_from_presence", "uiAuthMilliseconds": "ui_auth",
-    "allowsLoginTokens": "login_via_existing_session", "loginTokenMilliseconds": "login_via_existing_session",
-    "loginTokensRequireUIAuth": "login_via_existing_session",
+    "mediaCreate": "rc_media_create",
+    "excludedFromPresence": "exclude_rooms_from_presence",
     "sendsFederation": "send_federation", "runsPushers": "start_pushers",
     "notifiesApplicationServices": "notify_appservices",
   ]

@@ -10,6 +10,9 @@ import Testing
   /// What switches on every row of the list that has a setting, as far as the setting is understood here.
   private static let everything: Text = """
     login_via_existing_session: {enabled: true}
+    email: {notif_from: a@example.org}
+    form_secret: secret
+    user_consent: {version: "1", template_dir: /nowhere}
     federation_whitelist_endpoint_enabled: true
     experimental_features:
       msc3391_enabled: true

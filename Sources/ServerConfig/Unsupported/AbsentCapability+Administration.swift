@@ -12,12 +12,13 @@ extension AbsentCapability {
     mau_trial_days
     max_mau_value
     server_notices
-    user_consent
+    user_consent.block_events_error
+    user_consent.send_server_notice_to_guests
+    user_consent.server_notice_content
     """,
     guards: [
       Guard("hs_disabled", .isTrue, "the server would serve everybody"),
       Guard("limit_usage_by_mau", .isTrue, "the number of users would have no limit"),
       Guard("user_consent.block_events_error", .isSet, "users could send without having agreed"),
-      Guard("user_consent.require_at_registration", .isTrue, "users could register without having agreed"),
     ])
 }

@@ -25,6 +25,17 @@ public final class AccountStores: Sendable {
   /// Sessions of user-interactive authentication.
   public let userInteractiveAuth: UserInteractiveAuthStore
 
+  /// Proofs of who owns an address.
+  public let addressValidations: AddressValidationStore
+  /// The addresses of accounts.
+  public let thirdParties: ThirdPartyStore
+  /// Tokens that are good for one login.
+  public let loginTokens: LoginTokenStore
+  /// Tokens by which others learn who a user is.
+  public let openIDTokens: OpenIDTokenStore
+  /// Agreements to the policy.
+  public let consents: ConsentStore
+
   /// Makes the stores; nothing is read yet.
   public init(_ context: StoreContext) {
     self.context = context
@@ -39,6 +50,11 @@ public final class AccountStores: Sendable {
     profiles = ProfileStore(context)
     registrationTokens = RegistrationTokenStore(context)
     userInteractiveAuth = UserInteractiveAuthStore(context)
+    addressValidations = AddressValidationStore(context)
+    thirdParties = ThirdPartyStore(context)
+    loginTokens = LoginTokenStore(context)
+    openIDTokens = OpenIDTokenStore(context)
+    consents = ConsentStore(context)
     context.ids.follow(.profileUpdates, .crossSigningKeys)
   }
 }

@@ -86,6 +86,11 @@ final class MembershipReader: Sendable {
     try await memberships.usersSharingRooms(with: user)
   }
 
+  /// Finds those among some users who are in one of the user's rooms.
+  func sharing(with user: UserID, among others: Set<UserID>) async throws -> Set<UserID> {
+    try await memberships.sharing(with: user, among: others)
+  }
+
   /// Returns whether another user is in one of the user's rooms.
   func sharesRoom(_ user: UserID, with other: UserID) async throws -> Bool {
     for room in try await memberships.rooms(for: user, memberships: [.join]) {

@@ -25,6 +25,7 @@ struct SyncReaders: Sendable {
     accountData = AccountDataReader(
       accountData: stores.accountData, ruleStore: stores.pushRules, rules: pushRules)
     ephemeral = EphemeralReader(typing: typing, receipts: stores.receipts)
-    deviceLists = DeviceListReader(devices: stores.deviceLists, memberships: memberships)
+    deviceLists = DeviceListReader(
+      devices: stores.deviceLists, memberships: memberships, events: stores.events)
   }
 }

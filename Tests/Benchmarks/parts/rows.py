@@ -60,6 +60,8 @@ SINGLE = [
     Row("state", "/state of a room of 40", "state"),
     Row("context", "/context", "context"),
     Row("user-directory", "user directory search among 100,000 users", "user-directory-100000", goal=20),
+    Row("keys-query-300", "/keys/query of 300 users", "keys-query-300", goal=20, timeout=150, rounds=2),
+    Row("keys-claim", "/keys/claim of one key", "keys-claim", goal=20, seconds=2, timeout=150, rounds=2),
     open_loop("sync-idle", "incremental sync, nothing new", 200),
     open_loop("messages", "/messages of 100", 20),
     Row("sync-news", "incremental sync, 10 rooms with news", "sync-news"),
