@@ -21,8 +21,8 @@ func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: small)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+  .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
 }
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -127,11 +127,23 @@ let package = Package(
         "RateLimits", logging,
       ]),
     library(
+      "EncryptionServices",
+      [
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores", "AccountServices",
+        "RateLimits", crypto, logging,
+      ]),
+    library(
       "SyncEngine",
       [
         "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
-        "Postgres",
+        "Postgres", "RateLimits",
         "RoomServices", collections, logging,
+      ]),
+
+    library(
+      "UserDirectory",
+      [
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "RateLimits", "Replication", "Stores", logging,
       ]),
 
     // Layer 7: endpoints
@@ -140,7 +152,7 @@ let package = Package(
       "ClientEndpoints",
       [
         "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "RateLimits", "ServerConfig", "RoomServices",
-        "AccountServices", "SyncEngine", crypto,
+        "AccountServices", "EncryptionServices", "SyncEngine", "UserDirectory", crypto,
       ]),
     library(
       "AdminEndpoints",
@@ -172,12 +184,19 @@ let package = Package(
     library(
       "SyncComposition",
       ["ByteText", "WorkerRuntime", "RoomComposition", "SyncEngine", "Replication", lifecycle]),
+    library("DirectoryComposition", ["ByteText", "WorkerRuntime", "RoomComposition", "UserDirectory", lifecycle]),
+    library(
+      "EncryptionComposition",
+      [
+        "ByteText", "WorkerRuntime", "RoomComposition", "AccountComposition", "EncryptionServices", "Replication",
+        lifecycle,
+      ]),
     library("PushComposition", ["ByteText", "WorkerRuntime", "EventPersistence", "Stores", lifecycle]),
     library(
       "ClientComposition",
       [
         "ByteText", "PushComposition", "WorkerRuntime", "EndpointKit", "ClientEndpoints", "RoomComposition",
-        "AccountComposition",
+        "AccountComposition", "EncryptionComposition", "DirectoryComposition",
         "SyncComposition", "RateLimits",
       ]),
 
@@ -260,12 +279,24 @@ let package = Package(
         "StorageEngine", "Postgres",
         "ServerConfig", "MatrixEvents", "MatrixPrimitives", "SeededNumbers", "TestSupport", logging, crypto, httpTypes,
       ]),
-    tests("RateLimitsTests", ["ByteText", "RateLimits", "MatrixPrimitives"]),
+    tests(
+      "UserDirectoryTests",
+      [
+        "ByteText", "UserDirectory", "Stores", "Replication", "ServerConfig", "Postgres", "MatrixEvents",
+        "MatrixPrimitives", "TestSupport", logging,
+      ]),
+    tests("RateLimitsTests", ["ByteText", "RateLimits", "ServerConfig", "MatrixPrimitives"]),
     tests(
       "AccountServicesTests",
       [
         "ByteText", "AccountServices", "Stores", "Replication", "ServerConfig", "MatrixPrimitives", "TestSupport",
         logging,
+      ]),
+    tests(
+      "EncryptionServicesTests",
+      [
+        "ByteText", "EncryptionServices", "AccountServices", "Stores", "Replication", "MatrixEvents",
+        "MatrixPrimitives", "TestSupport", crypto, logging,
       ]),
     tests(
       "SyncEngineTests",
@@ -288,7 +319,7 @@ let package = Package(
       [
         "ByteText", "homeserver", "generic_worker", "pusher_parts", "ServerConfig", "WorkerRuntime", "EndpointKit",
         "MatrixPrimitives", "TestSupport", crypto, httpTypes,
-      ]),
+      ], exclude: ["SynapseEndpoints.tsv"]),
     tests("benchTests", ["bench", "SeededNumbers", nioCore]),
     tests(
       "EndpointKitTests", ["ByteText", "EndpointKit", "MatrixPrimitives", "SeededNumbers", httpTypes]),

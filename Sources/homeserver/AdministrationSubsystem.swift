@@ -8,6 +8,9 @@ struct AdministrationSubsystem: Subsystem {
   let families: [EndpointFamily]
 
   init(_ process: ProcessContext, accounts: AccountSubsystem) {
-    families = [SharedSecretRegistrationEndpoints(config: process.config, accounts: accounts.accounts).family]
+    families = [
+      SharedSecretRegistrationEndpoints(config: process.config, accounts: accounts.accounts).family,
+      SuspensionEndpoints(accounts: accounts.accounts).family,
+    ]
   }
 }

@@ -4,7 +4,6 @@ extension AbsentCapability {
     """
     delete_stale_devices_after
     dont_notify_new_devices_for
-    rc_key_requests
     """,
     guards: [
       Guard("delete_stale_devices_after", .isSet, "devices that nobody uses would stay logged in")

@@ -59,9 +59,11 @@ SINGLE = [
     Row("members-large", "/members of 1,000", "members", ["--group", "large"]),
     Row("state", "/state of a room of 40", "state"),
     Row("context", "/context", "context"),
+    Row("user-directory", "user directory search among 100,000 users", "user-directory-100000", goal=20),
     open_loop("sync-idle", "incremental sync, nothing new", 200),
     open_loop("messages", "/messages of 100", 20),
     Row("sync-news", "incremental sync, 10 rooms with news", "sync-news"),
+    Row("sliding-news", "sliding sync, 10 rooms with news", "sliding-news", goal=20),
     Row("echo", "one send on an idle server", "echo", ["--steps", 50], figure="sent_p50"),
     Row("echo-seen", "until another's waiting sync shows it", "echo", ["--steps", 50], figure="seen_p50"),
     Row("login", "login (bcrypt, 4 rounds)", "login"),
@@ -74,12 +76,15 @@ SINGLE = [
     *sends("send-one-room", "one room of 40", 25),
     *sends("send-many-rooms", "16 rooms of 40", 30),
     Row("send-large-room", "send, one room of 1,000", "send-large-room"),
+    Row("to-device-1000", "messages for the devices of 1,000 users", "to-device-1000", goal=20, seconds=3, timeout=150, rounds=2),
     Row("fan-out", "from a send to the last of 1,000 waiting", "fan-out", ["--steps", 3], figure="last_p50", timeout=150, rounds=1),
     Row("long-polls", "5,000 waiting syncs: memory more (MB)", "long-polls", ["--connections", 5000], figure="more_mb",
         seconds=2, timeout=150, rounds=2, alone=True),
     # Behind all others, since they make the caches large. Nobody else writes into their rooms.
     *[initial("wide", "50 rooms of 300", timeline, lazy) for lazy in (True, False) for timeline in (1, 5, 20)],
     *[initial("wider", "300 rooms of 300", 20, lazy) for lazy in (True, False)],
+    Row("sliding-first-300", "first sliding sync, 300 rooms of 300", "sliding-first-300", ["--group", "wider", "--connections", 1], goal=20,
+        timeout=150, late=True),
 ]
 
 # Clusters behind nginx, with a number of workers beside main process and event persister.
@@ -104,6 +109,8 @@ DATA = {
 }
 # How many rooms the groups have after copies of their one room were made in the database.
 COPIES = {"wide": 50, "wider": 300}
+# How many people the user directory has besides those of the data.
+PEOPLE = 100_000
 
 
 def chosen(selection, names):
