@@ -92,7 +92,7 @@ def begin(server):
     base, suffix = server.address, secrets.token_hex(4)
     people = [Person(base, f"{name}{suffix}").register() for name in ("alice", "bob", "carol")]
     alice, bob, carol = people
-    rooms = [alice.call("POST", "createRoom", {"preset": "public_chat", "topic": "Tea"})["room_id"] for _ in range(2)]
+    rooms = [alice.call("POST", "createRoom", {"preset": "public_chat", "topic": "Tea", "room_version": "11"})["room_id"] for _ in range(2)]
     for person in (bob, carol):
         for room in rooms:
             person.call("POST", f"join/{quote(room)}", {})

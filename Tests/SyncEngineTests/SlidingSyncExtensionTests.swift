@@ -148,6 +148,29 @@ import Testing
     #expect(try await server.slide(["extensions": ["org.example": ["enabled": true]]])["extensions"] == [:])
   }
 
+  @Test func changesOfSubscriptionsAreReadNewestLast() async throws {
+    let server = try await SyncFixture()
+    let room = try await server.busyRooms(1)[0]
+    var roots: [EventID] = []
+    for (id, user, isSubscribed) in [(3, bob, true), (4, alice, true), (5, bob, false)] as [(Int64, Requester, Bool)] {
+      let root = try await server.say("root", room)
+      roots.append(root)
+      _ = try await server.database.client.run(
+        """
+        WITH account AS (INSERT INTO users (name) VALUES (\(user.userID.rawValue)) ON CONFLICT DO NOTHING)
+        INSERT INTO thread_subscriptions (stream_id, instance_name, room_id, event_id, user_id, subscribed, automatic)
+        VALUES (\(id)::integer, 'master', \(room.rawValue), \(root.rawValue), \(user.userID.rawValue),
+          \(isSubscribed)::boolean, true)
+        """)
+    }
+    let store = SyncStore(server.stores.context)
+    let all = try await store.threadSubscriptions(of: bob.userID, after: 0, upTo: 9, limit: 9)
+    #expect(all.map(\.streamID) == [3, 5] && all.map(\.isSubscribed) == [true, false])
+    #expect(all.map(\.root) == [roots[0], roots[2]] && all.map(\.room) == [room, room])
+    #expect(try await store.threadSubscriptions(of: bob.userID, after: 0, upTo: 9, limit: 1).map(\.streamID) == [5])
+    #expect(try await store.threadSubscriptions(of: bob.userID, after: 3, upTo: 4, limit: 9).isEmpty)
+  }
+
   // MARK: Waiting
 
   @Test func aClientWaitsForNewsOfAnyKind() async throws {

@@ -27,6 +27,8 @@ struct SlidingRoomDraft: Sendable {
   var state: StateMap = [:]
   /// What is sent of the state.
   var sentState: [EventID] = []
+  /// The room's picture, where the client is told.
+  var avatar: EventID?
   var membershipChanged = false
   var nameChanged = false
   var avatarChanged = false

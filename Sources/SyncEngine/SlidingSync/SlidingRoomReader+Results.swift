@@ -44,19 +44,14 @@ extension SlidingRoomReader {
     var ids: [EventID] = []
     for draft in drafts {
       if draft.needsName, let id = draft.state[StateKey(EventType.name)] { ids.append(id) }
-      if let id = avatarEvent(draft) { ids.append(id) }
+      if let id = draft.avatar { ids.append(id) }
       if draft.isStripped { ids.append(draft.membership.eventID) }
     }
     return try await service.stores.events.events(ids)
   }
 
-  private func avatarEvent(_ draft: SlidingRoomDraft) -> EventID? {
-    let key = StateKey(EventType.avatar)
-    return draft.isInitial ? draft.state[key] : draft.avatarChanged ? draft.deltas[key] : nil
-  }
-
   private func avatar(_ draft: SlidingRoomDraft, _ events: [EventID: StoredEvent]) -> Text? {
-    events[avatarEvent(draft)].flatMap { $0.content["url"]?.string }
+    events[draft.avatar].flatMap { $0.content["url"]?.string }
   }
 
   /// Prepares the events of timelines. Clients with a timeline without gaps have seen all edits and reactions; others get them with the events.

@@ -72,7 +72,10 @@ extension SlidingRoomReader {
     for index in drafts.indices {
       let draft = drafts[index]
       let chosen = draft.isInitial ? draft.state : draft.deltas.merging(states[index] ?? [:]) { $1 }
-      drafts[index].sentState = chosen.filter { choices[index].filter.includes($0.key) }.map(\.value)
+      let wanted = choices[index].filter
+      drafts[index].sentState = chosen.filter { wanted.includes($0.key) }.map(\.value)
+      let avatar = StateKey(EventType.avatar)
+      if draft.isInitial || draft.avatarChanged || wanted.includes(avatar) { drafts[index].avatar = chosen[avatar] }
     }
     return effective
   }

@@ -142,32 +142,41 @@ struct SlidingBodyReader {
     return config
   }
 
+  /// Reads pairs; nil when there is a fault. A pair that is too short lacks something, as on Synapse.
+  private mutating func pairs<T>(
+    _ json: JSONValue, _ name: Text, _ expected: Text, _ convert: (JSONValue) -> T?
+  ) -> [(T, T)]? {
+    guard let elements = json.elements, elements.count <= SlidingSyncBody.mostRequiredState else {
+      note(.shape, "'\(name)' must be an array of at most \(SlidingSyncBody.mostRequiredState) pairs of \(expected)")
+      return nil
+    }
+    var pairs: [(T, T)] = []
+    for pair in elements {
+      let values = pair.elements.map { $0.map(convert) } ?? [nil, nil]
+      for _ in values.count..<max(values.count, 2) { note(.missing, "A pair in '\(name)' lacks a member") }
+      if values.count > 2 || values.contains(where: { $0 == nil }) {
+        note(.shape, "'\(name)' must be an array of pairs of \(expected)")
+      }
+      guard values.count == 2, let first = values[0], let second = values[1] else { return nil }
+      pairs.append((first, second))
+    }
+    return pairs
+  }
+
   private mutating func requiredState(_ json: JSONValue) -> SlidingRequiredState {
-    let pairs = Self.all(json.elements) { pair -> (Text, Text)? in
-      guard let elements = pair.elements, elements.count == 2, let type = pair[0]?.string, let key = pair[1]?.string
-      else { return nil }
-      return (type, key)
-    }
     var wanted = SlidingRequiredState()
-    guard let pairs, pairs.count <= SlidingSyncBody.mostRequiredState else {
-      note(.shape, "'required_state' must be an array of at most \(SlidingSyncBody.mostRequiredState) pairs of strings")
-      return wanted
-    }
-    for (type, key) in pairs { wanted.insert(type, key) }
+    for (type, key) in pairs(json, "required_state", "strings", \.string) ?? [] { wanted.insert(type, key) }
     return wanted
   }
 
   mutating func list(_ json: JSONValue) -> SlidingSyncBody.List {
     var list = SlidingSyncBody.List(config: config(json))
-    list.ranges =
-      optional(json, "ranges", "an array of pairs of integers that are not negative") { ranges in
-        Self.all(ranges.elements) { pair in
-          guard let elements = pair.elements, elements.count == 2, let first = pair[0]?.integer,
-            let last = pair[1]?.integer, first >= 0, last >= 0
-          else { return nil }
-          return SlidingSyncBody.Range(first: first, last: last)
-        }
-      } ?? []
+    if let ranges = json["ranges"], !ranges.isNull {
+      let pairs = pairs(ranges, "ranges", "integers that are not negative") { json in
+        json.integer.flatMap { $0 < 0 ? nil : $0 }
+      }
+      list.ranges = (pairs ?? []).map { SlidingSyncBody.Range(first: $0.0, last: $0.1) }
+    }
     _ = bool(json, "slow_get_all_rooms")
     if let filters = optional(json, "filters", "an object", Self.object) { list.filters = self.filters(filters) }
     return list

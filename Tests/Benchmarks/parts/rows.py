@@ -65,6 +65,7 @@ SINGLE = [
     open_loop("sync-idle", "incremental sync, nothing new", 200),
     open_loop("messages", "/messages of 100", 20),
     Row("sync-news", "incremental sync, 10 rooms with news", "sync-news"),
+    Row("sliding-news", "sliding sync, 10 rooms with news", "sliding-news", goal=20),
     Row("echo", "one send on an idle server", "echo", ["--steps", 50], figure="sent_p50"),
     Row("echo-seen", "until another's waiting sync shows it", "echo", ["--steps", 50], figure="seen_p50"),
     Row("login", "login (bcrypt, 4 rounds)", "login"),
@@ -84,6 +85,8 @@ SINGLE = [
     # Behind all others, since they make the caches large. Nobody else writes into their rooms.
     *[initial("wide", "50 rooms of 300", timeline, lazy) for lazy in (True, False) for timeline in (1, 5, 20)],
     *[initial("wider", "300 rooms of 300", 20, lazy) for lazy in (True, False)],
+    Row("sliding-first-300", "first sliding sync, 300 rooms of 300", "sliding-first-300", ["--group", "wider", "--connections", 1], goal=20,
+        timeout=150, late=True),
 ]
 
 # Clusters behind nginx, with a number of workers beside main process and event persister.
