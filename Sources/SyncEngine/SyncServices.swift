@@ -16,6 +16,10 @@ public final class SyncServices: Sendable {
   public let tokens: CurrentTokens
   /// The answer to `/sync`.
   public let sync: SyncService
+  /// The answers of `/initialSync`.
+  public let snapshots: SnapshotService
+  /// The answer to `/events`.
+  public let eventStream: EventStreamService
   /// The users who are typing.
   public let typing: TypingService
   /// The acceptance of receipts and read markers.
@@ -28,6 +32,10 @@ public final class SyncServices: Sendable {
   public let accountData: AccountDataService
   /// The push rules and their changes.
   public let pushRules: PushRuleService
+  /// The threads that users follow.
+  public let threadSubscriptions: ThreadSubscriptionService
+  /// What users were notified of.
+  public let notifications: NotificationService
   /// Filters of clients.
   public let filters: FilterService
   /// The configuration of syncing.
@@ -61,9 +69,17 @@ public final class SyncServices: Sendable {
     typing = TypingService(
       hub: hub, access: rooms.history.access, isWriter: config.isWriter(of: .typing), clock: clock)
     tokens = CurrentTokens(ids: stores.context.ids, typing: typing)
-    pushRules = PushRuleService(stores: push, limits: PushRuleStore.Limits())
+    pushRules = PushRuleService(
+      stores: push, limits: PushRuleStore.Limits(),
+      withThreads: config.experimental.isEnabled("msc4306_enabled"))
     accountData = AccountDataService(
-      stores: users, memberships: stores.memberships, pushRules: pushRules, router: router)
+      stores: users, memberships: stores.memberships, pushRules: pushRules, router: router,
+      canDelete: settings.deletesAccountData)
+    threadSubscriptions = ThreadSubscriptionService(
+      store: stores.threadSubscriptions, history: rooms.history,
+      isEnabled: config.experimental.isEnabled("msc4306_enabled"))
+    notifications = NotificationService(
+      pushActions: stores.pushActions, events: stores.events, serializer: rooms.serializer)
     receipts = ReceiptService(
       stores: users, events: stores.events, relations: stores.relations, rooms: rooms, accountData: accountData,
       clock: clock)
@@ -73,10 +89,12 @@ public final class SyncServices: Sendable {
     let read = SyncStores(rooms: stores, users: users, push: push, deviceLists: deviceLists)
     let readers = SyncReaders(
       stores: read, visibility: rooms.history.visibility, notifier: notifier, tokens: tokens, typing: typing,
-      pushRules: pushRules)
+      pushRules: pushRules, omitsEmptyAccountData: settings.deletesAccountData)
     sync = SyncService(
       stores: read, rooms: rooms, readers: readers, notifier: notifier, tokens: tokens, settings: settings,
       clock: clock, logger: logger)
+    snapshots = SnapshotService(sync: sync, accountData: accountData, blockedRooms: stores.rooms)
+    eventStream = EventStreamService(sync: sync, snapshots: snapshots, blockedRooms: stores.rooms)
     notices = StreamNotices(
       memberships: stores.memberships, hub: hub, notifier: notifier, typing: typing, logger: logger)
   }
@@ -149,8 +167,13 @@ extension SyncSettings {
     isPresenceEnabled = config.presence.isEnabled
     includesOfflineUsers = config.presence.includesOfflineUsers
     excludedRooms = config.rooms.excludedFromSync
+    roomsWithoutPresence = config.rooms.excludedFromPresence
     answerLifetimeMilliseconds = config.caches.syncResponseMilliseconds
     countsNotifications = config.push.isEnabled
+    showsUnreadCounts = config.experimental.isEnabled("msc2654_enabled")
+    acceptsUnstableThreadCounts = config.experimental.isEnabled("msc3773_enabled")
+    acceptsUnstableStateAfter = config.experimental.isEnabled("msc4222_enabled")
+    deletesAccountData = config.experimental.isEnabled("msc3391_enabled")
   }
 }
 

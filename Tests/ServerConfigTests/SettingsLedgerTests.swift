@@ -159,7 +159,7 @@ import Testing
     "autoJoinRoomPreset": "autocreate_auto_join_room_preset",
     "autoJoinRoomsFederate": "autocreate_auto_join_rooms_federated", "autoJoinUserID": "auto_join_mxid_localpart",
     "autoJoinsGuests": "auto_join_rooms_for_guests", "createsAutoJoinRooms": "autocreate_auto_join_rooms",
-    "excludedFromPresence": "exclude_rooms_from_presence", "uiAuthMilliseconds": "ui_auth",
+    "uiAuthMilliseconds": "ui_auth",
     "allowsLoginTokens": "login_via_existing_session", "loginTokenMilliseconds": "login_via_existing_session",
     "loginTokensRequireUIAuth": "login_via_existing_session",
     "sendsFederation": "send_federation", "runsPushers": "start_pushers",

@@ -10,7 +10,10 @@ enum KnownKeys {
   private static let guards = AbsentCapability.all.flatMap(\.guards)
 
   /// The switches of `experimental_features` that are followed; any other that is on has no effect.
-  private static let followedExperiments: Set<Text> = ["msc2654_enabled", "msc3866", "msc4155_enabled"]
+  private static let followedExperiments: Set<Text> = [
+    "msc2654_enabled", "msc3391_enabled", "msc3773_enabled", "msc3866", "msc4155_enabled", "msc4222_enabled",
+    "msc4306_enabled",
+  ]
 
   /// A key as it is written.
   private struct Entry {

@@ -213,8 +213,9 @@ extension SyncComputation {
     let requests = rooms.compactMap { index -> RoomStateReader.Request? in
       let room = result.joined[index]
       guard let heroes = room.summary?.heroes, !heroes.isEmpty else { return nil }
+      let known = request.stateForm.isAfter ? room.state : room.state + room.timeline.events
       let present = Set(
-        (room.state + room.timeline.events).filter { $0.stored.type == EventType.member }.compactMap(\.stored.stateKey))
+        known.filter { $0.stored.type == EventType.member }.compactMap(\.stored.stateKey))
       let keys = heroes.filter { !present.contains($0.rawValue) }.map { StateKey(EventType.member, $0.rawValue) }
       return keys.isEmpty ? nil : RoomStateReader.Request(room: room.id, filter: .keys(keys))
     }
