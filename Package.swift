@@ -21,8 +21,8 @@ func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: small)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+  .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
 }
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -75,6 +75,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CMalloc"),
     .target(name: "CScan"),
+    .target(name: "CCurl"),
     library("Threads", []),
     library("ByteText", []),
 
@@ -83,11 +84,13 @@ let package = Package(
     library("Redis", ["ByteText", "CHiredis", "Threads", logging, nioCore, nioPosix, nioSSL]),
     library("YAML", ["ByteText", "CLibYAML"]),
     library("MatrixPrimitives", ["ByteText", "CScan", "CUnistring"]),
+    library("Outbound", ["ByteText", "CCurl", "Threads"]),
 
     // Layer 2: rules and settings
     library("MatrixEvents", ["ByteText", "MatrixPrimitives", crypto]),
     library("ServerConfig", ["ByteText", "YAML", "MatrixPrimitives", crypto, logging]),
     library("PasswordHashing", ["ByteText", "MatrixPrimitives", "CCrypt", "CUnistring"]),
+    library("Templates", ["ByteText", "MatrixPrimitives"]),
 
     // Layer 3: streams and storage
     library(
@@ -96,6 +99,7 @@ let package = Package(
     library("StorageEngine", ["ByteText", "MatrixPrimitives", "Postgres", collections, logging]),
 
     library("RateLimits", ["ByteText", "MatrixPrimitives", "ServerConfig"]),
+    library("Mail", ["ByteText", "MatrixPrimitives", "Outbound", "ServerConfig", "Templates"]),
 
     // Layer 4: SQL
     library(
@@ -124,14 +128,25 @@ let package = Package(
       "AccountServices",
       [
         "ByteText", "MatrixPrimitives", "ServerConfig", "Replication", "StorageEngine", "Stores", "PasswordHashing",
-        "RateLimits", logging,
+        "RateLimits", "Mail", "Outbound", "Templates", crypto, logging,
+      ]),
+    library(
+      "EncryptionServices",
+      [
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "Replication", "Stores", "AccountServices", crypto, logging,
       ]),
     library(
       "SyncEngine",
       [
         "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "StorageEngine", "Stores",
-        "Postgres",
+        "Postgres", "RateLimits",
         "RoomServices", collections, logging,
+      ]),
+
+    library(
+      "UserDirectory",
+      [
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "RateLimits", "Replication", "Stores", logging,
       ]),
 
     // Layer 7: endpoints
@@ -140,11 +155,11 @@ let package = Package(
       "ClientEndpoints",
       [
         "ByteText", "EndpointKit", "MatrixPrimitives", "MatrixEvents", "RateLimits", "ServerConfig", "RoomServices",
-        "AccountServices", "SyncEngine", crypto,
+        "AccountServices", "EncryptionServices", "SyncEngine", "UserDirectory", crypto,
       ]),
     library(
       "AdminEndpoints",
-      ["ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "AccountServices", crypto]),
+      ["ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "AccountServices", "EncryptionServices", crypto]),
     library("ReplicationEndpoints", ["ByteText", "EndpointKit", "MatrixPrimitives", "Replication"]),
 
     // Layer 9: the life of a process
@@ -172,12 +187,19 @@ let package = Package(
     library(
       "SyncComposition",
       ["ByteText", "WorkerRuntime", "RoomComposition", "SyncEngine", "Replication", lifecycle]),
+    library("DirectoryComposition", ["ByteText", "WorkerRuntime", "RoomComposition", "UserDirectory", lifecycle]),
+    library(
+      "EncryptionComposition",
+      [
+        "ByteText", "WorkerRuntime", "RoomComposition", "AccountComposition", "EncryptionServices", "Replication",
+        lifecycle,
+      ]),
     library("PushComposition", ["ByteText", "WorkerRuntime", "EventPersistence", "Stores", lifecycle]),
     library(
       "ClientComposition",
       [
         "ByteText", "PushComposition", "WorkerRuntime", "EndpointKit", "ClientEndpoints", "RoomComposition",
-        "AccountComposition",
+        "AccountComposition", "EncryptionComposition", "DirectoryComposition",
         "SyncComposition", "RateLimits",
       ]),
 
@@ -185,7 +207,8 @@ let package = Package(
     executable(
       "homeserver",
       [
-        "ByteText", "ClientComposition", "AccountComposition", "WorkerRuntime", "EndpointKit", "AdminEndpoints",
+        "ByteText", "ClientComposition", "AccountComposition", "EncryptionComposition", "WorkerRuntime", "EndpointKit",
+        "AdminEndpoints",
         "ServerConfig", argumentParser,
       ]),
     executable("generic_worker", ["ClientComposition", "ServerConfig", "WorkerRuntime", argumentParser]),
@@ -227,6 +250,9 @@ let package = Package(
       name: "rules_probe", dependencies: ["ByteText", "MatrixEvents", "MatrixPrimitives", crypto],
       path: "Tests/RulesProbe",
       swiftSettings: strict),
+    .executableTarget(
+      name: "template_probe", dependencies: ["ByteText", "MatrixPrimitives", "Templates"], path: "Tests/TemplateProbe",
+      swiftSettings: strict),
     tests("MatrixPrimitivesTests", ["ByteText", "MatrixPrimitives", "SeededNumbers"]),
     tests("MatrixEventsTests", ["ByteText", "MatrixEvents", "MatrixPrimitives", "SeededNumbers", crypto]),
     tests("ThreadsTests", ["Threads"]),
@@ -236,6 +262,8 @@ let package = Package(
       ["ByteText", "Redis", "CHiredis", "SeededNumbers", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
     tests("YAMLTests", ["ByteText", "YAML", "SeededNumbers"]),
     tests("ServerConfigTests", ["ByteText", "ServerConfig", "MatrixPrimitives"]),
+    tests("TemplatesTests", ["ByteText", "MatrixPrimitives", "Templates"]),
+    tests("MailTests", ["ByteText", "Mail", "MatrixPrimitives", "Outbound", "ServerConfig", "Templates"]),
     tests("PasswordHashingTests", ["ByteText", "PasswordHashing", "MatrixPrimitives"]),
     tests(
       "ReplicationTests",
@@ -260,12 +288,24 @@ let package = Package(
         "StorageEngine", "Postgres",
         "ServerConfig", "MatrixEvents", "MatrixPrimitives", "SeededNumbers", "TestSupport", logging, crypto, httpTypes,
       ]),
-    tests("RateLimitsTests", ["ByteText", "RateLimits", "MatrixPrimitives"]),
+    tests(
+      "UserDirectoryTests",
+      [
+        "ByteText", "UserDirectory", "Stores", "Replication", "ServerConfig", "Postgres", "MatrixEvents",
+        "MatrixPrimitives", "TestSupport", logging,
+      ]),
+    tests("RateLimitsTests", ["ByteText", "RateLimits", "ServerConfig", "MatrixPrimitives"]),
     tests(
       "AccountServicesTests",
       [
         "ByteText", "AccountServices", "Stores", "Replication", "ServerConfig", "MatrixPrimitives", "TestSupport",
-        logging,
+        crypto, logging,
+      ]),
+    tests(
+      "EncryptionServicesTests",
+      [
+        "ByteText", "EncryptionServices", "AccountServices", "Stores", "Replication", "ServerConfig", "Postgres",
+        "MatrixPrimitives", "TestSupport", crypto, logging,
       ]),
     tests(
       "SyncEngineTests",
@@ -288,7 +328,7 @@ let package = Package(
       [
         "ByteText", "homeserver", "generic_worker", "pusher_parts", "ServerConfig", "WorkerRuntime", "EndpointKit",
         "MatrixPrimitives", "TestSupport", crypto, httpTypes,
-      ]),
+      ], exclude: ["SynapseEndpoints.tsv"]),
     tests("benchTests", ["bench", "SeededNumbers", nioCore]),
     tests(
       "EndpointKitTests", ["ByteText", "EndpointKit", "MatrixPrimitives", "SeededNumbers", httpTypes]),

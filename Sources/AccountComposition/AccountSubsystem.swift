@@ -15,7 +15,8 @@ package final class AccountSubsystem: Subsystem {
     accounts = AccountServices(
       stores: rooms.stores.accounts, memberships: rooms.stores.rooms.memberships, router: process.calls,
       rooms: AccountServices.RoomHooks(
-        rooms: rooms.rooms, limiter: rooms.limiter, stores: rooms.stores.rooms, logger: process.logger),
+        rooms: rooms.rooms, limiter: rooms.limiter, stores: rooms.stores.rooms, logger: process.logger,
+        signRequest: { try rooms.authorization($0, $1, $2, $3) }),
       logger: process.logger)
   }
 

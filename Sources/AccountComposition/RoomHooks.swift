@@ -6,7 +6,10 @@ import Stores
 
 extension AccountServices.RoomHooks {
   /// Brings what happens to accounts into their rooms.
-  init(rooms: RoomServices, limiter: RoomRateLimiter, stores: RoomStores, logger: Logger) {
+  init(
+    rooms: RoomServices, limiter: RoomRateLimiter, stores: RoomStores, logger: Logger,
+    signRequest: @escaping RequestSigning
+  ) {
     self.init(
       limitProfileChange: { try await limiter.check(.message, $0) },
       propagateProfile: { user, _, requester in
@@ -18,9 +21,19 @@ extension AccountServices.RoomHooks {
           logger.warning("Could not show the new profile of \(user) in all rooms: \(error)")
         }
       },
+      welcome: { user, isGuest in
+        await rooms.automaticJoins.welcome(user, isGuest: isGuest)
+      },
       leaveAllRooms: { user in
-        await Self.leaveAllRooms(user, rooms, stores, logger)
-      })
+        do {
+          try await rooms.delayedEvents.cancelAll(of: user)
+        } catch {
+          logger.warning("\(user) was deactivated but what was to be sent later could not be cancelled: \(error)")
+          return false
+        }
+        return await Self.leaveAllRooms(user, rooms, stores, logger)
+      },
+      signRequest: signRequest)
   }
 
   /// Leaves the rooms of a deactivated user, in the server's name; what a room refuses for good is not tried again.

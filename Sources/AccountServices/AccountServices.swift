@@ -1,9 +1,12 @@
 import Logging
+import Mail
 import MatrixPrimitives
+import Outbound
 import PasswordHashing
 import Replication
 import ServerConfig
 import Stores
+import Templates
 
 /// Everything about accounts: registration, login, sessions, devices, profiles and the authentication of requests.
 ///
@@ -13,18 +16,35 @@ public final class AccountServices: Sendable {
   public let clock: ServerClock
   private let logger: Logger
   private let accounts: AccountStore
+  private let stores: AccountStores
   /// The record of where tokens are used.
   public let activity: ClientActivity
   /// The lookup of requesters by access token.
   public let authenticator: Authenticator
   /// Adding, renaming and removing devices.
   public let devices: DeviceService
+  /// What users have announced elsewhere.
+  public let pushers: PusherService
   /// Hashing and checking of passwords, off the event loops.
   let hasher: PasswordHasher
   /// Password checks and the opening of sessions.
   public let login: LoginService
   /// The change of passwords.
   public let passwords: PasswordService
+  /// The change of passwords as clients ask for it.
+  public let passwordChanges: PasswordChangeFlow
+  /// Tokens by which a client lets another one in.
+  public let loginTokens: LoginTokenService
+  /// Tokens by which others learn who a user is.
+  public let openID: OpenIDService
+  /// Proofs of who owns an address.
+  public let validations: AddressValidationService
+  /// The addresses of accounts.
+  public let thirdParties: ThirdPartyService
+  /// The pages of stages of interactive authentication.
+  public let fallbackPages: FallbackPages
+  /// The pages of the policy.
+  public let consentPages: ConsentPages
   /// The request to logged-in users for their password.
   public let confirmation: PasswordConfirmation
   /// Reading and changing profiles.
@@ -35,6 +55,8 @@ public final class AccountServices: Sendable {
   public let registrationFlow: RegistrationFlow
   /// The closing of accounts.
   public let deactivation: DeactivationService
+  /// What administrators do to accounts.
+  public let states: AccountStateService
   /// Opening, refreshing and closing sessions.
   public let sessions: SessionService
   /// The stages of interactive authentication.
@@ -45,20 +67,32 @@ public final class AccountServices: Sendable {
     /// A closure that leaves every room of a deactivated account and returns whether nothing is left to do.
     public typealias Departure = @Sendable (_ user: UserID) async -> Bool
 
+    /// A closure that makes the header `Authorization` by which this server shows another one who asks.
+    public typealias RequestSigning =
+      @Sendable (_ method: Text, _ path: Text, _ destination: Text, _ content: JSON) throws -> Text
+
+    /// Signs a request to another server.
+    public let signRequest: RequestSigning
     /// Charges a changed profile, which may send many events, once against the limit of messages.
     public let limitProfileChange: @Sendable (_ requester: Requester) async throws -> Void
     /// Writes a changed profile into the user's memberships.
     public let propagateProfile: ProfileService.Propagation
+    /// Has a new account join the rooms that the configuration names.
+    public let welcome: @Sendable (_ user: UserID, _ isGuest: Bool) async -> Void
     /// Leaves the rooms of a deactivated account.
     public let leaveAllRooms: Departure
 
     /// Collects the hooks.
     public init(
       limitProfileChange: @escaping @Sendable (_ requester: Requester) async throws -> Void,
-      propagateProfile: @escaping ProfileService.Propagation, leaveAllRooms: @escaping Departure
+      propagateProfile: @escaping ProfileService.Propagation,
+      welcome: @escaping @Sendable (_ user: UserID, _ isGuest: Bool) async -> Void, leaveAllRooms: @escaping Departure,
+      signRequest: @escaping RequestSigning
     ) {
+      self.signRequest = signRequest
       self.limitProfileChange = limitProfileChange
       self.propagateProfile = propagateProfile
+      self.welcome = welcome
       self.leaveAllRooms = leaveAllRooms
     }
   }
@@ -75,35 +109,71 @@ public final class AccountServices: Sendable {
     let (config, clock, hub) = (stores.context.config, stores.context.clock, stores.context.hub)
     self.clock = clock
     self.logger = logger
+    self.stores = stores
     accounts = stores.accounts
     hasher = PasswordHasher(pepper: config.passwords.pepper, rounds: config.bcryptRounds)
     activity = ClientActivity(config: config, store: stores.clientIPs, hub: hub, clock: clock, logger: logger)
     authenticator = Authenticator(stores: stores, activity: activity, clock: clock)
-    devices = DeviceService(stores: stores, memberships: memberships, router: router, activity: activity)
+    states = AccountStateService(config: config, stores: stores, activity: activity)
+    pushers = PusherService(stores: stores, router: router)
+    devices = DeviceService(
+      stores: stores, memberships: memberships, router: router, activity: activity, pushers: pushers)
     sessions = SessionService(config: config, stores: stores, devices: devices, router: router, clock: clock)
-    login = LoginService(config: config, stores: stores, sessions: sessions, hasher: hasher, clock: clock)
+    let outbound = OutboundClient(
+      blocked: NetworkRanges(config.identity.blockedNetworks) ?? .none,
+      allowed: NetworkRanges(config.identity.allowedNetworks) ?? .none,
+      checksCertificates: config.identity.checksCertificates)
+    let identityServers = IdentityServerClient(outbound)
+    let numbers = NumberDelegate(
+      base: config.identity.numberDelegate, publicBaseURL: config.publicBaseURL, client: identityServers)
+    let stages = VerificationStages(
+      config: config, stores: stores, numbers: numbers, client: outbound, clock: clock)
+    registration = RegistrationService(
+      config: config, stores: stores, stages: stages, sessions: sessions, clock: clock, welcome: rooms.welcome)
+    login = LoginService(
+      config: config, stores: stores, sessions: sessions, registration: registration, hasher: hasher, clock: clock)
     let passwordPolicy = PasswordPolicy(config.passwords.policy)
     passwords = PasswordService(
       policy: passwordPolicy, hasher: hasher, store: stores.sessions, devices: devices)
     profiles = ProfileService(
       config: config, profiles: stores.profiles, accounts: stores.accounts, memberships: memberships, clock: clock,
       limitChange: rooms.limitProfileChange, propagate: rooms.propagateProfile)
-    registration = RegistrationService(
-      config: config, accounts: stores.accounts, tokens: stores.registrationTokens, sessions: sessions, clock: clock)
     deactivation = DeactivationService(
-      config: config, store: stores.deactivations, devices: devices, router: router, logger: logger,
+      config: config, store: stores.deactivations, devices: devices, pushers: pushers, router: router, logger: logger,
       leaveAllRooms: rooms.leaveAllRooms)
     userInteractiveAuth = UserInteractiveAuth(
-      store: stores.userInteractiveAuth, registrationLimit: config.rateLimits.registration, clock: clock)
-    confirmation = PasswordConfirmation(interactiveAuth: userInteractiveAuth, login: login)
+      store: stores.userInteractiveAuth, registrationLimit: config.rateLimits.registration,
+      parameters: stages.parameters, clock: clock)
+    confirmation = PasswordConfirmation(
+      interactiveAuth: userInteractiveAuth, login: login, tokens: stores.accessTokens,
+      validMilliseconds: config.sessions.uiAuthMilliseconds, clock: clock)
+    passwordChanges = PasswordChangeFlow(
+      confirmation: confirmation, interactiveAuth: userInteractiveAuth, stages: stages, passwords: passwords,
+      hasher: hasher, accounts: stores.accounts)
+    loginTokens = LoginTokenService(settings: config.sessions, store: stores.loginTokens, clock: clock)
+    openID = OpenIDService(store: stores.openIDTokens, clock: clock)
+    let library = TemplateLibrary(
+      folders: [config.identity.templateFolder, config.email.templateFolder].compactMap { $0 },
+      serverName: config.serverName, publicBaseURL: config.publicBaseURL)
+    validations = AddressValidationService(
+      config: config, stores: stores, numbers: numbers,
+      mailer: Mailer(
+        settings: config.email, serverName: config.serverName, library: library, client: outbound, clock: clock),
+      library: library, clock: clock)
+    thirdParties = ThirdPartyService(
+      config: config, stores: stores, numbers: numbers, client: identityServers, signRequest: rooms.signRequest,
+      clock: clock)
+    fallbackPages = FallbackPages(
+      config: config, stages: stages, store: stores.userInteractiveAuth, library: library)
+    consentPages = ConsentPages(config: config, store: stores.consents, clock: clock)
     registrationFlow = RegistrationFlow(
       config: config, registration: registration, sessions: sessions, interactiveAuth: userInteractiveAuth,
       policy: passwordPolicy, hasher: hasher)
   }
 
-  /// The calls that other processes make to the main process, to the writers of `device_lists` and to the first writer of `events`.
+  /// The calls that other processes make to the main process, to the writers of `device_lists` and `pushers` and to the first writer of `events`.
   public var calls: [ServedCall] {
-    sessions.calls + registration.calls + deactivation.calls + devices.calls + profiles.calls
+    sessions.calls + registration.calls + deactivation.calls + devices.calls + pushers.calls + profiles.calls
   }
 
   /// Lists the e-mail addresses and phone numbers bound to an account.
@@ -126,13 +196,23 @@ public final class AccountServices: Sendable {
     }
   }
 
-  /// Every ten minutes deletes what is too old: sessions of interactive authentication and addresses of clients.
+  private static let roundsPerDay = 144
+
+  /// Every ten minutes deletes what is too old: sessions of interactive authentication, addresses of clients, links and tokens; once a day
+  /// devices.
   private func tidyUp() async {
+    var rounds = 0
     while activity.writesHere {
       do { try await Task.sleep(for: .seconds(600)) } catch { return }
       do {
         try await userInteractiveAuth.deleteExpiredSessions()
         try await activity.prune()
+        let now = clock.nowMilliseconds
+        try await stores.addressValidations.prune(nowMilliseconds: now)
+        try await stores.loginTokens.prune(nowMilliseconds: now)
+        try await stores.openIDTokens.prune(nowMilliseconds: now)
+        rounds += 1
+        if rounds.isMultiple(of: Self.roundsPerDay) { try await devices.deleteStale() }
       } catch {
         logger.warning("Could not tidy up after accounts: \(error)")
       }

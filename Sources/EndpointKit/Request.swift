@@ -251,6 +251,21 @@ extension Request {
 // MARK: - Body
 
 extension Request {
+  /// Finds a value in the query or, where it is not there, in a form-encoded body.
+  public func formValue(_ name: Text) -> Text? {
+    if let value = queryValue(name) { return value }
+    guard let text = Text(validating: storage.body, as: UTF8.self) else { return nil }
+    return QueryParameters(Substring(text.string))?.first(name)
+  }
+
+  /// Finds a value in the query or in a form-encoded body that must be there.
+  ///
+  /// - Throws: 400 `M_MISSING_PARAM` when absent.
+  public func requireFormValue(_ name: Text) throws(MatrixError) -> Text {
+    guard let value = formValue(name) else { throw .missingParam("Missing required string query parameter \(name)") }
+    return value
+  }
+
   /// Waits for the next piece of a streamed body; the client is held back until it is asked for. Calls come one after the other.
   ///
   /// - Returns: nil at the end of the body.

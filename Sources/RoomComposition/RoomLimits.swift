@@ -4,7 +4,6 @@ import RateLimits
 import Replication
 import RoomServices
 import ServerConfig
-import StorageEngine
 import Stores
 
 extension RoomRateLimiter {
@@ -26,9 +25,8 @@ extension RoomRateLimiter {
 /// One bucket for each kind of action in rooms.
 private final class RoomLimits: Sendable {
   private let messages, redactions, creations, localJoins: RateLimiter
-  private let joinsPerRoom, invitesPerRoom, invitesPerUser, invitesPerIssuer: RateLimiter
+  private let joinsPerRoom, invitesPerRoom, invitesPerUser, invitesPerIssuer, hierarchies, delayedEvents: RateLimiter
   private let accounts: AccountStore
-  private let lifted: Cache<Text, Bool>
 
   init(_ settings: RateLimitSettings, accounts: AccountStores) {
     let clock = accounts.context.clock
@@ -40,22 +38,17 @@ private final class RoomLimits: Sendable {
     invitesPerRoom = RateLimiter(settings.invitesPerRoom, clock: clock)
     invitesPerUser = RateLimiter(settings.invitesPerUser, clock: clock)
     invitesPerIssuer = RateLimiter(settings.invitesPerIssuer, clock: clock)
+    delayedEvents = RateLimiter(settings.delayedEventManagement, clock: clock)
+    hierarchies = RateLimiter(RateLimit(perSecond: 5, burstCount: 10), clock: clock)
     self.accounts = accounts.accounts
-    let lifted: Cache<Text, Bool> = accounts.context.caches.cache("get_ratelimit_for_user", capacity: 20_000)
-    self.lifted = lifted
-    accounts.context.caches.register("get_ratelimit_for_user") { keys in
-      if let user = keys?.first { lifted.invalidate(user) } else { lifted.invalidateAll() }
-    }
   }
 
   func check(_ action: RateLimitedAction, _ requester: Requester, counts: Bool, times: Int) async throws {
-    if requester.appserviceID != nil { return }
-    let entity = requester.authenticatedEntity
-    let isLifted = try await lifted.value(entity) { [accounts] in
-      guard let user = UserID(entity) else { return false }
-      return try await accounts.hasLiftedRateLimit(user)
+    let override = try await accounts.rateLimitOverride(requester)
+    if case .unlimited = override { return }
+    if case .messages(let limit) = override, case .message = action {
+      return try messages.check(requester.userID.rawValue, count: counts, times: times, instead: limit)
     }
-    if isLifted { return }
     let (limiter, key) = bucket(action, requester.userID.rawValue)
     try limiter.check(key, count: counts, times: times)
   }
@@ -73,6 +66,8 @@ private final class RoomLimits: Sendable {
     case .inviteToNewRoom: (invitesPerRoom, user)
     case .inviteOfUser(let invited): (invitesPerUser, invited.rawValue)
     case .inviteByIssuer: (invitesPerIssuer, user)
+    case .hierarchy: (hierarchies, user)
+    case .delayedEventManagement: (delayedEvents, user)
     }
   }
 }

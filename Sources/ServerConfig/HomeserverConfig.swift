@@ -50,6 +50,16 @@ public struct HomeserverConfig: Sendable {
   public var keys: KeySettings
   /// The rules of registration.
   public var registration: RegistrationSettings
+  /// How mails are sent.
+  public var email: EmailSettings
+  /// The rules of e-mail addresses and telephone numbers.
+  public var identity: IdentitySettings
+  /// The captcha of registration.
+  public var captcha: CaptchaSettings
+  /// The policy that users agree to.
+  public var consent: ConsentSettings
+  /// Logins by signed tokens; nil for none.
+  public var jwt: JWTSettings?
   /// The rules of passwords and of login with them.
   public var passwords: PasswordSettings
   /// The lifetimes of logins.
@@ -60,6 +70,8 @@ public struct HomeserverConfig: Sendable {
   public var rooms: RoomSettings
   /// The settings of profiles and of the user directory.
   public var profiles: ProfileSettings
+  /// Whether statistics of rooms and users are kept.
+  public var keepsStatistics: Bool
   /// The settings of presence.
   public var presence: PresenceSettings
   /// The limits on sizes and ages.
@@ -72,6 +84,8 @@ public struct HomeserverConfig: Sendable {
   public var push: PushSettings
   /// What clients get about TURN servers.
   public var turn: TurnSettings
+  /// Where conferences of calls are.
+  public var callTransports: CallTransportSettings
   /// The switches of unstable features.
   public var experimental: ExperimentalSettings
   /// What is logged and where to.

@@ -1,5 +1,6 @@
 import Logging
 import MatrixPrimitives
+import RateLimits
 import Replication
 import RoomServices
 import ServerConfig
@@ -20,6 +21,8 @@ public final class SyncServices: Sendable {
   public let snapshots: SnapshotService
   /// The answer to `/events`.
   public let eventStream: EventStreamService
+  /// The answer to sliding syncs.
+  public let sliding: SlidingSyncService
   /// The users who are typing.
   public let typing: TypingService
   /// The acceptance of receipts and read markers.
@@ -36,6 +39,8 @@ public final class SyncServices: Sendable {
   public let threadSubscriptions: ThreadSubscriptionService
   /// What users were notified of.
   public let notifications: NotificationService
+  /// The answer to whose keys have changed.
+  public let keyChanges: KeyChangeService
   /// Filters of clients.
   public let filters: FilterService
   /// The configuration of syncing.
@@ -45,6 +50,8 @@ public final class SyncServices: Sendable {
   private let hub: StreamHub
   private let notices: StreamNotices
   private let trimsOutbox: Bool
+  private let succession: RoomSuccession
+  private let deletesConnections: Bool
   private let logger: Logger
 
   /// Makes the services; nothing is read yet.
@@ -62,6 +69,7 @@ public final class SyncServices: Sendable {
     self.stores = users
     hub = stores.context.hub
     self.logger = logger
+    deletesConnections = config.duties.runsBackgroundTasks
     trimsOutbox = config.duties.federationSenders == [hub.instanceName]
     settings = SyncSettings(config)
     filters = FilterService(store: users.filters, timelineLimit: settings.filterTimelineLimit)
@@ -75,6 +83,10 @@ public final class SyncServices: Sendable {
     accountData = AccountDataService(
       stores: users, memberships: stores.memberships, pushRules: pushRules, router: router,
       canDelete: settings.deletesAccountData)
+    let succession = RoomSuccession(
+      accountData: accountData, store: users.accountData, pushRules: pushRules, router: router, logger: logger)
+    self.succession = succession
+    rooms.upgrades.successors.add { try await succession.carry(from: $0, to: $1, users: $2) }
     threadSubscriptions = ThreadSubscriptionService(
       store: stores.threadSubscriptions, history: rooms.history,
       isEnabled: config.experimental.isEnabled("msc4306_enabled"))
@@ -83,24 +95,31 @@ public final class SyncServices: Sendable {
     receipts = ReceiptService(
       stores: users, events: stores.events, relations: stores.relations, rooms: rooms, accountData: accountData,
       clock: clock)
-    toDevice = ToDeviceService(store: users.toDevice, serverName: config.serverName, clock: clock)
+    toDevice = ToDeviceService(
+      store: users.toDevice, serverName: config.serverName,
+      keyRequests: RateLimiter(config.rateLimits.keyRequests, clock: clock), clock: clock)
     presence = PresenceService(
       stores: users, memberships: stores.memberships, router: router, instanceID: instanceID, logger: logger)
     let read = SyncStores(rooms: stores, users: users, push: push, deviceLists: deviceLists)
     let readers = SyncReaders(
       stores: read, visibility: rooms.history.visibility, notifier: notifier, tokens: tokens, typing: typing,
       pushRules: pushRules, omitsEmptyAccountData: settings.deletesAccountData)
+    keyChanges = KeyChangeService(readers: readers)
     sync = SyncService(
       stores: read, rooms: rooms, readers: readers, notifier: notifier, tokens: tokens, settings: settings,
       clock: clock, logger: logger)
     snapshots = SnapshotService(sync: sync, accountData: accountData, blockedRooms: stores.rooms)
     eventStream = EventStreamService(sync: sync, snapshots: snapshots, blockedRooms: stores.rooms)
+    sliding = SlidingSyncService(
+      sync: sync, connections: SlidingConnectionStore(stores.context), rooms: SlidingRoomStore(stores.context),
+      settings: SlidingSyncService.Settings(
+        hasThreadSubscriptions: config.experimental.isEnabled("msc4306_enabled")))
     notices = StreamNotices(
       memberships: stores.memberships, hub: hub, notifier: notifier, typing: typing, logger: logger)
   }
 
   /// The calls that other processes make to the writers of account data and presence.
-  public var calls: [ServedCall] { accountData.calls + presence.calls }
+  public var calls: [ServedCall] { accountData.calls + presence.calls + succession.calls }
 
   /// Reads a token that a client was given by `/sync`, where it sends one.
   ///
@@ -135,12 +154,21 @@ public final class SyncServices: Sendable {
   }
 
   private static let secondsBetweenTrims = 30
+  private static let secondsBetweenDeletions = 3600
 
   private func trimOutbox() async {
     do {
       try await toDevice.trimOutbox()
     } catch {
       logger.warning("Could not bound the messages that wait for other servers: \(error)")
+    }
+  }
+
+  private func deleteUnusedConnections() async {
+    do {
+      try await sliding.connections.deleteUnused()
+    } catch {
+      logger.warning("Could not delete connections of sliding sync that are unused: \(error)")
     }
   }
 
@@ -152,6 +180,7 @@ public final class SyncServices: Sendable {
       typing.expire()
       if seconds % 5 == 0 { await presence.tick() }
       if trimsOutbox, seconds % Self.secondsBetweenTrims == 0 { await trimOutbox() }
+      if deletesConnections, seconds % Self.secondsBetweenDeletions == 0 { await deleteUnusedConnections() }
       if seconds % 600 == 0 {
         typing.prune()
         sync.lazyMembers.expire()

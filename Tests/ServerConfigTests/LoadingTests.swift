@@ -129,7 +129,7 @@ import Testing
   @Test func warnsAboutUnsupportedAndUnknownKeysOnce() throws {
     let (_, warnings) = try ConfigText.load(
       """
-      email: {smtp_host: a}
+      cas_config: {enabled: false}
       enable_regstration: true
       presence: {enabeld: true}
       trusted_key_servers: []
@@ -139,7 +139,7 @@ import Testing
     )
     #expect(
       warnings == [
-        "1.yaml:1:1: email: this setting of Synapse is not supported and has no effect",
+        "1.yaml:1:1: cas_config: this setting of Synapse is not supported and has no effect",
         "1.yaml:2:1: enable_regstration: unknown setting, ignored",
         "1.yaml:4:1: trusted_key_servers: this setting of Synapse is not supported and has no effect",
         "1.yaml:6:1: hs_disabled: this setting of Synapse is not supported and has no effect",

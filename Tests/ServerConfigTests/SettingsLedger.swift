@@ -2,7 +2,7 @@
 /// settings are accepted) or `refused`; then a value to try it with. `[]` stands for an element of a list, `<name>` for a name of one's choice.
 enum SettingsLedger {
   static let text = #"""
-    account_threepid_delegates.msisdn ignored a
+    account_threepid_delegates.msisdn followed a
     account_validity.account_renewed_html_path ignored a
     account_validity.enabled guarded true
     account_validity.invalid_token_html_path ignored a
@@ -23,20 +23,20 @@ enum SettingsLedger {
     allow_public_rooms_without_auth followed true
     allow_underscore_prefixed_localpart followed true
     allow_underscore_prefixed_registration followed true
-    allowed_avatar_mimetypes guarded [image/png]
-    allowed_local_3pids[].medium ignored a
-    allowed_local_3pids[].pattern ignored a
+    allowed_avatar_mimetypes followed [image/png]
+    allowed_local_3pids[].medium followed a
+    allowed_local_3pids[].pattern followed a
     app_service_config_files guarded [a.yaml]
     auto_accept_invites.enabled ignored true
     auto_accept_invites.only_for_direct_messages ignored true
     auto_accept_invites.only_from_local_users ignored true
     auto_accept_invites.worker_to_run_on ignored a
-    auto_join_mxid_localpart ignored a
-    auto_join_rooms ignored ["#a:example.org"]
-    auto_join_rooms_for_guests ignored true
-    autocreate_auto_join_room_preset ignored public_chat
-    autocreate_auto_join_rooms ignored true
-    autocreate_auto_join_rooms_federated ignored true
+    auto_join_mxid_localpart followed a
+    auto_join_rooms followed ["#a:example.org"]
+    auto_join_rooms_for_guests followed true
+    autocreate_auto_join_room_preset followed public_chat
+    autocreate_auto_join_rooms followed true
+    autocreate_auto_join_rooms_federated followed true
     background_updates.background_update_duration_ms ignored 1
     background_updates.default_batch_size ignored 1
     background_updates.min_batch_size ignored 1
@@ -79,45 +79,45 @@ enum SettingsLedger {
     default_identity_server ignored a
     default_power_level_content_override followed {private_chat: {}}
     default_room_version followed "10"
-    delete_stale_devices_after guarded 1h
-    disable_msisdn_registration ignored true
+    delete_stale_devices_after followed 1h
+    disable_msisdn_registration followed true
     disable_registration followed true
-    dont_notify_new_devices_for ignored [a]
+    dont_notify_new_devices_for followed [a]
     dummy_events_threshold ignored 1
     dynamic_thumbnails ignored true
-    email.add_threepid_template_failure_html ignored a
-    email.add_threepid_template_html ignored a
-    email.add_threepid_template_success_html ignored a
-    email.add_threepid_template_text ignored a
-    email.already_in_use_template_html ignored a
-    email.app_name ignored a
+    email.add_threepid_template_failure_html followed a
+    email.add_threepid_template_html followed a
+    email.add_threepid_template_success_html followed a
+    email.add_threepid_template_text followed a
+    email.already_in_use_template_html followed a
+    email.app_name followed a
     email.client_base_url ignored a
     email.enable_notifs ignored true
-    email.enable_tls ignored true
+    email.enable_tls followed true
     email.expiry_template_html ignored a
     email.expiry_template_text ignored a
-    email.force_tls ignored true
+    email.force_tls followed true
     email.invite_client_location ignored a
     email.notif_delay_before_mail ignored 1h
     email.notif_for_new_users ignored true
-    email.notif_from ignored a
+    email.notif_from followed a
     email.notif_template_html ignored a
     email.notif_template_text ignored a
-    email.password_reset_template_failure_html ignored a
-    email.password_reset_template_html ignored a
-    email.password_reset_template_success_html ignored a
-    email.password_reset_template_text ignored a
-    email.registration_template_failure_html ignored a
-    email.registration_template_html ignored a
-    email.registration_template_success_html ignored a
-    email.registration_template_text ignored a
-    email.require_transport_security ignored true
+    email.password_reset_template_failure_html followed a
+    email.password_reset_template_html followed a
+    email.password_reset_template_success_html followed a
+    email.password_reset_template_text followed a
+    email.registration_template_failure_html followed a
+    email.registration_template_html followed a
+    email.registration_template_success_html followed a
+    email.registration_template_text followed a
+    email.require_transport_security followed true
     email.riot_base_url ignored a
-    email.smtp_host ignored a
-    email.smtp_pass ignored a
-    email.smtp_port ignored a
-    email.smtp_user ignored a
-    email.subjects.email_validation ignored a
+    email.smtp_host followed a
+    email.smtp_pass followed a
+    email.smtp_port followed a
+    email.smtp_user followed a
+    email.subjects.email_validation followed a
     email.subjects.invite_from_person ignored a
     email.subjects.invite_from_person_to_room ignored a
     email.subjects.message_from_person ignored a
@@ -126,11 +126,11 @@ enum SettingsLedger {
     email.subjects.messages_from_person_and_others ignored a
     email.subjects.messages_in_room ignored a
     email.subjects.messages_in_room_and_others ignored a
-    email.subjects.password_reset ignored a
-    email.template_dir ignored a
-    email.tlsname ignored a
-    email.validation_token_lifetime ignored 1h
-    enable_3pid_changes ignored true
+    email.subjects.password_reset followed a
+    email.template_dir followed a
+    email.tlsname followed a
+    email.validation_token_lifetime followed 1h
+    enable_3pid_changes followed true
     enable_3pid_lookup ignored true
     enable_authenticated_media ignored true
     enable_ephemeral_messages guarded true
@@ -138,8 +138,8 @@ enum SettingsLedger {
     enable_media_repo ignored true
     enable_metrics followed true
     enable_registration followed true
-    enable_registration_captcha guarded true
-    enable_registration_token_3pid_bypass ignored true
+    enable_registration_captcha followed true
+    enable_registration_token_3pid_bypass followed true
     enable_registration_without_verification followed true
     enable_room_list_search followed true
     enable_search followed true
@@ -158,30 +158,30 @@ enum SettingsLedger {
     experimental_features.msc3202_transaction_extensions ignored true
     experimental_features.msc3381_polls_enabled ignored true
     experimental_features.msc3391_enabled followed true
-    experimental_features.msc3575_enabled ignored true
+    experimental_features.msc3575_enabled followed false
     experimental_features.msc3664_enabled ignored true
-    experimental_features.msc3720_enabled ignored true
+    experimental_features.msc3720_enabled followed true
     experimental_features.msc3773_enabled followed true
-    experimental_features.msc3814_enabled ignored true
+    experimental_features.msc3814_enabled followed true
     experimental_features.msc3848_enabled ignored true
     experimental_features.msc3861 guarded {enabled: true}
     experimental_features.msc3866.enabled followed true
     experimental_features.msc3866.require_approval_for_new_accounts followed true
     experimental_features.msc3874_enabled ignored true
-    experimental_features.msc3881_enabled ignored true
+    experimental_features.msc3881_enabled followed true
     experimental_features.msc3890_enabled ignored true
     experimental_features.msc3912_enabled ignored true
     experimental_features.msc3983_appservice_otk_claims ignored true
     experimental_features.msc3984_appservice_key_query ignored true
     experimental_features.msc4028_push_encrypted_events ignored true
-    experimental_features.msc4069_profile_inhibit_propagation ignored true
+    experimental_features.msc4069_profile_inhibit_propagation followed true
     experimental_features.msc4075_enabled ignored true
     experimental_features.msc4076_enabled ignored true
-    experimental_features.msc4108_delegation_endpoint ignored a
-    experimental_features.msc4108_enabled ignored true
-    experimental_features.msc4133_enabled ignored true
-    experimental_features.msc4140_max_delayed_events_per_user ignored 1
-    experimental_features.msc4143_enabled ignored true
+    experimental_features.msc4108_delegation_endpoint followed a
+    experimental_features.msc4108_enabled followed true
+    experimental_features.msc4133_enabled followed true
+    experimental_features.msc4140_max_delayed_events_per_user followed 1
+    experimental_features.msc4143_enabled followed true
     experimental_features.msc4155_enabled followed true
     experimental_features.msc4169_enabled ignored true
     experimental_features.msc4210_enabled ignored true
@@ -190,12 +190,12 @@ enum SettingsLedger {
     experimental_features.msc4242_enabled ignored true
     experimental_features.msc4263_limit_key_queries_to_users_who_share_rooms ignored true
     experimental_features.msc4267_enabled ignored true
-    experimental_features.msc4277_enabled ignored true
+    experimental_features.msc4277_enabled followed true
     experimental_features.msc4293_enabled ignored true
     experimental_features.msc4306_enabled followed true
     experimental_features.msc4354_enabled ignored true
     experimental_features.msc4370_enabled ignored true
-    experimental_features.msc4388_mode ignored open
+    experimental_features.msc4388_mode followed open
     experimental_features.msc4446_enabled ignored true
     experimental_features.msc4450_enabled ignored true
     experimental_features.msc4452_enabled ignored true
@@ -215,7 +215,7 @@ enum SettingsLedger {
     federation_client_minimum_tls_version ignored a
     federation_custom_ca_list ignored [a]
     federation_domain_whitelist ignored [a]
-    federation_ip_range_blacklist ignored [a]
+    federation_ip_range_blacklist followed [a]
     federation_metrics_domains ignored [a]
     federation_rc_concurrent ignored 1
     federation_rc_reject_limit ignored 1
@@ -246,15 +246,15 @@ enum SettingsLedger {
     instance_map.<name>.port followed 1
     instance_map.<name>.tls followed true
     invite_3pid_guest ignored true
-    ip_range_blacklist ignored [a]
-    ip_range_whitelist ignored [a]
-    jwt_config.algorithm ignored a
-    jwt_config.audiences ignored []
-    jwt_config.display_name_claim ignored a
-    jwt_config.enabled ignored true
-    jwt_config.issuer ignored a
-    jwt_config.secret ignored a
-    jwt_config.subject_claim ignored a
+    ip_range_blacklist followed [a]
+    ip_range_whitelist followed [a]
+    jwt_config.algorithm followed a
+    jwt_config.audiences followed []
+    jwt_config.display_name_claim followed a
+    jwt_config.enabled followed true
+    jwt_config.issuer followed a
+    jwt_config.secret followed a
+    jwt_config.subject_claim followed a
     key_refresh_interval ignored 1h
     key_server_signing_keys_path ignored a
     ldap_config ignored {}
@@ -280,9 +280,9 @@ enum SettingsLedger {
     listeners[].type followed http
     listeners[].x_forwarded followed true
     log_config followed a
-    login_via_existing_session.enabled ignored true
-    login_via_existing_session.require_ui_auth ignored true
-    login_via_existing_session.token_timeout ignored 1h
+    login_via_existing_session.enabled followed true
+    login_via_existing_session.require_ui_auth followed true
+    login_via_existing_session.token_timeout followed 1h
     macaroon_secret_key followed a
     macaroon_secret_key_path followed a
     manhole ignored 1
@@ -295,16 +295,16 @@ enum SettingsLedger {
     matrix_authentication_service.force_http2 ignored true
     matrix_authentication_service.secret ignored a
     matrix_authentication_service.secret_path ignored a
-    matrix_rtc.transports[].livekit_service_url ignored a
-    matrix_rtc.transports[].type ignored a
+    matrix_rtc.transports[].livekit_service_url followed a
+    matrix_rtc.transports[].type followed a
     mau_appservice_trial_days.<name> ignored 1
     mau_limit_alerting ignored true
     mau_limit_reserved_threepids[].address ignored a
     mau_limit_reserved_threepids[].medium ignored a
     mau_stats_only ignored true
     mau_trial_days ignored 1
-    max_avatar_size guarded 1M
-    max_event_delay_duration ignored 1h
+    max_avatar_size followed 1M
+    max_event_delay_duration followed 1h
     max_image_pixels ignored 1M
     max_mau_value ignored 1
     max_pending_media_uploads ignored 1
@@ -327,7 +327,7 @@ enum SettingsLedger {
     modules guarded [{module: a}]
     modules[].config ignored {}
     modules[].module ignored a
-    next_link_domain_whitelist ignored []
+    next_link_domain_whitelist followed []
     no_proxy_hosts ignored [a]
     no_redirect_stdio followed true
     no_tls ignored true
@@ -403,12 +403,12 @@ enum SettingsLedger {
     push.jitter_delay ignored 1h
     push.redact_content ignored true
     pusher_instances ignored [a]
-    rc_3pid_validation.burst_count ignored 1
-    rc_3pid_validation.per_second ignored 1
+    rc_3pid_validation.burst_count followed 1
+    rc_3pid_validation.per_second followed 1
     rc_admin_redaction.burst_count followed 1
     rc_admin_redaction.per_second followed 1
-    rc_delayed_event_mgmt.burst_count ignored 1
-    rc_delayed_event_mgmt.per_second ignored 1
+    rc_delayed_event_mgmt.burst_count followed 1
+    rc_delayed_event_mgmt.per_second followed 1
     rc_federation.concurrent ignored 1
     rc_federation.reject_limit ignored 1
     rc_federation.sleep_delay ignored 1
@@ -426,8 +426,8 @@ enum SettingsLedger {
     rc_joins.remote.per_second ignored 1
     rc_joins_per_room.burst_count followed 1
     rc_joins_per_room.per_second followed 1
-    rc_key_requests.burst_count ignored 1
-    rc_key_requests.per_second ignored 1
+    rc_key_requests.burst_count followed 1
+    rc_key_requests.per_second followed 1
     rc_login.account.burst_count followed 1
     rc_login.account.per_second followed 1
     rc_login.address.burst_count followed 1
@@ -448,19 +448,19 @@ enum SettingsLedger {
     rc_registration.per_second followed 1
     rc_registration_token_validity.burst_count followed 1
     rc_registration_token_validity.per_second followed 1
-    rc_reports.burst_count ignored 1
-    rc_reports.per_second ignored 1
+    rc_reports.burst_count followed 1
+    rc_reports.per_second followed 1
     rc_room_creation.burst_count followed 1
     rc_room_creation.per_second followed 1
     rc_third_party_invite.burst_count ignored 1
     rc_third_party_invite.per_second ignored 1
-    rc_user_directory.burst_count ignored 1
-    rc_user_directory.per_second ignored 1
-    recaptcha_private_key ignored a
-    recaptcha_private_key_path ignored a
-    recaptcha_public_key ignored a
-    recaptcha_public_key_path ignored a
-    recaptcha_siteverify_api ignored a
+    rc_user_directory.burst_count followed 1
+    rc_user_directory.per_second followed 1
+    recaptcha_private_key followed a
+    recaptcha_private_key_path followed a
+    recaptcha_public_key followed a
+    recaptcha_public_key_path followed a
+    recaptcha_siteverify_api followed a
     redaction_allowed_period ignored 1h
     redaction_retention_period followed 1h
     redis.ca_file followed a
@@ -481,13 +481,13 @@ enum SettingsLedger {
     registration_requires_token followed true
     registration_shared_secret followed a
     registration_shared_secret_path followed a
-    registrations_require_3pid guarded [email]
+    registrations_require_3pid followed [email]
     remote_media_download_burst_count ignored 1M
     remote_media_download_per_second ignored 1M
     replication_torture_level ignored 1
     report_stats ignored true
     report_stats_endpoint ignored a
-    request_token_inhibit_3pid_errors ignored true
+    request_token_inhibit_3pid_errors followed true
     require_auth_for_profile_requests followed true
     require_membership_for_aliases followed true
     restrict_public_rooms_to_local_users followed true
@@ -541,7 +541,7 @@ enum SettingsLedger {
     sso.client_whitelist ignored []
     sso.update_profile_information ignored true
     start_pushers ignored true
-    stats.enabled ignored true
+    stats.enabled followed true
     stream_writers.account_data followed a
     stream_writers.device_lists followed a
     stream_writers.events followed a
@@ -557,7 +557,7 @@ enum SettingsLedger {
     synctl_cache_factor followed 1
     synctl_cache_factors followed {}
     task_scheduler.max_concurrent_tasks ignored 1
-    templates.custom_template_directory ignored a
+    templates.custom_template_directory followed a
     third_party_event_rules guarded {module: a}
     thumbnail_sizes[].height ignored 1
     thumbnail_sizes[].method ignored crop
@@ -577,11 +577,11 @@ enum SettingsLedger {
     turn_uris followed [a]
     turn_user_lifetime followed 1h
     turn_username followed a
-    ui_auth.session_timeout ignored 1h
+    ui_auth.session_timeout followed 1h
     unsecure_port ignored 1
     unused_expiration_time ignored 1h
-    update_user_directory ignored true
-    update_user_directory_from_worker ignored a
+    update_user_directory followed true
+    update_user_directory_from_worker followed a
     url_preview_accept_language ignored [a]
     url_preview_enabled ignored true
     url_preview_ip_range_blacklist ignored []
@@ -590,22 +590,22 @@ enum SettingsLedger {
     use_account_validity_in_account_status ignored true
     use_appservice_legacy_authorization ignored true
     use_frozen_dicts ignored true
-    use_insecure_ssl_client_just_for_testing_do_not_use ignored true
+    use_insecure_ssl_client_just_for_testing_do_not_use followed true
     use_presence followed true
     user_agent_suffix ignored a
     user_consent.block_events_error guarded a
-    user_consent.policy_name ignored a
-    user_consent.require_at_registration guarded true
+    user_consent.policy_name followed a
+    user_consent.require_at_registration followed true
     user_consent.send_server_notice_to_guests ignored true
     user_consent.server_notice_content.body ignored a
     user_consent.server_notice_content.msgtype ignored a
-    user_consent.template_dir ignored a
-    user_consent.version ignored 1
-    user_directory.enabled ignored true
-    user_directory.exclude_remote_users ignored true
-    user_directory.prefer_local_users ignored true
-    user_directory.search_all_users ignored true
-    user_directory.show_locked_users ignored true
+    user_consent.template_dir followed a
+    user_consent.version followed 1
+    user_directory.enabled followed true
+    user_directory.exclude_remote_users followed true
+    user_directory.prefer_local_users followed true
+    user_directory.search_all_users followed true
+    user_directory.show_locked_users followed true
     user_ips_max_age followed 1h
     user_types.default_user_type ignored a
     user_types.extra_user_types ignored [a]

@@ -11,6 +11,12 @@ public enum TokenGenerator {
   /// Makes a refresh token for a user.
   public static func refreshToken(for user: UserID) -> Text { make(prefix: "syr", user: user) }
 
+  /// Makes a token for one login, `syl_<20 letters>_<base62 CRC-32>`.
+  public static func loginToken() -> Text {
+    let base = "syl_\(RandomString.letters(20))"
+    return base + "_" + base62(CRC32.checksum(base.utf8), minimumWidth: 6)
+  }
+
   /// Makes a device ID of ten upper-case letters.
   public static func deviceID() -> Text { RandomString.letters(10).asciiUppercased }
 

@@ -10,26 +10,42 @@ public final class LoginService: Sendable {
   private let stores: AccountStores
   private let sessions: SessionService
   private let hasher: PasswordHasher
+  private let registration: RegistrationService
+  private let webTokens: JSONWebTokenChecker?
+  private let clock: ServerClock
   private let addressLimiter: RateLimiter
   private let accountLimiter: RateLimiter
   private let failureLimiter: RateLimiter
 
   init(
-    config: HomeserverConfig, stores: AccountStores, sessions: SessionService, hasher: PasswordHasher,
-    clock: ServerClock
+    config: HomeserverConfig, stores: AccountStores, sessions: SessionService, registration: RegistrationService,
+    hasher: PasswordHasher, clock: ServerClock
   ) {
     self.config = config
     self.stores = stores
     self.sessions = sessions
     self.hasher = hasher
+    self.registration = registration
+    self.clock = clock
+    webTokens = config.jwt.map { JSONWebTokenChecker($0) }
     addressLimiter = RateLimiter(config.rateLimits.loginAddress, clock: clock)
     accountLimiter = RateLimiter(config.rateLimits.loginAccount, clock: clock)
     failureLimiter = RateLimiter(config.rateLimits.loginFailedAttempts, clock: clock)
   }
 
-  /// The login types that `GET /login` offers.
-  public var flows: [Text] {
-    config.passwords.allowsLogin && config.passwords.usesLocalDatabase ? ["m.login.password"] : []
+  private static let webTokenType = "org.matrix.login.jwt"
+  private static let tokenType = "m.login.token"
+  private static let passwordType = "m.login.password"
+
+  /// The flows that `GET /login` offers.
+  public var flows: [JSON] {
+    var flows: [JSON] = []
+    if webTokens != nil { flows.append(["type": .string(Self.webTokenType)]) }
+    if config.sessions.allowsLoginTokens { flows.append(["type": .string(Self.tokenType), "get_login_token": true]) }
+    if config.passwords.allowsLogin, config.passwords.usesLocalDatabase {
+      flows.append(["type": .string(Self.passwordType)])
+    }
+    return flows
   }
 
   /// A login that succeeded.
@@ -47,22 +63,23 @@ public final class LoginService: Sendable {
   ///   `M_USER_DEACTIVATED`, 401 `M_USER_LOCKED`, 429, and 400 for a body that makes no sense.
   public func logIn(_ body: JSONValue, address: Text) async throws -> Result {
     let type = try body.requireString("type")
-    let wantsRefresh = try body.optionalBool("refresh_token") ?? false
-    guard type == "m.login.password" else {
-      throw MatrixError.invalidParam("Unknown login type \(type)")
+    _ = try body.optionalBool("refresh_token")
+    switch type {
+    case Self.passwordType: return try await logInByPassword(body, address)
+    case Self.tokenType: return try await logInByToken(body, address)
+    case Self.webTokenType, "m.login.jwt":
+      if let webTokens { return try await logIn(by: webTokens, body, address) }
+    default: break
     }
+    throw MatrixError.invalidParam("Unknown login type \(type)")
+  }
+
+  private func logInByPassword(_ body: JSONValue, _ address: Text) async throws -> Result {
     try addressLimiter.check(address)
     let account = try await checkedAccount(body, limited: true, isReauthentication: false)
     let user = account.userID
-    try accountLimiter.check(user.rawValue.asciiLowercased)
-    if config.experimental.requiresApproval, !account.isApproved {
-      throw MatrixError.awaitingApproval("This account is pending approval by a server administrator.")
-    }
     let device = try body.optionalString("device_id")
-    let session = try await sessions.open(
-      SessionRequest(
-        userID: user, deviceID: device,
-        displayName: try body.optionalString("initial_device_display_name"), wantsRefreshToken: wantsRefresh))
+    let session = try await open(account, body, provider: nil)
     // The password may have been changed, or the account closed, while it was checked.
     guard let hash = account.passwordHash, try await stores.sessions.hasPassword(hash, user) else {
       try await stores.accessTokens.delete(session.accessToken)
@@ -70,6 +87,59 @@ public final class LoginService: Sendable {
       throw Self.wrong
     }
     return Result(userID: user, session: session)
+  }
+
+  /// Logs in by a token that another client of the user's was given. The token is used up, whatever becomes of the login.
+  private func logInByToken(_ body: JSONValue, _ address: Text) async throws -> Result {
+    try addressLimiter.check(address)
+    let token = try body.requireString("token")
+    guard token.utf8.count <= 1024,
+      let used = try await stores.loginTokens.use(token, nowMilliseconds: clock.nowMilliseconds),
+      let account = try await stores.accounts.account(used.user)
+    else { throw MatrixError.forbidden("Invalid login token") }
+    return Result(userID: used.user, session: try await open(account, body, provider: used.provider))
+  }
+
+  /// Logs in by a token of another service, which makes an account for a user who has none.
+  private func logIn(by checker: JSONWebTokenChecker, _ body: JSONValue, _ address: Text) async throws -> Result {
+    try addressLimiter.check(address)
+    guard let token = try body.optionalString("token") else {
+      throw MatrixError.forbidden("Token field for JWT is missing")
+    }
+    let subject = try checker.check(token, nowMilliseconds: clock.nowMilliseconds)
+    guard !subject.localpart.utf8.contains(0), let user = try qualified("@\(subject.localpart):\(config.serverName)")
+    else {
+      throw MatrixError.invalidUsername("Invalid username")
+    }
+    let account: Account
+    if let known = try await self.account(user) { account = known } else { account = try await register(subject, user) }
+    return Result(userID: account.userID, session: try await open(account, body, provider: nil))
+  }
+
+  private func register(_ subject: JSONWebTokenChecker.Subject, _ user: UserID) async throws -> Account {
+    do {
+      _ = try await registration.registerByService(localpart: subject.localpart, displayName: subject.displayName)
+    } catch let error as MatrixError where error.code == .userInUse {
+      // Another login of the user's has made the account just now.
+    }
+    guard let account = try await stores.accounts.account(user) else { throw Self.wrong }
+    return account
+  }
+
+  /// Opens the session of somebody who has shown who they are.
+  private func open(_ account: Account, _ body: JSONValue, provider: AuthProviderSession?) async throws -> NewSession {
+    try accountLimiter.check(account.userID.rawValue.asciiLowercased)
+    if account.isDeactivated { throw MatrixError(.userDeactivated, "This account has been deactivated") }
+    if account.isLocked { throw MatrixError.userLocked() }
+    if config.experimental.requiresApproval, !account.isApproved {
+      throw MatrixError.awaitingApproval("This account is pending approval by a server administrator.")
+    }
+    var request = SessionRequest(
+      userID: account.userID, deviceID: try body.optionalString("device_id"),
+      displayName: try body.optionalString("initial_device_display_name"),
+      wantsRefreshToken: try body.optionalBool("refresh_token") ?? false)
+    request.authProvider = provider
+    return try await sessions.open(request)
   }
 
   /// Checks the identifier and password of a login or of the stage `m.login.password`.
@@ -142,6 +212,13 @@ public final class LoginService: Sendable {
       let medium = try identifier.requireString("medium")
       let address = Self.canonical(medium, try identifier.requireString("address"))
       return try await stores.accounts.user(withThirdParty: medium, address)
+    case "m.id.phone":
+      // Synapse also takes the number's old name.
+      guard let phone = try identifier.optionalString("phone") ?? identifier.optionalString("number") else {
+        throw MatrixError.invalidParam("Invalid phone-type identifier")
+      }
+      let number = try PhoneNumber.international(phone, country: try identifier.requireString("country"))
+      return try await stores.accounts.user(withThirdParty: "msisdn", number)
     case let other:
       throw MatrixError.invalidParam("Unknown login identifier type \(other)")
     }
@@ -149,7 +226,7 @@ public final class LoginService: Sendable {
 
   /// Folds an address as it was when it was bound to the account, which is by Unicode's rule (Synapse stores it so).
   private static func canonical(_ medium: Text, _ address: Text) -> Text {
-    medium == "email" ? Text(address.string.lowercased()) : address
+    medium == "email" ? ThirdPartyAddress.folded(address) : address
   }
 
   private func qualified(_ name: Text) throws(MatrixError) -> UserID? {

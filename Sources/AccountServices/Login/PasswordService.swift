@@ -30,8 +30,13 @@ public final class PasswordService: Sendable {
   public func change(
     of user: UserID, to password: Text, endsSessions: Bool, keeping accessTokenID: Int64?
   ) async throws {
-    let hash = try await hasher.hash(password)
+    try await change(
+      of: user, toHash: try await hasher.hash(password), endsSessions: endsSessions, keeping: accessTokenID)
+  }
+
+  /// Replaces a password by one whose hash is known; the rest as ``change(of:to:endsSessions:keeping:)``.
+  func change(of user: UserID, toHash hash: Text, endsSessions: Bool, keeping accessTokenID: Int64?) async throws {
     let ended = try await store.changePassword(of: user, to: hash, endsOthers: endsSessions, keeping: accessTokenID)
-    try await devices.changed(ended, of: user)
+    try await devices.ended(ended, of: user)
   }
 }

@@ -50,7 +50,9 @@ public final class SessionService: Sendable {
       nowMilliseconds: now)
     switch opened {
     case .stored(let isNewDevice):
-      if isNewDevice { try await devices.changed([device], of: request.userID) }
+      if isNewDevice, !config.sessions.usersWithQuietDevices.contains(request.userID.rawValue) {
+        try await devices.changed([device], of: request.userID)
+      }
       return Self.session(tokens, deviceID: device)
     case .kept(let session):
       return NewSession(
@@ -121,7 +123,7 @@ public final class SessionService: Sendable {
 
   /// Closes every session of a user.
   public func closeAll(of user: UserID) async throws {
-    try await devices.changed(try await stores.sessions.endAll(of: user), of: user)
+    try await devices.ended(try await stores.sessions.endAll(of: user), of: user)
   }
 
   private static func session(_ tokens: NewTokens, deviceID: Text) -> NewSession {

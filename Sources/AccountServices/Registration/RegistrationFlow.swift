@@ -98,7 +98,7 @@ public final class RegistrationFlow: Sendable {
     do {
       let completed = try await interactiveAuth.check(
         flows: registration.flows, operation: operation, body: body, omitting: ["password"]
-      ) { [registration] in try await registration.check(stage: $0, $1, session: $2) }
+      ) { [registration] in try await registration.check(stage: $0, $1, session: $2, address: client.ip) }
       return try await create(submission, completed, address: client.ip)
     } catch let incomplete as UserInteractiveAuth.Incomplete {
       try await keep(submission.password, session: incomplete.sessionID)
@@ -133,8 +133,10 @@ public final class RegistrationFlow: Sendable {
       throw MatrixError.missingParam("Missing params: password")
     }
     let name = completed.parameters["username"]?.string?.asciiLowercased
+    var new = RegistrationService.Submission(localpart: name, passwordHash: hash)
+    new.brought = try registration.brought(completed.stages)
     let user = try await registration.register(
-      .init(localpart: name, passwordHash: hash), session: completed.sessionID, address: address)
+      new, session: completed.sessionID, address: address)
     return try await open(user, parameters: completed.parameters, session: completed.sessionID)
   }
 

@@ -10,46 +10,90 @@ public final class RegistrationService: Sendable {
   private let config: HomeserverConfig
   private let accounts: AccountStore
   private let tokens: RegistrationTokenStore
+  private let stages: VerificationStages
+  private let consents: ConsentStore
+  private let thirdParties: ThirdPartyStore
+  /// The alternatives of stages that a client must pass to register.
+  let flows: [[Text]]
   private let sessions: SessionService
   private let clock: ServerClock
+  private let welcome: @Sendable (_ user: UserID, _ isGuest: Bool) async -> Void
   private let addressLimiter: RateLimiter
   private let tokenLimiter: RateLimiter
   private let nameQuestions: DelayingLimiter
 
   init(
-    config: HomeserverConfig, accounts: AccountStore, tokens: RegistrationTokenStore, sessions: SessionService,
-    clock: ServerClock
+    config: HomeserverConfig, stores: AccountStores, stages: VerificationStages, sessions: SessionService,
+    clock: ServerClock, welcome: @escaping @Sendable (_ user: UserID, _ isGuest: Bool) async -> Void
   ) {
     self.config = config
-    self.accounts = accounts
-    self.tokens = tokens
+    accounts = stores.accounts
+    tokens = stores.registrationTokens
+    consents = stores.consents
+    thirdParties = stores.thirdParties
+    self.stages = stages
+    flows = Self.flows(config, stages)
     self.sessions = sessions
     self.clock = clock
+    self.welcome = welcome
     addressLimiter = RateLimiter(config.rateLimits.registration, clock: clock)
     tokenLimiter = RateLimiter(config.rateLimits.registrationTokenValidity, clock: clock)
     // As Synapse limits them; no setting changes it.
     nameQuestions = DelayingLimiter(perSecond: 0.5, burst: 1, delay: .seconds(1), mostWaiting: 2, clock: clock)
   }
 
-  /// The stages a client must pass to register.
-  var flows: [[Text]] {
-    [config.registration.requiresToken ? [Self.tokenStage, "m.login.dummy"] : ["m.login.dummy"]]
+  /// Lists the stages: the alternatives of addresses, and before them what everybody has to pass.
+  ///
+  /// The dummy stage keeps who has passed the others first from being registered without the address that was to come (as Synapse).
+  private static func flows(_ config: HomeserverConfig, _ stages: VerificationStages) -> [[Text]] {
+    let identity = config.identity
+    let needsNumber = identity.required.contains("msisdn") && !identity.registersWithoutNumbers
+    let needsEmail = identity.required.contains("email")
+    let offersNumber = stages.checksNumbers && !identity.registersWithoutNumbers
+    var flows: [[Text]] = []
+    if !needsEmail, !needsNumber { flows.append([VerificationStages.dummy]) }
+    if stages.checksEmail, !needsNumber { flows.append([VerificationStages.email]) }
+    if offersNumber, !needsEmail { flows.append([VerificationStages.msisdn]) }
+    if stages.checksEmail, offersNumber { flows.append([VerificationStages.msisdn, VerificationStages.email]) }
+    if identity.tokenReplacesAddresses { flows.append([VerificationStages.token]) }
+    var before: [Text] = []
+    if config.consent.isRequiredAtRegistration { before.insert(VerificationStages.terms, at: 0) }
+    if config.captcha.isRequired { before.insert(VerificationStages.recaptcha, at: 0) }
+    return flows.map { flow in
+      let needsToken = config.registration.requiresToken && !flow.contains(VerificationStages.token)
+      return (needsToken ? [VerificationStages.token] : []) + before + flow
+    }
   }
 
-  private static let tokenStage = "m.login.registration_token"
-
-  /// Checks one stage of a registration. A registration token is reserved until the account exists.
+  /// Checks one stage of a registration.
   ///
   /// - Returns: what the session remembers of the stage.
-  /// - Throws: `MatrixError` 401 `M_UNAUTHORIZED` for a token that cannot be used.
-  func check(stage: Text, _ auth: JSONValue, session: Text) async throws -> JSON? {
-    guard stage == Self.tokenStage else { return .bool(true) }
-    let isReserved = try await tokens.reserve(
-      try auth.requireString("token"), stage: stage, session: session, nowMilliseconds: clock.nowMilliseconds)
-    guard isReserved else {
-      throw MatrixError(.unauthorized, "Invalid registration token")
+  func check(stage: Text, _ auth: JSONValue, session: Text, address: Text) async throws -> JSON? {
+    try await stages.check(stage, auth, session: session, address: address)
+  }
+
+  /// What the stages of a registration have brought.
+  struct Brought {
+    var identifiers: [ProvedIdentifier] = []
+    var consentVersion: Text?
+  }
+
+  /// Collects what the stages have brought.
+  ///
+  /// - Throws: `MatrixError` 403 `M_THREEPID_DENIED` for an address that may not be an account's here.
+  func brought(_ completed: [Text: JSON]) throws(MatrixError) -> Brought {
+    var brought = Brought()
+    for stage in [VerificationStages.email, VerificationStages.msisdn] {
+      guard var proved = VerificationStages.proved(stage, in: completed) else { continue }
+      guard config.identity.allows(proved.medium, proved.address) else {
+        throw MatrixError(
+          .threepidDenied, "Third party identifiers (email/phone numbers) are not authorized on this server")
+      }
+      proved.address = try ThirdPartyAddress.canonical(proved.medium, proved.address)
+      brought.identifiers.append(proved)
     }
-    return nil
+    if completed[VerificationStages.terms] != nil { brought.consentVersion = config.consent.version }
+    return brought
   }
 
   /// Returns whether a registration token could be used now.
@@ -100,6 +144,8 @@ public final class RegistrationService: Sendable {
     public var userType: Text?
     /// The name to show; nil for the localpart.
     public var displayName: Text?
+    /// What the stages have brought.
+    var brought = Brought()
 
     /// Collects what every registration has.
     public init(localpart: Text?, passwordHash: Text? = nil) {
@@ -130,6 +176,13 @@ public final class RegistrationService: Sendable {
     try await store(submission, completing: nil, isApproved: true, address: nil)
   }
 
+  /// Registers the account of somebody whom another service of the administrator's knows.
+  func registerByService(localpart: Text, displayName: Text?) async throws -> UserID {
+    var submission = Submission(localpart: localpart)
+    submission.displayName = displayName
+    return try await store(submission, completing: nil, isApproved: isApprovedAtOnce, address: nil)
+  }
+
   /// Whether new accounts need no administrator's approval.
   var isApprovedAtOnce: Bool { !config.experimental.requiresApproval }
 
@@ -138,9 +191,23 @@ public final class RegistrationService: Sendable {
     session.flatMap { RegisteredUser.find(in: $0.serverData) }
   }
 
-  /// The call by which workers of Synapse report that they registered a user. What their main process does then concerns threepids and
-  /// consent, which a registration here cannot bring; they are answered so that they can register users.
-  var calls: [ServedCall] { [ServedCall(AccountRegistered.self) { _ in EmptyAnswer() }] }
+  /// The call by which workers of Synapse report that they registered a user, with addresses and the agreement to the policy, which are for
+  /// the main process to store. Our own store them with the account.
+  var calls: [ServedCall] { [ServedCall(AccountRegistered.self) { try await self.complete($0) }] }
+
+  private func complete(_ call: AccountRegistered) async throws -> EmptyAnswer {
+    let (user, now) = (UserID(unchecked: call.userID), clock.nowMilliseconds)
+    let brought = try brought(call.stages.members ?? [:])
+    for identifier in brought.identifiers {
+      try await thirdParties.add(
+        identifier.medium, identifier.address, to: user, validatedAtMilliseconds: identifier.validatedAtMilliseconds,
+        nowMilliseconds: now)
+    }
+    if let version = brought.consentVersion {
+      try await consents.agree(user, to: version, nowMilliseconds: now)
+    }
+    return EmptyAnswer()
+  }
 
   private func store(
     _ submission: Submission, completing session: Text?, isApproved: Bool, address: Text?
@@ -155,13 +222,16 @@ public final class RegistrationService: Sendable {
     let new = NewAccount(
       userID: UserID(unchecked: "@\(localpart):\(config.serverName)"), passwordHash: submission.passwordHash,
       isAdmin: submission.isAdmin, isGuest: submission.isGuest, isApproved: isApproved, userType: submission.userType,
-      displayName: submission.displayName ?? localpart)
+      displayName: submission.displayName ?? localpart, identifiers: submission.brought.identifiers,
+      consentVersion: submission.brought.consentVersion)
     let admission = Admission { [addressLimiter] () throws(MatrixError) in
       if let address { try addressLimiter.check(address) }
     }
-    return try await accounts.register(
-      new, completing: session.map { .init(id: $0, tokenStage: Self.tokenStage) },
+    let user = try await accounts.register(
+      new, completing: session.map { .init(id: $0, tokenStage: VerificationStages.token) },
       nowMilliseconds: clock.nowMilliseconds, admit: admission.ask)
+    await welcome(user, submission.isGuest)
+    return user
   }
 
   /// Checks a chosen name once more. With a session the account may be the one that it has made: whether it is, is for the transaction to say.

@@ -69,8 +69,14 @@ public final class UserInteractiveAuth: Sendable {
   /// The largest size of the parameters that are kept with a session, in bytes of JSON.
   static let maximumParameterBytes = 16_384
 
-  init(store: UserInteractiveAuthStore, registrationLimit: RateLimit, clock: ServerClock) {
+  /// The values that clients need for stages, by stage.
+  private let parameters: [Text: JSON]
+
+  init(
+    store: UserInteractiveAuthStore, registrationLimit: RateLimit, parameters: [Text: JSON], clock: ServerClock
+  ) {
     self.store = store
+    self.parameters = parameters
     self.clock = clock
     sessionLimiter = RateLimiter(registrationLimit, times: 10, clock: clock)
   }
@@ -91,7 +97,7 @@ public final class UserInteractiveAuth: Sendable {
     let session = try await open(named, operation: operation, parameters: Self.parameters(of: body, omitting: omitting))
     try await store.note(
       session.id, address: operation.client.ip, userAgent: operation.client.userAgent.utf8Prefix(500))
-    guard let auth else { throw Incomplete(sessionID: session.id, body: Self.answer(flows, session.id, [], nil)) }
+    guard let auth else { throw Incomplete(sessionID: session.id, body: answer(flows, session.id, [], nil)) }
     var failure: MatrixError?
     if let stage = try auth.optionalString("type") {
       guard flows.contains(where: { $0.contains(stage) }) else {
@@ -107,7 +113,7 @@ public final class UserInteractiveAuth: Sendable {
     }
     let stages = try await store.completedStages(session: session.id)
     guard flows.contains(where: { $0.allSatisfy { stages[$0] != nil } }) else {
-      throw Incomplete(sessionID: session.id, body: Self.answer(flows, session.id, stages.keys.sorted(), failure))
+      throw Incomplete(sessionID: session.id, body: answer(flows, session.id, stages.keys.sorted(), failure))
     }
     return Completed(
       sessionID: session.id, stages: stages, parameters: session.clientParameters, serverData: session.serverData)
@@ -172,13 +178,12 @@ public final class UserInteractiveAuth: Sendable {
     return .object(members)
   }
 
-  private static func answer(_ flows: [[Text]], _ session: Text, _ completed: [Text], _ failure: MatrixError?)
-    -> JSON
-  {
+  private func answer(_ flows: [[Text]], _ session: Text, _ completed: [Text], _ failure: MatrixError?) -> JSON {
+    let wanted = Set(flows.joined())
     var body: [Text: JSON] = [
       "session": .string(session),
       "flows": .array(flows.map { .object(["stages": .array($0.map(JSON.string))]) }),
-      "params": .object([:]),
+      "params": .object(parameters.filter { wanted.contains($0.key) }),
     ]
     if !completed.isEmpty || failure != nil { body["completed"] = .array(completed.map(JSON.string)) }
     if let failure {

@@ -17,9 +17,8 @@ package struct AccountEndpoints: Sendable {
         .get(
           "getTokenOwner", .client("account/whoami", .released), as: UserOrGuest.self, execution: .onEventLoop,
           to: tokenOwner),
-        .get("getAccount3PIDs", .client("account/3pid", .released), as: User.self, to: thirdPartyIdentifiers),
         .post(
-          "changePassword", .client("account/password", .released), as: User.self, on: .main, limited: true,
+          "changePassword", .client("account/password", .released), as: AnyoneKnown.self, on: .main, limited: true,
           body: .account, to: changePassword),
         .post(
           "deactivateAccount", .client("account/deactivate", .released), as: User.self, limited: true, body: .account,
@@ -38,36 +37,11 @@ package struct AccountEndpoints: Sendable {
     }
   }
 
-  /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3account3pid
-  private func thirdPartyIdentifiers(_ user: User, _ request: Request) async throws -> Response {
-    let identifiers = try await accounts.identifiers(of: user.userID)
-    return .json { writer in
-      writer.object {
-        $0.array("threepids") { list in
-          for identifier in identifiers {
-            list.object {
-              $0.member("medium", identifier.medium)
-              $0.member("address", identifier.address)
-              $0.member("validated_at", identifier.validatedAtMilliseconds)
-              $0.member("added_at", identifier.addedAtMilliseconds)
-            }
-          }
-        }
-      }
-    }
-  }
-
   /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3accountpassword
-  private func changePassword(_ user: User, _ request: Request) async throws -> Response {
-    let body = try request.jsonObject()
-    let endsSessions = try body.optionalBool("logout_devices") ?? true
-    let password = try body.optionalString("new_password")
-    if let password { try accounts.passwords.check(password) }
-    try await accounts.confirmation.confirm(
-      user.userID, .init(request, "modify your account password"), body: body, omitting: ["new_password"])
-    guard let password else { throw MatrixError.missingParam("Missing params: new_password") }
-    try await accounts.passwords.change(
-      of: user.userID, to: password, endsSessions: endsSessions, keeping: user.requester.accessTokenID)
+  private func changePassword(_ caller: AnyoneKnown, _ request: Request) async throws -> Response {
+    if caller.requester?.isGuest == true { throw MatrixError.guestAccessForbidden() }
+    try await accounts.passwordChanges.change(
+      caller.requester, .init(request, "modify your account password"), body: try request.jsonObject())
     return .emptyObject
   }
 
@@ -75,8 +49,11 @@ package struct AccountEndpoints: Sendable {
   private func deactivate(_ user: User, _ request: Request) async throws -> Response {
     let body = try request.jsonObject()
     let erases = try body.optionalBool("erase") ?? false
-    try await accounts.confirmation.confirm(user.userID, .init(request, "deactivate your account"), body: body)
+    let server = try body.optionalString("id_server")
+    try await accounts.confirmation.confirm(
+      user.requester, .init(request, "deactivate your account"), body: body, mayBeEarlier: false)
+    let isUnbound = try await accounts.thirdParties.unbindAll(of: user.userID, server: server)
     try await accounts.deactivation.deactivate(user.userID, erases: erases)
-    return .json(["id_server_unbind_result": "success"])
+    return .json(["id_server_unbind_result": isUnbound ? "success" : "no-support"])
   }
 }

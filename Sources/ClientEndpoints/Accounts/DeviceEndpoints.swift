@@ -57,7 +57,8 @@ package struct DeviceEndpoints: Sendable {
   /// https://spec.matrix.org/v1.16/client-server-api/#delete_matrixclientv3devicesdeviceid
   private func delete(_ user: User, _ request: Request) async throws -> Response {
     try await accounts.confirmation.confirm(
-      user.userID, .init(request, "remove a device from your account"), body: try request.jsonObjectOrEmpty())
+      user.requester, .init(request, "remove a device from your account"), body: try request.jsonObjectOrEmpty(),
+      mayBeEarlier: true)
     try await accounts.devices.delete([try request.parameter("deviceID")], of: user.userID)
     return .emptyObject
   }
@@ -67,7 +68,8 @@ package struct DeviceEndpoints: Sendable {
     let body = try request.jsonObject()
     let ids = try body.requireStrings("devices")
     try await accounts.confirmation.confirm(
-      user.userID, .init(request, "remove device(s) from your account"), body: body, omitting: ["devices"])
+      user.requester, .init(request, "remove device(s) from your account"), body: body, omitting: ["devices"],
+      mayBeEarlier: true)
     try await accounts.devices.delete(ids, of: user.userID)
     return .emptyObject
   }

@@ -21,18 +21,42 @@ package struct LoginEndpoints: Sendable {
       [
         .get("getLoginFlows", .client("login", .sinceV1), as: Anyone.self, to: flows),
         .post("login", .client("login", .sinceV1), as: Anyone.self, limited: true, body: .account, to: logIn),
+        .post(
+          "generateLoginToken", Self.loginToken, as: User.self, on: .main, limited: true, body: .account,
+          to: makeLoginToken),
         .post("logout", .client("logout", .sinceV1), as: User.self, on: .main, allowsLockedUsers: true, to: logOut),
         .post(
           "logout_all", .client("logout/all", .sinceV1), as: User.self, on: .main, allowsLockedUsers: true,
           to: logOutEverywhere),
-        .post("refresh", .client("refresh", [.v3]), as: Anyone.self, on: .main, body: .account, to: refresh),
+        .post("refresh", .client("refresh", .released), as: Anyone.self, on: .main, body: .account, to: refresh),
         .get("getPasswordPolicy", .client("password_policy", .released), as: Anyone.self, to: passwordPolicy),
       ])
   }
 
   /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3login
   private func flows(_ caller: Anyone, _ request: Request) -> Response {
-    .json(["flows": .array(accounts.login.flows.map { ["type": .string($0)] })])
+    .json(["flows": .array(accounts.login.flows)])
+  }
+
+  /// The stable path, and that of MSC3882.
+  private static let loginToken =
+    EndpointPaths.client("login/get_token", [.v1])
+    + EndpointPaths.client("org.matrix.msc3882/login/token", [.unstable])
+
+  /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv1loginget_token
+  private func makeLoginToken(_ user: User, _ request: Request) async throws -> Response {
+    let tokens = accounts.loginTokens
+    guard tokens.isEnabled else { throw MatrixError.unrecognized() }
+    let body = try request.jsonObject()
+    if tokens.requiresPassword {
+      try await accounts.confirmation.confirm(
+        user.requester, .init(request, "issue a new access token for your account"), body: body, mayBeEarlier: false)
+    }
+    return .json([
+      "login_token": .string(try await tokens.make(for: user.userID)),
+      "expires_in_ms": .integer(tokens.lifetimeMilliseconds),
+      "expires_in": .integer(tokens.lifetimeMilliseconds / 1000),
+    ])
   }
 
   /// https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3login

@@ -43,7 +43,8 @@ package struct ThreadEndpoints: Sendable {
       limit: try request.queryInteger("limit", default: 5),
       onlyParticipated: try request.queryChoice("include", ["all": false, "participated": true]) ?? false,
       requester: user.requester)
-    let options = ClientEventOptions(.legacy, requester: user.requester, now: clock.nowMilliseconds)
+    // Without transaction ids, as on Synapse.
+    let options = ClientEventOptions(.legacy, requester: nil, now: clock.nowMilliseconds)
     return .json { writer in
       writer.object {
         $0.key("chunk")

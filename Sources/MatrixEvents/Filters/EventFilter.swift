@@ -64,6 +64,14 @@ public struct EventFilter: Sendable {
     format = Self.format(json)
   }
 
+  /// Reads the filter that is a part of a request's body; members may be null and ids of any form, as on Synapse.
+  ///
+  /// - Throws: 400 `M_UNKNOWN` for a wrong shape, 413 when it is too large.
+  public init(definition json: JSONValue) throws(MatrixError) {
+    try FilterShape(isStrict: false).check(definition: json)
+    self = EventFilter(json)
+  }
+
   /// Reads a definition; what is absent, null or of a wrong shape reads as empty.
   init(_ json: JSONValue?) {
     guard let json else { return }

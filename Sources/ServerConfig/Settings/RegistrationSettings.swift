@@ -37,12 +37,13 @@ public struct RegistrationSettings: Sendable, Hashable {
     let withoutVerification = try root.looseBool("enable_registration_without_verification", false)
     requiresToken = try root.bool("registration_requires_token", false)
     sharedSecret = try root.secret("registration_shared_secret", path: "registration_shared_secret_path")
-    // E-mail and captcha checks do not exist here, so they do not count as verification either.
-    if role == .homeserver && isEnabled && !withoutVerification && !requiresToken {
+    let hasCaptcha = try root.bool("enable_registration_captcha", false)
+    let hasAddresses = try !root.strings("registrations_require_3pid").isEmpty
+    if role == .homeserver && isEnabled && !withoutVerification && !requiresToken && !hasCaptcha && !hasAddresses {
       throw root.fail(
         "enable_registration",
         "found open registration without any verification, which invites spam; "
-          + "expected registration_requires_token: true, "
+          + "expected registration_requires_token: true, enable_registration_captcha: true, registrations_require_3pid, "
           + "or enable_registration_without_verification: true if that is what you want")
     }
     allowsGuests = try root.bool("allow_guest_access", false)

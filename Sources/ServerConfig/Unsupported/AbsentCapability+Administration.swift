@@ -1,5 +1,5 @@
 extension AbsentCapability {
-  /// The administrator's hand on a running server: numbers of users, blocking, consent, notices, reports, statistics. Go with the administration API.
+  /// The administrator's hand on a running server: numbers of users, blocking, consent, notices. Go with the administration API.
   static let administration = AbsentCapability(
     """
     admin_contact
@@ -11,15 +11,14 @@ extension AbsentCapability {
     mau_stats_only
     mau_trial_days
     max_mau_value
-    rc_reports
     server_notices
-    stats
-    user_consent
+    user_consent.block_events_error
+    user_consent.send_server_notice_to_guests
+    user_consent.server_notice_content
     """,
     guards: [
       Guard("hs_disabled", .isTrue, "the server would serve everybody"),
       Guard("limit_usage_by_mau", .isTrue, "the number of users would have no limit"),
       Guard("user_consent.block_events_error", .isSet, "users could send without having agreed"),
-      Guard("user_consent.require_at_registration", .isTrue, "users could register without having agreed"),
     ])
 }

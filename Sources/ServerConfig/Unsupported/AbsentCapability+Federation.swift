@@ -12,7 +12,6 @@ extension AbsentCapability {
     federation_client_minimum_tls_version
     federation_custom_ca_list
     federation_domain_whitelist
-    federation_ip_range_blacklist
     federation_metrics_domains
     federation_rc_concurrent
     federation_rc_reject_limit
@@ -25,8 +24,6 @@ extension AbsentCapability {
     federation_whitelist_endpoint_enabled
     http_proxy
     https_proxy
-    ip_range_blacklist
-    ip_range_whitelist
     key_refresh_interval
     key_server_signing_keys_path
     limit_remote_rooms
@@ -39,7 +36,6 @@ extension AbsentCapability {
     send_federation
     serve_server_wellknown
     trusted_key_servers
-    use_insecure_ssl_client_just_for_testing_do_not_use
     user_agent_suffix
     """)
 }

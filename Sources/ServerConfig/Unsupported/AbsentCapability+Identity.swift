@@ -1,25 +1,30 @@
 extension AbsentCapability {
-  /// E-mail addresses and telephone numbers. Go with the binding of addresses and the mails that confirm them.
+  /// Identity servers asked about others, and mails about notifications and invitations. Go with invitations by address and with the
+  /// pushers of mails.
   static let identity = AbsentCapability(
     """
-    account_threepid_delegates
-    allowed_local_3pids
     default_identity_server
-    disable_msisdn_registration
-    email
-    enable_3pid_changes
+    email.client_base_url
+    email.enable_notifs
+    email.expiry_template_html
+    email.expiry_template_text
+    email.invite_client_location
+    email.notif_delay_before_mail
+    email.notif_for_new_users
+    email.notif_template_html
+    email.notif_template_text
+    email.riot_base_url
+    email.subjects.invite_from_person
+    email.subjects.invite_from_person_to_room
+    email.subjects.message_from_person
+    email.subjects.message_from_person_in_room
+    email.subjects.messages_from_person
+    email.subjects.messages_from_person_and_others
+    email.subjects.messages_in_room
+    email.subjects.messages_in_room_and_others
     enable_3pid_lookup
-    enable_registration_token_3pid_bypass
     invite_3pid_guest
-    next_link_domain_whitelist
-    rc_3pid_validation
     rc_third_party_invite
-    registrations_require_3pid
-    request_token_inhibit_3pid_errors
-    templates
     trust_identity_server_for_password_resets
-    """,
-    guards: [
-      Guard("registrations_require_3pid", .isSet, "accounts could be registered without")
-    ])
+    """)
 }

@@ -3,14 +3,11 @@ extension AbsentCapability {
   static let singleSignOn = AbsentCapability(
     """
     cas_config
-    jwt_config
-    login_via_existing_session
     matrix_authentication_service
     oidc_config
     oidc_providers
     saml2_config
     sso
-    ui_auth
     """,
     guards: [
       Guard("experimental_features.msc3861", .isSet, "accounts would be this server's own"),

@@ -40,6 +40,17 @@ public final class AccessTokenStore: Sendable {
     }
   }
 
+  /// Reads when the owner of a token last showed who they are, since 1970; nil for never.
+  public func lastValidated(_ id: Int64) async throws -> Int64? {
+    try await database.run("SELECT last_validated FROM access_tokens WHERE id = \(id)").first?.get(0, as: Int64?.self)
+      ?? nil
+  }
+
+  /// Notes that the owner of a token has shown who they are.
+  public func markValidated(_ id: Int64, nowMilliseconds: Int64) async throws {
+    _ = try await database.run("UPDATE access_tokens SET last_validated = \(nowMilliseconds) WHERE id = \(id)")
+  }
+
   /// Deletes one access token and the refresh token it came with.
   public func delete(_ token: Text) async throws {
     try await database.transaction("delete_access_token", isolation: .readCommitted) { txn in

@@ -17,11 +17,15 @@ public struct NewAccount: Sendable {
   public var userType: Text?
   /// The display name of the new profile; nil leaves the profile without one.
   public var displayName: Text?
+  /// The addresses that the user has proved to own.
+  public var identifiers: [ProvedIdentifier]
+  /// The version of the policy that the user has agreed to.
+  public var consentVersion: Text?
 
   /// Collects the values of a registration.
   public init(
     userID: UserID, passwordHash: Text?, isAdmin: Bool = false, isGuest: Bool = false, isApproved: Bool = true,
-    userType: Text? = nil, displayName: Text?
+    userType: Text? = nil, displayName: Text?, identifiers: [ProvedIdentifier] = [], consentVersion: Text? = nil
   ) {
     self.userID = userID
     self.passwordHash = passwordHash
@@ -30,6 +34,25 @@ public struct NewAccount: Sendable {
     self.isApproved = isApproved
     self.userType = userType
     self.displayName = displayName
+    self.identifiers = identifiers
+    self.consentVersion = consentVersion
+  }
+}
+
+/// An address that somebody has proved to own.
+public struct ProvedIdentifier: Sendable, Hashable {
+  /// `email` or `msisdn`.
+  public var medium: Text
+  /// The address in its canonical form.
+  public var address: Text
+  /// The time of the proof, since 1970.
+  public var validatedAtMilliseconds: Int64
+
+  /// Collects what was proved.
+  public init(medium: Text, address: Text, validatedAtMilliseconds: Int64) {
+    self.medium = medium
+    self.address = address
+    self.validatedAtMilliseconds = validatedAtMilliseconds
   }
 }
 
@@ -62,7 +85,7 @@ extension AccountStore {
   ///   - session: makes one account: the first request inserts it, every other, also one at the same time, gets the same.
   ///   - admit: called when the account is really to be made; what it throws leaves everything as it is.
   /// - Returns: the account of the session.
-  /// - Throws: `MatrixError` `M_USER_IN_USE` when the ID is taken.
+  /// - Throws: `MatrixError` `M_USER_IN_USE` when the ID is taken, `M_THREEPID_IN_USE` when an address is.
   public func register(
     _ new: NewAccount, completing session: CompletedSession?, nowMilliseconds: Int64,
     admit: @escaping @Sendable () throws -> Void
@@ -92,10 +115,17 @@ extension AccountStore {
   private func insert(_ new: NewAccount, _ nowMilliseconds: Int64, in txn: Transaction) throws {
     txn.enqueue(
       """
-      INSERT INTO users (name, password_hash, creation_ts, is_guest, admin, user_type, approved)
+      INSERT INTO users
+        (name, password_hash, creation_ts, is_guest, admin, user_type, approved, consent_version, consent_ts)
       VALUES (\(new.userID.rawValue), \(new.passwordHash), \(nowMilliseconds / 1000), \(new.isGuest ? 1 : 0),
-              \(new.isAdmin ? 1 : 0), \(new.userType), \(new.isApproved))
+              \(new.isAdmin ? 1 : 0), \(new.userType), \(new.isApproved), \(new.consentVersion),
+              \(new.consentVersion.map { _ in nowMilliseconds }))
       """)
+    for identifier in new.identifiers {
+      try ThirdPartyStore.add(
+        identifier.medium, identifier.address, to: new.userID,
+        validatedAtMilliseconds: identifier.validatedAtMilliseconds, nowMilliseconds: nowMilliseconds, in: txn)
+    }
     if let name = new.displayName {
       txn.enqueue(
         """

@@ -16,12 +16,25 @@ public final class AccountStores: Sendable {
   public let devices: DeviceStore
   /// What others must learn of devices.
   public let deviceLists: DeviceListStore
+  /// Pushers.
+  public let pushers: PusherStore
   /// Profiles.
   public let profiles: ProfileStore
   /// Uses of registration tokens.
   public let registrationTokens: RegistrationTokenStore
   /// Sessions of user-interactive authentication.
   public let userInteractiveAuth: UserInteractiveAuthStore
+
+  /// Proofs of who owns an address.
+  public let addressValidations: AddressValidationStore
+  /// The addresses of accounts.
+  public let thirdParties: ThirdPartyStore
+  /// Tokens that are good for one login.
+  public let loginTokens: LoginTokenStore
+  /// Tokens by which others learn who a user is.
+  public let openIDTokens: OpenIDTokenStore
+  /// Agreements to the policy.
+  public let consents: ConsentStore
 
   /// Makes the stores; nothing is read yet.
   public init(_ context: StoreContext) {
@@ -33,9 +46,15 @@ public final class AccountStores: Sendable {
     sessions = SessionStore(context, devices: devices)
     deactivations = DeactivationStore(context, sessions: sessions)
     clientIPs = ClientIPStore(context)
+    pushers = PusherStore(context)
     profiles = ProfileStore(context)
     registrationTokens = RegistrationTokenStore(context)
     userInteractiveAuth = UserInteractiveAuthStore(context)
+    addressValidations = AddressValidationStore(context)
+    thirdParties = ThirdPartyStore(context)
+    loginTokens = LoginTokenStore(context)
+    openIDTokens = OpenIDTokenStore(context)
+    consents = ConsentStore(context)
     context.ids.follow(.profileUpdates, .crossSigningKeys)
   }
 }

@@ -33,6 +33,12 @@ public final class RoomStores: Sendable {
   public let directory: DirectoryStore
   /// Published rooms.
   public let publicRooms: PublicRoomStore
+  /// Messages found by their words.
+  public let search: SearchStore
+  /// Events that are sent later.
+  public let delayedEvents: DelayedEventStore
+  /// What paged answers remember.
+  public let paginationSessions: PaginationSessionStore
   /// What push rules want done about events.
   public let pushActions: PushActionStore
   /// Push actions of events that were never stored.
@@ -55,6 +61,9 @@ public final class RoomStores: Sendable {
     timeline = TimelineStore(context, events: events)
     directory = DirectoryStore(context)
     publicRooms = PublicRoomStore(context, events: events)
+    search = SearchStore(context)
+    delayedEvents = DelayedEventStore(context)
+    paginationSessions = PaginationSessionStore(context)
     pushActions = PushActionStore(context)
     pushActionOrphans = PushActionOrphanStore(context)
     barrier = ReadBarrier(context)

@@ -151,7 +151,13 @@ public final class AccountDataService: Sendable {
     guard let membership = try await memberships.room(room, for: user), !membership.isForgotten else {
       throw MatrixError.forbidden("User \(user) has no membership in room \(room)")
     }
-    return try await carryOut(AddTag(userID: user, roomID: room, tag: tag, content: content)).streamID
+    return try await setTagUnchecked(user, room: room, tag: tag, content: content)
+  }
+
+  /// Sets a tag of a room that the user need not be in yet.
+  @discardableResult
+  func setTagUnchecked(_ user: UserID, room: RoomID, tag: Text, content: JSONValue) async throws -> Int64 {
+    try await carryOut(AddTag(userID: user, roomID: room, tag: tag, content: content)).streamID
   }
 
   /// Removes a tag of a room.

@@ -92,6 +92,11 @@ final class MembershipReader: Sendable {
     return users
   }
 
+  /// Finds those among some users who are in one of the user's rooms.
+  func sharing(with user: UserID, among others: Set<UserID>) async throws -> Set<UserID> {
+    try await memberships.sharing(with: user, among: others)
+  }
+
   /// Returns whether another user is in one of the user's rooms.
   ///
   /// - Parameter excluded: rooms that do not count.

@@ -26,6 +26,7 @@ struct SyncReaders: Sendable {
       accountData: stores.accountData, ruleStore: stores.pushRules, rules: pushRules,
       omitsEmpty: omitsEmptyAccountData)
     ephemeral = EphemeralReader(typing: typing, receipts: stores.receipts)
-    deviceLists = DeviceListReader(devices: stores.deviceLists, memberships: memberships)
+    deviceLists = DeviceListReader(
+      devices: stores.deviceLists, memberships: memberships, events: stores.events)
   }
 }

@@ -75,15 +75,16 @@ extension SyncComputation {
 
   // MARK: Invites and knocks
 
+  /// Adds invitations and knocks, whatever rooms the filter names (as on Synapse): a client cannot name rooms that it does not know yet.
   private func addStripped(_ changes: RoomChanges, to result: inout SyncResult) async throws {
     let events = try await stores.events.events(changes.invites + changes.knocks)
     for id in changes.invites {
-      guard let event = events[id], filter.passes(room: event.roomID) else { continue }
+      guard let event = events[id] else { continue }
       guard !changes.ignoredUsers.contains(event.sender) else { continue }
       result.invited.append(SyncResult.Stripped(id: event.roomID, event: event))
     }
     for id in changes.knocks {
-      guard let event = events[id], filter.passes(room: event.roomID) else { continue }
+      guard let event = events[id] else { continue }
       result.knocked.append(SyncResult.Stripped(id: event.roomID, event: event))
     }
   }

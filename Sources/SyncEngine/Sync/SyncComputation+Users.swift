@@ -96,6 +96,10 @@ extension SyncComputation {
     _ users: DeviceListReader.Movements, _ now: StreamToken, to result: inout SyncResult
   ) async throws {
     guard let since else { return }
+    var users = users
+    try await readers.deviceLists.addMembers(
+      of: result.memberships.filter { $0.membership == .join }.map(\.roomID), near: user, after: since.room,
+      upTo: now.room, to: &users)
     let changes = try await readers.deviceLists.changes(
       for: user, after: since.deviceList, upTo: now.deviceList, users)
     result.changedDeviceLists = changes.changed

@@ -74,6 +74,8 @@ struct ListenerAssembly: Sendable {
     return (own + families).filter { family in
       if family.resource == "health" { return true }
       if family.resource == "metrics" { return listener.serves("metrics") && config.server.keepsMetrics }
+      // Federation has the endpoint of OpenID with everything else.
+      if family.resource == "openid", listener.serves("federation") { return true }
       return listener.serves(family.resource)
     }.flatMap(\.endpoints)
   }

@@ -66,6 +66,7 @@ def relating(recorder):
         paul.get(f"relations{query}", target + query)
     for below in ("/m.thread", "/m.thread/m.room.message", "/m.annotation", "/m.annotation/m.reaction?recurse=true", "/m.thread?recurse=true"):
         paul.get(f"relations{below}", target + below)
+    paul.get("old path", f"/_matrix/client/unstable/{room_path(room)}/relations/{quote(root)}/m.thread")
     paul.get("old name of recurse", f"{target}?org.matrix.msc3981.recurse=true")
     for dir in ("f", "b"):
         seen, token, pages = [], "", 0
