@@ -26,7 +26,7 @@ package struct ClientSubsystem: Subsystem {
       ServerEndpoints(config: config).family,
       TurnEndpoints(settings: config.turn, clock: clock).family,
       CallTransportEndpoints(config: config).family,
-      ThirdPartyEndpoints().family,
+      BridgedNetworkEndpoints().family,
       RegistrationEndpoints(config: config, accounts: accounts).family,
       LoginEndpoints(config: config, accounts: accounts).family,
       AccountEndpoints(accounts: accounts).family,
