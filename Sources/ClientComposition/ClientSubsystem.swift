@@ -47,12 +47,14 @@ package struct ClientSubsystem: Subsystem {
       RoomSendEndpoints(rooms: rooms).family,
       RoomHistoryEndpoints(rooms: rooms, clock: clock).family,
       RoomStateEndpoints(rooms: rooms, clock: clock).family,
+      ThreadEndpoints(rooms: rooms, subscriptions: sync.threadSubscriptions, clock: clock).family,
       RoomDirectoryEndpoints(rooms: rooms, config: config).family,
       DelayedEventEndpoints(rooms: rooms).family,
       SpaceEndpoints(rooms: rooms).family,
       SearchEndpoints(rooms: rooms, clock: clock).family,
       RoomUpgradeEndpoints(rooms: rooms).family,
       SyncEndpoints(services: sync, presenceLimit: presenceLimit).family,
+      SnapshotEndpoints(services: sync, history: rooms.history, presenceLimit: presenceLimit).family,
       SlidingSyncEndpoints(services: sync, presenceLimit: presenceLimit, config: config).family,
       TypingEndpoints(typing: sync.typing, presence: sync.presence).family,
       ReceiptEndpoints(receipts: sync.receipts, presence: sync.presence).family,
@@ -67,6 +69,7 @@ package struct ClientSubsystem: Subsystem {
       AccountDataEndpoints(accountData: sync.accountData).family,
       FilterEndpoints(filters: sync.filters).family,
       PushRuleEndpoints(pushRules: sync.pushRules).family,
+      NotificationEndpoints(notifications: sync.notifications, serializer: rooms.serializer, clock: clock).family,
     ]
   }
 }

@@ -73,4 +73,8 @@ extension ErrorCode {
   public static let rendezvousConflict = Self("IO_ELEMENT_MSC4388_CONCURRENT_WRITE", 409)
   /// An account that an administrator has not approved yet (MSC3866).
   public static let userAwaitingApproval = Self("ORG.MATRIX.MSC3866_USER_AWAITING_APPROVAL", 403)
+  /// A subscription of a thread that a client makes by itself, though the user has ended one since (MSC4306).
+  public static let conflictingUnsubscription = Self("IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION", 409)
+  /// An event that is not in the thread (MSC4306).
+  public static let notInThread = Self("IO.ELEMENT.MSC4306.M_NOT_IN_THREAD", 400)
 }

@@ -17,6 +17,10 @@ public final class SyncServices: Sendable {
   public let tokens: CurrentTokens
   /// The answer to `/sync`.
   public let sync: SyncService
+  /// The answers of `/initialSync`.
+  public let snapshots: SnapshotService
+  /// The answer to `/events`.
+  public let eventStream: EventStreamService
   /// The answer to sliding syncs.
   public let sliding: SlidingSyncService
   /// The users who are typing.
@@ -31,6 +35,10 @@ public final class SyncServices: Sendable {
   public let accountData: AccountDataService
   /// The push rules and their changes.
   public let pushRules: PushRuleService
+  /// The threads that users follow.
+  public let threadSubscriptions: ThreadSubscriptionService
+  /// What users were notified of.
+  public let notifications: NotificationService
   /// The answer to whose keys have changed.
   public let keyChanges: KeyChangeService
   /// Filters of clients.
@@ -69,13 +77,21 @@ public final class SyncServices: Sendable {
     typing = TypingService(
       hub: hub, access: rooms.history.access, isWriter: config.isWriter(of: .typing), clock: clock)
     tokens = CurrentTokens(ids: stores.context.ids, typing: typing)
-    pushRules = PushRuleService(stores: push, limits: PushRuleStore.Limits())
+    pushRules = PushRuleService(
+      stores: push, limits: PushRuleStore.Limits(),
+      withThreads: config.experimental.isEnabled("msc4306_enabled"))
     accountData = AccountDataService(
-      stores: users, memberships: stores.memberships, pushRules: pushRules, router: router)
+      stores: users, memberships: stores.memberships, pushRules: pushRules, router: router,
+      canDelete: settings.deletesAccountData)
     let succession = RoomSuccession(
       accountData: accountData, store: users.accountData, pushRules: pushRules, router: router, logger: logger)
     self.succession = succession
     rooms.upgrades.successors.add { try await succession.carry(from: $0, to: $1, users: $2) }
+    threadSubscriptions = ThreadSubscriptionService(
+      store: stores.threadSubscriptions, history: rooms.history,
+      isEnabled: config.experimental.isEnabled("msc4306_enabled"))
+    notifications = NotificationService(
+      pushActions: stores.pushActions, events: stores.events, serializer: rooms.serializer)
     receipts = ReceiptService(
       stores: users, events: stores.events, relations: stores.relations, rooms: rooms, accountData: accountData,
       clock: clock)
@@ -87,11 +103,13 @@ public final class SyncServices: Sendable {
     let read = SyncStores(rooms: stores, users: users, push: push, deviceLists: deviceLists)
     let readers = SyncReaders(
       stores: read, visibility: rooms.history.visibility, notifier: notifier, tokens: tokens, typing: typing,
-      pushRules: pushRules)
+      pushRules: pushRules, omitsEmptyAccountData: settings.deletesAccountData)
     keyChanges = KeyChangeService(readers: readers)
     sync = SyncService(
       stores: read, rooms: rooms, readers: readers, notifier: notifier, tokens: tokens, settings: settings,
       clock: clock, logger: logger)
+    snapshots = SnapshotService(sync: sync, accountData: accountData, blockedRooms: stores.rooms)
+    eventStream = EventStreamService(sync: sync, snapshots: snapshots, blockedRooms: stores.rooms)
     sliding = SlidingSyncService(
       sync: sync, connections: SlidingConnectionStore(stores.context), rooms: SlidingRoomStore(stores.context),
       settings: SlidingSyncService.Settings(
@@ -178,8 +196,13 @@ extension SyncSettings {
     isPresenceEnabled = config.presence.isEnabled
     includesOfflineUsers = config.presence.includesOfflineUsers
     excludedRooms = config.rooms.excludedFromSync
+    roomsWithoutPresence = config.rooms.excludedFromPresence
     answerLifetimeMilliseconds = config.caches.syncResponseMilliseconds
     countsNotifications = config.push.isEnabled
+    showsUnreadCounts = config.experimental.isEnabled("msc2654_enabled")
+    acceptsUnstableThreadCounts = config.experimental.isEnabled("msc3773_enabled")
+    acceptsUnstableStateAfter = config.experimental.isEnabled("msc4222_enabled")
+    deletesAccountData = config.experimental.isEnabled("msc3391_enabled")
   }
 }
 

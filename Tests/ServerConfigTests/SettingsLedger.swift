@@ -147,7 +147,7 @@ enum SettingsLedger {
     enable_set_displayname followed true
     encryption_enabled_by_default_for_room_type followed "off"
     event_cache_size followed 1M
-    exclude_rooms_from_presence guarded ["!a:example.org"]
+    exclude_rooms_from_presence followed ["!a:example.org"]
     exclude_rooms_from_sync followed ["!a:example.org"]
     experimental_features.msc1763_enabled ignored true
     experimental_features.msc1767_enabled ignored true
@@ -157,11 +157,11 @@ enum SettingsLedger {
     experimental_features.msc3026_enabled ignored true
     experimental_features.msc3202_transaction_extensions ignored true
     experimental_features.msc3381_polls_enabled ignored true
-    experimental_features.msc3391_enabled ignored true
+    experimental_features.msc3391_enabled followed true
     experimental_features.msc3575_enabled followed false
     experimental_features.msc3664_enabled ignored true
     experimental_features.msc3720_enabled followed true
-    experimental_features.msc3773_enabled ignored true
+    experimental_features.msc3773_enabled followed true
     experimental_features.msc3814_enabled followed true
     experimental_features.msc3848_enabled ignored true
     experimental_features.msc3861 guarded {enabled: true}
@@ -185,7 +185,7 @@ enum SettingsLedger {
     experimental_features.msc4155_enabled followed true
     experimental_features.msc4169_enabled ignored true
     experimental_features.msc4210_enabled ignored true
-    experimental_features.msc4222_enabled ignored true
+    experimental_features.msc4222_enabled followed true
     experimental_features.msc4235_enabled ignored true
     experimental_features.msc4242_enabled ignored true
     experimental_features.msc4263_limit_key_queries_to_users_who_share_rooms ignored true

@@ -155,7 +155,6 @@ import Testing
     "includesUpdatesInSync": "include_profile_updates_in_sync", "countsRooms": "push.group_unread_count_by_room",
     "includesContent": "push.include_content", "jitterMilliseconds": "push.jitter_delay",
     "mediaCreate": "rc_media_create",
-    "excludedFromPresence": "exclude_rooms_from_presence",
     "sendsFederation": "send_federation", "runsPushers": "start_pushers",
     "notifiesApplicationServices": "notify_appservices",
   ]

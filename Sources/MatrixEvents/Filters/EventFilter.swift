@@ -20,6 +20,8 @@ public struct EventFilter: Sendable {
   public var includeRedundantMembers = false
   /// Whether unread counts of threads come apart from those of the room.
   public var unreadThreadNotifications = false
+  /// The same under the name of MSC3773, which counts where the server's configuration says so.
+  public var unstableUnreadThreadNotifications = false
   /// Types that pass, `*` standing for any run of characters; nil lets all pass.
   public var types: [Text]?
   /// Types that do not pass.
@@ -77,6 +79,7 @@ public struct EventFilter: Sendable {
     lazyLoadMembers = json["lazy_load_members"]?.bool ?? false
     includeRedundantMembers = json["include_redundant_members"]?.bool ?? false
     unreadThreadNotifications = json["unread_thread_notifications"]?.bool ?? false
+    unstableUnreadThreadNotifications = json["org.matrix.msc3773.unread_thread_notifications"]?.bool ?? false
     types = Self.patterns(json["types"])
     notTypes = Self.patterns(json["not_types"]) ?? []
     rooms = Self.strings(json["rooms"]).map(Set.init)

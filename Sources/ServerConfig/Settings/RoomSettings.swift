@@ -29,7 +29,7 @@ public struct RoomSettings: Sendable {
   public var listPublicationRules: DirectoryRules
   /// The rooms that sync leaves out.
   public var excludedFromSync: Set<RoomID>
-  /// The rooms that presence leaves out.
+  /// The rooms whose members see nothing of each other's presence unless they share another one.
   public var excludedFromPresence: Set<RoomID>
   /// The state that invited and knocking users are shown, in addition to the create event; a nil key means any.
   public var prejoinState: [PrejoinStateType]

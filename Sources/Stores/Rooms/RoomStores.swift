@@ -21,6 +21,8 @@ public final class RoomStores: Sendable {
   public let memberships: MembershipStore
   /// Relations of events.
   public let relations: RelationStore
+  /// Threads that users follow.
+  public let threadSubscriptions: ThreadSubscriptionStore
   /// Content of redacted events that has to go.
   public let redactions: RedactionStore
   /// History of rooms.
@@ -52,6 +54,7 @@ public final class RoomStores: Sendable {
     rooms = RoomStore(context)
     memberships = MembershipStore(context)
     relations = RelationStore(context, events: events)
+    threadSubscriptions = ThreadSubscriptionStore(context)
     historyOpenness = HistoryOpenness(context, events: events, state: state)
     authChains = AuthChainStore(context)
     redactions = RedactionStore(context)

@@ -4,7 +4,7 @@ import json
 import re
 
 TIMES = {"age", "age_ts", "origin_server_ts", "ts", "last_active_ago", "last_seen_ts", "valid_until_ms", "creation_ts", "expires_in_ms"}
-TOKENS = {"next_batch", "prev_batch", "start", "end", "access_token", "refresh_token", "session", "prev_content_token", "pos"}
+TOKENS = {"next_batch", "prev_batch", "start", "end", "access_token", "refresh_token", "session", "next_token", "prev_content_token", "pos"}
 # Sentences are each server's own; what clients act on is `errcode`.
 SENTENCES = {"error"}
 IDENTIFIER = re.compile(r"^[$!][A-Za-z0-9_\-+/=]{16,}(:localhost)?$")
