@@ -166,7 +166,7 @@ let package = Package(
     library(
       "RoomComposition",
       [
-        "ByteText", "WorkerRuntime", "RoomServices", "RateLimits", "Stores", "StorageEngine", "Replication",
+        "ByteText", "WorkerRuntime", "RoomServices", "RateLimits", "Stores", "Replication",
         "ServerConfig", "MatrixPrimitives", "MatrixEvents", crypto, lifecycle,
       ]),
     library(
@@ -271,8 +271,8 @@ let package = Package(
     tests(
       "UserDirectoryTests",
       [
-        "ByteText", "UserDirectory", "Stores", "Replication", "ServerConfig", "Postgres", "MatrixEvents",
-        "MatrixPrimitives", "TestSupport", logging,
+        "ByteText", "UserDirectory", "Stores", "Replication", "ServerConfig", "Postgres", "MatrixPrimitives",
+        "TestSupport", logging,
       ]),
     tests("RateLimitsTests", ["ByteText", "RateLimits", "ServerConfig", "MatrixPrimitives"]),
     tests(
