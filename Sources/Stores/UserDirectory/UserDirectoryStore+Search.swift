@@ -28,33 +28,28 @@ extension UserDirectoryStore {
     let query = UserDirectoryQuery(words)
     let isVisible: SQL =
       settings.searchesAllUsers
-      ? "r.user_id <> \(user.rawValue)"
+      ? "t.user_id <> \(user.rawValue)"
       : """
-      (EXISTS (SELECT FROM users_in_public_rooms AS p WHERE p.user_id = r.user_id)
+      (EXISTS (SELECT FROM users_in_public_rooms AS p WHERE p.user_id = t.user_id)
         OR EXISTS (SELECT FROM users_who_share_private_rooms AS s
-          WHERE s.user_id = \(user.rawValue) AND s.other_user_id = r.user_id))
+          WHERE s.user_id = \(user.rawValue) AND s.other_user_id = t.user_id))
       """
-    let isUnlocked: SQL =
-      settings.showsLockedUsers ? "true" : "(SELECT u.locked FROM users AS u WHERE u.name = r.user_id) IS NOT TRUE"
-    let isHere: SQL =
-      settings.excludesRemoteUsers ? "(SELECT true FROM users AS u WHERE u.name = r.user_id) IS TRUE" : "true"
+    let isUnlocked: SQL = settings.showsLockedUsers ? "true" : "u.locked IS NOT TRUE"
+    let join: SQL = settings.excludesRemoteUsers ? "JOIN" : "LEFT JOIN"
     let preference: SQL =
       settings.prefersLocalUsers ? "* (CASE WHEN \(isLocal("t.user_id")) THEN 2.0 ELSE 1.0 END)" : ""
-    // Sorted first and then looked at from the top, so that the rooms are asked about no more users than are shown; subqueries are not turned into
-    // joins, which might lose the order.
     let sql: SQL = """
       WITH t AS (
         SELECT user_id, vector FROM user_directory_search WHERE vector @@ to_tsquery('simple', \(query.any)) LIMIT 10000)
-      SELECT r.user_id, r.display_name, r.avatar_url FROM (
-        SELECT t.user_id, d.display_name, d.avatar_url,
-          (CASE WHEN d.display_name IS NULL THEN 1.0 ELSE 1.2 END) * (CASE WHEN d.avatar_url IS NULL THEN 1.0 ELSE 1.2 END)
-          * (3 * ts_rank_cd('{0.1, 0.1, 0.9, 1.0}', t.vector, to_tsquery('simple', \(query.exact)), 8)
-            + ts_rank_cd('{0.1, 0.1, 0.9, 1.0}', t.vector, to_tsquery('simple', \(query.prefix)), 8))
-          \(preference) AS rank
-        FROM t JOIN user_directory AS d ON d.user_id = t.user_id
-        ORDER BY rank DESC, d.display_name IS NULL, d.avatar_url IS NULL, t.user_id OFFSET 0) AS r
-      WHERE \(isVisible) AND \(isUnlocked) AND \(isHere)
-      ORDER BY r.rank DESC, r.display_name IS NULL, r.avatar_url IS NULL, r.user_id
+      SELECT t.user_id, d.display_name, d.avatar_url
+      FROM t JOIN user_directory AS d ON d.user_id = t.user_id \(join) users AS u ON u.name = t.user_id
+      WHERE \(isVisible) AND \(isUnlocked)
+      ORDER BY
+        (CASE WHEN d.display_name IS NULL THEN 1.0 ELSE 1.2 END) * (CASE WHEN d.avatar_url IS NULL THEN 1.0 ELSE 1.2 END)
+        * (3 * ts_rank_cd('{0.1, 0.1, 0.9, 1.0}', t.vector, to_tsquery('simple', \(query.exact)), 8)
+          + ts_rank_cd('{0.1, 0.1, 0.9, 1.0}', t.vector, to_tsquery('simple', \(query.prefix)), 8))
+        \(preference) DESC,
+        d.display_name IS NULL, d.avatar_url IS NULL, t.user_id
       LIMIT \(limit)::bigint
       """
     // A search that matches thousands takes longer than what shares a connection should.
