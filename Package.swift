@@ -175,7 +175,7 @@ let package = Package(
     library(
       "RoomComposition",
       [
-        "ByteText", "WorkerRuntime", "RoomServices", "RateLimits", "Stores", "StorageEngine", "Replication",
+        "ByteText", "WorkerRuntime", "RoomServices", "RateLimits", "Stores", "Replication",
         "ServerConfig", "MatrixPrimitives", "MatrixEvents", crypto, lifecycle,
       ]),
     library(
@@ -291,8 +291,8 @@ let package = Package(
     tests(
       "UserDirectoryTests",
       [
-        "ByteText", "UserDirectory", "Stores", "Replication", "ServerConfig", "Postgres", "MatrixEvents",
-        "MatrixPrimitives", "TestSupport", logging,
+        "ByteText", "UserDirectory", "Stores", "Replication", "ServerConfig", "Postgres", "MatrixPrimitives",
+        "TestSupport", logging,
       ]),
     tests("RateLimitsTests", ["ByteText", "RateLimits", "ServerConfig", "MatrixPrimitives"]),
     tests(
