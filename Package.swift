@@ -133,8 +133,7 @@ let package = Package(
     library(
       "EncryptionServices",
       [
-        "ByteText", "MatrixPrimitives", "MatrixEvents", "ServerConfig", "Replication", "Stores", "AccountServices",
-        "RateLimits", crypto, logging,
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "Replication", "Stores", "AccountServices", crypto, logging,
       ]),
     library(
       "SyncEngine",
@@ -160,7 +159,7 @@ let package = Package(
       ]),
     library(
       "AdminEndpoints",
-      ["ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "AccountServices", crypto]),
+      ["ByteText", "EndpointKit", "MatrixPrimitives", "ServerConfig", "AccountServices", "EncryptionServices", crypto]),
     library("ReplicationEndpoints", ["ByteText", "EndpointKit", "MatrixPrimitives", "Replication"]),
 
     // Layer 9: the life of a process
@@ -176,7 +175,7 @@ let package = Package(
     library(
       "RoomComposition",
       [
-        "ByteText", "WorkerRuntime", "RoomServices", "RateLimits", "Stores", "StorageEngine", "Replication",
+        "ByteText", "WorkerRuntime", "RoomServices", "RateLimits", "Stores", "Replication",
         "ServerConfig", "MatrixPrimitives", "MatrixEvents", crypto, lifecycle,
       ]),
     library(
@@ -208,7 +207,8 @@ let package = Package(
     executable(
       "homeserver",
       [
-        "ByteText", "ClientComposition", "AccountComposition", "WorkerRuntime", "EndpointKit", "AdminEndpoints",
+        "ByteText", "ClientComposition", "AccountComposition", "EncryptionComposition", "WorkerRuntime", "EndpointKit",
+        "AdminEndpoints",
         "ServerConfig", argumentParser,
       ]),
     executable("generic_worker", ["ClientComposition", "ServerConfig", "WorkerRuntime", argumentParser]),
@@ -291,8 +291,8 @@ let package = Package(
     tests(
       "UserDirectoryTests",
       [
-        "ByteText", "UserDirectory", "Stores", "Replication", "ServerConfig", "Postgres", "MatrixEvents",
-        "MatrixPrimitives", "TestSupport", logging,
+        "ByteText", "UserDirectory", "Stores", "Replication", "ServerConfig", "Postgres", "MatrixPrimitives",
+        "TestSupport", logging,
       ]),
     tests("RateLimitsTests", ["ByteText", "RateLimits", "ServerConfig", "MatrixPrimitives"]),
     tests(
@@ -304,7 +304,7 @@ let package = Package(
     tests(
       "EncryptionServicesTests",
       [
-        "ByteText", "EncryptionServices", "AccountServices", "Stores", "Replication", "MatrixEvents",
+        "ByteText", "EncryptionServices", "AccountServices", "Stores", "Replication", "ServerConfig", "Postgres",
         "MatrixPrimitives", "TestSupport", crypto, logging,
       ]),
     tests(

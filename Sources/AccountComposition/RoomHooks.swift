@@ -21,8 +21,17 @@ extension AccountServices.RoomHooks {
           logger.warning("Could not show the new profile of \(user) in all rooms: \(error)")
         }
       },
+      welcome: { user, isGuest in
+        await rooms.automaticJoins.welcome(user, isGuest: isGuest)
+      },
       leaveAllRooms: { user in
-        await Self.leaveAllRooms(user, rooms, stores, logger)
+        do {
+          try await rooms.delayedEvents.cancelAll(of: user)
+        } catch {
+          logger.warning("\(user) was deactivated but what was to be sent later could not be cancelled: \(error)")
+          return false
+        }
+        return await Self.leaveAllRooms(user, rooms, stores, logger)
       },
       signRequest: signRequest)
   }

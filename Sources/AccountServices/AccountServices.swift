@@ -77,18 +77,22 @@ public final class AccountServices: Sendable {
     public let limitProfileChange: @Sendable (_ requester: Requester) async throws -> Void
     /// Writes a changed profile into the user's memberships.
     public let propagateProfile: ProfileService.Propagation
+    /// Has a new account join the rooms that the configuration names.
+    public let welcome: @Sendable (_ user: UserID, _ isGuest: Bool) async -> Void
     /// Leaves the rooms of a deactivated account.
     public let leaveAllRooms: Departure
 
     /// Collects the hooks.
     public init(
       limitProfileChange: @escaping @Sendable (_ requester: Requester) async throws -> Void,
-      propagateProfile: @escaping ProfileService.Propagation, leaveAllRooms: @escaping Departure,
+      propagateProfile: @escaping ProfileService.Propagation,
+      welcome: @escaping @Sendable (_ user: UserID, _ isGuest: Bool) async -> Void, leaveAllRooms: @escaping Departure,
       signRequest: @escaping RequestSigning
     ) {
       self.signRequest = signRequest
       self.limitProfileChange = limitProfileChange
       self.propagateProfile = propagateProfile
+      self.welcome = welcome
       self.leaveAllRooms = leaveAllRooms
     }
   }
@@ -125,7 +129,7 @@ public final class AccountServices: Sendable {
     let stages = VerificationStages(
       config: config, stores: stores, numbers: numbers, client: outbound, clock: clock)
     registration = RegistrationService(
-      config: config, stores: stores, stages: stages, sessions: sessions, clock: clock)
+      config: config, stores: stores, stages: stages, sessions: sessions, clock: clock, welcome: rooms.welcome)
     login = LoginService(
       config: config, stores: stores, sessions: sessions, registration: registration, hasher: hasher, clock: clock)
     let passwordPolicy = PasswordPolicy(config.passwords.policy)
@@ -192,8 +196,12 @@ public final class AccountServices: Sendable {
     }
   }
 
-  /// Every ten minutes deletes what is too old: sessions of interactive authentication, addresses of clients, links and tokens.
+  private static let roundsPerDay = 144
+
+  /// Every ten minutes deletes what is too old: sessions of interactive authentication, addresses of clients, links and tokens; once a day
+  /// devices.
   private func tidyUp() async {
+    var rounds = 0
     while activity.writesHere {
       do { try await Task.sleep(for: .seconds(600)) } catch { return }
       do {
@@ -203,6 +211,8 @@ public final class AccountServices: Sendable {
         try await stores.addressValidations.prune(nowMilliseconds: now)
         try await stores.loginTokens.prune(nowMilliseconds: now)
         try await stores.openIDTokens.prune(nowMilliseconds: now)
+        rounds += 1
+        if rounds.isMultiple(of: Self.roundsPerDay) { try await devices.deleteStale() }
       } catch {
         logger.warning("Could not tidy up after accounts: \(error)")
       }

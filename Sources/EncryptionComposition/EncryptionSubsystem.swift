@@ -13,8 +13,8 @@ package final class EncryptionSubsystem: Subsystem {
   /// Composes the services.
   package init(_ process: ProcessContext, rooms: RoomSubsystem, accounts: AccountSubsystem) {
     encryption = EncryptionServices(
-      stores: rooms.stores.encryption, accounts: accounts.accounts, memberships: rooms.stores.rooms.memberships,
-      router: process.calls, logger: process.logger)
+      stores: rooms.stores.encryption, toDevice: rooms.stores.users.toDevice, accounts: accounts.accounts,
+      memberships: rooms.stores.rooms.memberships, router: process.calls, logger: process.logger)
   }
 
   package var calls: [ServedCall] { encryption.calls }

@@ -7,9 +7,20 @@ import Stores
 ///
 /// One per process, made by the process's role.
 public final class EncryptionServices: Sendable {
+  /// The keys that devices publish.
+  public let deviceKeys: DeviceKeyService
+  /// The keys that users query.
+  public let keyQueries: KeyQueryService
+  /// The keys by which users vouch for each other.
+  public let crossSigning: CrossSigningService
+  /// The signatures made with them.
+  public let keySignatures: KeySignatureService
+
   private let logger: Logger
   /// Backups of room keys.
   public let keyBackups: KeyBackupService
+  /// Devices that users leave behind to receive messages.
+  public let dehydratedDevices: DehydratedDeviceService
   /// Channels to new devices, of the older kind (MSC4108).
   public let olderChannels: RendezvousService
   /// Channels to new devices, of the newer kind (MSC4388).
@@ -18,15 +29,21 @@ public final class EncryptionServices: Sendable {
   /// Composes the services.
   ///
   /// - Parameters:
+  ///   - toDevice: messages for devices.
   ///   - accounts: devices and their announcements.
   ///   - memberships: who is in which room.
   ///   - router: has other processes do what is theirs.
   public init(
-    stores: EncryptionStores, accounts: AccountServices, memberships: MembershipStore, router: CallRouter,
+    stores: EncryptionStores, toDevice: ToDeviceStore, accounts: AccountServices, memberships: MembershipStore, router: CallRouter,
     logger: Logger
   ) {
     self.logger = logger
+    deviceKeys = DeviceKeyService(stores: stores, devices: accounts.devices)
+    keyQueries = KeyQueryService(stores: stores)
+    crossSigning = CrossSigningService(stores: stores, devices: accounts.devices)
+    keySignatures = KeySignatureService(stores: stores, devices: accounts.devices)
     keyBackups = KeyBackupService(store: stores.keyBackups)
+    dehydratedDevices = DehydratedDeviceService(stores: stores, toDevice: toDevice, devices: accounts.devices)
     olderChannels = RendezvousService(.older, clock: stores.context.clock)
     newerChannels = RendezvousService(.newer, clock: stores.context.clock)
   }

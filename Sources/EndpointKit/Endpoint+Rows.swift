@@ -34,10 +34,11 @@ extension Endpoint {
       work: .handler { try await handler(try C($0), $0) })
   }
 
-  /// Declares a long poll: a `GET` operation without a deadline, given up when the client hangs up.
+  /// Declares a long poll: an operation without a deadline, given up when the client hangs up.
   ///
   /// - Parameters:
   ///   - name: the specification's `operationId`; unique among the endpoints of a process.
+  ///   - method: `GET`, or `POST` for a poll whose wishes are in its body.
   ///   - paths: where it answers.
   ///   - caller: who may call.
   ///   - place: which process of a cluster answers.
@@ -45,11 +46,11 @@ extension Endpoint {
   ///   - shortcut: answers requests that ask for next to nothing.
   ///   - deferral: begins to answer.
   public static func poll<C: Caller>(
-    _ name: Text, _ paths: EndpointPaths, as caller: C.Type, on place: Place = .any,
+    _ name: Text, by method: HTTPMethod = .get, _ paths: EndpointPaths, as caller: C.Type, on place: Place = .any,
     balance: Balance = .none, shortcut: Shortcut? = nil, to deferral: @escaping CallDeferral<C>
   ) -> Endpoint {
     Endpoint(
-      name: name, method: .get, paths: paths.patterns, access: C.access, place: place, balance: balance,
+      name: name, method: method, paths: paths.patterns, access: C.access, place: place, balance: balance,
       isRateLimited: false, body: .usual, execution: .usual, allowsLockedUsers: false, shortcut: shortcut,
       work: .deferral { try await deferral(try C($0), $0, $1) })
   }

@@ -75,6 +75,8 @@ public struct ClientUnsigned: Sendable {
   public var nowMilliseconds: Int64?
   /// The transaction id, for the device that sent the event.
   public var transactionID: Text?
+  /// The event's name among those that were to be sent later (MSC4140), for its sender.
+  public var delayID: Text?
   /// The reader's membership when the event was sent.
   public var membership: Text?
   /// The content of the state this event replaced, if it is not stored with the event.
@@ -157,6 +159,7 @@ public struct ClientUnsigned: Sendable {
       writer.key("transaction_id" as StaticString)
       writer.value(transactionID)
     }
+    if let delayID { writer.member("org.matrix.msc4140.delay_id", delayID) }
     if let membership {
       writer.key("membership" as StaticString)
       writer.value(membership)

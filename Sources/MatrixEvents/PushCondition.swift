@@ -19,6 +19,8 @@ struct PushCondition: Sendable {
     case containsDisplayName
     case memberCount(Comparison, Int64)
     case senderMayNotify(Text)
+    /// The event is in a thread that the user follows, or does not (MSC4306).
+    case isFollowing(Bool)
     /// A condition that is not understood never holds.
     case never
   }
@@ -38,7 +40,7 @@ struct PushCondition: Sendable {
   /// Whether the outcome differs from user to user.
   var dependsOnUser: Bool {
     switch test {
-    case .isUserID, .bodyHasLocalpart, .propertyContainsUserID, .containsDisplayName: true
+    case .isUserID, .bodyHasLocalpart, .propertyContainsUserID, .containsDisplayName, .isFollowing: true
     default: false
     }
   }
@@ -57,6 +59,7 @@ struct PushCondition: Sendable {
     case "contains_display_name": .containsDisplayName
     case "room_member_count": memberCount(json["is"]?.string ?? "")
     case "sender_notification_permission": json["key"]?.string.map { .senderMayNotify($0) } ?? .never
+    case "io.element.msc4306.thread_subscription": json["subscribed"]?.bool.map { .isFollowing($0) } ?? .never
     default: .never
     }
   }

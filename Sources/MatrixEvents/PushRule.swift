@@ -4,7 +4,7 @@ import MatrixPrimitives
 public struct PushRule: Sendable {
   /// The kinds of rules in the order in which they are tried.
   public enum Kind: Text, Sendable, CaseIterable {
-    case override, content, room, sender, underride
+    case override, content, postcontent, room, sender, underride
 
     /// The number the database stores for the kind.
     public var priorityClass: Int {
@@ -14,6 +14,8 @@ public struct PushRule: Sendable {
       case .room: 3
       case .content: 4
       case .override: 5
+      // The kind for threads (MSC4306), in which clients cannot make rules.
+      case .postcontent: 6
       }
     }
 

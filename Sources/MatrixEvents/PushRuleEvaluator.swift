@@ -17,6 +17,7 @@ public struct PushRuleEvaluator: Sendable {
     case isAmong(Set<Text>)
     case hasLocalpartInBody
     case hasNameInBody
+    case isFollowing(Bool)
   }
 
   /// One of the server's rules that may match, for users who never changed any.
@@ -42,6 +43,8 @@ public struct PushRuleEvaluator: Sendable {
   private let memberCount: Int64
   private let senderLevel: Int64?
   private let powerLevels: PowerLevels
+  /// Who follows the thread that the event is in; nil outside of threads, and where users cannot follow any.
+  private let threadFollowers: Set<UserID>?
   private var remainders: [Remainder] = []
   /// The server's rules in the order in which they are tried, up to the first that matches everybody.
   private var steps: [Step] = []
@@ -51,7 +54,11 @@ public struct PushRuleEvaluator: Sendable {
   ///   - event: the event.
   ///   - roomMemberCount: how many users are joined.
   ///   - powerLevels: the levels in the state before the event; nil means that the sender may not notify the room.
-  public init(event: Event, roomMemberCount: Int, powerLevels: PowerLevels?) {
+  ///   - threadFollowers: who follows the thread that the event is in; nil if it is in none.
+  public init(
+    event: Event, roomMemberCount: Int, powerLevels: PowerLevels?, threadFollowers: Set<UserID>? = nil
+  ) {
+    self.threadFollowers = threadFollowers
     self.event = event
     words = event.content["body"]?.string.map { WordIndex(FoldedText($0)) }
     memberCount = Int64(roomMemberCount)
@@ -66,7 +73,8 @@ public struct PushRuleEvaluator: Sendable {
 
   private func stepsOfDefaults() -> [Step] {
     var steps: [Step] = []
-    for case .standard(let index) in PushRules.defaults.active {
+    let defaults = threadFollowers == nil ? PushRules.defaults : PushRules.threadDefaults
+    for case .standard(let index) in defaults.active {
       let outcome = PushRules.defaultRules[index].outcome
       switch remainders[index] {
       case .never: continue
@@ -96,6 +104,7 @@ public struct PushRuleEvaluator: Sendable {
       path.value(in: event)?.elements.map { .isAmong(Set($0.compactMap(\.string))) }
     case .bodyHasLocalpart: words == nil ? nil : .hasLocalpartInBody
     case .containsDisplayName: words == nil ? nil : .hasNameInBody
+    case .isFollowing(let wanted): threadFollowers == nil ? nil : .isFollowing(wanted)
     default: nil
     }
   }
@@ -117,6 +126,7 @@ public struct PushRuleEvaluator: Sendable {
       case .isAmong(let ids): ids.contains(user.rawValue)
       case .hasLocalpartInBody: words?.contains(user.localpart) ?? false
       case .hasNameInBody: isInBody(displayName())
+      case .isFollowing(let wanted): isFollowing(user) == wanted
       }
     }
     var remainingWork = Self.workForOwnRules
@@ -151,7 +161,7 @@ public struct PushRuleEvaluator: Sendable {
       size(at: path)
     case .bodyHasLocalpart: words?.work(for: user.localpart) ?? 1
     case .containsDisplayName: displayName().flatMap { words?.work(for: $0) } ?? 1
-    case .memberCount, .senderMayNotify, .never: 1
+    case .memberCount, .senderMayNotify, .isFollowing, .never: 1
     }
   }
 
@@ -186,9 +196,13 @@ public struct PushRuleEvaluator: Sendable {
       return Self.compare(memberCount, comparison, count)
     case .senderMayNotify(let key):
       return senderLevel.map { $0 >= powerLevels.notification(key) } ?? false
+    case .isFollowing(let wanted): return user.flatMap(isFollowing) == wanted
     case .never: return false
     }
   }
+
+  /// Returns whether a user follows the thread that the event is in; nil outside of threads.
+  private func isFollowing(_ user: UserID) -> Bool? { threadFollowers?.contains(user) }
 
   private func text(at path: EventPath) -> Text? {
     // The create event of a room whose id is its hash does not spell the id out.

@@ -4,7 +4,8 @@ extension PushRules {
   /// The server's own rules in the order in which they are tried within their kind.
   ///
   /// Source: the client-server API's "Predefined Rules"; which of them are sent, and `.im.vector.jitsi`, observed on Synapse.
-  public static let defaultRules: [PushRule] = overrideDefaults + contentDefaults + underrideDefaults
+  public static let defaultRules: [PushRule] =
+    overrideDefaults + contentDefaults + threadDefaultRules + underrideDefaults
 
   private static let highlight: JSON = ["set_tweak": "highlight"]
   private static let noHighlight: JSON = ["set_tweak": "highlight", "value": false]
@@ -64,6 +65,16 @@ extension PushRules {
       .content, ".m.rule.contains_user_name",
       [["kind": "event_match", "key": "content.body", "pattern_type": "user_localpart"]],
       ["notify", highlight, defaultSound])
+  ]
+
+  /// The rules of MSC4306: a thread that the user follows notifies, any other does not.
+  private static let threadDefaultRules: [PushRule] = [
+    rule(
+      .postcontent, ".io.element.msc4306.rule.unsubscribed_thread",
+      [["kind": "io.element.msc4306.thread_subscription", "subscribed": false]], []),
+    rule(
+      .postcontent, ".io.element.msc4306.rule.subscribed_thread",
+      [["kind": "io.element.msc4306.thread_subscription", "subscribed": true]], ["notify", defaultSound]),
   ]
 
   private static let underrideDefaults: [PushRule] = [

@@ -21,6 +21,8 @@ public struct PushRules: Sendable {
 
   /// The rules of a user who never changed any.
   public static let defaults = PushRules(stored: [], enabled: [:])
+  /// The same where users can follow threads.
+  public static let threadDefaults = PushRules(stored: [], enabled: [:], withThreads: true)
 
   /// The ids (with scope and kind) of the server's own rules.
   public static let defaultRuleIDs: Set<Text> = Set(defaultRules.map(\.ruleID))
@@ -32,7 +34,8 @@ public struct PushRules: Sendable {
   ///   - stored: the user's rules in order of falling priority within each kind. One with the id of a server's rule changes that
   ///     rule's actions.
   ///   - enabled: which rules the user switched on or off, by rule id.
-  public init(stored: [PushRule], enabled: [Text: Bool]) {
+  ///   - withThreads: whether the rules for threads that users follow count (MSC4306); else they do not exist.
+  public init(stored: [PushRule], enabled: [Text: Bool], withThreads: Bool = false) {
     order = []
     areDefaults = stored.isEmpty && enabled.isEmpty
     self.enabled = enabled
@@ -43,7 +46,7 @@ public struct PushRules: Sendable {
         ownRules.append(rule)
       }
     }
-    for kind in PushRule.Kind.allCases {
+    for kind in PushRule.Kind.allCases where withThreads || kind != .postcontent {
       let standard = standardRules.indices.filter { standardRules[$0].kind == kind }
       // The master switch comes before everything; the user's rules before the server's others.
       let leading = standard.filter { standardRules[$0].clientID == ".m.rule.master" }
@@ -79,10 +82,6 @@ public struct PushRules: Sendable {
       for rule in rules where rule.kind == kind { writer.value(clientForm(of: rule, for: user)) }
       writer.endArray()
     }
-    // Synapse has one more kind for threads, which no rule is in.
-    writer.key("postcontent" as Text)
-    writer.beginArray()
-    writer.endArray()
     writer.endObject()
   }
 
@@ -94,7 +93,7 @@ public struct PushRules: Sendable {
     ]
     let conditions = rule.conditions.map { Self.filled($0.json, for: user) }
     switch rule.kind {
-    case .override, .underride: form["conditions"] = .array(conditions)
+    case .override, .postcontent, .underride: form["conditions"] = .array(conditions)
     case .content: form["pattern"] = conditions.first?["pattern"]
     case .room, .sender: break
     }

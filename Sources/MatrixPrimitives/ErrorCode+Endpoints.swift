@@ -55,6 +55,8 @@ extension ErrorCode {
 
 /// Codes of proposals.
 extension ErrorCode {
+  /// A connection of sliding sync that has to begin anew (MSC4186).
+  public static let unknownPosition = Self("M_UNKNOWN_POS", 400)
   /// A password that is too short (MSC2000).
   public static let passwordTooShort = Self("M_PASSWORD_TOO_SHORT", 400)
   /// A password without a digit (MSC2000).
@@ -65,8 +67,14 @@ extension ErrorCode {
   public static let passwordNoUppercase = Self("M_PASSWORD_NO_UPPERCASE", 400)
   /// A password without a small letter (MSC2000).
   public static let passwordNoLowercase = Self("M_PASSWORD_NO_LOWERCASE", 400)
+  /// The event was to be sent later than the server allows (MSC4140).
+  public static let delayTooLarge = Self("ORG.MATRIX.MSC4140_DELAY_TOO_LARGE", 400)
   /// A text of a rendezvous channel that somebody else has replaced before (MSC4388).
   public static let rendezvousConflict = Self("IO_ELEMENT_MSC4388_CONCURRENT_WRITE", 409)
   /// An account that an administrator has not approved yet (MSC3866).
   public static let userAwaitingApproval = Self("ORG.MATRIX.MSC3866_USER_AWAITING_APPROVAL", 403)
+  /// A subscription of a thread that a client makes by itself, though the user has ended one since (MSC4306).
+  public static let conflictingUnsubscription = Self("IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION", 409)
+  /// An event that is not in the thread (MSC4306).
+  public static let notInThread = Self("IO.ELEMENT.MSC4306.M_NOT_IN_THREAD", 400)
 }

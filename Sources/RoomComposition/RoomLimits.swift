@@ -25,7 +25,7 @@ extension RoomRateLimiter {
 /// One bucket for each kind of action in rooms.
 private final class RoomLimits: Sendable {
   private let messages, redactions, creations, localJoins: RateLimiter
-  private let joinsPerRoom, invitesPerRoom, invitesPerUser, invitesPerIssuer: RateLimiter
+  private let joinsPerRoom, invitesPerRoom, invitesPerUser, invitesPerIssuer, hierarchies, delayedEvents: RateLimiter
   private let accounts: AccountStore
 
   init(_ settings: RateLimitSettings, accounts: AccountStores) {
@@ -38,6 +38,8 @@ private final class RoomLimits: Sendable {
     invitesPerRoom = RateLimiter(settings.invitesPerRoom, clock: clock)
     invitesPerUser = RateLimiter(settings.invitesPerUser, clock: clock)
     invitesPerIssuer = RateLimiter(settings.invitesPerIssuer, clock: clock)
+    delayedEvents = RateLimiter(settings.delayedEventManagement, clock: clock)
+    hierarchies = RateLimiter(RateLimit(perSecond: 5, burstCount: 10), clock: clock)
     self.accounts = accounts.accounts
   }
 
@@ -64,6 +66,8 @@ private final class RoomLimits: Sendable {
     case .inviteToNewRoom: (invitesPerRoom, user)
     case .inviteOfUser(let invited): (invitesPerUser, invited.rawValue)
     case .inviteByIssuer: (invitesPerIssuer, user)
+    case .hierarchy: (hierarchies, user)
+    case .delayedEventManagement: (delayedEvents, user)
     }
   }
 }

@@ -52,6 +52,7 @@ package final class RoomSubsystem: Subsystem {
     [
       LoopService("room locks") { [rooms] in await rooms.giveBackLocks() },
       LoopService("persister") { [rooms] in await rooms.persister.run() },
+      LoopService("delayed events") { [rooms] in await rooms.sendDelayedEvents() },
       LoopService("redactions") { [rooms] in await rooms.redactionCensor.run() },
     ]
   }

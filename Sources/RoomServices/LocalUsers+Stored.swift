@@ -10,7 +10,7 @@ extension LocalUsers {
 
   /// Answers from the tables of accounts, profiles and account data; make it once a process.
   ///
-  /// Invites are refused as the user's account data says, where the server's configuration switches that on
+  /// Invites are refused as the user's account data says; lists of MSC4155 count where the server's configuration switches them on
   /// (`experimental_features: msc4155_enabled`).
   public init(stores: AccountStores, accountData: AccountDataStore) {
     let config = stores.context.config
@@ -36,8 +36,10 @@ extension LocalUsers {
       isAdmin: { try await status($0).isAdmin },
       isSuspended: { try await status($0).isSuspended },
       blocksInvites: { invited, inviter in
-        guard filtersInvites, invited.serverName == config.serverName else { return false }
+        guard invited.serverName == config.serverName else { return false }
         let data = try await accountData.data(of: invited)
+        if let all = data.global[InvitePermissions.stableType] { return InvitePermissions.blocksAll(all.content) }
+        guard filtersInvites else { return false }
         return data.global[InvitePermissions.type].map { InvitePermissions($0.content).blocks(inviter) } ?? false
       })
   }

@@ -22,6 +22,10 @@ public enum RateLimitedAction: Sendable, Hashable {
   case inviteOfUser(UserID)
   /// Inviting, by the inviting user (`rc_invites.per_issuer`).
   case inviteByIssuer
+  /// Reading the rooms below a space (five a second and ten at once, as on Synapse; no setting changes it).
+  case hierarchy
+  /// Changing events that are sent later (`rc_delayed_event_mgmt`).
+  case delayedEventManagement
 }
 
 /// The decision whether a user may act now; the token buckets belong to the maker of the value.

@@ -22,6 +22,16 @@ public final class RoomServices: Sendable {
   public let state: StateService
   /// Aliases and the list of published rooms.
   public let directory: DirectoryService
+  /// Overviews of rooms, and the rooms below a space.
+  public let spaces: SpaceService
+  /// Messages found by their words.
+  public let search: SearchService
+  /// Events that are sent later.
+  public let delayedEvents: DelayedEventService
+  /// The rooms that new users join of themselves.
+  public let automaticJoins: AutomaticJoins
+  /// The replacement of rooms by rooms of another version.
+  public let upgrades: RoomUpgradeService
   /// The form of events for clients.
   public let serializer: ClientEventSerializer
   /// The removal of redacted events' content from the database.
@@ -63,6 +73,9 @@ public final class RoomServices: Sendable {
     creation = RoomCreationService(
       rooms: stores.rooms, directory: stores.directory, config: config, creator: creator, delivery: delivery,
       memberships: memberships, rateLimiter: rateLimiter, clock: clock)
+    upgrades = RoomUpgradeService(
+      stores: stores, creator: creator, delivery: delivery, submitter: submitter, creation: creation, users: users,
+      locks: locks, config: config, logger: logger)
     let access = RoomAccess(stores: stores)
     let visibility = VisibilityFilter(
       stores: stores, accountData: accountData, deactivations: accounts.deactivations, state: state)
@@ -71,13 +84,24 @@ public final class RoomServices: Sendable {
     history = HistoryService(
       stores: stores, state: state, serializer: serializer, access: access, visibility: visibility)
     directory = DirectoryService(stores: stores, state: state, config: config, submitter: submitter, users: users)
+    automaticJoins = AutomaticJoins(
+      stores: stores, accounts: accounts.accounts, memberships: memberships, creation: creation, directory: directory,
+      logger: logger)
+    delayedEvents = DelayedEventService(
+      stores: stores, accounts: accounts.accounts, submitter: submitter, memberships: memberships, router: router,
+      rateLimiter: rateLimiter, logger: logger)
+    spaces = SpaceService(stores: stores, rateLimiter: rateLimiter)
+    search = SearchService(stores: stores, state: state, history: history, visibility: visibility, config: config)
     redactionCensor = RedactionCensor(config: config, stores: stores, clock: clock, logger: logger)
     inbox = EventInbox(
       stores: stores, state: state, creator: creator, persister: persister, rateLimiter: rateLimiter)
   }
 
   /// The calls that other processes make to those that write events, and to the main process.
-  public var calls: [ServedCall] { inbox.calls + memberships.calls }
+  public var calls: [ServedCall] { inbox.calls + memberships.calls + delayedEvents.calls }
+
+  /// Sends what is sent later, on the main process; until cancelled.
+  public func sendDelayedEvents() async { await delayedEvents.run() }
 
   /// Gives back the locks of rooms that are no longer used; until cancelled.
   public func giveBackLocks() async { await locks.run() }

@@ -17,6 +17,12 @@ public final class SyncServices: Sendable {
   public let tokens: CurrentTokens
   /// The answer to `/sync`.
   public let sync: SyncService
+  /// The answers of `/initialSync`.
+  public let snapshots: SnapshotService
+  /// The answer to `/events`.
+  public let eventStream: EventStreamService
+  /// The answer to sliding syncs.
+  public let sliding: SlidingSyncService
   /// The users who are typing.
   public let typing: TypingService
   /// The acceptance of receipts and read markers.
@@ -29,6 +35,12 @@ public final class SyncServices: Sendable {
   public let accountData: AccountDataService
   /// The push rules and their changes.
   public let pushRules: PushRuleService
+  /// The threads that users follow.
+  public let threadSubscriptions: ThreadSubscriptionService
+  /// What users were notified of.
+  public let notifications: NotificationService
+  /// The answer to whose keys have changed.
+  public let keyChanges: KeyChangeService
   /// Filters of clients.
   public let filters: FilterService
   /// The configuration of syncing.
@@ -38,6 +50,8 @@ public final class SyncServices: Sendable {
   private let hub: StreamHub
   private let notices: StreamNotices
   private let trimsOutbox: Bool
+  private let succession: RoomSuccession
+  private let deletesConnections: Bool
   private let logger: Logger
 
   /// Makes the services; nothing is read yet.
@@ -55,6 +69,7 @@ public final class SyncServices: Sendable {
     self.stores = users
     hub = stores.context.hub
     self.logger = logger
+    deletesConnections = config.duties.runsBackgroundTasks
     trimsOutbox = config.duties.federationSenders == [hub.instanceName]
     settings = SyncSettings(config)
     filters = FilterService(store: users.filters, timelineLimit: settings.filterTimelineLimit)
@@ -62,9 +77,21 @@ public final class SyncServices: Sendable {
     typing = TypingService(
       hub: hub, access: rooms.history.access, isWriter: config.isWriter(of: .typing), clock: clock)
     tokens = CurrentTokens(ids: stores.context.ids, typing: typing)
-    pushRules = PushRuleService(stores: push, limits: PushRuleStore.Limits())
+    pushRules = PushRuleService(
+      stores: push, limits: PushRuleStore.Limits(),
+      withThreads: config.experimental.isEnabled("msc4306_enabled"))
     accountData = AccountDataService(
-      stores: users, memberships: stores.memberships, pushRules: pushRules, router: router)
+      stores: users, memberships: stores.memberships, pushRules: pushRules, router: router,
+      canDelete: settings.deletesAccountData)
+    let succession = RoomSuccession(
+      accountData: accountData, store: users.accountData, pushRules: pushRules, router: router, logger: logger)
+    self.succession = succession
+    rooms.upgrades.successors.add { try await succession.carry(from: $0, to: $1, users: $2) }
+    threadSubscriptions = ThreadSubscriptionService(
+      store: stores.threadSubscriptions, history: rooms.history,
+      isEnabled: config.experimental.isEnabled("msc4306_enabled"))
+    notifications = NotificationService(
+      pushActions: stores.pushActions, events: stores.events, serializer: rooms.serializer)
     receipts = ReceiptService(
       stores: users, events: stores.events, relations: stores.relations, rooms: rooms, accountData: accountData,
       clock: clock)
@@ -76,16 +103,23 @@ public final class SyncServices: Sendable {
     let read = SyncStores(rooms: stores, users: users, push: push, deviceLists: deviceLists)
     let readers = SyncReaders(
       stores: read, visibility: rooms.history.visibility, notifier: notifier, tokens: tokens, typing: typing,
-      pushRules: pushRules)
+      pushRules: pushRules, omitsEmptyAccountData: settings.deletesAccountData)
+    keyChanges = KeyChangeService(readers: readers)
     sync = SyncService(
       stores: read, rooms: rooms, readers: readers, notifier: notifier, tokens: tokens, settings: settings,
       clock: clock, logger: logger)
+    snapshots = SnapshotService(sync: sync, accountData: accountData, blockedRooms: stores.rooms)
+    eventStream = EventStreamService(sync: sync, snapshots: snapshots, blockedRooms: stores.rooms)
+    sliding = SlidingSyncService(
+      sync: sync, connections: SlidingConnectionStore(stores.context), rooms: SlidingRoomStore(stores.context),
+      settings: SlidingSyncService.Settings(
+        hasThreadSubscriptions: config.experimental.isEnabled("msc4306_enabled")))
     notices = StreamNotices(
       memberships: stores.memberships, hub: hub, notifier: notifier, typing: typing, logger: logger)
   }
 
   /// The calls that other processes make to the writers of account data and presence.
-  public var calls: [ServedCall] { accountData.calls + presence.calls }
+  public var calls: [ServedCall] { accountData.calls + presence.calls + succession.calls }
 
   /// Reads a token that a client was given by `/sync`, where it sends one.
   ///
@@ -120,12 +154,21 @@ public final class SyncServices: Sendable {
   }
 
   private static let secondsBetweenTrims = 30
+  private static let secondsBetweenDeletions = 3600
 
   private func trimOutbox() async {
     do {
       try await toDevice.trimOutbox()
     } catch {
       logger.warning("Could not bound the messages that wait for other servers: \(error)")
+    }
+  }
+
+  private func deleteUnusedConnections() async {
+    do {
+      try await sliding.connections.deleteUnused()
+    } catch {
+      logger.warning("Could not delete connections of sliding sync that are unused: \(error)")
     }
   }
 
@@ -137,6 +180,7 @@ public final class SyncServices: Sendable {
       typing.expire()
       if seconds % 5 == 0 { await presence.tick() }
       if trimsOutbox, seconds % Self.secondsBetweenTrims == 0 { await trimOutbox() }
+      if deletesConnections, seconds % Self.secondsBetweenDeletions == 0 { await deleteUnusedConnections() }
       if seconds % 600 == 0 {
         typing.prune()
         sync.lazyMembers.expire()
@@ -152,8 +196,13 @@ extension SyncSettings {
     isPresenceEnabled = config.presence.isEnabled
     includesOfflineUsers = config.presence.includesOfflineUsers
     excludedRooms = config.rooms.excludedFromSync
+    roomsWithoutPresence = config.rooms.excludedFromPresence
     answerLifetimeMilliseconds = config.caches.syncResponseMilliseconds
     countsNotifications = config.push.isEnabled
+    showsUnreadCounts = config.experimental.isEnabled("msc2654_enabled")
+    acceptsUnstableThreadCounts = config.experimental.isEnabled("msc3773_enabled")
+    acceptsUnstableStateAfter = config.experimental.isEnabled("msc4222_enabled")
+    deletesAccountData = config.experimental.isEnabled("msc3391_enabled")
   }
 }
 

@@ -43,6 +43,20 @@ extension Scenario {
       let found = paths
       return try .cycling(perRoom(measurement) { found[$0] ?? "" })
     },
+    .load(
+      "search-100000", "POST /search for two words, by time and by rank (set up with --messages 6250: 100,000 messages)"
+    ) {
+      measurement in
+      let members = try measurement.dataset.group(measurement.options.group ?? "anchor").members
+      return .cycling(
+        members.enumerated().map { number, member in
+          let order = number.isMultiple(of: 2) ? "recent" : "rank"
+          let words = Words.text(seed: number).split(separator: " ").suffix(2).joined(separator: " ")
+          return measurement.writer.request(
+            "POST", "/_matrix/client/v3/search", token: member.token,
+            body: #"{"search_categories":{"room_events":{"search_term":"\#(words)","order_by":"\#(order)"}}}"#)
+        })
+    },
   ]
 
   /// Makes a request for each room, by another member each.

@@ -28,5 +28,5 @@ struct Scenario: Sendable {
   }
 
   /// All scenarios: those that only read come first, so that they find the data unchanged.
-  static let all: [Scenario] = reading + syncing + writing + waiting
+  static let all: [Scenario] = reading + keys + syncing + sliding + writing + waiting
 }

@@ -1,5 +1,6 @@
 import AccountComposition
 import AdminEndpoints
+import EncryptionComposition
 import EndpointKit
 import WorkerRuntime
 
@@ -7,10 +8,11 @@ import WorkerRuntime
 struct AdministrationSubsystem: Subsystem {
   let families: [EndpointFamily]
 
-  init(_ process: ProcessContext, accounts: AccountSubsystem) {
+  init(_ process: ProcessContext, accounts: AccountSubsystem, encryption: EncryptionSubsystem) {
     families = [
       SharedSecretRegistrationEndpoints(config: process.config, accounts: accounts.accounts).family,
       SuspensionEndpoints(accounts: accounts.accounts).family,
+      CrossSigningEndpoints(crossSigning: encryption.encryption.crossSigning).family,
     ]
   }
 }

@@ -57,6 +57,10 @@ struct AccountCallTests {
       #expect(throws: MatrixError.self) { try CallForm<SignaturesChanged>.read(["@a:hs"], body) }
     }
     #expect(DevicesChanged(userID: alice, deviceIDs: []).destination == .writer(of: .deviceLists))
+    let waiting = try CallForm(DeviceChangesWaiting())
+    #expect(waiting.path == "handle_new_device_update" && waiting.body == "{}")
+    _ = try waiting.read()
+    #expect(DeviceChangesWaiting().destination == .firstWriter(of: .deviceLists))
   }
 
   @Test("The writer of pushers is told which go")

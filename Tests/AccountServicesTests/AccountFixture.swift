@@ -27,8 +27,8 @@ final class AccountFixture: Sendable {
     accounts = AccountServices(
       stores: stores, memberships: rooms.memberships, router: CallRouter(config: config, client: nil),
       rooms: AccountServices.RoomHooks(
-        limitProfileChange: { _ in }, propagateProfile: { _, _, _ in }, leaveAllRooms: { _ in true },
-        signRequest: { _, _, _, _ in "" }),
+        limitProfileChange: { _ in }, propagateProfile: { _, _, _ in }, welcome: { _, _ in },
+        leaveAllRooms: { _ in true }, signRequest: { _, _, _, _ in "" }),
       logger: logger)
     try await context.load()
     hubTask = Task { [hub] in try await hub.run() }

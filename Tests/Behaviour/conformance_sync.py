@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What Complement and sytest ask of syncing: rooms joined, left, invited, filters, state, lazy members, summaries, presence, account data, rules, counts.
+"""What Complement and sytest ask of syncing: rooms joined, left, invited, filters, state, lazy members, summaries, presence.
 
 Each function is named by a row of Docs/conformance.md.
 
@@ -427,62 +427,6 @@ def account_data(server, checks):
         checks.equal("nor written", bob.put(target, {}).status, 403)
 
 
-def tags(server, checks):
-    alice = server.register()
-    room = alice.create_room()
-    target = path("user", alice.user, "rooms", room, "tags")
-    told = lambda a: [e["content"]["tags"] for e in of_type(a, room, "m.tag", "account_data")]
-    since = alice.sync()["next_batch"]
-    alice.ok("PUT", target + "/u.test_tag", {"order": 0.5})
-    checks.equal("a tag is listed", alice.ok("GET", target)["tags"], {"u.test_tag": {"order": 0.5}})
-    answer = alice.sync_until(told, since)
-    checks.equal("and told", told(answer), [{"u.test_tag": {"order": 0.5}}])
-    checks.equal("in a first sync as well", told(alice.sync(filter=limited(3))), [{"u.test_tag": {"order": 0.5}}])
-    alice.ok("DELETE", target + "/u.test_tag")
-    checks.equal("and taken away", alice.ok("GET", target)["tags"], {})
-    checks.equal("which is told", told(alice.sync_until(told, answer["next_batch"])), [{}])
-
-
-def push_rules(server, checks):
-    alice = server.register()
-    rules = lambda a: [e["content"]["global"] for e in a.get("account_data", {}).get("events", []) if e["type"] == "m.push_rules"]
-    first = alice.sync()
-    checks.that("rules are in a first sync", rules(first) and {"override", "underride", "room", "sender", "content"} <= set(rules(first)[0]), first)
-    room = alice.create_room()
-    target = path("pushrules", "global", "room", room)
-    since = alice.sync()["next_batch"]
-    steps = {
-        "a new one": lambda: alice.ok("PUT", target, {"actions": ["dont_notify"]}),
-        "switching it off": lambda: alice.ok("PUT", target + "/enabled", {"enabled": False}),
-        "switching it on": lambda: alice.ok("PUT", target + "/enabled", {"enabled": True}),
-        "other actions": lambda: alice.ok("PUT", target + "/actions", {"actions": ["notify"]}),
-        "deleting it": lambda: alice.ok("DELETE", target),
-    }
-    for name, step in steps.items():
-        step()
-        answer = alice.sync_until(rules, since)
-        checks.that(f"{name} is told", rules(answer), answer)
-        since = answer["next_batch"]
-    for _ in range(3):
-        before = alice.ok("GET", V3 + "/pushrules/")
-    checks.equal("reading them changes nothing", alice.ok("GET", V3 + "/pushrules/"), before)
-    order(checks, alice)
-
-
-def order(checks, alice):
-    rule = {"conditions": [{"kind": "event_match", "key": "type", "pattern": "x"}], "actions": ["notify"]}
-    put = lambda name, query="": alice.put(path("pushrules", "global", "override", name) + query, rule).status
-    checks.equal("rules", [put("one"), put("two"), put("three", "?before=one"), put("four", "?after=two")], [200] * 4)
-    found = [r["rule_id"] for r in alice.ok("GET", V3 + "/pushrules/")["global"]["override"] if not r["default"]]
-    checks.equal("stand where they were put", found, ["two", "four", "three", "one"])
-    checks.equal("the same rule again is the same", put("one"), 200)
-    for kind, body in {"content": {"pattern": "w", "actions": []}, "sender": {"actions": []}, "room": {"actions": []}, "underride": rule}.items():
-        name = {"sender": "@a:b", "room": "!a:b"}.get(kind, "mine")
-        checks.equal(f"a {kind} rule", alice.put(path("pushrules", "global", kind, name), body).status, 200)
-        checks.equal(f"is there: {kind}", alice.ok("GET", path("pushrules", "global", kind, name))["rule_id"], name)
-    wrong(checks, alice, rule)
-
-
 def wrong(checks, alice, rule):
     base = V3 + "/pushrules"
     bad = {
@@ -505,97 +449,5 @@ def wrong(checks, alice, rule):
         checks.equal("and do something else", alice.ok("GET", base + target + "/actions"), {"actions": ["notify"]})
 
 
-def counts(server, checks):
-    alice, bob = server.register(), server.register()
-    room = alice.create_room(preset="public_chat")
-    bob.join(room)
-    event = alice.say(room, "first")
-    bob.ok("POST", path("rooms", room, "receipt", "m.read", event))
-    number = 0
-
-    def unread():
-        found = room_of(bob.sync(filter=limited(20 + number)), room)["unread_notifications"]
-        return found["notification_count"], found["highlight_count"]
-
-    checks.equal("nothing is unread", unread(), (0, 0))
-    for number, (body, wanted) in enumerate((("two", (1, 0)), ("three", (2, 0)), (f"hello {bob.user[1:].split(':')[0]}", (3, 1))), 1):
-        event = alice.say(room, body)
-        checks.equal(f"{number} unread", unread(), wanted)
-    bob.ok("POST", path("rooms", room, "receipt", "m.read", event))
-    number += 1
-    checks.equal("what is read is not", unread(), (0, 0))
-
-
-def thread_counts(server, checks):
-    alice, bob = server.register(), server.register()
-    room = alice.create_room(preset="public_chat")
-    bob.join(room)
-    since = bob.sync()["next_batch"]
-    relates = lambda kind, event, body: {"msgtype": "m.text", "body": body, "m.relates_to": {"rel_type": kind, "event_id": event}}
-    name = bob.user[1:].split(":")[0]
-    a = alice.say(room, "Hello world!")
-    b = alice.send(room, relates("m.thread", a, "Start thread!"))
-    alice.send(room, relates("m.thread", a, f"Thread response {name}!"))
-    d = alice.say(room, f"Hello {name}!")
-    alice.send(room, relates("m.thread", a, "End thread"))
-    f = alice.send(room, relates("m.reference", a, "Reference!"))
-    g = alice.send(room, {"m.relates_to": {"rel_type": "m.annotation", "event_id": f, "key": "test"}}, "m.reaction")
-    wanted = '{"room":{"timeline":{"unread_thread_notifications":true}}}'
-
-    def found(threads):
-        part = room_of(bob.sync_until(lambda x: g in str(x), since, **({"filter": wanted} if threads else {})), room)
-        main = part["unread_notifications"]
-        rest = part.get("unread_thread_notifications", {})
-        return (main["highlight_count"], main["notification_count"]), {key: (value["highlight_count"], value["notification_count"]) for key, value in rest.items()}
-
-    def both(step, main, own, thread):
-        checks.equal(f"{step}: all together", found(False), (main, {}))
-        checks.equal(f"{step}: by thread", found(True), (own, {a: thread} if thread else {}))
-
-    read = lambda event, **body: bob.ok("POST", path("rooms", room, "receipt", "m.read", event), body)
-    both("nothing read", (2, 6), (1, 3), (1, 3))
-    read(a, thread_id="main")
-    both("the root read", (2, 5), (1, 2), (1, 3))
-    read(b, thread_id=a)
-    both("a reply read", (2, 4), (1, 2), (1, 2))
-    read(d)
-    both("all read until then", (0, 2), (0, 1), (0, 1))
-    unthreaded_receipts(server, checks, alice, room)
-
-
-def unthreaded_receipts(server, checks, alice, room):
-    """A receipt of no thread wins over one of a thread for the same event."""
-    a = alice.say(room, "Hello world!")
-    b = alice.send(room, {"msgtype": "m.text", "body": "x", "m.relates_to": {"rel_type": "m.thread", "event_id": a}})
-    alice.ok("POST", path("rooms", room, "receipt", "m.read", b), {})
-    alice.ok("POST", path("rooms", room, "receipt", "m.read", b), {"thread_id": a})
-    told = lambda x: [e["content"][b]["m.read"] for e in of_type(x, room, "m.receipt") if b in e["content"] and alice.user in e["content"][b].get("m.read", {})]
-    answer = alice.sync_until(told, filter=limited(1))
-    checks.that("it is the one that is told", told(answer) and "thread_id" not in told(answer)[-1][alice.user], told(answer))
-
-
-def ignored(server, checks):
-    alice, bob = server.register(), server.register()
-    ignore = lambda users: alice.ok("PUT", path("user", alice.user, "account_data", "m.ignored_user_list"), {"ignored_users": {user: {} for user in users}})
-    room = alice.create_room(preset="public_chat")
-    bob.join(room)
-    since = alice.sync()["next_batch"]
-    ignore([bob.user])
-    hidden = bob.say(room, "noise")
-    shown = alice.say(room, "mine")
-    answer = alice.sync_until(lambda a: shown in str(a), since)
-    checks.that("what they write is not seen", hidden not in str(answer), answer)
-    checks.that("nor in a first sync", hidden not in str(alice.sync(filter=limited(12))))
-    since = alice.sync()["next_batch"]
-    unwanted = bob.create_room(invite=[alice.user])
-    carol = server.register()
-    welcome = carol.create_room(invite=[alice.user])
-    answer = alice.sync_until(lambda a: room_of(a, welcome, "invite"), since)
-    checks.that("nor are they invited by them", not room_of(answer, unwanted, "invite"), answer)
-    whole = alice.sync(filter=limited(13))
-    checks.that("also not in a first sync", room_of(whole, welcome, "invite") and not room_of(whole, unwanted, "invite"), whole.get("rooms"))
-
-
 if __name__ == "__main__":
-    all_of(joined, incremental, names, gapped_join, private_history, left, archived_history, own_leave, memberships, invited, waiting, filters,
-           lazy, summaries, presence_of_rooms, account_data, tags, push_rules, counts, thread_counts, ignored)
+    all_of(joined, incremental, names, gapped_join, private_history, left, archived_history, own_leave, memberships, invited, waiting, filters, lazy, summaries, presence_of_rooms)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What Complement and sytest ask of the list of published rooms, which nobody publishes in by default.
+"""What Complement and sytest ask of the list of published rooms, in which nobody publishes by default, and of guests, whom a server need not admit.
 
 Each function is named by a row of Docs/conformance.md.
 
@@ -9,9 +9,9 @@ usage: own_conformance.py FOLDER BINARIES
 import secrets
 import sys
 
-from harness import V3, Checks, own_server, path
+from harness import V3, Checks, Client, own_server, path
 
-SETTINGS = "room_list_publication_rules: [{action: allow}]\n"
+SETTINGS = "room_list_publication_rules: [{action: allow}]\nallow_guest_access: true\n"
 
 
 def state(kind, key="", **content):
@@ -71,10 +71,47 @@ def knock_list(server, checks):
         checks.equal(f"a room with the rule {rule} is listed with it", found.get(room, {}).get("join_rule"), rule)
 
 
+def guest(server):
+    made = server.anonymous().ok("POST", path("register") + "?kind=guest", {}, token=None)
+    return Client(server.address, made["access_token"], made["user_id"], made["device_id"])
+
+
+def guest_visibility(server, checks):
+    """Strangers read a room that everybody may read, no other; guests enter where they may, and read and sync what members do."""
+    alice = server.register()
+    for visibility in ("world_readable", "shared", "invited", "joined"):
+        for access in ("can_join", "forbidden"):
+            room = alice.create_room(preset="public_chat", initial_state=[
+                state("m.room.history_visibility", history_visibility=visibility), state("m.room.guest_access", guest_access=access)])
+            before = alice.say(room, "before")
+            for role, who in (("guest", guest(server)), ("user", server.register())):
+                name = f"{visibility}, {access}, {role}"
+                status = who.get(path("rooms", room, "messages") + "?dir=b").status
+                checks.equal(f"{name}: from outside", status, 200 if visibility == "world_readable" else 403)
+                enters = role == "user" or access == "can_join"
+                checks.equal(f"{name}: entering", who.post(path("rooms", room, "join")).status, 200 if enters else 403)
+                if not enters:
+                    continue
+                after = alice.say(room, "after")
+                answer = who.sync_until(lambda a: after in str(a))
+                checks.that(f"{name}: what comes then is synced", after in str(answer), answer)
+                found = {event["event_id"] for event in who.ok("GET", path("rooms", room, "messages") + "?dir=b&limit=50")["chunk"]}
+                checks.equal(f"{name}: what was before is read", before in found, visibility in ("world_readable", "shared"))
+                if role == "guest":
+                    checks.equal(f"{name}: and guests write", who.put(path("rooms", room, "send", "m.room.message", "1"), {"msgtype": "m.text", "body": "x"}).status, 200)
+
+
+def guest_names(server, checks):
+    who = guest(server)
+    answer = who.put(path("profile", who.user, "displayname"), {"displayname": "creeper"})
+    checks.equal("a guest takes a name", answer.status, 200)
+    checks.equal("and has it", who.ok("GET", path("profile", who.user, "displayname"))["displayname"], "creeper")
+
+
 def main():
     checks = Checks()
     with own_server(sys.argv[1], sys.argv[2], settings=SETTINGS) as server:
-        for part in (published, room_list, knock_list):
+        for part in (published, room_list, knock_list, guest_visibility, guest_names):
             part(server, checks)
     checks.end()
 

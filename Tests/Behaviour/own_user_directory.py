@@ -58,6 +58,28 @@ def visibility(checks, server):
     checks.that("who is gone is not", sees(carol, "visbob", bob.user, wanted=False))
 
 
+def names(checks, server):
+    """What somebody is called in a room is nobody's business outside it: users are found, and shown, by their profiles."""
+    alice, bob, eve = (server.register(f"nam{name}") for name in ("alice", "bob", "eve"))
+    alice.ok("PUT", path("profile", alice.user, "displayname"), {"displayname": "Aliceprofile"})
+    alice.create_room(preset="public_chat")
+    changed = alice.create_room(preset="private_chat", invite=[bob.user])
+    bob.join(changed)
+    alice.state(changed, "m.room.member", {"membership": "join", "displayname": "Freddychanged"}, alice.user)
+    joined = bob.create_room(preset="private_chat", invite=[alice.user])
+    alice.state(joined, "m.room.member", {"membership": "join", "displayname": "Freddyjoined"}, alice.user)
+    shown = [{"user_id": alice.user, "display_name": "Aliceprofile", "avatar_url": None}]
+
+    def finds(client, term):
+        return client.ok("POST", f"{V3}/user_directory/search", {"search_term": term})["results"]
+
+    for who, client in (("who shares no room", eve), ("who shares the room", bob)):
+        checks.that(f"{who} finds by the name of the profile", until(lambda: finds(client, "Aliceprofile") == shown), finds(client, "Aliceprofile"))
+        checks.equal(f"{who} finds by the id", finds(client, alice.user), shown)
+        for name in ("Freddychanged", "Freddyjoined"):
+            checks.equal(f"{who} does not find by {name}", finds(client, name), [])
+
+
 def requests(checks, server):
     """What is asked badly, and limits."""
     alice = server.register("reqalice")
@@ -165,6 +187,7 @@ def main():
     settings = "update_user_directory_from_worker: generic_worker2\nallow_guest_access: true\n"
     with own_server(folder / "cluster", binaries, mode="cluster", settings=settings) as server:
         visibility(checks, server)
+        names(checks, server)
         requests(checks, server)
         statistics(checks, server)
         mutual(checks, server)

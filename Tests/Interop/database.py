@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+from parts import keys
 from parts.checks import Checks
 from parts.person import Person, Refused
 from parts.servers import Myelin, Synapse, settings
@@ -46,6 +47,7 @@ def chat(base):
     relate(alice, bob, room)
     manage(alice, bob, room, suffix)
     keep(alice, room)
+    keys.equip_all([alice, bob])
     return alice, bob, room
 
 
@@ -136,6 +138,7 @@ def hand_over(checks, what, people, room, stop, start):
         again = person.log_in()
         checks.that(f"{what}: {person.name}'s password works", again.user == person.user)
     keep(people[0], room)
+    keys.claimed_on(checks, what, people)
     sent = [person.say(room, f"after {what}") for person in people]
     for person in people:
         sync = person.call("GET", f"sync?timeout=5000&since={tokens[person.name]}")

@@ -114,16 +114,20 @@ class Town:
         self.people["dave"].post("", "account/deactivate", {"auth": done})
 
     def settled(self):
-        """Waits until everything is in the tables."""
-        query = """SELECT m.id <= d.stream_id AND m.id <= s.stream_id AND u.left_ = 0 AND p.pending = 0
+        """Waits until everything is in the tables. Synapse may leave the end of a burst until there is another event, so one is sent now and then."""
+        query = """SELECT m.id <= d.stream_id AND m.id <= s.stream_id AND u.left_ = 0 AND p.pending = 0, m.id, d.stream_id, s.stream_id, u.left_, p.pending
             FROM (SELECT max(stream_id) AS id FROM current_state_delta_stream) AS m, user_directory_stream_pos AS d, stats_incremental_position AS s,
             (SELECT count(*) AS left_ FROM users_pending_deactivation) AS u,
             (SELECT count(*) AS pending FROM background_updates WHERE update_name LIKE 'populate_%') AS p"""
         deadline = time.monotonic() + 90
-        while (found := self.server.query(query)[0]) != "t":
+        while (found := self.server.query(query))[0] != "t":
             if time.monotonic() > deadline:
                 raise AssertionError(f"not settled: {found}")
             time.sleep(0.1)
+            self.turn += 1
+            if self.turn % 50 == 0:
+                path = f"rooms/{quote(self.rooms['den'])}/send/m.room.message/{self.turn}"
+                self.people["alice"].put("", path, {"msgtype": "m.text", "body": "well?"})
 
     def tables(self):
         self.settled()
@@ -148,7 +152,9 @@ class Town:
                 if name == "dave":
                     continue
                 answer = self.people[name].post("", "user_directory/search", {"search_term": term, "limit": 5})
-                result[f"{name} finds {term}"] = [entry["user_id"] for entry in answer["results"]], answer["limited"], answer["results"][:1]
+                users = [entry["user_id"] for entry in answer["results"]]
+                # All match the name of the server alike, and equal matches have no order.
+                result[f"{name} finds {term}"] = sorted(users) if term == "localhost" else (users, answer["results"][:1]), answer["limited"]
         return result
 
 
@@ -222,7 +228,9 @@ def main():
             checks.same(f"{name}: {label}", result, found[2][label])
         checks.same(f"{name}: Synapse logs no errors", [], found[4])
         if found[3]:
-            same(checks, "filled anew", {**wanted[1], **{t: found[1][t] for t in ("room_stats_state", "user_stats_current")}}, found[3])
+            # Of a room that everybody has left nothing is there to be counted.
+            left = {table: [row for row in rows if not row.startswith("(alone,")] for table, rows in wanted[1].items()}
+            same(checks, "filled anew", left, found[3])
     sys.exit(checks.end())
 
 

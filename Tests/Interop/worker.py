@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+from parts import keys
 from parts.checks import Checks
 from parts.person import Person
 from parts.servers import Myelin, Synapse
@@ -154,6 +155,7 @@ def main():
         writes_through_theirs(checks, alice, bob, room, theirs)
         memberships_through_theirs(checks, alice, bob, theirs)
         streams_reach_theirs(checks, alice, bob, room, theirs)
+        keys.shared(checks, alice, bob, theirs)
         alice.call("PUT", f"user/{quote(alice.user)}/account_data/org.example.x", {"a": 1})
         time.sleep(0.5)
         # One with timeout=0 was asked for before and would be answered from memory.

@@ -95,7 +95,7 @@ import Testing
         ".m.rule.room_one_to_one", ".m.rule.message", ".m.rule.encrypted", ".im.vector.jitsi",
       ])
     #expect(rules.rules[2].actions == ["notify"])
-    #expect(PushRules.defaultRuleIDs.count == 19)
+    #expect(PushRules.defaultRuleIDs.count == 21)
   }
 
   @Test func obeysTheUsersSwitchesAndChanges() throws {

@@ -21,8 +21,8 @@ final class RoomFixture: Sendable {
   let config: HomeserverConfig
   private let hub: StreamHub
   private let users: LocalUsers
-  private let push: PushStores
-  private let accountData: AccountDataStore
+  let push: PushStores
+  let accountData: AccountDataStore
   private let hubTask: Task<Void, any Error>
 
   static let alice = requester("alice")

@@ -148,9 +148,9 @@ import Testing
   }
 
   @Test func aFailedTransactionMayBeTriedAgainAndOldOnesAreForgotten() async throws {
-    let register = TransactionRegister(capacity: 2)
-    func key(_ id: Text) -> TransactionRegister.Key {
-      TransactionRegister.Key(
+    let register = TransactionRegister<EventID>(capacity: 2)
+    func key(_ id: Text) -> TransactionRegister<EventID>.Key {
+      TransactionRegister<EventID>.Key(
         userID: UserID(unchecked: "@a:test"), session: "d", roomID: RoomID(unchecked: "!r:test"), transactionID: id,
         path: .send("m.room.message"))
     }

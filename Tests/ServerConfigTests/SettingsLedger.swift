@@ -31,12 +31,12 @@ enum SettingsLedger {
     auto_accept_invites.only_for_direct_messages ignored true
     auto_accept_invites.only_from_local_users ignored true
     auto_accept_invites.worker_to_run_on ignored a
-    auto_join_mxid_localpart ignored a
-    auto_join_rooms ignored ["#a:example.org"]
-    auto_join_rooms_for_guests ignored true
-    autocreate_auto_join_room_preset ignored public_chat
-    autocreate_auto_join_rooms ignored true
-    autocreate_auto_join_rooms_federated ignored true
+    auto_join_mxid_localpart followed a
+    auto_join_rooms followed ["#a:example.org"]
+    auto_join_rooms_for_guests followed true
+    autocreate_auto_join_room_preset followed public_chat
+    autocreate_auto_join_rooms followed true
+    autocreate_auto_join_rooms_federated followed true
     background_updates.background_update_duration_ms ignored 1
     background_updates.default_batch_size ignored 1
     background_updates.min_batch_size ignored 1
@@ -79,10 +79,10 @@ enum SettingsLedger {
     default_identity_server ignored a
     default_power_level_content_override followed {private_chat: {}}
     default_room_version followed "10"
-    delete_stale_devices_after guarded 1h
+    delete_stale_devices_after followed 1h
     disable_msisdn_registration followed true
     disable_registration followed true
-    dont_notify_new_devices_for ignored [a]
+    dont_notify_new_devices_for followed [a]
     dummy_events_threshold ignored 1
     dynamic_thumbnails ignored true
     email.add_threepid_template_failure_html followed a
@@ -147,7 +147,7 @@ enum SettingsLedger {
     enable_set_displayname followed true
     encryption_enabled_by_default_for_room_type followed "off"
     event_cache_size followed 1M
-    exclude_rooms_from_presence guarded ["!a:example.org"]
+    exclude_rooms_from_presence followed ["!a:example.org"]
     exclude_rooms_from_sync followed ["!a:example.org"]
     experimental_features.msc1763_enabled ignored true
     experimental_features.msc1767_enabled ignored true
@@ -157,12 +157,12 @@ enum SettingsLedger {
     experimental_features.msc3026_enabled ignored true
     experimental_features.msc3202_transaction_extensions ignored true
     experimental_features.msc3381_polls_enabled ignored true
-    experimental_features.msc3391_enabled ignored true
-    experimental_features.msc3575_enabled ignored true
+    experimental_features.msc3391_enabled followed true
+    experimental_features.msc3575_enabled followed false
     experimental_features.msc3664_enabled ignored true
     experimental_features.msc3720_enabled followed true
-    experimental_features.msc3773_enabled ignored true
-    experimental_features.msc3814_enabled ignored true
+    experimental_features.msc3773_enabled followed true
+    experimental_features.msc3814_enabled followed true
     experimental_features.msc3848_enabled ignored true
     experimental_features.msc3861 guarded {enabled: true}
     experimental_features.msc3866.enabled followed true
@@ -180,19 +180,19 @@ enum SettingsLedger {
     experimental_features.msc4108_delegation_endpoint followed a
     experimental_features.msc4108_enabled followed true
     experimental_features.msc4133_enabled followed true
-    experimental_features.msc4140_max_delayed_events_per_user ignored 1
+    experimental_features.msc4140_max_delayed_events_per_user followed 1
     experimental_features.msc4143_enabled followed true
     experimental_features.msc4155_enabled followed true
     experimental_features.msc4169_enabled ignored true
     experimental_features.msc4210_enabled ignored true
-    experimental_features.msc4222_enabled ignored true
+    experimental_features.msc4222_enabled followed true
     experimental_features.msc4235_enabled ignored true
     experimental_features.msc4242_enabled ignored true
     experimental_features.msc4263_limit_key_queries_to_users_who_share_rooms ignored true
     experimental_features.msc4267_enabled ignored true
     experimental_features.msc4277_enabled followed true
     experimental_features.msc4293_enabled ignored true
-    experimental_features.msc4306_enabled ignored true
+    experimental_features.msc4306_enabled followed true
     experimental_features.msc4354_enabled ignored true
     experimental_features.msc4370_enabled ignored true
     experimental_features.msc4388_mode followed open
@@ -304,7 +304,7 @@ enum SettingsLedger {
     mau_stats_only ignored true
     mau_trial_days ignored 1
     max_avatar_size followed 1M
-    max_event_delay_duration ignored 1h
+    max_event_delay_duration followed 1h
     max_image_pixels ignored 1M
     max_mau_value ignored 1
     max_pending_media_uploads ignored 1
@@ -407,8 +407,8 @@ enum SettingsLedger {
     rc_3pid_validation.per_second followed 1
     rc_admin_redaction.burst_count followed 1
     rc_admin_redaction.per_second followed 1
-    rc_delayed_event_mgmt.burst_count ignored 1
-    rc_delayed_event_mgmt.per_second ignored 1
+    rc_delayed_event_mgmt.burst_count followed 1
+    rc_delayed_event_mgmt.per_second followed 1
     rc_federation.concurrent ignored 1
     rc_federation.reject_limit ignored 1
     rc_federation.sleep_delay ignored 1

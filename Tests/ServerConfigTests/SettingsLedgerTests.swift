@@ -154,13 +154,7 @@ import Testing
     "storePath": "media_store_path",
     "includesUpdatesInSync": "include_profile_updates_in_sync", "countsRooms": "push.group_unread_count_by_room",
     "includesContent": "push.include_content", "jitterMilliseconds": "push.jitter_delay",
-    "delayedEventManagement": "rc_delayed_event_mgmt",
     "mediaCreate": "rc_media_create",
-    "autoJoinRooms": "auto_join_rooms",
-    "autoJoinRoomPreset": "autocreate_auto_join_room_preset",
-    "autoJoinRoomsFederate": "autocreate_auto_join_rooms_federated", "autoJoinUserID": "auto_join_mxid_localpart",
-    "autoJoinsGuests": "auto_join_rooms_for_guests", "createsAutoJoinRooms": "autocreate_auto_join_rooms",
-    "excludedFromPresence": "exclude_rooms_from_presence",
     "sendsFederation": "send_federation", "runsPushers": "start_pushers",
     "notifiesApplicationServices": "notify_appservices",
   ]

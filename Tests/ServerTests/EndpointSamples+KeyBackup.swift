@@ -21,6 +21,14 @@ extension EndpointSamples {
     "putRoomKeyBySessionId": withBackup(body: session) { "room_keys/keys/%21r%3Ax/S?version=\($0)" },
     "getRoomKeyBySessionId": withBackup { "room_keys/keys/%21r%3Ax/S?version=\($0)" },
     "deleteRoomKeyBySessionId": withBackup { "room_keys/keys/%21r%3Ax/S?version=\($0)" },
+    "getDehydratedDevice": withDehydratedDevice { "" },
+    "putDehydratedDevice": { server in
+      let alice = try await server.register()
+      return Sample(target: dehydrated, body: dehydratedDevice(of: alice), caller: alice)
+    },
+    "deleteDehydratedDevice": withDehydratedDevice { "" },
+    "getDehydratedDeviceEvents": withDehydratedDevice { "/DRY/events" },
+    "postDehydratedDeviceEvents": withDehydratedDevice(body: "{}") { "/DRY/events" },
     "getPushers": { Sample(target: "pushers", caller: try await $0.register()) },
     "postPusher": { Sample(target: "pushers/set", body: pusher, caller: try await $0.register()) },
     "getProtocols": { Sample(target: "thirdparty/protocols", caller: try await $0.guest()) },
@@ -43,6 +51,24 @@ extension EndpointSamples {
   private static let backup: Text = #"{"algorithm":"m.megolm_backup.v1","auth_data":{"public_key":"abc"}}"#
   private static let session: Text =
     #"{"first_message_index":1,"forwarded_count":0,"is_verified":true,"session_data":{"ciphertext":"x"}}"#
+
+  private static let dehydrated: Text = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device"
+
+  private static func dehydratedDevice(of account: TestServer.Account) -> Text {
+    #"{"device_id":"DRY","device_data":{"algorithm":"a"},"device_keys":{"user_id":"\#(account.id)","device_id":"DRY","#
+      + #""algorithms":[],"keys":{},"signatures":{}}}"#
+  }
+
+  /// Returns a request about a device that was left behind.
+  private static func withDehydratedDevice(
+    body: Text = "", _ target: @escaping @Sendable () -> Text
+  ) -> Recipe {
+    { server in
+      let alice = try await server.register()
+      _ = try await server.call("PUT", dehydrated, dehydratedDevice(of: alice), as: alice)
+      return Sample(target: dehydrated + target(), body: body, caller: alice)
+    }
+  }
 
   /// Returns a request about a backup that holds one session.
   private static func withBackup(

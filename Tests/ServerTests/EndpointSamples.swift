@@ -280,13 +280,13 @@ enum EndpointSamples {
     "getAccountData": { server in
       let alice = try await server.register("alice")
       let target: Text = "user/\(escaped(alice.id))/account_data/org.example"
-      _ = try await server.call("PUT", target, "{}", as: alice)
+      _ = try await server.call("PUT", target, #"{"a":1}"#, as: alice)
       return Sample(target: target, caller: alice)
     },
     "setAccountDataPerRoom": { try await ofRoom($0, "account_data/org.example", body: "{}") },
     "getAccountDataPerRoom": { server in
       let sample = try await ofRoom(server, "account_data/org.example")
-      _ = try await server.call("PUT", sample.target, "{}", as: sample.caller)
+      _ = try await server.call("PUT", sample.target, #"{"a":1}"#, as: sample.caller)
       return sample
     },
     "getRoomTags": { try await ofRoom($0, "tags") },

@@ -31,9 +31,15 @@ final class SyncFixture: Sendable {
     Requester(userID: UserID(unchecked: "@\(name):test"), deviceID: "\(name.asciiUppercased)1")
   }
 
-  init(answersKeptFor: Text = "0s", clock: ServerClock = .system) async throws {
-    database = try await TestDatabase.withSchema()
-    config = try Self.config(answersKeptFor)
+  /// - Parameters:
+  ///   - settings: further lines of the configuration.
+  ///   - database: a database that another server has used; nil for one of its own.
+  init(
+    answersKeptFor: Text = "0s", settings: Text = "", clock: ServerClock = .system, on database: TestDatabase? = nil
+  ) async throws {
+    if let database { self.database = database } else { self.database = try await TestDatabase.withSchema() }
+    let database = self.database
+    config = try Self.config(answersKeptFor, settings)
     self.clock = clock
     let (config, logger) = (config, Logger.silent)
     hub = StreamHub(
@@ -66,7 +72,7 @@ final class SyncFixture: Sendable {
 
   deinit { for task in tasks { task.cancel() } }
 
-  private static func config(_ answersKeptFor: Text) throws -> HomeserverConfig {
+  private static func config(_ answersKeptFor: Text, _ settings: Text) throws -> HomeserverConfig {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("myelin-sync-\(UUID())")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -78,6 +84,7 @@ final class SyncFixture: Sendable {
       signing_key: "ed25519 a_1 \(UnpaddedBase64.encode([UInt8](repeating: 7, count: 32)))"
       database: {name: psycopg2, args: {dbname: test}}
       caches: {sync_response_cache_duration: \(answersKeptFor)}
+      \(settings)
       """
     try Data(text.utf8).write(to: file)
     return try HomeserverConfig.load(paths: [Text(file.path)], role: .homeserver).0
@@ -121,26 +128,37 @@ final class SyncFixture: Sendable {
       """)
   }
 
+  /// Makes the rows of accounts, to which some tables refer.
+  func addUsers(_ requesters: Requester...) async throws {
+    for requester in requesters {
+      _ = try await database.client.run(
+        "INSERT INTO users (name, creation_ts) VALUES (\(requester.userID.rawValue), 0) ON CONFLICT DO NOTHING")
+    }
+  }
+
   /// Asks for `/sync` as the endpoint does, and waits until everything that happened before is delivered.
   func sync(
     _ requester: Requester = alice, since: Text? = nil, filter: JSON? = nil, timeout: Int64 = 0,
-    fullState: Bool = false
+    fullState: Bool = false, state: SyncStateForm = .before
   ) async throws -> JSON {
     await hub.waitUntilIdle()
-    return try await syncNow(requester, since: since, filter: filter, timeout: timeout, fullState: fullState)
+    return try await syncNow(
+      requester, since: since, filter: filter, timeout: timeout, fullState: fullState, state: state)
   }
 
   func syncNow(
     _ requester: Requester = alice, since: Text? = nil, filter: JSON? = nil, timeout: Int64 = 0,
-    fullState: Bool = false
+    fullState: Bool = false, state: SyncStateForm = .before
   ) async throws -> JSON {
     try JSON.parse(
       try await answer(
-        try await request(requester, since: since, filter: filter, timeout: timeout, fullState: fullState)))
+        try await request(
+          requester, since: since, filter: filter, timeout: timeout, fullState: fullState, state: state)))
   }
 
   func request(
-    _ requester: Requester, since: Text?, filter: JSON? = nil, timeout: Int64, fullState: Bool = false
+    _ requester: Requester, since: Text?, filter: JSON? = nil, timeout: Int64, fullState: Bool = false,
+    state: SyncStateForm = .before
   ) async throws -> SyncRequest {
     var token: StreamToken?
     if let since {
@@ -153,7 +171,7 @@ final class SyncFixture: Sendable {
     let parsed = try await services.filters.filter(text, of: requester.userID)
     return SyncRequest(
       requester: requester, since: token, sinceText: since, filter: parsed, filterText: text,
-      timeoutMilliseconds: timeout, wantsFullState: fullState)
+      timeoutMilliseconds: timeout, wantsFullState: fullState, stateForm: state)
   }
 
   func answer(_ request: SyncRequest) async throws -> [UInt8] {

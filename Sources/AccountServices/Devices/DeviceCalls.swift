@@ -61,3 +61,19 @@ extension SignaturesChanged {
     userID = try arguments.identifier("from_user_id")
   }
 }
+
+/// `POST handle_new_device_update`, body `{}`: changes of local users' devices wait to be worked out for other servers.
+struct DeviceChangesWaiting: ReplicationCall {
+  static let name = "handle_new_device_update"
+  static let argumentNames: [Text] = []
+  static let isCached = false
+
+  var arguments: [Text] { [] }
+  var destination: CallDestination { .firstWriter(of: .deviceLists) }
+
+  typealias Answer = EmptyAnswer
+}
+
+extension DeviceChangesWaiting {
+  init(arguments: CallArguments, body: JSONValue) {}
+}

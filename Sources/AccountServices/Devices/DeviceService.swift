@@ -77,10 +77,33 @@ public final class DeviceService: Sendable {
     try await changed(deviceIDs, of: user)
   }
 
+  /// How many unused devices are removed before others are looked for.
+  private static let staleDevicesPerRound = 1_000
+  /// How often they are looked for in a day.
+  private static let staleRounds = 1_000
+
+  /// Removes the devices that nobody has used for as long as `delete_stale_devices_after` says. For the process with the background duty.
+  func deleteStale() async throws {
+    guard let age = stores.context.config.sessions.staleDeviceMilliseconds else { return }
+    let (then, name) = (clock.nowMilliseconds &- age, stores.context.config.serverName)
+    for _ in 0..<Self.staleRounds {
+      let unused = try await stores.devices.unused(
+        since: then, serverName: name, limit: Self.staleDevicesPerRound)
+      for (user, devices) in unused { try await delete(devices, of: user) }
+      guard unused.values.reduce(0, { $0 + $1.count }) >= Self.staleDevicesPerRound else { return }
+    }
+  }
+
   /// Announces that devices of a user changed: on the stream when this process writes it, else over HTTP.
   public func changed(_ deviceIDs: [Text], of user: UserID) async throws {
     guard !deviceIDs.isEmpty else { return }
     _ = try await router.perform(DevicesChanged(userID: user, deviceIDs: deviceIDs), here: record)
+  }
+
+  /// Announces to a user's own devices that the user signed keys of others: on the stream when this process writes it, else over HTTP.
+  public func signed(_ others: [UserID], by user: UserID) async throws {
+    guard !others.isEmpty else { return }
+    _ = try await router.perform(SignaturesChanged(userID: user, others: others), here: record)
   }
 
   /// The calls by which other processes have a writer of `device_lists` tell of what they changed.
@@ -88,6 +111,8 @@ public final class DeviceService: Sendable {
     [
       ServedCall(DevicesChanged.self) { try await self.record($0) },
       ServedCall(SignaturesChanged.self) { try await self.record($0) },
+      // Other servers are informed by a process of Synapse alone, which finds what waits when it takes over.
+      ServedCall(DeviceChangesWaiting.self) { _ in EmptyAnswer() },
     ]
   }
 
@@ -99,7 +124,18 @@ public final class DeviceService: Sendable {
       of: change.deviceIDs, user: user, rooms: rooms, nowMilliseconds: clock.nowMilliseconds
     ) { [self] token in publish(user, isSignature: false, token) }
     hub.wake(.deviceLists)
+    if !rooms.isEmpty { wakeFirstWriter() }
     return EmptyAnswer()
+  }
+
+  /// Has the first writer look for changes that other servers must learn of, unless that is this process, which informs none.
+  ///
+  /// Nobody waits for it, and nothing is lost when it fails: the writer looks at everything it has not looked at.
+  private func wakeFirstWriter() {
+    guard stores.context.config.writers(of: .deviceLists).first != hub.instanceName else { return }
+    Task { [router] in
+      _ = try? await router.perform(DeviceChangesWaiting(), here: { _ in EmptyAnswer() })  // see above
+    }
   }
 
   /// Writes to the stream that a user signed other users' keys, and publishes it. Only on a writer of `device_lists`.
@@ -113,9 +149,8 @@ public final class DeviceService: Sendable {
   }
 
   private func publish(_ user: UserID, isSignature: Bool, _ token: Int64) {
-    stores.deviceLists.noteDeviceList(of: user, isSignature: isSignature, at: token)
-    hub.publish(
-      .deviceLists, token: token,
-      rows: [.deviceLists(DeviceListRow(userID: user, isSignature: isSignature, areHostsCalculated: false))])
+    let row = DeviceListRow(userID: user, isSignature: isSignature, areHostsCalculated: false)
+    stores.deviceLists.apply(row, at: token)
+    hub.publish(.deviceLists, token: token, rows: [.deviceLists(row)])
   }
 }

@@ -50,7 +50,9 @@ public final class SessionService: Sendable {
       nowMilliseconds: now)
     switch opened {
     case .stored(let isNewDevice):
-      if isNewDevice { try await devices.changed([device], of: request.userID) }
+      if isNewDevice, !config.sessions.usersWithQuietDevices.contains(request.userID.rawValue) {
+        try await devices.changed([device], of: request.userID)
+      }
       return Self.session(tokens, deviceID: device)
     case .kept(let session):
       return NewSession(

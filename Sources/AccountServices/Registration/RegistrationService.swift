@@ -17,13 +17,14 @@ public final class RegistrationService: Sendable {
   let flows: [[Text]]
   private let sessions: SessionService
   private let clock: ServerClock
+  private let welcome: @Sendable (_ user: UserID, _ isGuest: Bool) async -> Void
   private let addressLimiter: RateLimiter
   private let tokenLimiter: RateLimiter
   private let nameQuestions: DelayingLimiter
 
   init(
     config: HomeserverConfig, stores: AccountStores, stages: VerificationStages, sessions: SessionService,
-    clock: ServerClock
+    clock: ServerClock, welcome: @escaping @Sendable (_ user: UserID, _ isGuest: Bool) async -> Void
   ) {
     self.config = config
     accounts = stores.accounts
@@ -34,6 +35,7 @@ public final class RegistrationService: Sendable {
     flows = Self.flows(config, stages)
     self.sessions = sessions
     self.clock = clock
+    self.welcome = welcome
     addressLimiter = RateLimiter(config.rateLimits.registration, clock: clock)
     tokenLimiter = RateLimiter(config.rateLimits.registrationTokenValidity, clock: clock)
     // As Synapse limits them; no setting changes it.
@@ -225,9 +227,11 @@ public final class RegistrationService: Sendable {
     let admission = Admission { [addressLimiter] () throws(MatrixError) in
       if let address { try addressLimiter.check(address) }
     }
-    return try await accounts.register(
+    let user = try await accounts.register(
       new, completing: session.map { .init(id: $0, tokenStage: VerificationStages.token) },
       nowMilliseconds: clock.nowMilliseconds, admit: admission.ask)
+    await welcome(user, submission.isGuest)
+    return user
   }
 
   /// Checks a chosen name once more. With a session the account may be the one that it has made: whether it is, is for the transaction to say.

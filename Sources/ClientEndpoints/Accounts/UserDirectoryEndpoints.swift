@@ -15,7 +15,7 @@ package struct UserDirectoryEndpoints: Sendable {
       "user directory",
       [
         .post(
-          "searchUserDirectory", .client("user_directory/search", .sinceV1), as: User.self, limited: true, to: search),
+          "searchUserDirectory", .client("user_directory/search", .released), as: User.self, limited: true, to: search),
         .get(
           "getMutualRooms",
           .client("mutual_rooms", [.v1, .unstable]) + .client("uk.half-shot.msc2666/user/mutual_rooms", [.unstable]),

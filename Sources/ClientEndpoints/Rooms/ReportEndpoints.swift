@@ -28,7 +28,7 @@ package struct ReportEndpoints: Sendable {
       "reports",
       [
         .post(
-          "reportEvent", .client("rooms/{roomID}/report/{eventID}", .sinceV1), as: User.self, on: .main, body: body,
+          "reportEvent", .client("rooms/{roomID}/report/{eventID}", .released), as: User.self, on: .main, body: body,
           to: reportEvent),
         .post(
           "reportRoom", .client("rooms/{roomID}/report", [.v3]), as: User.self, on: .main, limited: true, body: body,
@@ -90,9 +90,7 @@ package struct ReportEndpoints: Sendable {
   }
 
   private static func reason(_ request: Request) throws(MatrixError) -> Text {
-    guard let reason = try request.jsonObject()["reason"]?.string else {
-      throw .badJSON("Param 'reason' must be a string")
-    }
+    let reason = try request.jsonObject().requireString("reason")
     try checkStorable(reason)
     return reason
   }

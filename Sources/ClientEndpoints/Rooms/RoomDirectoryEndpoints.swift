@@ -98,7 +98,8 @@ package struct RoomDirectoryEndpoints: Sendable {
     try refuseOtherServers(request)
     let search = try Search(try request.jsonObjectOrEmpty())
     let page = try await rooms.directory.publicRooms(
-      searchTerm: search.term, roomTypes: search.roomTypes, limit: search.limit, since: search.since)
+      searchTerm: search.term, roomTypes: search.roomTypes, network: search.network, limit: search.limit,
+      since: search.since)
     return Self.answer(page)
   }
 
@@ -108,6 +109,7 @@ package struct RoomDirectoryEndpoints: Sendable {
     let since: Text?
     let term: Text?
     let roomTypes: [Text?]?
+    let network: PublicRoomList
 
     init(_ body: JSONValue) throws(MatrixError) {
       let limit = try body.optionalInteger("limit")
@@ -115,9 +117,13 @@ package struct RoomDirectoryEndpoints: Sendable {
       self.limit = RoomDirectoryEndpoints.limit(limit.map { Int(clamping: $0) })
       since = try body.optionalString("since")
       let includesAll = try body.optionalBool("include_all_networks") ?? false
-      if includesAll, try body.optionalString("third_party_instance_id") != nil {
+      let instance = try body.optionalString("third_party_instance_id")
+      if includesAll, instance != nil {
         throw .unknown("Can't use include_all_networks with an explicit network", status: 400)
       }
+      let known: PublicRoomList? = if let instance { PublicRoomList(instanceID: instance) } else { .main }
+      guard let known else { throw .unknown("Invalid ID of a network", status: 400) }
+      network = includesAll ? .all : known
       let filter = try body.optionalObject("filter")
       term = try filter?.optionalString("generic_search_term")
       guard let types = try filter?.optionalArray("room_types") else {

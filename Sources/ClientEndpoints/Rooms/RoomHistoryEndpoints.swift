@@ -110,10 +110,14 @@ package struct RoomHistoryEndpoints: Sendable {
 
   /// https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv1roomsroomidrelationseventid
   private func relations(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
+    let isRecursive =
+      if try request.queryBool("recurse", default: false) { true } else {
+        try request.queryBool("org.matrix.msc3981.recurse", default: false)
+      }
     let query = HistoryService.RelationQuery(
       eventID: try request.eventID, relationType: request.optionalParameter("relType"),
       eventType: request.optionalParameter("eventType"),
-      isRecursive: try request.queryBool("recurse", default: false),
+      isRecursive: isRecursive,
       direction: try request.queryChoice("dir", ["f": .forward, "b": .backward]) ?? .backward,
       limit: try request.queryInteger("limit", default: 5))
     let start = try await rooms.history.token(Self.place(request, "from"))
@@ -128,6 +132,11 @@ package struct RoomHistoryEndpoints: Sendable {
         $0.memberIfPresent("next_batch", next)
         $0.memberIfPresent("prev_batch", request.queryValue("from"))
         if query.isRecursive { $0.member("recursion_depth", HistoryService.relationDepth) }
+        // What clients of the time before the endpoint's release look for, under the path that it had then.
+        if request.path.hasPrefix("/_matrix/client/unstable/") {
+          $0.key("original_event")
+          rooms.serializer.write(page.original, options(caller), to: &$0)
+        }
       }
     }
   }

@@ -27,21 +27,29 @@ package struct RoomSendEndpoints: Sendable {
 
   /// https://spec.matrix.org/v1.16/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid
   private func sendMessage(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
-    try await refuseDelay(request, caller)
     let content = try request.jsonObject()
+    let (roomID, type) = (try request.roomID, try request.parameter("eventType"))
+    if let answer = try await delayed(request, caller, roomID, type, nil, content) { return answer }
     let draft = ClientEventDraft(
-      roomID: try request.roomID, type: try request.parameter("eventType"), content: content.json,
+      roomID: roomID, type: type, content: content.json,
       transactionID: request.optionalParameter("txnID"), originServerTS: try Self.time(request, caller),
       redacts: content["redacts"]?.string.flatMap { EventID($0) })
     return Self.answer(try await rooms.submitter.submit(draft, requester: caller.requester))
   }
 
-  /// Refuses what is to be sent later (MSC4140): sent at once it would say the contrary, as a call's end when it begins. Error and
-  /// limit are those of a Synapse whose configuration allows no delay.
-  private func refuseDelay(_ request: Request, _ caller: UserOrGuest) async throws {
-    guard try request.queryInteger("org.matrix.msc4140.delay") != nil else { return }
-    try await rooms.submitter.checkRate(caller.requester)
-    throw MatrixError.forbidden("Sending delayed events has been disallowed")
+  /// Stores an event that is to be sent later (MSC4140), where the request says so.
+  ///
+  /// - Returns: nil for an event that is to be sent at once.
+  private func delayed(
+    _ request: Request, _ caller: UserOrGuest, _ room: RoomID, _ type: Text, _ stateKey: Text?, _ content: JSONValue
+  ) async throws -> Response? {
+    guard let delay = try request.queryInteger("org.matrix.msc4140.delay") else { return nil }
+    let id = try await rooms.delayedEvents.add(
+      DelayedEventDraft(
+        roomID: room, type: type, stateKey: stateKey, content: content.json,
+        originServerTS: try Self.time(request, caller)),
+      delay: Int64(delay), transactionID: request.optionalParameter("txnID"), requester: caller.requester)
+    return .json { $0.object { $0.member("delay_id", id) } }
   }
 
   /// Returns the time that an application service gives an event; nil for any other caller.
@@ -56,11 +64,11 @@ package struct RoomSendEndpoints: Sendable {
 
   /// https://spec.matrix.org/v1.16/client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey
   private func setState(_ caller: UserOrGuest, _ request: Request) async throws -> Response {
-    try await refuseDelay(request, caller)
     let roomID = try request.roomID
     let type = try request.parameter("eventType")
     let stateKey = request.optionalParameter("stateKey") ?? ""
     let content = try request.jsonObject()
+    if let answer = try await delayed(request, caller, roomID, type, stateKey, content) { return answer }
     let time = try Self.time(request, caller)
     if type == "m.room.member" {
       let change = try Self.membershipChange(roomID, stateKey, content, time)

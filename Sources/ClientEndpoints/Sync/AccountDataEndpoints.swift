@@ -14,9 +14,17 @@ package struct AccountDataEndpoints: Sendable {
     let global = EndpointPaths.client("user/{userID}/account_data/{type}", .released)
     let ofRoom = EndpointPaths.client("user/{userID}/rooms/{roomID}/account_data/{type}", .released)
     let tag = EndpointPaths.client("user/{userID}/rooms/{roomID}/tags/{tag}", .released)
+    let unstable = EndpointPaths.client("org.matrix.msc3391/user/{userID}/account_data/{type}", [.unstable])
+    let unstableOfRoom = EndpointPaths.client(
+      "org.matrix.msc3391/user/{userID}/rooms/{roomID}/account_data/{type}", [.unstable])
     return EndpointFamily(
       "account data",
       [
+        .delete(
+          "deleteAccountData", unstable, as: User.self, on: .anyPreferring(writerOf: .accountData), to: delete),
+        .delete(
+          "deleteAccountDataPerRoom", unstableOfRoom, as: User.self, on: .anyPreferring(writerOf: .accountData),
+          to: deleteOfRoom),
         .put("setAccountData", global, as: User.self, on: .anyPreferring(writerOf: .accountData), to: set),
         .get("getAccountData", global, as: User.self, to: get),
         .put("setAccountDataPerRoom", ofRoom, as: User.self, on: .anyPreferring(writerOf: .accountData), to: setOfRoom),
@@ -42,6 +50,13 @@ package struct AccountDataEndpoints: Sendable {
     return .encoded(try await accountData.content(try request.parameter("type"), of: user))
   }
 
+  /// https://github.com/matrix-org/matrix-spec-proposals/pull/3391
+  private func delete(_ caller: User, _ request: Request) async throws -> Response {
+    let user = try request.owner(caller, else: "Cannot delete account data for other users.")
+    try await accountData.remove(user, type: try request.parameter("type"))
+    return .emptyObject
+  }
+
   // MARK: Rooms
 
   /// https://spec.matrix.org/v1.16/client-server-api/#put_matrixclientv3useruseridroomsroomidaccount_datatype
@@ -56,6 +71,13 @@ package struct AccountDataEndpoints: Sendable {
   private func getOfRoom(_ caller: User, _ request: Request) async throws -> Response {
     let user = try request.owner(caller, else: "Cannot get account data for other users.")
     return .encoded(try await accountData.content(try request.parameter("type"), of: user, in: try request.roomID))
+  }
+
+  /// https://github.com/matrix-org/matrix-spec-proposals/pull/3391
+  private func deleteOfRoom(_ caller: User, _ request: Request) async throws -> Response {
+    let user = try request.owner(caller, else: "Cannot delete account data for other users.")
+    try await accountData.remove(user, room: try request.roomID, type: try request.parameter("type"))
+    return .emptyObject
   }
 
   // MARK: Tags

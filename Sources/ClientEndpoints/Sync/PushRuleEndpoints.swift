@@ -41,8 +41,7 @@ package struct PushRuleEndpoints: Sendable {
     guard path.count > 1 else {
       throw PushRule.Kind(rawValue: first) == nil ? MatrixError.unrecognized(status: 400) : pedantry
     }
-    let isKnown = PushRule.Kind(rawValue: first) != nil || first == "postcontent"
-    guard isKnown else { throw MatrixError.unrecognized(status: 400) }
+    guard PushRule.Kind(rawValue: first) != nil else { throw MatrixError.unrecognized(status: 400) }
     let ofKind = rules.rules.filter { $0.kind.rawValue == first }
     if path[1].isEmpty { return .json(.array(ofKind.map { rules.clientForm(of: $0, for: user) })) }
     guard let rule = ofKind.first(where: { $0.clientID == path[1] }) else { throw MatrixError.notFound() }

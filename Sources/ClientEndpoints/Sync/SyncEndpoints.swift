@@ -87,6 +87,7 @@ package struct SyncEndpoints: Sendable {
     let requester = caller.requester
     let timeout = try request.queryInteger("timeout", default: 0)
     let fullState = try request.queryBool("full_state", default: false)
+    let stateForm = try stateForm(request)
     let filterText = request.queryValue("filter")
     let filter = try await services.filters.filter(filterText, of: requester.userID)
     // An empty token is none, as on Synapse.
@@ -94,6 +95,14 @@ package struct SyncEndpoints: Sendable {
     let since = try await services.token(sinceText)
     return SyncRequest(
       requester: requester, since: since, sinceText: sinceText, filter: filter, filterText: filterText,
-      timeoutMilliseconds: Int64(min(timeout, 24 * 3600 * 1000)), wantsFullState: fullState)
+      timeoutMilliseconds: Int64(min(timeout, 24 * 3600 * 1000)), wantsFullState: fullState,
+      stateForm: stateForm)
+  }
+
+  /// Reads at which point the client wants the state of rooms; the name that the proposal had counts where the configuration says so.
+  private func stateForm(_ request: Request) throws -> SyncStateForm {
+    if try request.queryBool("use_state_after", default: false) { return .after }
+    guard services.settings.acceptsUnstableStateAfter else { return .before }
+    return try request.queryBool("org.matrix.msc4222.use_state_after", default: false) ? .unstableAfter : .before
   }
 }

@@ -13,7 +13,9 @@ public final class PushActionEvaluator: Sendable {
   private let state: StateService
   private let config: HomeserverConfig
   private let countsUnread: Bool
-  private let compiled = CompiledPushRules()
+  /// Whether users can follow threads (MSC4306).
+  private let followsThreads: Bool
+  private let compiled: CompiledPushRules
   /// What members are called, by state group.
   private let displayNames: Cache<Int64, [UserID: Text]>
 
@@ -28,6 +30,8 @@ public final class PushActionEvaluator: Sendable {
     self.state = state
     self.config = config
     countsUnread = config.experimental.isEnabled("msc2654_enabled")
+    followsThreads = config.experimental.isEnabled("msc4306_enabled")
+    compiled = CompiledPushRules(withThreads: followsThreads)
     displayNames = stores.caches.cache("*roomDisplayNames*", byteBudget: 8 << 20) { 64 + $1.count * 96 }
   }
 
@@ -41,8 +45,14 @@ public final class PushActionEvaluator: Sendable {
     guard !users.isEmpty else { return [] }
     let makesUnread = countsUnread && Self.makesUnread(event)
     let counts = try await stores.memberships.memberCounts(event.roomID)
+    let followedThread = followsThreads ? try await thread(of: event) : "main"
+    let followers =
+      followedThread == "main"
+      ? nil
+      : try await stores.threadSubscriptions.followers(of: EventID(unchecked: followedThread), in: event.roomID)
     let evaluator = PushRuleEvaluator(
-      event: event, roomMemberCount: counts.joined, powerLevels: try await powerLevels(before))
+      event: event, roomMemberCount: counts.joined, powerLevels: try await powerLevels(before),
+      threadFollowers: followers)
     let rules = try await rules.rules(of: users)
     let names = try await names(event, before: before)
     var groups: [Group] = []
@@ -55,7 +65,7 @@ public final class PushActionEvaluator: Sendable {
       Self.add(user, wanting: wanted, to: &groups)
     }
     guard !groups.isEmpty else { return [] }
-    let threadID = try await thread(of: event)
+    let threadID = followers == nil ? try await thread(of: event) : followedThread
     return groups.map { group in
       PushAction(
         userIDs: group.users, actions: group.outcome?.actions ?? [], notify: group.outcome != nil,
@@ -144,12 +154,15 @@ public final class PushActionEvaluator: Sendable {
 /// The rules of users in the form in which they are evaluated.
 private final class CompiledPushRules: Sendable {
   private static let capacity = 10_000
+  private let withThreads: Bool
   private let entries = Mutex<[UserID: (stored: StoredPushRules, rules: PushRules)]>([:])
 
+  init(withThreads: Bool) { self.withThreads = withThreads }
+
   func rules(of user: UserID, stored: StoredPushRules) -> PushRules {
-    if stored.rules.isEmpty, stored.enabled.isEmpty { return .defaults }
+    if stored.rules.isEmpty, stored.enabled.isEmpty { return withThreads ? .threadDefaults : .defaults }
     if let entry = entries.withLock({ $0[user] }), entry.stored == stored { return entry.rules }
-    let rules = PushRules(stored: stored.rules.map(Self.rule), enabled: stored.enabled)
+    let rules = PushRules(stored: stored.rules.map(Self.rule), enabled: stored.enabled, withThreads: withThreads)
     entries.withLock { entries in
       if entries.count >= Self.capacity { entries.removeAll(keepingCapacity: true) }
       entries[user] = (stored, rules)

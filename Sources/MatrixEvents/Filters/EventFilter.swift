@@ -20,6 +20,8 @@ public struct EventFilter: Sendable {
   public var includeRedundantMembers = false
   /// Whether unread counts of threads come apart from those of the room.
   public var unreadThreadNotifications = false
+  /// The same under the name of MSC3773, which counts where the server's configuration says so.
+  public var unstableUnreadThreadNotifications = false
   /// Types that pass, `*` standing for any run of characters; nil lets all pass.
   public var types: [Text]?
   /// Types that do not pass.
@@ -62,6 +64,14 @@ public struct EventFilter: Sendable {
     format = Self.format(json)
   }
 
+  /// Reads the filter that is a part of a request's body; members may be null and ids of any form, as on Synapse.
+  ///
+  /// - Throws: 400 `M_UNKNOWN` for a wrong shape, 413 when it is too large.
+  public init(definition json: JSONValue) throws(MatrixError) {
+    try FilterShape(isStrict: false).check(definition: json)
+    self = EventFilter(json)
+  }
+
   /// Reads a definition; what is absent, null or of a wrong shape reads as empty.
   init(_ json: JSONValue?) {
     guard let json else { return }
@@ -69,6 +79,7 @@ public struct EventFilter: Sendable {
     lazyLoadMembers = json["lazy_load_members"]?.bool ?? false
     includeRedundantMembers = json["include_redundant_members"]?.bool ?? false
     unreadThreadNotifications = json["unread_thread_notifications"]?.bool ?? false
+    unstableUnreadThreadNotifications = json["org.matrix.msc3773.unread_thread_notifications"]?.bool ?? false
     types = Self.patterns(json["types"])
     notTypes = Self.patterns(json["not_types"]) ?? []
     rooms = Self.strings(json["rooms"]).map(Set.init)

@@ -10,6 +10,7 @@ struct FilterShape {
   private static let mostPatterns = 500
   private static let booleans = [
     "contains_url", "lazy_load_members", "include_redundant_members", "unread_thread_notifications",
+    "org.matrix.msc3773.unread_thread_notifications",
   ]
 
   /// Whether null is refused, and ids of another form.

@@ -18,6 +18,8 @@ public struct ClientEventDraft: Sendable {
   public let path: TransactionPath
   /// The time to put into the event instead of now (application services may choose it).
   public let originServerTS: Int64?
+  /// The name of the event among those that were to be sent later (MSC4140).
+  public var delayID: Text?
   /// The event to redact, for `m.room.redaction`.
   public let redacts: EventID?
 

@@ -74,6 +74,7 @@ final class EventCreator: Sendable {
     var metadata = EventMetadata()
     metadata.txnID = draft.transactionID
     metadata.deviceID = requester.deviceID
+    metadata.delayID = draft.delayID
     return metadata
   }
 

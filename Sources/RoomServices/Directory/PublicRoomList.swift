@@ -22,11 +22,13 @@ extension DirectoryService {
   /// - Parameters:
   ///   - searchTerm: text that name, topic or alias must contain.
   ///   - roomTypes: the types of rooms, nil for the one without a type; nil for all.
+  ///   - network: the list to read.
   ///   - limit: the number of rooms; nil for the greatest page.
   ///   - since: a token of an earlier page.
   /// - Throws: `MatrixError` 400 for tokens that are none.
   public func publicRooms(
-    searchTerm: Text? = nil, roomTypes: [Text?]? = nil, limit: Int?, since: Text?
+    searchTerm: Text? = nil, roomTypes: [Text?]? = nil, network: PublicRoomStore.Network = .main, limit: Int?,
+    since: Text?
   ) async throws -> PublicRoomPage {
     guard config.rooms.allowsListSearch else {
       return PublicRoomPage(chunk: [], nextBatch: nil, previousBatch: nil, total: 0)
@@ -35,7 +37,7 @@ extension DirectoryService {
     let forwards = position?.isForward ?? true
     let count = min(max(limit ?? Self.greatestPage, 1), Self.greatestPage)
     let page = try await stores.publicRooms.page(
-      filter: PublicRoomStore.Filter(searchTerm: searchTerm, roomTypes: roomTypes), limit: count + 1,
+      filter: PublicRoomStore.Filter(searchTerm: searchTerm, roomTypes: roomTypes, network: network), limit: count + 1,
       bound: position?.bound, forwards: forwards)
     var rooms = page.entries
     let hasMore = rooms.count > count
@@ -53,37 +55,5 @@ extension DirectoryService {
   }
 }
 
-/// A place in the list; its text is opaque to clients.
-struct ListPosition {
-  let bound: PublicRoomStore.Bound
-  let isForward: Bool
-
-  /// The place behind the last room, from where one can only go back.
-  static let end = ListPosition(bound: PublicRoomStore.Bound(joinedMembers: 0, roomID: ""), isForward: false)
-
-  private init(bound: PublicRoomStore.Bound, isForward: Bool) {
-    self.bound = bound
-    self.isForward = isForward
-  }
-
-  init(_ room: PublicRoomStore.Entry, isForward: Bool) {
-    bound = PublicRoomStore.Bound(joinedMembers: room.joinedMembers, roomID: room.roomID.rawValue)
-    self.isForward = isForward
-  }
-
-  init(_ text: Text) throws(MatrixError) {
-    guard let bytes = UnpaddedBase64.decode(text), let text = Text(validating: bytes, as: UTF8.self) else {
-      throw .invalidParam("Invalid since token")
-    }
-    let parts = text.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
-    guard parts.count == 3, parts[0] == "f" || parts[0] == "b", let members = Int64(parts[1]), members >= 0 else {
-      throw .invalidParam("Invalid since token")
-    }
-    bound = PublicRoomStore.Bound(joinedMembers: members, roomID: parts[2])
-    isForward = parts[0] == "f"
-  }
-
-  var text: Text {
-    UnpaddedBase64.encodeURLSafe("\(isForward ? "f" : "b") \(bound.joinedMembers) \(bound.roomID)".utf8)
-  }
-}
+/// One of the lists of published rooms.
+public typealias PublicRoomList = PublicRoomStore.Network

@@ -38,6 +38,8 @@ extension HistoryService {
     public let chunk: [ClientEvent]
     /// The place to go on from; nil when there are no more.
     public let next: StreamToken?
+    /// The event to which the others relate, without what is bundled with it.
+    public let original: ClientEvent
   }
 
   /// The greatest number of steps of a recursive query.
@@ -50,7 +52,8 @@ extension HistoryService {
     _ query: RelationQuery, room: RoomID, from start: StreamToken?, to end: StreamToken?, requester: Requester
   ) async throws -> RelationPage {
     let right = try await access.right(of: requester.userID, in: room)
-    _ = try await event(query.eventID, room: room, requester: requester)
+    var original = try await event(query.eventID, room: room, requester: requester)
+    original.aggregations = nil
     let limit = min(max(query.limit, 1), Self.greatestLimit)
     var found = try await stores.relations.relations(
       of: query.eventID, room: room, type: query.relationType, eventType: query.eventType, from: start?.room,
@@ -65,6 +68,6 @@ extension HistoryService {
       next = (start ?? StreamToken()).replacingRoom(
         RoomStreamToken(topological: last.topological, stream: stream))
     }
-    return RelationPage(chunk: try await clientEvents(visible, requester), next: next)
+    return RelationPage(chunk: try await clientEvents(visible, requester), next: next, original: original)
   }
 }

@@ -1,9 +1,19 @@
 import MatrixPrimitives
 
-/// The users whose invites a user wants (MSC4155).
+/// The users whose invites a user wants: all or none (`m.invite_permission_config`), or as lists say (MSC4155).
 struct InvitePermissions: Sendable {
-  /// The type of the account data that has the wishes.
+  /// The type of the account data that says whether invites are wanted at all. Where it is, nothing else counts.
+  ///
+  /// https://spec.matrix.org/v1.18/client-server-api/#invite-permission
+  static let stableType = "m.invite_permission_config"
+  /// The type of the account data that has lists (MSC4155).
   static let type = "org.matrix.msc4155.invite_permission_config"
+
+  /// Returns whether account data of ``stableType`` refuses all invites; what does not have the form refuses none.
+  static func blocksAll(_ content: [UInt8]) -> Bool {
+    // Account data is stored as it was checked; a broken row must not keep all invites away.
+    (try? JSONValue.parse(content))?["default_action"]?.string == "block"
+  }
 
   private let lists: [Text: [GlobPattern]]
 

@@ -33,6 +33,8 @@ public struct MembershipRequest: Sendable {
   public var content: [Text: JSON]
   /// The client's transaction id.
   public var transactionID: Text?
+  /// The name of the change among the events that were to be sent later (MSC4140).
+  public var delayID: Text?
   /// The servers through which the room may be reached.
   public var servers: [Text]
   /// An identity server's statement that the user owns an invited address (`third_party_signed`).

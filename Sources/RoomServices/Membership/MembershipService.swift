@@ -107,10 +107,12 @@ public final class MembershipService: Sendable {
     if change.action == .invite { try await checkInvite(change, requester) }
     content["membership"] = .string(change.action.membership)
     if requester.isGuest { content["kind"] = "guest" }
-    return ClientEventDraft(
+    var draft = ClientEventDraft(
       roomID: change.roomID, type: "m.room.member", stateKey: change.target.rawValue, content: .object(content),
       transactionID: change.transactionID, originServerTS: change.originServerTS,
       path: .membership(change.action.rawValue, isOwn: change.target == requester.userID))
+    draft.delayID = change.delayID
+    return draft
   }
 
   // MARK: Before the room is looked at

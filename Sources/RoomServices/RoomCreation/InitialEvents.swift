@@ -4,12 +4,14 @@ import ServerConfig
 
 /// The events with which a room begins, in the order in which Synapse was observed to send them.
 struct InitialEvents: Sendable {
-  let request: RoomCreationRequest
+  var request: RoomCreationRequest
   let creator: UserID
   let invited: [UserID]
   let alias: RoomAlias?
   let profile: LocalUsers.Profile
   let rooms: RoomSettings
+  /// The bans with which a room begins that replaces another one.
+  var bans: [(StateKey, JSON)] = []
 
   private var creatorsHavePower: Bool { request.version.hasCreatorPower }
 
@@ -81,7 +83,7 @@ struct InitialEvents: Sendable {
       let text: JSON = ["m.text": [["body": .string(topic)]]]
       events.append((StateKey("m.room.topic"), ["topic": .string(topic), "m.topic": text]))
     }
-    return events
+    return events + bans
   }
 
   private var joinContent: JSON {

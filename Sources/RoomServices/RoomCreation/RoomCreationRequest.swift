@@ -18,7 +18,7 @@ public struct RoomCreationRequest: Sendable {
   let isDirect: Bool
   /// The given state in order; of several entries with one key the last content is at the first one's place.
   let initialState: [StateEntry]
-  let creationContent: [Text: JSON]
+  var creationContent: [Text: JSON]
   let powerLevels: [Text: JSON]
 
   /// The greatest number of users to invite, and of entries of `initial_state`: each is an event that is signed and stored.
@@ -53,6 +53,15 @@ public struct RoomCreationRequest: Sendable {
     creationContent = try body.optionalObject("creation_content")?.json.members ?? [:]
     powerLevels = try body.optionalObject("power_level_content_override")?.json.members ?? [:]
     try Self.refuseAddresses(body)
+  }
+
+  /// Makes a request of a private room with state of its own.
+  init(version: RoomVersion, creationContent: [Text: JSON], initialState: [(StateKey, JSON)]) {
+    (preset, isPublic, self.version) = (.privateChat, false, version)
+    (aliasName, name, topic, invited, isDirect) = (nil, nil, nil, [], false)
+    self.initialState = initialState.map { StateEntry(key: $0.0, content: $0.1) }
+    self.creationContent = creationContent
+    powerLevels = [:]
   }
 
   private static func aliasName(_ body: JSONValue) throws(MatrixError) -> Text? {

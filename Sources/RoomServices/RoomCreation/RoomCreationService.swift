@@ -16,6 +16,7 @@ public final class RoomCreationService: Sendable {
   private let memberships: MembershipService
   private let rateLimiter: RoomRateLimiter
   private let clock: ServerClock
+  private let transactions = TransactionRegister<RoomID>(capacity: 1_024)
 
   init(
     rooms: RoomStore, directory: DirectoryStore, config: HomeserverConfig, creator: EventCreator,
@@ -31,10 +32,20 @@ public final class RoomCreationService: Sendable {
     self.clock = clock
   }
 
-  /// Creates a room as a body of `/createRoom` asks for it.
+  /// Creates a room as a body of `/createRoom` asks for it. Repeating a transaction id of the same session returns the room of the first
+  /// request, for as long as this process remembers it.
   ///
   /// - Throws: `MatrixError`: 429 before the body is looked at; what reading it throws, and what creating the room throws.
-  public func create(_ body: JSONValue, requester: Requester) async throws -> RoomID {
+  public func create(_ body: JSONValue, transactionID: Text? = nil, requester: Requester) async throws -> RoomID {
+    guard let transactionID else { return try await create(body, requester) }
+    let session = requester.deviceID.map { "d" + $0 } ?? requester.accessTokenID.map { "t\($0)" } ?? "-"
+    let key = TransactionRegister<RoomID>.Key(
+      userID: requester.userID, session: session, roomID: RoomID(unchecked: ""), transactionID: transactionID,
+      path: .send("createRoom"))
+    return try await transactions.run(key) { try await self.create(body, requester) }
+  }
+
+  private func create(_ body: JSONValue, _ requester: Requester) async throws -> RoomID {
     try await checkRates(requester)
     let request = try RoomCreationRequest(body, defaultVersion: config.rooms.defaultRoomVersion)
     return try await create(request, requester: requester)
@@ -72,7 +83,7 @@ public final class RoomCreationService: Sendable {
   // MARK: Checking
 
   /// Counts the room for `rc_room_creation` and as an event for `rc_message`, unless either refuses it.
-  private func checkRates(_ requester: Requester) async throws {
+  func checkRates(_ requester: Requester) async throws {
     try await rateLimiter.check(.roomCreation, requester, counts: false)
     try await rateLimiter.check(.message, requester)
     try await rateLimiter.check(.roomCreation, requester)
@@ -110,16 +121,23 @@ public final class RoomCreationService: Sendable {
   // MARK: Building
 
   /// The events of a room that is not stored yet.
-  private struct NewRoom: Sendable {
+  struct NewRoom: Sendable {
     let roomID: RoomID
     var events: [CreatedEvent]
     var invites: [(event: CreatedEvent, target: UserID)] = []
   }
 
-  private func build(_ events: InitialEvents, requester: Requester, time: Int64) async throws -> NewRoom {
+  /// Makes an id for a room whose first event does not name it.
+  func newRoomID() -> RoomID { RoomID(unchecked: "!\(RandomString.letters(18)):\(config.serverName)") }
+
+  /// Builds all events of a room.
+  ///
+  /// - Parameter roomID: the room's id where it is known already.
+  func build(
+    _ events: InitialEvents, requester: Requester, time: Int64, roomID known: RoomID? = nil
+  ) async throws -> NewRoom {
     let version = events.request.version
-    let roomID =
-      version.isRoomIDCreateHash ? nil : RoomID(unchecked: "!\(RandomString.letters(18)):\(config.serverName)")
+    let roomID = version.isRoomIDCreateHash ? nil : known ?? newRoomID()
     var chain = EventChain(
       roomID: roomID, version: version, prevEvents: [], depth: 1,
       state: ResolvedState(group: nil, snapshot: StateSnapshot()))
@@ -172,7 +190,7 @@ public final class RoomCreationService: Sendable {
   }
 
   /// Stores what was built: the alias, which the persister looks up, the first events, and the invites, which members see.
-  private func store(_ room: NewRoom, alias: RoomAlias?, requester: Requester) async throws {
+  func store(_ room: NewRoom, alias: RoomAlias?, requester: Requester) async throws {
     do {
       if let alias {
         try await directory.create(

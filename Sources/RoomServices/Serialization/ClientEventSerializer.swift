@@ -57,6 +57,11 @@ public final class ClientEventSerializer: Sendable {
     var unsigned = ClientUnsigned(nowMilliseconds: options.now)
     unsigned.membership = membership
     unsigned.transactionID = Self.transactionID(stored, reader: options.requester)
+    if let delayID = stored.metadata.delayID, stored.sender == options.requester?.userID {
+      unsigned.delayID = delayID
+      // That it serves as a transaction id is nothing that a client has asked for.
+      if unsigned.transactionID == delayID { unsigned.transactionID = nil }
+    }
     if let replaced {
       unsigned.previousContent = replaced.event.content
       unsigned.previousSender = replaced.event.sender

@@ -16,7 +16,7 @@ public final class EventSubmitter: Sendable {
   private let relations: RelationValidator
   private let rateLimiter: RoomRateLimiter
   private let users: LocalUsers
-  private let transactions = TransactionRegister()
+  private let transactions = TransactionRegister<EventID>()
   private let logger: Logger
   private let queues: SubmissionQueues<SubmissionBatchWorker>
 
@@ -110,7 +110,7 @@ public final class EventSubmitter: Sendable {
       throw MatrixError.invalidParam("The transaction ID is too long or has a character that may not be")
     }
     let session = requester.deviceID.map { "d" + $0 } ?? requester.accessTokenID.map { "t\($0)" } ?? "-"
-    let key = TransactionRegister.Key(
+    let key = TransactionRegister<EventID>.Key(
       userID: requester.userID, session: session, roomID: draft.roomID, transactionID: transactionID, path: draft.path)
     return try await transactions.run(key, body)
   }

@@ -3,9 +3,9 @@ import MatrixPrimitives
 import Stores
 import Synchronization
 
-/// The register by which repeated requests with one transaction id and path get one event: concurrent ones share the
+/// The register by which repeated requests with one transaction id and path get one result: concurrent ones share the
 /// work, later ones find the result for as long as it is remembered.
-final class TransactionRegister: Sendable {
+final class TransactionRegister<Result: Sendable>: Sendable {
   /// A client's transaction.
   struct Key: Hashable, Sendable {
     let userID: UserID
@@ -17,9 +17,14 @@ final class TransactionRegister: Sendable {
     let path: TransactionPath
   }
 
+  private enum Found {
+    case done(Result)
+    case running(Task<Result, any Error>)
+  }
+
   private struct State {
-    var running: [Key: Task<EventID, any Error>] = [:]
-    var finished: [Key: EventID] = [:]
+    var running: [Key: Task<Result, any Error>] = [:]
+    var finished: [Key: Result] = [:]
     var order: [Key] = []
     var oldest = 0
   }
@@ -33,19 +38,15 @@ final class TransactionRegister: Sendable {
   }
 
   /// Runs `body` once for a key and gives its result to all who ask; a failure is not remembered.
-  func run(_ key: Key, _ body: @escaping @Sendable () async throws -> EventID) async throws -> EventID {
-    enum Found {
-      case done(EventID)
-      case running(Task<EventID, any Error>)
-    }
+  func run(_ key: Key, _ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
     let found: Found = state.withLock { state in
-      if let eventID = state.finished[key] { return .done(eventID) }
+      if let result = state.finished[key] { return .done(result) }
       if let task = state.running[key] { return .running(task) }
       let task = Task {
         do {
-          let eventID = try await body()
-          self.finish(key, eventID)
-          return eventID
+          let result = try await body()
+          self.finish(key, result)
+          return result
         } catch {
           self.finish(key, nil)
           throw error
@@ -55,16 +56,16 @@ final class TransactionRegister: Sendable {
       return .running(task)
     }
     switch found {
-    case .done(let eventID): return eventID
+    case .done(let result): return result
     case .running(let task): return try await task.value
     }
   }
 
-  private func finish(_ key: Key, _ eventID: EventID?) {
+  private func finish(_ key: Key, _ result: Result?) {
     state.withLock { state in
       state.running[key] = nil
-      guard let eventID else { return }
-      state.finished[key] = eventID
+      guard let result else { return }
+      state.finished[key] = result
       if state.order.count < capacity {
         state.order.append(key)
       } else {

@@ -41,6 +41,9 @@ public struct ExperimentalSettings: Sendable, Hashable {
   /// Whether channels of the older kind are there (MSC4108).
   public var hasOldChannels: Bool { isEnabled("msc4108_enabled") }
 
+  /// Whether users may leave a device behind that receives messages while they are logged out (MSC3814).
+  public var hasDehydratedDevices: Bool { isEnabled("msc3814_enabled") }
+
   /// Whether clients learn where conferences of calls are (MSC4143).
   public var hasCallTransports: Bool { isEnabled("msc4143_enabled") }
 }

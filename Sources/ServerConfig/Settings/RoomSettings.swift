@@ -29,12 +29,20 @@ public struct RoomSettings: Sendable {
   public var listPublicationRules: DirectoryRules
   /// The rooms that sync leaves out.
   public var excludedFromSync: Set<RoomID>
-  /// The rooms that presence leaves out.
+  /// The rooms whose members see nothing of each other's presence unless they share another one.
   public var excludedFromPresence: Set<RoomID>
   /// The state that invited and knocking users are shown, in addition to the create event; a nil key means any.
   public var prejoinState: [PrejoinStateType]
   /// Whether messages are kept searchable.
   public var allowsSearch: Bool
+  /// The longest time after which an event is sent that is to be sent later, in milliseconds; 0 where none may be
+  /// (`max_event_delay_duration`).
+  public var longestEventDelayMilliseconds: Int64
+  /// The greatest number of a user's events that are to be sent later.
+  public var mostDelayedEvents: Int
+
+  /// Whether events may be sent later.
+  public var allowsDelayedEvents: Bool { longestEventDelayMilliseconds > 0 && mostDelayedEvents > 0 }
 
   /// State that is shown before joining.
   public struct PrejoinStateType: Sendable, Hashable {
@@ -81,6 +89,16 @@ public struct RoomSettings: Sendable {
     excludedFromPresence = try Self.roomIDs(root, "exclude_rooms_from_presence")
     prejoinState = try Self.prejoinState(root)
     allowsSearch = try root.bool("enable_search", true)
+    longestEventDelayMilliseconds = try root.milliseconds("max_event_delay_duration", 0)
+    guard longestEventDelayMilliseconds > 0 || !root.has("max_event_delay_duration") else {
+      throw root.fail("max_event_delay_duration", "found \(longestEventDelayMilliseconds), expected more than 0")
+    }
+    let experiments = root.json("experimental_features") ?? .object([:])
+    let most = experiments["msc4140_max_delayed_events_per_user"] ?? 100
+    guard case .integer(let number) = most, let count = Int(exactly: number), count >= 0 else {
+      throw root.fail("experimental_features.msc4140_max_delayed_events_per_user", "expected a number from 0 on")
+    }
+    mostDelayedEvents = count
   }
 
   private static func encryptedPresets(_ root: SettingsSection) throws(ConfigError) -> Set<Text> {

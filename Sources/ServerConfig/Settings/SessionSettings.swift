@@ -10,6 +10,10 @@ public struct SessionSettings: Sendable, Hashable {
   public var nonrefreshableAccessTokenMilliseconds: Int64?
   /// The limit on a refresh token that is not used.
   public var refreshTokenMilliseconds: Int64?
+  /// The time after its last use at which a device is removed; nil never.
+  public var staleDeviceMilliseconds: Int64?
+  /// The users of whose new devices nobody is informed until these have keys.
+  public var usersWithQuietDevices: Set<Text>
   /// The time for which a completed interactive authentication is valid; 0 means for one request.
   public var uiAuthMilliseconds: Int64
   /// Whether a logged-in client may make a login token for another device.
@@ -39,6 +43,8 @@ public struct SessionSettings: Sendable, Hashable {
         throw root.fail(key, "found more than session_lifetime, expected at most that")
       }
     }
+    staleDeviceMilliseconds = try root.milliseconds("delete_stale_devices_after")
+    usersWithQuietDevices = Set(try root.strings("dont_notify_new_devices_for"))
     let uiAuth = try root.section("ui_auth")
     uiAuthMilliseconds = try uiAuth.milliseconds("session_timeout", 0)
     let existing = try root.section("login_via_existing_session")

@@ -53,7 +53,7 @@ struct AbsentCapability: Sendable {
 
   /// The lists of all capabilities.
   static let all: [AbsentCapability] = [
-    .accounts, .administration, .applicationServices, .delayedEvents, .encryption, .expiry,
+    .accounts, .administration, .applicationServices, .expiry,
     .federation, .identity, .media, .modules, .operations, .push, .python,
     .singleSignOn, .sync,
   ]

@@ -78,6 +78,38 @@ extension AccountDataStore {
     }
   }
 
+  /// Empties a piece of global account data, which counts as its deletion (MSC3391): clients that sync learn of it by the empty content.
+  ///
+  /// - Returns: the stream id of the change; nil when there was nothing to delete.
+  public func removeGlobal(_ user: UserID, type: Text) async throws -> Int64? {
+    let (invalidator, instanceName) = (invalidator, writer.instanceName)
+    return try await emptying(AccountDataRow(userID: user, roomID: nil, type: type)) { txn, streamID in
+      let emptied = try txn.execute(
+        """
+        UPDATE account_data SET stream_id = \(streamID)::bigint, content = '{}', instance_name = \(instanceName)
+        WHERE user_id = \(user.rawValue) AND account_data_type = \(type) AND content <> '{}'
+        """)
+      guard emptied > 0 else { return false }
+      if type == Self.ignoredUserList { try Self.replaceIgnored(txn, by: user, with: [], invalidator) }
+      return true
+    }
+  }
+
+  /// Empties a piece of account data of a room; see ``removeGlobal(_:type:)``.
+  ///
+  /// - Returns: the stream id of the change; nil when there was nothing to delete.
+  public func removeRoom(_ user: UserID, room: RoomID, type: Text) async throws -> Int64? {
+    let instanceName = writer.instanceName
+    return try await emptying(AccountDataRow(userID: user, roomID: room, type: type)) { txn, streamID in
+      try txn.execute(
+        """
+        UPDATE room_account_data SET stream_id = \(streamID)::bigint, content = '{}', instance_name = \(instanceName)
+        WHERE user_id = \(user.rawValue) AND room_id = \(room.rawValue) AND account_data_type = \(type)
+          AND content <> '{}'
+        """) > 0
+    }
+  }
+
   /// Stores a tag of a room, replacing the one of the same name.
   ///
   /// - Returns: the stream id of the change.
@@ -121,6 +153,17 @@ extension AccountDataStore {
   ) async throws -> Int64 {
     try await writer.write { [self] streamID in
       try await database.transaction("write_account_data") { try body($0, streamID) }
+      noteChange(of: row.userID, at: streamID)
+      return (streamID, [.accountData(row)])
+    }
+  }
+
+  /// Runs a write that may find nothing to do; then no row is published.
+  private func emptying(
+    _ row: AccountDataRow, _ body: @escaping @Sendable (Transaction, Int64) throws -> Bool
+  ) async throws -> Int64? {
+    try await writer.write { [self] streamID -> (result: Int64?, rows: [StreamRow]) in
+      guard try await database.transaction("empty_account_data", { try body($0, streamID) }) else { return (nil, []) }
       noteChange(of: row.userID, at: streamID)
       return (streamID, [.accountData(row)])
     }

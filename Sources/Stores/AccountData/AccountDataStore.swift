@@ -46,6 +46,9 @@ public final class AccountDataStore: Sendable {
     context.caches.register("ignored_by", of: ignorers)
   }
 
+  /// The point up to which this process may read the stream.
+  public var position: Int64 { writer.ids.currentToken }
+
   /// Takes note of a change of a user's data: to be called for every row of the stream before the position advances.
   public func noteChange(of user: UserID, at token: Int64) {
     snapshots.invalidate(user)

@@ -10,6 +10,9 @@ public struct UserAccountData: Sendable {
     /// The JSON object as stored.
     public let content: [UInt8]
 
+    /// Whether the content is an empty object, as the one of data that was deleted (MSC3391).
+    public var isEmpty: Bool { content.elementsEqual("{}".utf8) }
+
     /// Makes an entry.
     public init(streamID: Int64, content: [UInt8]) {
       self.streamID = streamID

@@ -69,6 +69,17 @@ public final class AccountStore: Sendable {
     try await database.run(Self.selection + " WHERE lower(name) = lower(\(user.rawValue))").map(Self.decode)
   }
 
+  /// Returns whether a user is a person (neither a bot nor the server's support), and nobody else is.
+  public func isOnlyPerson(_ user: UserID) async throws -> Bool {
+    let isPerson: SQL = "(user_type IS NULL OR user_type NOT IN ('bot', 'support'))"
+    let rows = try await database.run(
+      """
+      SELECT EXISTS (SELECT 1 FROM users WHERE name = \(user.rawValue) AND \(isPerson))
+        AND NOT EXISTS (SELECT 1 FROM users WHERE name <> \(user.rawValue) AND \(isPerson))
+      """)
+    return try rows.first?.get(0, as: Bool.self) ?? false
+  }
+
   /// Finds the guests among some users.
   public func guests(among users: [UserID]) async throws -> [UserID] {
     guard !users.isEmpty else { return [] }

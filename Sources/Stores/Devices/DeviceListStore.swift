@@ -25,10 +25,12 @@ public final class DeviceListStore: Sendable {
   /// The position at which each user last signed somebody's keys.
   public let signatureChanges: StreamChangeCache
 
+  private let context: StoreContext
   private let database: PostgresClient
   private let keyCounts: Cache<Device, KeyCounts>
 
   init(_ context: StoreContext) {
+    self.context = context
     database = context.database
     ids = context.ids[.deviceLists]
     keyCounts = context.caches.cache("count_e2e_one_time_keys", byteBudget: 8 << 20) { _, _ in 256 }
@@ -76,6 +78,13 @@ public final class DeviceListStore: Sendable {
       }
       return KeyCounts(oneTimeKeys: counts, unusedFallbackKeys: unused)
     }
+  }
+
+  /// Has all that this process remembers of devices follow a row that it has committed, before the position advances.
+  public func apply(_ row: DeviceListRow, at token: Int64) {
+    let batch = StreamBatch(
+      stream: .deviceLists, instanceName: context.hub.instanceName, token: token, rows: [.deviceLists(row)])
+    context.applyCommitted([batch], of: .deviceLists)
   }
 
   /// Takes note of a row of the `device_lists` stream before the position advances.

@@ -92,6 +92,25 @@ public final class DeviceStore: Sendable {
     }
   }
 
+  /// Lists devices of local users that were last used before a time, those that were never used left out.
+  ///
+  /// - Parameters:
+  ///   - milliseconds: the time since 1970.
+  ///   - limit: the greatest number of devices.
+  public func unused(
+    since milliseconds: Int64, serverName: Text, limit: Int
+  ) async throws -> [UserID: [Text]] {
+    let rows = try await database.run(
+      """
+      SELECT user_id, device_id FROM devices
+      WHERE last_seen < \(milliseconds) AND NOT hidden AND user_id LIKE \(LikePattern(wildcards: "*:\(serverName)").text)
+      ORDER BY last_seen LIMIT \(Int64(limit))::bigint
+      """)
+    var devices: [UserID: [Text]] = [:]
+    for row in rows { devices[UserID(unchecked: try row.get(0)), default: []].append(try row.get(1)) }
+    return devices
+  }
+
   /// Renames a device.
   ///
   /// - Returns: false when there is no such device.

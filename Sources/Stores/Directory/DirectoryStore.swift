@@ -77,6 +77,16 @@ public final class DirectoryStore: Sendable {
     CacheInvalidation("get_aliases_for_room", [roomID])
   }
 
+  /// Lets all aliases of a room lead to another one.
+  public func moveAliases(from old: RoomID, to new: RoomID) async throws {
+    try await invalidator.withInvalidations(
+      "update_aliases_for_room", isolation: .readCommitted,
+      [Self.invalidation(old.rawValue), Self.invalidation(new.rawValue)]
+    ) { txn in
+      txn.enqueue("UPDATE room_aliases SET room_id = \(new.rawValue) WHERE room_id = \(old.rawValue)")
+    }
+  }
+
   /// Gives an alias up.
   ///
   /// - Returns: the room that it named, or nil when it was not taken.

@@ -44,6 +44,36 @@ public final class PublicRoomStore: Sendable {
     }
   }
 
+  /// One of the lists: this server's own, and those of application services.
+  public enum Network: Sendable, Hashable {
+    /// The list that users publish to.
+    case main
+    /// All lists together.
+    case all
+    /// The list of an application service's network.
+    case network(appserviceID: Text, networkID: Text)
+
+    /// Reads the id of an instance of a network, `application service|network`; nil for what is none.
+    public init?(instanceID: Text) {
+      let parts = instanceID.split(separator: UInt8(ascii: "|"), maxSplits: 2, omittingEmptySubsequences: false)
+      guard parts.count == 2, !instanceID.contains(0) else { return nil }
+      self = parts[0].isEmpty ? .main : .network(appserviceID: parts[0], networkID: parts[1])
+    }
+
+    fileprivate var condition: SQL {
+      switch self {
+      case .main: "r.is_public"
+      case .all:
+        "(r.is_public OR EXISTS (SELECT 1 FROM appservice_room_list AS l WHERE l.room_id = r.room_id))"
+      case .network(let appserviceID, let networkID):
+        """
+        EXISTS (SELECT 1 FROM appservice_room_list AS l WHERE l.room_id = r.room_id
+          AND l.appservice_id = \(appserviceID) AND l.network_id = \(networkID))
+        """
+      }
+    }
+  }
+
   /// A filter of the list.
   public struct Filter: Sendable {
     /// A text that the name, the topic or the canonical alias must contain, compared as ``SearchText``; nil for all
@@ -51,11 +81,14 @@ public final class PublicRoomStore: Sendable {
     public var searchTerm: Text?
     /// The room types wanted, a nil element standing for rooms without a type; nil for all.
     public var roomTypes: [Text?]?
+    /// The list.
+    public var network: Network
 
     /// Makes a value of its parts.
-    public init(searchTerm: Text? = nil, roomTypes: [Text?]? = nil) {
+    public init(searchTerm: Text? = nil, roomTypes: [Text?]? = nil, network: Network = .main) {
       self.searchTerm = searchTerm
       self.roomTypes = roomTypes
+      self.network = network
     }
   }
 
@@ -84,7 +117,7 @@ public final class PublicRoomStore: Sendable {
   ///   - bound: the room at which the last page ended (or began, when going backwards); nil for the start.
   ///   - forwards: whether rooms with fewer members follow.
   public func page(filter: Filter, limit: Int, bound: Bound?, forwards: Bool) async throws -> Page {
-    let rooms = try await matching(try await published(bound, forwards: forwards), filter)
+    let rooms = try await matching(try await published(bound, forwards: forwards, filter.network), filter)
     let beyond = rooms.filter(\.isBeyond)
     let page = forwards ? beyond.prefix(limit) : beyond.suffix(limit)
     let known = try await events.events(page.flatMap { $0.states.values })
@@ -107,7 +140,7 @@ public final class PublicRoomStore: Sendable {
   ]
 
   /// Reads all published rooms that have members, in list order.
-  private func published(_ bound: Bound?, forwards: Bool) async throws -> [Candidate] {
+  private func published(_ bound: Bound?, forwards: Bool, _ network: Network) async throws -> [Candidate] {
     let isBeyond: SQL =
       if let bound {
         forwards
@@ -121,7 +154,7 @@ public final class PublicRoomStore: Sendable {
         WHERE room_id = r.room_id AND type = 'm.room.member' AND membership = 'join') AS m
       CROSS JOIN LATERAL (SELECT array_agg(type) AS types, array_agg(event_id) AS events FROM current_state_events
         WHERE room_id = r.room_id AND state_key = '' AND type = ANY(\(Self.types)::text[])) AS c
-      WHERE r.is_public AND m.joined > 0 AND c.types IS NOT NULL
+      WHERE \(network.condition) AND m.joined > 0 AND c.types IS NOT NULL
       ORDER BY m.joined DESC, r.room_id DESC
       """)
     return try rows.map { row in

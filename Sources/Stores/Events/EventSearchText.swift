@@ -39,3 +39,8 @@ public enum TopicText {
     return nil
   }
 }
+
+extension StoredEvent {
+  /// The topic that an `m.room.topic` event sets, in plain text: that of its newer form, where it has one.
+  public var plainTopic: Text? { TopicText.plain(content) }
+}

@@ -97,4 +97,35 @@ extension EventStore {
     }
     return EventPage(events: try await orderedEvents(Array(ids.prefix(limit))), isLimited: ids.count > limit)
   }
+
+  /// Reads the oldest events of rooms after a point, all rooms together in the order of arrival, in one statement.
+  ///
+  /// - Parameter limit: the greatest number of events.
+  /// - Returns: the events, oldest first; limited when newer ones within the bounds were left out.
+  public func earliestEvents(
+    rooms: [RoomID], after: RoomStreamToken, upTo: RoomStreamToken, limit: Int
+  ) async throws -> EventPage {
+    guard !rooms.isEmpty, limit > 0 else { return EventPage(events: [], isLimited: false) }
+    // Writers ahead of a token's minimum are sorted out below, so a few rows more than wanted are asked for.
+    let found = try await database.run(
+      """
+      SELECT p.event_id, p.stream_ordering, p.instance FROM unnest(\(rooms.map(\.rawValue))::text[]) AS q(room_id),
+      LATERAL (
+        SELECT e.event_id, e.stream_ordering, COALESCE(e.instance_name, 'master') AS instance FROM events AS e
+        WHERE e.room_id = q.room_id AND e.stream_ordering > \(after.stream)::bigint
+          AND e.stream_ordering <= \(upTo.position.maximum)::bigint AND NOT e.outlier AND e.rejection_reason IS NULL
+        ORDER BY e.stream_ordering LIMIT \(Int64(limit) + 21)::bigint
+      ) AS p
+      ORDER BY p.stream_ordering
+      """)
+    var ids: [EventID] = []
+    for row in found {
+      let (event, stream, instance) = try row.decode(Text.self, Int64.self, Text.self)
+      guard upTo.position.covers(stream, instance: instance), !after.position.covers(stream, instance: instance) else {
+        continue
+      }
+      ids.append(EventID(unchecked: event))
+    }
+    return EventPage(events: try await orderedEvents(Array(ids.prefix(limit))), isLimited: ids.count > limit)
+  }
 }

@@ -28,8 +28,8 @@ public final class TimelineStore: Sendable {
     let instanceName: Text
   }
 
-  private let database: PostgresClient
-  private let events: EventStore
+  let database: PostgresClient
+  let events: EventStore
 
   init(_ context: StoreContext, events: EventStore) {
     database = context.database

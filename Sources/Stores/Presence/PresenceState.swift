@@ -38,10 +38,13 @@ public struct PresenceState: Sendable, Hashable {
 
   /// Writes the content of an `m.presence` event as clients get it.
   ///
-  /// - Parameter now: the time that `last_active_ago` counts from, in milliseconds.
-  public func writeContent(to writer: inout JSONWriter, now: Int64) {
+  /// - Parameters:
+  ///   - now: the time that `last_active_ago` counts from, in milliseconds.
+  ///   - includesUser: whether the content names the user, as in the endpoints that were before `/sync`.
+  public func writeContent(to writer: inout JSONWriter, now: Int64, includesUser: Bool = false) {
     writer.beginObject()
     writer.member("presence", state.rawValue)
+    if includesUser { writer.member("user_id", user) }
     if lastActiveTS > 0 { writer.member("last_active_ago", max(0, now - lastActiveTS)) }
     if let statusMessage, !statusMessage.isEmpty { writer.member("status_msg", statusMessage) }
     if state == .online { writer.member("currently_active", isCurrentlyActive) }

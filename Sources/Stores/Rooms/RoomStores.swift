@@ -21,6 +21,8 @@ public final class RoomStores: Sendable {
   public let memberships: MembershipStore
   /// Relations of events.
   public let relations: RelationStore
+  /// Threads that users follow.
+  public let threadSubscriptions: ThreadSubscriptionStore
   /// Content of redacted events that has to go.
   public let redactions: RedactionStore
   /// History of rooms.
@@ -31,6 +33,12 @@ public final class RoomStores: Sendable {
   public let directory: DirectoryStore
   /// Published rooms.
   public let publicRooms: PublicRoomStore
+  /// Messages found by their words.
+  public let search: SearchStore
+  /// Events that are sent later.
+  public let delayedEvents: DelayedEventStore
+  /// What paged answers remember.
+  public let paginationSessions: PaginationSessionStore
   /// What push rules want done about events.
   public let pushActions: PushActionStore
   /// Push actions of events that were never stored.
@@ -46,12 +54,16 @@ public final class RoomStores: Sendable {
     rooms = RoomStore(context)
     memberships = MembershipStore(context)
     relations = RelationStore(context, events: events)
+    threadSubscriptions = ThreadSubscriptionStore(context)
     historyOpenness = HistoryOpenness(context, events: events, state: state)
     authChains = AuthChainStore(context)
     redactions = RedactionStore(context)
     timeline = TimelineStore(context, events: events)
     directory = DirectoryStore(context)
     publicRooms = PublicRoomStore(context, events: events)
+    search = SearchStore(context)
+    delayedEvents = DelayedEventStore(context)
+    paginationSessions = PaginationSessionStore(context)
     pushActions = PushActionStore(context)
     pushActionOrphans = PushActionOrphanStore(context)
     barrier = ReadBarrier(context)

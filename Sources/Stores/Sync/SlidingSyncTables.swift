@@ -11,6 +11,12 @@ package enum SlidingSyncTables {
     "m.poll.start", "m.beacon_info",
   ]
 
+  /// Returns whether an event of a type brings its room to the top of lists.
+  package static func isBump(_ type: Text) -> Bool { bumpTypes.contains(type) }
+
+  /// The types of events that bring a room to the top of lists, for a condition.
+  package static var bumps: [Text] { bumpTypes.sorted() }
+
   /// What the tables keep of a room's state; a nil column is left as it is.
   private struct RoomColumns {
     var roomType: Text??

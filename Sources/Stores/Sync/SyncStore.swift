@@ -48,4 +48,12 @@ public final class SyncStore: Sendable {
     }
     return members
   }
+
+  /// Finds those among some rooms that are in the list of published rooms.
+  public func published(among rooms: [RoomID]) async throws -> Set<RoomID> {
+    guard !rooms.isEmpty else { return [] }
+    let rows = try await database.run(
+      "SELECT room_id FROM rooms WHERE room_id = ANY(\(rooms.map(\.rawValue))::text[]) AND is_public")
+    return Set(try rows.map { RoomID(unchecked: try $0.get(0, as: Text.self)) })
+  }
 }

@@ -106,3 +106,49 @@ extension RemoveTag {
     tag = try arguments.text("tag")
   }
 }
+
+/// `POST remove_user_account_data/<user_id>/<type>`, body `{}`: deletes a piece of global account data (MSC3391).
+struct RemoveUserAccountData: ReplicationCall {
+  static let name = "remove_user_account_data"
+  static let argumentNames = ["user_id", "type"]
+  static let isCached = false
+
+  let userID: UserID
+  let type: Text
+
+  var arguments: [Text] { [userID.rawValue, type] }
+  var destination: CallDestination { .writer(of: .accountData) }
+
+  typealias Answer = StreamIDAnswer
+}
+
+extension RemoveUserAccountData {
+  init(arguments: CallArguments, body: JSONValue) throws(MatrixError) {
+    userID = try arguments.identifier("user_id")
+    type = try arguments.text("type")
+  }
+}
+
+/// `POST remove_room_account_data/<user_id>/<room_id>/<type>`, body `{}`: deletes a piece of account data of a room (MSC3391).
+struct RemoveRoomAccountData: ReplicationCall {
+  static let name = "remove_room_account_data"
+  static let argumentNames = ["user_id", "room_id", "type"]
+  static let isCached = false
+
+  let userID: UserID
+  let roomID: RoomID
+  let type: Text
+
+  var arguments: [Text] { [userID.rawValue, roomID.rawValue, type] }
+  var destination: CallDestination { .writer(of: .accountData) }
+
+  typealias Answer = StreamIDAnswer
+}
+
+extension RemoveRoomAccountData {
+  init(arguments: CallArguments, body: JSONValue) throws(MatrixError) {
+    userID = try arguments.identifier("user_id")
+    roomID = try arguments.identifier("room_id")
+    type = try arguments.text("type")
+  }
+}

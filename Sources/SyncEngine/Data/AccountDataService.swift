@@ -12,9 +12,14 @@ public final class AccountDataService: Sendable {
   private let barrier: ReadBarrier
   private let pushRules: PushRuleService
   private let router: CallRouter
+  /// Whether account data can be deleted (`experimental_features: msc3391_enabled`): then empty content is as good as none.
+  private let canDelete: Bool
 
-  init(stores: UserStores, memberships: MembershipStore, pushRules: PushRuleService, router: CallRouter) {
+  init(
+    stores: UserStores, memberships: MembershipStore, pushRules: PushRuleService, router: CallRouter, canDelete: Bool
+  ) {
     store = stores.accountData
+    self.canDelete = canDelete
     self.memberships = memberships
     barrier = stores.barrier
     self.pushRules = pushRules
@@ -33,7 +38,7 @@ public final class AccountDataService: Sendable {
       return try await pushRules.rulesJSON(of: user)
     }
     try await barrier.pass(accountDataOf: user)
-    guard let entry = try await store.data(of: user).global[type] else {
+    guard let entry = try await store.data(of: user).global[type], !isDeleted(entry) else {
       throw MatrixError.notFound("Account data not found")
     }
     return entry.content
@@ -46,11 +51,14 @@ public final class AccountDataService: Sendable {
   public func content(_ type: Text, of user: UserID, in room: RoomID) async throws -> [UInt8] {
     if type == Self.pushRulesType { return Array("{}".utf8) }
     try await barrier.pass(accountDataOf: user)
-    guard let entry = try await store.data(of: user).rooms[room]?[type] else {
+    guard let entry = try await store.data(of: user).rooms[room]?[type], !isDeleted(entry) else {
       throw MatrixError.notFound("Room account data not found")
     }
     return entry.content
   }
+
+  /// Returns whether a piece of account data counts as deleted.
+  func isDeleted(_ entry: UserAccountData.Entry) -> Bool { canDelete && entry.isEmpty }
 
   /// Reads a user's tags of a room.
   ///
@@ -86,7 +94,29 @@ public final class AccountDataService: Sendable {
   @discardableResult
   public func set(_ user: UserID, type: Text, content: JSONValue) async throws -> Int64 {
     try Self.checkSettable(type)
+    if canDelete, content.members?.isEmpty == true {
+      return try await carryOut(RemoveUserAccountData(userID: user, type: type)).streamID
+    }
     return try await carryOut(AddUserAccountData(userID: user, type: type, content: content)).streamID
+  }
+
+  /// Deletes a piece of global account data; that it does not exist is no error.
+  ///
+  /// - Returns: a position of the stream at which the change can be read.
+  /// - Throws: `MatrixError` 404 `M_UNRECOGNIZED` where deletion is not switched on, 405 for types that other endpoints change.
+  @discardableResult
+  public func remove(_ user: UserID, type: Text) async throws -> Int64 {
+    guard canDelete else { throw MatrixError.unrecognized() }
+    try Self.checkSettable(type)
+    return try await carryOut(RemoveUserAccountData(userID: user, type: type)).streamID
+  }
+
+  /// Deletes a piece of account data of a room; see ``remove(_:type:)``.
+  @discardableResult
+  public func remove(_ user: UserID, room: RoomID, type: Text) async throws -> Int64 {
+    guard canDelete else { throw MatrixError.unrecognized() }
+    try Self.checkSettable(type)
+    return try await carryOut(RemoveRoomAccountData(userID: user, roomID: room, type: type)).streamID
   }
 
   /// Sets a piece of account data of a room.
@@ -96,6 +126,9 @@ public final class AccountDataService: Sendable {
   @discardableResult
   public func set(_ user: UserID, room: RoomID, type: Text, content: JSONValue) async throws -> Int64 {
     try Self.checkSettable(type)
+    if canDelete, content.members?.isEmpty == true {
+      return try await carryOut(RemoveRoomAccountData(userID: user, roomID: room, type: type)).streamID
+    }
     return try await write(user, room: room, type: type, content: content)
   }
 
@@ -118,7 +151,13 @@ public final class AccountDataService: Sendable {
     guard let membership = try await memberships.room(room, for: user), !membership.isForgotten else {
       throw MatrixError.forbidden("User \(user) has no membership in room \(room)")
     }
-    return try await carryOut(AddTag(userID: user, roomID: room, tag: tag, content: content)).streamID
+    return try await setTagUnchecked(user, room: room, tag: tag, content: content)
+  }
+
+  /// Sets a tag of a room that the user need not be in yet.
+  @discardableResult
+  func setTagUnchecked(_ user: UserID, room: RoomID, tag: Text, content: JSONValue) async throws -> Int64 {
+    try await carryOut(AddTag(userID: user, roomID: room, tag: tag, content: content)).streamID
   }
 
   /// Removes a tag of a room.
@@ -138,6 +177,8 @@ public final class AccountDataService: Sendable {
       ServedCall(AddRoomAccountData.self) { try await self.carryOut($0) },
       ServedCall(AddTag.self) { try await self.carryOut($0) },
       ServedCall(RemoveTag.self) { try await self.carryOut($0) },
+      ServedCall(RemoveUserAccountData.self) { try await self.carryOut($0) },
+      ServedCall(RemoveRoomAccountData.self) { try await self.carryOut($0) },
     ]
   }
 
@@ -165,6 +206,19 @@ public final class AccountDataService: Sendable {
   private func carryOut(_ call: RemoveTag) async throws -> StreamIDAnswer {
     try await router.perform(call) { call in
       StreamIDAnswer(try await store.removeTag(call.userID, room: call.roomID, tag: call.tag))
+    }
+  }
+
+  private func carryOut(_ call: RemoveUserAccountData) async throws -> StreamIDAnswer {
+    try await router.perform(call) { call in
+      StreamIDAnswer(try await store.removeGlobal(call.userID, type: call.type) ?? store.position)
+    }
+  }
+
+  private func carryOut(_ call: RemoveRoomAccountData) async throws -> StreamIDAnswer {
+    try await router.perform(call) { call in
+      StreamIDAnswer(
+        try await store.removeRoom(call.userID, room: call.roomID, type: call.type) ?? store.position)
     }
   }
 }

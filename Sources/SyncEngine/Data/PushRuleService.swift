@@ -8,8 +8,11 @@ public final class PushRuleService: Sendable {
   let store: PushRuleStore
   private let barrier: ReadBarrier
   let limits: PushRuleStore.Limits
+  /// Whether there are rules for threads that users follow (MSC4306).
+  private let withThreads: Bool
 
-  init(stores: PushStores, limits: PushRuleStore.Limits) {
+  init(stores: PushStores, limits: PushRuleStore.Limits, withThreads: Bool = false) {
+    self.withThreads = withThreads
     store = stores.rules
     barrier = stores.barrier
     self.limits = limits
@@ -21,7 +24,7 @@ public final class PushRuleService: Sendable {
   /// Returns a user's rules, stored ones laid over the server's.
   public func rules(of user: UserID) async throws -> PushRules {
     let stored = try await store.rules(of: user)
-    return PushRules(stored: stored.rules.compactMap(\.pushRule), enabled: stored.enabled)
+    return PushRules(stored: stored.rules.compactMap(\.pushRule), enabled: stored.enabled, withThreads: withThreads)
   }
 
   /// Returns the content of `m.push_rules`, which is also the answer of `GET /pushrules/`.

@@ -7,7 +7,8 @@ enum ReceiptContent {
   ///
   /// Private receipts of others are left out. Where a user has receipts with and without a thread for one event, the one without
   /// counts (MSC4102).
-  static func event(_ receipts: [Receipt], for reader: UserID) -> [UInt8]? {
+  /// - Parameter room: the room to name, as in the endpoints that were before `/sync`; nil to name none.
+  static func event(_ receipts: [Receipt], for reader: UserID, in room: RoomID? = nil) -> [UInt8]? {
     struct Reading: Hashable {
       let user: UserID
       let event: Text
@@ -23,6 +24,7 @@ enum ReceiptContent {
     var writer = JSONWriter(capacity: 128 + visible.count * 96)
     writer.beginObject()
     writer.member("type", "m.receipt")
+    writer.memberIfPresent("room_id", room)
     writer.key("content" as StaticString)
     writer.beginObject()
     for (event, byType) in byEvent {

@@ -22,6 +22,9 @@ struct StreamNotices: Sendable {
     after(.typing) { if case .typing(let row) = $0 { notifier.wake(rooms: [row.roomID]) } }
     after(.receipts) { if case .receipt(let row) = $0 { notifier.wake(rooms: [row.roomID]) } }
     after(.accountData) { if case .accountData(let row) = $0 { notifier.wake(users: [row.userID]) } }
+    after(.threadSubscriptions) {
+      if case .threadSubscription(let row) = $0 { notifier.wake(users: [row.userID]) }
+    }
     after(.pushRules) { if case .pushRules(let user) = $0 { notifier.wake(users: [user]) } }
     after(.toDevice) { row in
       if case .toDevice(let entity) = row, entity.hasPrefix("@") { notifier.wake(users: [UserID(unchecked: entity)]) }

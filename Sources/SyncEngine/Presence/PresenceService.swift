@@ -42,6 +42,8 @@ public final class PresenceService: Sendable {
   private let clock: ServerClock
   private let logger: Logger
   private let writer: PresenceWriter?
+  /// The rooms that do not count for who sees whose presence.
+  private let excludedRooms: Set<RoomID>
   private let follower = Mutex(Follower())
 
   /// Whether presence is shown to clients.
@@ -61,6 +63,7 @@ public final class PresenceService: Sendable {
     self.router = router
     self.instanceID = instanceID
     isEnabled = config.presence.isEnabled
+    excludedRooms = config.rooms.excludedFromPresence
     tracksActivity = config.presence.tracksActivity
     self.timers = timers
     self.clock = clock
@@ -78,9 +81,10 @@ public final class PresenceService: Sendable {
     return try await store.states(of: [user])[user] ?? PresenceState(user: user)
   }
 
-  /// Returns whether one user may see another's presence: they share a room.
+  /// Returns whether one user may see another's presence: they share a room that is not excluded.
   public func isVisible(_ observed: UserID, to observer: UserID) async throws -> Bool {
-    for room in try await memberships.rooms(for: observer, memberships: [.join]) {
+    for room in try await memberships.rooms(for: observer, memberships: [.join])
+    where !excludedRooms.contains(room.roomID) {
       if try await memberships.members(room.roomID)[observed]?.membership == .join { return true }
     }
     return false

@@ -12,8 +12,11 @@ final class AccountDataReader: Sendable {
   private let accountData: AccountDataStore
   private let ruleStore: PushRuleStore
   private let rules: PushRuleService
+  /// Whether empty data counts as deleted; who asks for all data does not get it then, who asks for changes does.
+  private let omitsEmpty: Bool
 
-  init(accountData: AccountDataStore, ruleStore: PushRuleStore, rules: PushRuleService) {
+  init(accountData: AccountDataStore, ruleStore: PushRuleStore, rules: PushRuleService, omitsEmpty: Bool) {
+    self.omitsEmpty = omitsEmpty
     self.accountData = accountData
     self.ruleStore = ruleStore
     self.rules = rules
@@ -26,7 +29,7 @@ final class AccountDataReader: Sendable {
   ///
   /// - Parameter position: the position after which changes count; nil for all data.
   func global(of user: UserID, after position: Int64?) async throws -> [Text: UserAccountData.Entry] {
-    guard let position else { return try await accountData.data(of: user).global }
+    guard let position else { return present(try await accountData.data(of: user).global) }
     guard accountData.changes.hasChanged(user.rawValue, since: position) else { return [:] }
     return try await accountData.data(of: user).globalChanges(since: position)
   }
@@ -50,7 +53,8 @@ final class AccountDataReader: Sendable {
   ) async throws -> OfRooms {
     let data = try await accountData.data(of: user)
     guard let position else {
-      return OfRooms(entries: data.rooms, tags: data.tags.filter { !$0.value.tags.isEmpty })
+      let entries = omitsEmpty ? data.rooms.mapValues(present).filter { !$0.value.isEmpty } : data.rooms
+      return OfRooms(entries: entries, tags: data.tags.filter { !$0.value.tags.isEmpty })
     }
     var found = OfRooms()
     if accountData.changes.hasChanged(user.rawValue, since: position) {
@@ -61,5 +65,9 @@ final class AccountDataReader: Sendable {
       if let tags = data.tags[room], !tags.tags.isEmpty { found.tags[room] = tags }
     }
     return found
+  }
+
+  private func present(_ entries: [Text: UserAccountData.Entry]) -> [Text: UserAccountData.Entry] {
+    omitsEmpty ? entries.filter { !$0.value.isEmpty } : entries
   }
 }

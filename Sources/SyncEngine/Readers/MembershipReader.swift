@@ -82,13 +82,26 @@ final class MembershipReader: Sendable {
   }
 
   /// Reads who is in a room together with the user, who is not among them.
-  func usersSharingRooms(with user: UserID) async throws -> Set<UserID> {
-    try await memberships.usersSharingRooms(with: user)
+  ///
+  /// - Parameter excluded: rooms that do not count.
+  func usersSharingRooms(with user: UserID, outside excluded: Set<RoomID> = []) async throws -> Set<UserID> {
+    guard !excluded.isEmpty else { return try await memberships.usersSharingRooms(with: user) }
+    let rooms = Set(try await memberships.rooms(for: user, memberships: [.join]).map(\.roomID))
+    var users = try await joinedUsers(in: rooms.subtracting(excluded))
+    users.remove(user)
+    return users
+  }
+
+  /// Finds those among some users who are in one of the user's rooms.
+  func sharing(with user: UserID, among others: Set<UserID>) async throws -> Set<UserID> {
+    try await memberships.sharing(with: user, among: others)
   }
 
   /// Returns whether another user is in one of the user's rooms.
-  func sharesRoom(_ user: UserID, with other: UserID) async throws -> Bool {
-    for room in try await memberships.rooms(for: user, memberships: [.join]) {
+  ///
+  /// - Parameter excluded: rooms that do not count.
+  func sharesRoom(_ user: UserID, with other: UserID, outside excluded: Set<RoomID> = []) async throws -> Bool {
+    for room in try await memberships.rooms(for: user, memberships: [.join]) where !excluded.contains(room.roomID) {
       if try await memberships.members(room.roomID)[other]?.membership == .join { return true }
     }
     return false

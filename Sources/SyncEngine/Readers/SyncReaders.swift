@@ -14,7 +14,7 @@ struct SyncReaders: Sendable {
 
   init(
     stores: SyncStores, visibility: VisibilityFilter, notifier: Notifier, tokens: CurrentTokens, typing: TypingService,
-    pushRules: PushRuleService
+    pushRules: PushRuleService, omitsEmptyAccountData: Bool
   ) {
     memberships = MembershipReader(
       memberships: stores.memberships, events: stores.events, notifier: notifier, tokens: tokens)
@@ -23,8 +23,10 @@ struct SyncReaders: Sendable {
     summaries = RoomSummaryReader(
       memberships: stores.memberships, state: stores.state, events: stores.events, members: stores.sync)
     accountData = AccountDataReader(
-      accountData: stores.accountData, ruleStore: stores.pushRules, rules: pushRules)
+      accountData: stores.accountData, ruleStore: stores.pushRules, rules: pushRules,
+      omitsEmpty: omitsEmptyAccountData)
     ephemeral = EphemeralReader(typing: typing, receipts: stores.receipts)
-    deviceLists = DeviceListReader(devices: stores.deviceLists, memberships: memberships)
+    deviceLists = DeviceListReader(
+      devices: stores.deviceLists, memberships: memberships, events: stores.events)
   }
 }

@@ -75,15 +75,16 @@ extension SyncComputation {
 
   // MARK: Invites and knocks
 
+  /// Adds invitations and knocks, whatever rooms the filter names (as on Synapse): a client cannot name rooms that it does not know yet.
   private func addStripped(_ changes: RoomChanges, to result: inout SyncResult) async throws {
     let events = try await stores.events.events(changes.invites + changes.knocks)
     for id in changes.invites {
-      guard let event = events[id], filter.passes(room: event.roomID) else { continue }
+      guard let event = events[id] else { continue }
       guard !changes.ignoredUsers.contains(event.sender) else { continue }
       result.invited.append(SyncResult.Stripped(id: event.roomID, event: event))
     }
     for id in changes.knocks {
-      guard let event = events[id], filter.passes(room: event.roomID) else { continue }
+      guard let event = events[id] else { continue }
       result.knocked.append(SyncResult.Stripped(id: event.roomID, event: event))
     }
   }
@@ -213,8 +214,9 @@ extension SyncComputation {
     let requests = rooms.compactMap { index -> RoomStateReader.Request? in
       let room = result.joined[index]
       guard let heroes = room.summary?.heroes, !heroes.isEmpty else { return nil }
+      let known = request.stateForm.isAfter ? room.state : room.state + room.timeline.events
       let present = Set(
-        (room.state + room.timeline.events).filter { $0.stored.type == EventType.member }.compactMap(\.stored.stateKey))
+        known.filter { $0.stored.type == EventType.member }.compactMap(\.stored.stateKey))
       let keys = heroes.filter { !present.contains($0.rawValue) }.map { StateKey(EventType.member, $0.rawValue) }
       return keys.isEmpty ? nil : RoomStateReader.Request(room: room.id, filter: .keys(keys))
     }

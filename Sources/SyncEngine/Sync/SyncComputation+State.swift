@@ -4,14 +4,18 @@ import RoomServices
 import Stores
 
 extension SyncComputation {
-  /// Works out the state section of rooms: what a client must lay over the state it has to get the state before the timeline.
+  /// Whether the state section leads to the state after the timeline.
+  private var isStateAfter: Bool { request.stateForm.isAfter }
+
+  /// Works out the state section of rooms: what a client must lay over the state it has to get the state before the timeline, or after it when
+  /// it asked for that.
   ///
   /// Known rooms get the changes of the current state in the span that the timeline does not show. New rooms get the current
   /// state, turned back by what the timeline shows; rooms the user left, the state at that point.
   func fillStates(_ drafts: inout [RoomDraft], _ now: StreamToken) async throws {
     let deltas = try await stateDeltas(drafts)
     let changes = drafts.map { draft in
-      draft.isFull || !draft.isVisible ? [:] : draft.timeline.unshownChanges(deltas[draft.id] ?? [])
+      draft.isFull || !draft.isVisible ? [:] : changedState(draft, deltas[draft.id] ?? [])
     }
     let members = drafts.map(membersOfInterest)
     let requests = drafts.indices.compactMap { stateRequest(drafts[$0], members[$0], changes[$0]) }
@@ -22,15 +26,26 @@ extension SyncComputation {
         continue
       }
       var chosen = changes[index]
-      for (key, id) in drafts[index].timeline.stateBefore(states[drafts[index].id] ?? [:]) { chosen[key] = id }
+      let end = states[drafts[index].id] ?? [:]
+      for (key, id) in isStateAfter ? end : drafts[index].timeline.stateBefore(end) { chosen[key] = id }
+      if isStateAfter, let farewell = drafts[index].farewell {
+        chosen[StateKey(EventType.member, user.rawValue)] = farewell
+      }
       drafts[index].stateIDs = lazily(drafts[index], chosen, Set(changes[index].keys), now)
     }
   }
 
-  /// Takes the whole current state, turned back where the timeline shows changes of it.
+  /// Returns the changed state that the section of a room that the client knows has to show.
+  private func changedState(_ draft: RoomDraft, _ deltas: [StateDelta]) -> StateMap {
+    guard isStateAfter else { return draft.timeline.unshownChanges(deltas) }
+    // The removal of an entry cannot be expressed to clients.
+    return deltas.reduce(into: [:]) { state, delta in if let id = delta.eventID { state[delta.key] = id } }
+  }
+
+  /// Takes the whole current state, turned back where the timeline shows changes of it unless the state after it is wanted.
   private func fillWholeState(_ draft: inout RoomDraft) async throws {
     let state = try await readers.states.wholeState(of: draft.id)
-    let shown = Set(draft.timeline.entries.compactMap { $0.event.event.key })
+    let shown = isStateAfter ? [] : Set(draft.timeline.entries.compactMap { $0.event.event.key })
     guard !shown.isEmpty else {
       draft.stateEntries = state.entries
       return
@@ -56,7 +71,8 @@ extension SyncComputation {
   /// Returns the users whose memberships a lazily loading client needs.
   private func membersOfInterest(_ draft: RoomDraft) -> Set<Text> {
     guard filter.lazyLoadMembers else { return [] }
-    var members = draft.timeline.senders
+    var members =
+      isStateAfter ? Set(draft.timeline.entries.map(\.event.sender.rawValue)) : draft.timeline.senders
     if draft.isFull { members.insert(user.rawValue) }
     return members
   }
@@ -84,7 +100,7 @@ extension SyncComputation {
     _ draft: RoomDraft, _ chosen: StateMap, _ changed: Set<StateKey>, _ now: StreamToken
   ) -> [EventID] {
     guard filter.lazyLoadMembers, !filter.state.includeRedundantMembers else { return Array(chosen.values) }
-    let inTimeline = draft.timeline.members
+    let inTimeline = isStateAfter ? [] : draft.timeline.members
     return service.lazyMembers.with(user, request.requester.deviceID) { cache in
       let sent = chosen.filter { key, id in
         key.type != EventType.member || changed.contains(key)

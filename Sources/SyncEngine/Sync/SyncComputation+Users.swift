@@ -38,13 +38,12 @@ extension SyncComputation {
       filter.presence.passes(type: "m.presence")
     else { return }
     var wanted: Set<UserID> = []
-    var newcomers = users.arrived.union(try await readers.memberships.joinedUsers(in: users.joinedRooms))
-    newcomers.remove(user)
+    let newcomers = try await newcomers(users)
     if let since, !isFull {
       guard since.presence != now.presence || !newcomers.isEmpty else { return }
       wanted = try await visibleUsers(changedSince: since.presence)
     } else {
-      wanted = try await readers.memberships.usersSharingRooms(with: user)
+      wanted = try await readers.memberships.usersSharingRooms(with: user, outside: excluded)
       wanted.insert(user)
     }
     var states = try await stores.presence.states(of: Array(wanted.union(newcomers)))
@@ -54,9 +53,29 @@ extension SyncComputation {
     result.presence = states.values.filter { filter.presence.passes(sender: $0.user.rawValue) }
   }
 
-  private func visibleUsers(changedSince token: Int64) async throws -> Set<UserID> {
+  /// The rooms that do not count for who sees whose presence.
+  private var excluded: Set<RoomID> { service.settings.roomsWithoutPresence }
+
+  /// Finds those who have come near the user, whose presence the client does not know yet.
+  private func newcomers(_ users: DeviceListReader.Movements) async throws -> Set<UserID> {
+    var newcomers = try await readers.memberships.joinedUsers(in: users.joinedRooms.subtracting(excluded))
+    for other in users.arrived {
+      if excluded.isEmpty {
+        newcomers.insert(other)
+      } else if try await readers.memberships.sharesRoom(
+        user, with: other, outside: excluded)
+      {
+        newcomers.insert(other)
+      }
+    }
+    newcomers.remove(user)
+    return newcomers
+  }
+
+  /// Finds the users whose presence has changed, as far as the user sees it.
+  func visibleUsers(changedSince token: Int64) async throws -> Set<UserID> {
     guard let changed = stores.presence.changes.allChanged(since: token) else {
-      let all = try await readers.memberships.usersSharingRooms(with: user).union([user])
+      let all = try await readers.memberships.usersSharingRooms(with: user, outside: excluded).union([user])
       return all.filter { stores.presence.changes.hasChanged($0.rawValue, since: token) }
     }
     var visible: Set<UserID> = []
@@ -64,7 +83,7 @@ extension SyncComputation {
       let other = UserID(unchecked: id)
       if other == user {
         visible.insert(other)
-      } else if try await readers.memberships.sharesRoom(user, with: other) {
+      } else if try await readers.memberships.sharesRoom(user, with: other, outside: excluded) {
         visible.insert(other)
       }
     }
@@ -77,6 +96,10 @@ extension SyncComputation {
     _ users: DeviceListReader.Movements, _ now: StreamToken, to result: inout SyncResult
   ) async throws {
     guard let since else { return }
+    var users = users
+    try await readers.deviceLists.addMembers(
+      of: result.memberships.filter { $0.membership == .join }.map(\.roomID), near: user, after: since.room,
+      upTo: now.room, to: &users)
     let changes = try await readers.deviceLists.changes(
       for: user, after: since.deviceList, upTo: now.deviceList, users)
     result.changedDeviceLists = changes.changed

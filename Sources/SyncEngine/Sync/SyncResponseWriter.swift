@@ -137,7 +137,7 @@ struct SyncResponseWriter: Sendable {
     writer.member("prev_batch", previous[room.id] ?? "")
     writer.member("limited", room.timeline.isLimited)
     writer.endObject()
-    writer.key("state" as StaticString)
+    writer.key(request.stateForm.key)
     writer.beginObject()
     writer.key("events" as StaticString)
     writeState(of: room, to: &writer)
@@ -149,18 +149,7 @@ struct SyncResponseWriter: Sendable {
 
   private func writeJoinedParts(of room: SyncResult.Room, to writer: inout JSONWriter) {
     writeEvents("ephemeral", to: &writer) { Self.write(room.ephemeral, to: &$0) }
-    let isByThread = request.filter.timeline.unreadThreadNotifications
-    writer.key("unread_notifications" as StaticString)
-    Self.write(isByThread ? room.counts.main : room.counts.total, to: &writer)
-    if isByThread, !room.counts.threads.isEmpty {
-      writer.key("unread_thread_notifications" as StaticString)
-      writer.beginObject()
-      for (thread, counts) in room.counts.threads {
-        writer.key(thread)
-        Self.write(counts, to: &writer)
-      }
-      writer.endObject()
-    }
+    writeCounts(of: room, to: &writer)
     writer.key("summary" as StaticString)
     writer.beginObject()
     if let summary = room.summary {
@@ -169,6 +158,32 @@ struct SyncResponseWriter: Sendable {
       if let heroes = summary.heroes { writer.member("m.heroes", strings: heroes.map(\.rawValue)) }
     }
     writer.endObject()
+  }
+
+  private func writeCounts(of room: SyncResult.Room, to writer: inout JSONWriter) {
+    let (timeline, settings) = (request.filter.timeline, service.settings)
+    let isByThread =
+      timeline.unreadThreadNotifications
+      || (settings.acceptsUnstableThreadCounts && timeline.unstableUnreadThreadNotifications)
+    let counts = isByThread ? room.counts.main : room.counts.total
+    writer.key("unread_notifications" as StaticString)
+    Self.write(counts, to: &writer)
+    if isByThread, !room.counts.threads.isEmpty {
+      writeThreads(room.counts, "unread_thread_notifications", to: &writer)
+      if settings.acceptsUnstableThreadCounts {
+        writeThreads(room.counts, "org.matrix.msc3773.unread_thread_notifications", to: &writer)
+      }
+    }
+    if settings.showsUnreadCounts { writer.member("org.matrix.msc2654.unread_count", counts.unread) }
+  }
+
+  private func writeThreads(_ counts: RoomNotificationCounts, _ name: Text, to writer: inout JSONWriter) {
+    writer.object(name) { threads in
+      for (thread, counts) in counts.threads {
+        threads.key(thread)
+        Self.write(counts, to: &threads)
+      }
+    }
   }
 
   private static func write(_ counts: NotificationCounts, to writer: inout JSONWriter) {

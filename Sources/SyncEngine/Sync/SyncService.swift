@@ -134,13 +134,13 @@ public final class SyncService: Sendable {
   // MARK: Tokens
 
   /// Cuts a token down to what the database has ever handed out, when it is ahead of this process.
-  private func bounded(_ token: StreamToken) async throws -> StreamToken {
+  func bounded(_ token: StreamToken) async throws -> StreamToken {
     guard !token.isReached(by: tokens.current()) else { return token }
     return token.bounded(by: try await stores.sync.lastHandedOut())
   }
 
   /// Waits until this process has seen all rows that a token presupposes.
-  private func waitUntilReached(_ token: StreamToken) async -> Bool {
+  func waitUntilReached(_ token: StreamToken) async -> Bool {
     let deadline = ContinuousClock.now + Self.catchUpTimeout
     while true {
       let mark = notifier.positionMark()

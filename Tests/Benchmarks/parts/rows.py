@@ -60,9 +60,12 @@ SINGLE = [
     Row("state", "/state of a room of 40", "state"),
     Row("context", "/context", "context"),
     Row("user-directory", "user directory search among 100,000 users", "user-directory-100000", goal=20),
+    Row("keys-query-300", "/keys/query of 300 users", "keys-query-300", goal=20, timeout=150, rounds=2),
+    Row("keys-claim", "/keys/claim of one key", "keys-claim", goal=20, seconds=2, timeout=150, rounds=2),
     open_loop("sync-idle", "incremental sync, nothing new", 200),
     open_loop("messages", "/messages of 100", 20),
     Row("sync-news", "incremental sync, 10 rooms with news", "sync-news"),
+    Row("sliding-news", "sliding sync, 10 rooms with news", "sliding-news", goal=20),
     Row("echo", "one send on an idle server", "echo", ["--steps", 50], figure="sent_p50"),
     Row("echo-seen", "until another's waiting sync shows it", "echo", ["--steps", 50], figure="seen_p50"),
     Row("login", "login (bcrypt, 4 rounds)", "login"),
@@ -82,6 +85,8 @@ SINGLE = [
     # Behind all others, since they make the caches large. Nobody else writes into their rooms.
     *[initial("wide", "50 rooms of 300", timeline, lazy) for lazy in (True, False) for timeline in (1, 5, 20)],
     *[initial("wider", "300 rooms of 300", 20, lazy) for lazy in (True, False)],
+    Row("sliding-first-300", "first sliding sync, 300 rooms of 300", "sliding-first-300", ["--group", "wider", "--connections", 1], goal=20,
+        timeout=150, late=True),
 ]
 
 # Clusters behind nginx, with a number of workers beside main process and event persister.

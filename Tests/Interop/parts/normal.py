@@ -4,7 +4,7 @@ import json
 import re
 
 TIMES = {"age", "age_ts", "origin_server_ts", "ts", "last_active_ago", "last_seen_ts", "valid_until_ms", "creation_ts", "expires_in_ms"}
-TOKENS = {"next_batch", "prev_batch", "start", "end", "access_token", "refresh_token", "session", "prev_content_token"}
+TOKENS = {"next_batch", "prev_batch", "start", "end", "access_token", "refresh_token", "session", "next_token", "prev_content_token", "pos"}
 # Sentences are each server's own; what clients act on is `errcode`.
 SENTENCES = {"error"}
 IDENTIFIER = re.compile(r"^[$!][A-Za-z0-9_\-+/=]{16,}(:localhost)?$")
@@ -14,7 +14,7 @@ COUNTS = {"notification_count"}
 # Made with each server's own key.
 SIGNED = {"signatures", "hashes"}
 # Lists of events without an order.
-SETS = {"auth_events"}
+SETS = {"auth_events", "highlights"}
 
 
 class Normal:
@@ -36,7 +36,7 @@ class Normal:
             # Sorted before identifiers are named, so that both sides name them in one order.
             if key in SETS:
                 return sorted(self.value(part) for part in value)
-            parts = sorted(value, key=stable) if is_unordered(value) else value
+            parts = sorted(value, key=self.stable) if is_unordered(value) else value
             return [self.value(part) for part in parts]
         if key in TIMES and isinstance(value, (int, float)) and not isinstance(value, bool):
             return "a time"
@@ -51,6 +51,13 @@ class Normal:
     def rank(self, pair):
         """Known identifiers first, by number, so that keys that are identifiers come in the same order on both sides."""
         return (0, int(self.names[pair[0]][1:]), "") if pair[0] in self.names else (1, 0, pair[0])
+
+    def stable(self, value):
+        """A key by which both sides sort alike: identifiers by the names that they have been given."""
+        if isinstance(value, str):
+            return value
+        key = value.get("state_key") or ""
+        return json.dumps([value.get("type"), self.names.get(key, key), value.get("sender") or ""])
 
     def text(self, text):
         if IDENTIFIER.match(text):
@@ -67,13 +74,6 @@ def is_unordered(values):
     if all("state_key" in value for value in values):
         return len({(value.get("type"), value["state_key"]) for value in values}) == len(values)
     return all(set(value) == {"type", "content"} or value.get("type") == "m.presence" for value in values)
-
-
-def stable(value):
-    if isinstance(value, str):
-        return value
-    keys = [value.get("type"), value.get("state_key") or "", value.get("sender") or ""]
-    return json.dumps(keys)
 
 
 def differences(one, other, path=""):

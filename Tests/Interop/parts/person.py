@@ -6,6 +6,8 @@ import urllib.error
 import urllib.request
 from urllib.parse import quote
 
+from parts import keys
+
 
 class Refused(Exception):
     def __init__(self, status, answer):
@@ -74,6 +76,7 @@ class Person:
             "push rules": self.call("GET", "pushrules/")["global"],
             "backup of keys": self.backup(),
             "pushers": self.call("GET", "pushers")["pushers"],
+            **keys.facts(self, sync, sorted({user for facts in rooms.values() for user in facts["members"]})),
         }
 
     def backup(self):

@@ -21,12 +21,20 @@ class Myelin:
 
     def control(self, *words):
         options = ["--base", self.base, "--binaries", self.binaries, "--mode", self.mode]
-        extra = ["--extra", ROOT / "Tests" / "unlimited.yaml"]
+        extra = ["--extra", self.extra()]
         command = list(map(str, [CLUSTER, *options, *extra, *words]))
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
         return done.stdout.strip()
+
+    def extra(self):
+        """The settings that both servers get beside their own: no limits, and what is behind flags."""
+        file = self.base.parent / f"{self.base.name}.yaml"
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text((ROOT / "Tests" / "unlimited.yaml").read_text() + (ROOT / "Tests" / "Interop" / "flags.yaml").read_text())
+        return file
 
     def query(self, query):
         """The columns of the first row that a query brings."""

@@ -2,7 +2,7 @@ import EndpointKit
 import MatrixPrimitives
 
 /// Networks that application services connect to. There is none as long as there are no application services.
-package struct ThirdPartyEndpoints: Sendable {
+package struct BridgedNetworkEndpoints: Sendable {
   /// Makes the family.
   package init() {}
 
