@@ -29,6 +29,10 @@ enum TemplateBounds {
   static let output = 4 << 20
   /// The number of nodes that one rendering executes.
   static let steps = 1_000_000
-  /// The nesting of expressions and of statements, and of includes, macros and parents.
+  /// The nesting of expressions and of statements as they are written.
   static let depth = 64
+  /// The nesting of includes, macros and blocks; a thread's stack of 512 KB has room for them.
+  static let calls = 12
+  /// The nesting of statements as they are run, over all templates together.
+  static let nesting = 32
 }

@@ -11,6 +11,7 @@ final class TemplateRenderer {
   private var output: [UInt8] = []
   private var steps = 0
   private var depth = 0
+  private var nesting = 0
   /// The bodies of each block, that of the template itself first and its parents' after it.
   private var blocks: [Text: [(body: [TemplateNode], program: TemplateProgram)]] = [:]
   /// The blocks that are being rendered, with which of their bodies.
@@ -32,7 +33,7 @@ final class TemplateRenderer {
 
   private func enter() throws(TemplateError) {
     depth += 1
-    guard depth <= TemplateBounds.depth else { throw fail("templates, macros or blocks call each other too deep") }
+    guard depth <= TemplateBounds.calls else { throw fail("templates, macros or blocks call each other too deep") }
   }
 
   /// Runs a template, or its parent with the blocks of both.
@@ -65,6 +66,9 @@ final class TemplateRenderer {
   }
 
   func render(_ nodes: [TemplateNode]) throws(TemplateError) {
+    nesting += 1
+    defer { nesting -= 1 }
+    guard nesting <= TemplateBounds.nesting else { throw fail("statements are nested too deep") }
     for node in nodes {
       steps += 1
       guard steps <= TemplateBounds.steps else { throw fail("rendering takes too long") }
