@@ -49,17 +49,20 @@ public final class ToDeviceStore: Sendable {
 
   /// Returns the messages for a device after `from` and up to `upTo`, oldest first, each as the JSON object to deliver.
   ///
-  /// - Parameter limit: the greatest number.
+  /// Messages of one position are never divided, or the rest of them would be taken for delivered.
+  /// - Parameter limit: the greatest number, apart from that; at least 1.
   /// - Returns: the messages, and the position up to which they are complete.
   public func messages(
     for user: UserID, device: Text, after from: Int64, upTo: Int64, limit: Int = batchLimit
   ) async throws -> (messages: [[UInt8]], upTo: Int64) {
     guard from < upTo, inboxChanges.hasChanged(user.rawValue, since: from) else { return ([], upTo) }
+    let limit = max(1, min(limit, Self.batchLimit))
     let rows = try await database.run(
       """
       SELECT stream_id, message_json FROM device_inbox
-      WHERE user_id = \(user.rawValue) AND device_id = \(device) AND stream_id > \(from) AND stream_id <= \(upTo)
-      ORDER BY stream_id LIMIT \(limit)
+      WHERE user_id = \(user.rawValue) AND device_id = \(device) AND stream_id > \(from)::bigint
+        AND stream_id <= \(upTo)::bigint
+      ORDER BY stream_id FETCH FIRST (\(Int64(limit))::bigint) ROWS WITH TIES
       """)
     let messages = try rows.map { Self.withoutName(try $0.get(1, as: SQLText.self).bytes) }
     guard rows.count >= limit, let last = rows.last else { return (messages, upTo) }
