@@ -99,6 +99,20 @@ def pushers(server, checks):
         checks.equal(f"enabled {enabled}", seen, (enabled is not False, alice.device))
 
 
+def key_requests(server, checks):
+    """Requests for keys to others beyond the limit vanish; those to the own devices, and other messages, do not."""
+    alice, bob = server.register(), server.register()
+    since = {client.user: client.sync()["next_batch"] for client in (alice, bob)}
+    for number in range(6):
+        for kind, user in (("m.room_key_request", bob.user), ("m.room_key_request", alice.user), ("m.room.encrypted", bob.user)):
+            alice.ok("PUT", path("sendToDevice", kind, f"t{number}{user[1:4]}"), {"messages": {user: {"*": {"n": number}}}})
+    received = [(event["type"], event["content"]["n"]) for event in bob.sync(since[bob.user])["to_device"]["events"]]
+    checks.equal("three requests come", [n for kind, n in received if kind == "m.room_key_request"], [0, 1, 2])
+    checks.equal("and all else", [n for kind, n in received if kind == "m.room.encrypted"], list(range(6)))
+    own = [event["content"]["n"] for event in alice.sync(since[alice.user])["to_device"]["events"]]
+    checks.equal("and all to the own devices", own, list(range(6)))
+
+
 def main():
     folder, binaries, checks = Path(sys.argv[1]), sys.argv[2], Checks()
     for mode in ("monolith", "cluster"):
@@ -113,6 +127,9 @@ def main():
         checks.equal("a channel is for whoever knows it", nobody.ok("GET", f"{NEWER}/{made['id']}")["data"], "x")
         sent = nobody.call("POST", OLDER, b"x", headers={"Content-Type": "text/plain"})
         checks.equal("sent elsewhere", (sent.status, sent.headers.get("location")), (307, "https://elsewhere.example.org/x"))
+    limited = "bcrypt_rounds: 4\nrc_key_requests: {per_second: 0.001, burst_count: 3}\n"
+    with own_server(folder / "limited", binaries, "monolith", limited, unlimited=False) as server:
+        key_requests(server, checks)
     checks.end()
 
 

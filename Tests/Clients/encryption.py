@@ -16,6 +16,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from pathlib import Path
 
 import vodozemac
@@ -231,6 +232,11 @@ def cross_signing(checks, alice, bob, devices):
     checks.that("bob does not", not is_signed(seen["master_keys"][bob.user], alice.user, mine.public("user_signing")))
 
 
+def base64(data):
+    """Unpadded Base64, as Matrix has it."""
+    return b64encode(bytes(data)).decode().rstrip("=")
+
+
 def back_up(checks, device, sessions):
     secret = vodozemac.Curve25519SecretKey()
     auth_data = {"public_key": secret.public_key().to_base64(), "signatures": {}}
@@ -239,8 +245,8 @@ def back_up(checks, device, sessions):
     lock, rooms = vodozemac.PkEncryption.from_key(secret.public_key()), {}
     for session in sessions:
         inner = {key: value for key, value in session.items() if key not in ("room_id", "session_id")}
-        message = lock.encrypt(json.dumps(inner).encode()).to_base64()
-        data = dict(zip(("ciphertext", "mac", "ephemeral"), message))
+        message = lock.encrypt(json.dumps(inner).encode())
+        data = {"ciphertext": base64(message.ciphertext), "mac": base64(message.mac), "ephemeral": base64(message.ephemeral_key)}
         rooms.setdefault(session["room_id"], {"sessions": {}})["sessions"][session["session_id"]] = {
             "first_message_index": 0, "forwarded_count": 0, "is_verified": True, "session_data": data}
     status, answer = device.call("PUT", f"room_keys/keys?version={made['version']}", {"rooms": rooms})

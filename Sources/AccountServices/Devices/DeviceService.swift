@@ -73,7 +73,13 @@ public final class DeviceService: Sendable {
 
   /// Takes away what devices have left that went with their sessions, and announces that they are gone.
   func ended(_ deviceIDs: [Text], of user: UserID) async throws {
-    try await pushers.removePushers(of: user, madeBy: deviceIDs)
+    do {
+      try await pushers.removePushers(of: user, madeBy: deviceIDs)
+    } catch {
+      // The sessions have ended: the others are to know of it, whatever else fails.
+      try await changed(deviceIDs, of: user)
+      throw error
+    }
     try await changed(deviceIDs, of: user)
   }
 

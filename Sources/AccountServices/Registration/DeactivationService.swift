@@ -40,8 +40,8 @@ public final class DeactivationService: Sendable {
   public func deactivate(_ user: UserID, erases: Bool) async throws {
     let ended = try await store.deactivate(user, erases: erases)
     await announce(user)
-    try await pushers.removeAll(of: user)
     try await devices.changed(ended, of: user)
+    try await pushers.removeAll(of: user)
   }
 
   /// Has the main process leave the rooms of deactivated users.
