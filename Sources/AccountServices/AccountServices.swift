@@ -19,6 +19,8 @@ public final class AccountServices: Sendable {
   public let authenticator: Authenticator
   /// Adding, renaming and removing devices.
   public let devices: DeviceService
+  /// What users have announced elsewhere.
+  public let pushers: PusherService
   /// Hashing and checking of passwords, off the event loops.
   let hasher: PasswordHasher
   /// Password checks and the opening of sessions.
@@ -35,6 +37,8 @@ public final class AccountServices: Sendable {
   public let registrationFlow: RegistrationFlow
   /// The closing of accounts.
   public let deactivation: DeactivationService
+  /// What administrators do to accounts.
+  public let states: AccountStateService
   /// Opening, refreshing and closing sessions.
   public let sessions: SessionService
   /// The stages of interactive authentication.
@@ -79,7 +83,10 @@ public final class AccountServices: Sendable {
     hasher = PasswordHasher(pepper: config.passwords.pepper, rounds: config.bcryptRounds)
     activity = ClientActivity(config: config, store: stores.clientIPs, hub: hub, clock: clock, logger: logger)
     authenticator = Authenticator(stores: stores, activity: activity, clock: clock)
-    devices = DeviceService(stores: stores, memberships: memberships, router: router, activity: activity)
+    states = AccountStateService(config: config, stores: stores, activity: activity)
+    pushers = PusherService(stores: stores, router: router)
+    devices = DeviceService(
+      stores: stores, memberships: memberships, router: router, activity: activity, pushers: pushers)
     sessions = SessionService(config: config, stores: stores, devices: devices, router: router, clock: clock)
     login = LoginService(config: config, stores: stores, sessions: sessions, hasher: hasher, clock: clock)
     let passwordPolicy = PasswordPolicy(config.passwords.policy)
@@ -91,7 +98,7 @@ public final class AccountServices: Sendable {
     registration = RegistrationService(
       config: config, accounts: stores.accounts, tokens: stores.registrationTokens, sessions: sessions, clock: clock)
     deactivation = DeactivationService(
-      config: config, store: stores.deactivations, devices: devices, router: router, logger: logger,
+      config: config, store: stores.deactivations, devices: devices, pushers: pushers, router: router, logger: logger,
       leaveAllRooms: rooms.leaveAllRooms)
     userInteractiveAuth = UserInteractiveAuth(
       store: stores.userInteractiveAuth, registrationLimit: config.rateLimits.registration, clock: clock)
@@ -101,9 +108,9 @@ public final class AccountServices: Sendable {
       policy: passwordPolicy, hasher: hasher)
   }
 
-  /// The calls that other processes make to the main process, to the writers of `device_lists` and to the first writer of `events`.
+  /// The calls that other processes make to the main process, to the writers of `device_lists` and `pushers` and to the first writer of `events`.
   public var calls: [ServedCall] {
-    sessions.calls + registration.calls + deactivation.calls + devices.calls + profiles.calls
+    sessions.calls + registration.calls + deactivation.calls + devices.calls + pushers.calls + profiles.calls
   }
 
   /// Lists the e-mail addresses and phone numbers bound to an account.

@@ -2,6 +2,7 @@
 #include <stdint.h>
 #include <unicase.h>
 #include <uninorm.h>
+#include <uniwbrk.h>
 
 // The library names its forms by macros, which Swift does not see.
 static inline uint8_t *cunistring_nfkc(const uint8_t *text, size_t count, size_t *result_count) {

@@ -1,5 +1,6 @@
 import AccountComposition
 import ClientEndpoints
+import DirectoryComposition
 import EncryptionComposition
 import EndpointKit
 import PushComposition
@@ -15,7 +16,7 @@ package struct ClientSubsystem: Subsystem {
   /// Makes the endpoints.
   package init(
     _ process: ProcessContext, rooms: RoomSubsystem, accounts: AccountSubsystem, sync: SyncSubsystem,
-    encryption: EncryptionSubsystem
+    encryption: EncryptionSubsystem, directory: DirectorySubsystem
   ) {
     let (config, clock) = (process.config, process.clock)
     let (rooms, accounts, sync) = (rooms.rooms, accounts.accounts, sync.sync)
@@ -24,11 +25,17 @@ package struct ClientSubsystem: Subsystem {
     families = [
       ServerEndpoints(config: config).family,
       TurnEndpoints(settings: config.turn, clock: clock).family,
+      CallTransportEndpoints(config: config).family,
+      ThirdPartyEndpoints().family,
       RegistrationEndpoints(config: config, accounts: accounts).family,
       LoginEndpoints(config: config, accounts: accounts).family,
       AccountEndpoints(accounts: accounts).family,
       DeviceEndpoints(accounts: accounts).family,
-      ProfileEndpoints(accounts: accounts).family,
+      PusherEndpoints(pushers: accounts.pushers).family,
+      ProfileEndpoints(accounts: accounts, config: config).family,
+      AccountStateEndpoints(accounts: accounts, config: config).family,
+      UserDirectoryEndpoints(directory: directory.directory).family,
+      ReportEndpoints(reports: directory.reports, rooms: rooms, config: config).family,
       RoomCreationEndpoints(rooms: rooms).family,
       RoomMembershipEndpoints(rooms: rooms).family,
       RoomSendEndpoints(rooms: rooms).family,
@@ -40,6 +47,8 @@ package struct ClientSubsystem: Subsystem {
       ReceiptEndpoints(receipts: sync.receipts, presence: sync.presence).family,
       PresenceEndpoints(presence: sync.presence, limit: presenceLimit, clock: clock).family,
       KeyEndpoints(encryption: encryption, accounts: accounts, sync: sync).family,
+      KeyBackupEndpoints(backups: encryption.keyBackups).family,
+      RendezvousEndpoints(older: encryption.olderChannels, newer: encryption.newerChannels, config: config).family,
       ToDeviceEndpoints(toDevice: sync.toDevice).family,
       AccountDataEndpoints(accountData: sync.accountData).family,
       FilterEndpoints(filters: sync.filters).family,
@@ -59,6 +68,7 @@ package struct ClientServing: Sendable {
   /// Keys.
   package let encryption: EncryptionSubsystem
   private let push: PushSubsystem
+  private let directory: DirectorySubsystem
   private let clients: ClientSubsystem
 
   /// Composes the subsystems.
@@ -68,13 +78,16 @@ package struct ClientServing: Sendable {
     rooms = try RoomSubsystem(process)
     accounts = AccountSubsystem(process, rooms: rooms)
     sync = SyncSubsystem(process, rooms: rooms)
-    encryption = EncryptionSubsystem(process, rooms: rooms, accounts: accounts)
+    encryption = EncryptionSubsystem(rooms: rooms, accounts: accounts)
     push = PushSubsystem(process, stores: rooms.stores.push)
-    clients = ClientSubsystem(process, rooms: rooms, accounts: accounts, sync: sync, encryption: encryption)
+    directory = DirectorySubsystem(process, rooms: rooms)
+    clients = ClientSubsystem(
+      process, rooms: rooms, accounts: accounts, sync: sync, encryption: encryption, directory: directory)
   }
 
   /// Joins them with those that an executable has of its own.
   package func composition(with others: [any Subsystem] = []) -> Composition {
-    Composition([rooms, accounts, sync, encryption, push, clients] + others, authenticator: accounts.authenticator)
+    Composition(
+      [rooms, accounts, sync, encryption, push, directory, clients] + others, authenticator: accounts.authenticator)
   }
 }

@@ -1,6 +1,4 @@
 import AccountServices
-import Logging
-import Replication
 import Stores
 
 /// What clients need to encrypt: keys of devices, cross-signing, and what keeps keys from getting lost.
@@ -15,29 +13,23 @@ public final class EncryptionServices: Sendable {
   public let crossSigning: CrossSigningService
   /// The signatures made with them.
   public let keySignatures: KeySignatureService
-
-  private let logger: Logger
+  /// Backups of room keys.
+  public let keyBackups: KeyBackupService
+  /// Channels to new devices, of the older kind (MSC4108).
+  public let olderChannels: RendezvousService
+  /// Channels to new devices, of the newer kind (MSC4388).
+  public let newerChannels: RendezvousService
 
   /// Composes the services.
   ///
-  /// - Parameters:
-  ///   - accounts: devices and their announcements.
-  ///   - memberships: who is in which room.
-  ///   - router: has other processes do what is theirs.
-  public init(
-    stores: EncryptionStores, accounts: AccountServices, memberships: MembershipStore, router: CallRouter,
-    logger: Logger
-  ) {
-    self.logger = logger
+  /// - Parameter accounts: devices and their announcements.
+  public init(stores: EncryptionStores, accounts: AccountServices) {
     deviceKeys = DeviceKeyService(stores: stores, devices: accounts.devices)
     keyQueries = KeyQueryService(stores: stores)
     crossSigning = CrossSigningService(stores: stores, devices: accounts.devices)
     keySignatures = KeySignatureService(stores: stores, devices: accounts.devices)
+    keyBackups = KeyBackupService(store: stores.keyBackups)
+    olderChannels = RendezvousService(.older, clock: stores.context.clock)
+    newerChannels = RendezvousService(.newer, clock: stores.context.clock)
   }
-
-  /// The calls that other processes make.
-  public var calls: [ServedCall] { [] }
-
-  /// Does the periodic work until cancelled.
-  public func run() async {}
 }

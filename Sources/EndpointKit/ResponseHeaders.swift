@@ -17,8 +17,9 @@ enum ResponseHeaders {
     HTTPField(name: .accessControlAllowOrigin, value: "*"),
     HTTPField(name: .accessControlAllowMethods, value: "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
     HTTPField(
-      name: .accessControlAllowHeaders, value: "X-Requested-With, Content-Type, Authorization, Date"),
-    HTTPField(name: .accessControlExposeHeaders, value: "Retry-After, Server"),
+      name: .accessControlAllowHeaders,
+      value: "X-Requested-With, Content-Type, Authorization, Date, If-Match, If-None-Match"),
+    HTTPField(name: .accessControlExposeHeaders, value: "Retry-After, Server, ETag"),
   ]
   private static let noStore = HTTPField(name: .cacheControl, value: "no-cache, no-store, must-revalidate")
 }

@@ -86,7 +86,7 @@ extension AuthRules {
     }
     if version.hasCreatorPower, let creators = event.content["additional_creators"] {
       guard let elements = creators.elements,
-        elements.allSatisfy({ $0.string.map { UserID($0) != nil } ?? false })
+        elements.allSatisfy({ $0.string.flatMap { UserID($0) }?.hasValidServerName ?? false })
       else { throw AuthError("'additional_creators' must be an array of user ids.") }
     }
   }

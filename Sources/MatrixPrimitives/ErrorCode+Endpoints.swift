@@ -65,6 +65,8 @@ extension ErrorCode {
   public static let passwordNoUppercase = Self("M_PASSWORD_NO_UPPERCASE", 400)
   /// A password without a small letter (MSC2000).
   public static let passwordNoLowercase = Self("M_PASSWORD_NO_LOWERCASE", 400)
+  /// A text of a rendezvous channel that somebody else has replaced before (MSC4388).
+  public static let rendezvousConflict = Self("IO_ELEMENT_MSC4388_CONCURRENT_WRITE", 409)
   /// An account that an administrator has not approved yet (MSC3866).
   public static let userAwaitingApproval = Self("ORG.MATRIX.MSC3866_USER_AWAITING_APPROVAL", 403)
 }

@@ -30,6 +30,11 @@ public struct SearchText: Sendable, Hashable {
     return mapped(normal, by: cunistring_casefold_nfkc)
   }
 
+  /// Returns UTF-8 normalised to NFKC.
+  static func normalized(_ source: [UInt8]) -> [UInt8] {
+    source.contains { $0 >= 0x80 } ? mapped(source, by: cunistring_nfkc) : source
+  }
+
   /// Runs one of the library's functions; the text stays as it is when there is no memory.
   private static func mapped(
     _ text: [UInt8],

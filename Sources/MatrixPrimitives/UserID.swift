@@ -28,6 +28,9 @@ public struct UserID: MatrixIdentifier {
   /// The server the user belongs to.
   public var serverName: Text { IdentifierSyntax.serverName(of: rawValue) ?? "" }
 
+  /// Whether the server name follows the grammar, as it must where an id is new: among the creators of a room, for instance.
+  public var hasValidServerName: Bool { ServerName.isValid(serverName) }
+
   /// Whether the localpart follows the grammar for new users: `a`–`z`, digits and `._=-/+`, not empty.
   public var hasStrictLocalpart: Bool {
     let localpart = rawValue.utf8.dropFirst().prefix { $0 != UInt8(ascii: ":") }

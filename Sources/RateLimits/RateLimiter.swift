@@ -54,14 +54,18 @@ public final class RateLimiter: Sendable {
   ///   - key: what is limited, such as a user ID or an address.
   ///   - count: false to ask only whether there would be room.
   ///   - times: how many actions, at least one; all or none are allowed.
+  ///   - own: a limit of this key's own, which replaces that of all others.
   /// - Throws: `MatrixError` 429 `M_LIMIT_EXCEEDED` with the time until the next action is allowed; a refused action
   ///   is not counted.
-  public func check(_ key: Text, count: Bool = true, times: Int = 1) throws(MatrixError) {
+  public func check(
+    _ key: Text, count: Bool = true, times: Int = 1, instead own: RateLimit? = nil
+  ) throws(MatrixError) {
+    let (perSecond, burst) = own.map { ($0.perSecond, Double($0.burstCount)) } ?? (perSecond, burst)
     let actions = Double(max(1, times))
     let now = clock.monotonicMilliseconds
     let wait: Double? = state.withLock { state in
       sweep(&state, now: now)
-      let level = current(state.buckets[key], now: now)
+      let level = current(state.buckets[key], now: now, perSecond)
       if level + actions > burst {
         return perSecond > 0 ? (level + actions - burst) / perSecond * 1000 : 86_400_000
       }
@@ -104,8 +108,9 @@ public final class RateLimiter: Sendable {
     for (key, _) in byLevel.dropFirst(Self.maximumBuckets / 2) { state.buckets[key] = nil }
   }
 
-  private func current(_ bucket: Bucket?, now: Int64) -> Double {
+  private func current(_ bucket: Bucket?, now: Int64, _ ownRate: Double? = nil) -> Double {
     guard let bucket else { return 0 }
+    let perSecond = ownRate ?? perSecond
     let seconds = Double(max(0, now - bucket.updatedMilliseconds)) / 1000
     return max(0, bucket.level - seconds * max(0, perSecond))
   }

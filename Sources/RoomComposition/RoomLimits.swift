@@ -4,7 +4,6 @@ import RateLimits
 import Replication
 import RoomServices
 import ServerConfig
-import StorageEngine
 import Stores
 
 extension RoomRateLimiter {
@@ -28,7 +27,6 @@ private final class RoomLimits: Sendable {
   private let messages, redactions, creations, localJoins: RateLimiter
   private let joinsPerRoom, invitesPerRoom, invitesPerUser, invitesPerIssuer: RateLimiter
   private let accounts: AccountStore
-  private let lifted: Cache<Text, Bool>
 
   init(_ settings: RateLimitSettings, accounts: AccountStores) {
     let clock = accounts.context.clock
@@ -41,21 +39,14 @@ private final class RoomLimits: Sendable {
     invitesPerUser = RateLimiter(settings.invitesPerUser, clock: clock)
     invitesPerIssuer = RateLimiter(settings.invitesPerIssuer, clock: clock)
     self.accounts = accounts.accounts
-    let lifted: Cache<Text, Bool> = accounts.context.caches.cache("get_ratelimit_for_user", capacity: 20_000)
-    self.lifted = lifted
-    accounts.context.caches.register("get_ratelimit_for_user") { keys in
-      if let user = keys?.first { lifted.invalidate(user) } else { lifted.invalidateAll() }
-    }
   }
 
   func check(_ action: RateLimitedAction, _ requester: Requester, counts: Bool, times: Int) async throws {
-    if requester.appserviceID != nil { return }
-    let entity = requester.authenticatedEntity
-    let isLifted = try await lifted.value(entity) { [accounts] in
-      guard let user = UserID(entity) else { return false }
-      return try await accounts.hasLiftedRateLimit(user)
+    let override = try await accounts.rateLimitOverride(requester)
+    if case .unlimited = override { return }
+    if case .messages(let limit) = override, case .message = action {
+      return try messages.check(requester.userID.rawValue, count: counts, times: times, instead: limit)
     }
-    if isLifted { return }
     let (limiter, key) = bucket(action, requester.userID.rawValue)
     try limiter.check(key, count: counts, times: times)
   }

@@ -8,6 +8,8 @@ package struct ServerStores: Sendable {
   package let accounts: AccountStores
   /// What users' clients keep and tell.
   package let users: UserStores
+  /// The user directory, statistics and reports.
+  package let directory: DirectoryStores
   /// Push rules and what is unread.
   package let push: PushStores
   /// Keys.
@@ -18,6 +20,7 @@ package struct ServerStores: Sendable {
     rooms = RoomStores(context)
     accounts = AccountStores(context)
     users = UserStores(context)
+    directory = DirectoryStores(context, rooms: rooms)
     push = PushStores(context, events: rooms.events, receipts: users.receipts)
     encryption = EncryptionStores(context)
   }

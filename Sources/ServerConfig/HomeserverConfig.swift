@@ -60,6 +60,8 @@ public struct HomeserverConfig: Sendable {
   public var rooms: RoomSettings
   /// The settings of profiles and of the user directory.
   public var profiles: ProfileSettings
+  /// Whether statistics of rooms and users are kept.
+  public var keepsStatistics: Bool
   /// The settings of presence.
   public var presence: PresenceSettings
   /// The limits on sizes and ages.
@@ -72,6 +74,8 @@ public struct HomeserverConfig: Sendable {
   public var push: PushSettings
   /// What clients get about TURN servers.
   public var turn: TurnSettings
+  /// Where conferences of calls are.
+  public var callTransports: CallTransportSettings
   /// The switches of unstable features.
   public var experimental: ExperimentalSettings
   /// What is logged and where to.

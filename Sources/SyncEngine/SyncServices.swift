@@ -1,5 +1,6 @@
 import Logging
 import MatrixPrimitives
+import RateLimits
 import Replication
 import RoomServices
 import ServerConfig
@@ -69,7 +70,9 @@ public final class SyncServices: Sendable {
     receipts = ReceiptService(
       stores: users, events: stores.events, relations: stores.relations, rooms: rooms, accountData: accountData,
       clock: clock)
-    toDevice = ToDeviceService(store: users.toDevice, serverName: config.serverName, clock: clock)
+    toDevice = ToDeviceService(
+      store: users.toDevice, serverName: config.serverName,
+      keyRequests: RateLimiter(config.rateLimits.keyRequests, clock: clock), clock: clock)
     presence = PresenceService(
       stores: users, memberships: stores.memberships, router: router, instanceID: instanceID, logger: logger)
     let read = SyncStores(rooms: stores, users: users, push: push, deviceLists: deviceLists)

@@ -18,6 +18,16 @@ extension Scenario {
     .load("state", "GET /state of a room") { measurement in
       try .cycling(perRoom(measurement) { Path.rooms($0, "state") })
     },
+    .load("user-directory-100000", "POST /user_directory/search by words of names") { measurement in
+      let members = try measurement.dataset.group("anchor").members
+      let terms = ["ada", "ben ba", "klara peters", "tho", "person4711", "zoe qu", "mia 9", "xenia thoma 73"]
+      let requests = terms.enumerated().map { number, term in
+        measurement.writer.request(
+          "POST", "/_matrix/client/v3/user_directory/search", token: members[number % members.count].token,
+          body: "{\"search_term\":\"\(term)\",\"limit\":10}")
+      }
+      return .cycling(requests)
+    },
     .load("context", "GET /context of an event with 10 events around it") { measurement in
       let group = try measurement.dataset.group(measurement.options.group ?? "anchor")
       var paths: [String: String] = [:]

@@ -69,7 +69,25 @@ extension Scenario {
     .load("send-large-room", "PUT …/send/m.room.message into the large room") { measurement in
       try sends(measurement, group: "large", rooms: 1)
     },
+    .load("to-device-1000", "PUT …/sendToDevice to the devices of the members of the large room", connections: 2) {
+      try toDevice($0)
+    },
   ]
+
+  /// A message for each member of the large room, as long as one that brings the key of a room.
+  private static func toDevice(_ measurement: Measurement) throws -> Workload {
+    let members = try measurement.dataset.group("large").members
+    let (writer, tag) = (measurement.writer, measurement.tag)
+    let cipher = String(repeating: "Q2lwaGVy", count: 110)
+    let message =
+      #"{"algorithm":"m.olm.v1.curve25519-aes-sha2","sender_key":"c","ciphertext":{"k":{"type":0,"body":"\#(cipher)"}}}"#
+    let body = "{\"messages\":{" + members.map { "\"\($0.id)\":{\"*\":\(message)}" }.joined(separator: ",") + "}}"
+    return Workload { number in
+      writer.request(
+        "PUT", "/_matrix/client/v3/sendToDevice/m.room.encrypted/\(tag)-\(number)",
+        token: members[number % members.count].token, body: body)
+    }
+  }
 
   private static func sends(_ measurement: Measurement, group name: String, rooms limit: Int) throws -> Workload {
     let group = try measurement.dataset.group(measurement.options.group ?? name)

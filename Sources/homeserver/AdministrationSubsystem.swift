@@ -12,6 +12,7 @@ struct AdministrationSubsystem: Subsystem {
     families = [
       SharedSecretRegistrationEndpoints(config: process.config, accounts: accounts.accounts).family,
       CrossSigningEndpoints(crossSigning: encryption.encryption.crossSigning).family,
+      SuspensionEndpoints(accounts: accounts.accounts).family,
     ]
   }
 }

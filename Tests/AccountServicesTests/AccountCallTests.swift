@@ -63,6 +63,21 @@ struct AccountCallTests {
     #expect(DeviceChangesWaiting().destination == .firstWriter(of: .deviceLists))
   }
 
+  @Test("The writer of pushers is told which go")
+  func pushers() throws {
+    let one = try CallForm(PusherRemoved(userID: alice, appID: "app", pushKey: "key"))
+    #expect(one.path == "remove_pusher/@a:hs")
+    #expect(one.body == #"{"app_id":"app","pushkey":"key"}"#)
+    #expect(try CallForm(try one.read()).body == one.body)
+    let all = try CallForm(AllPushersRemoved(userID: alice))
+    #expect(all.path == "delete_all_pushers_for_user/@a:hs" && all.body == "{}")
+    #expect(try all.read().userID == alice)
+    for body in ["{}", #"{"app_id":1,"pushkey":"k"}"#] {
+      #expect(throws: MatrixError.self) { try CallForm<PusherRemoved>.read(["@a:hs"], body) }
+    }
+    #expect(PusherRemoved(userID: alice, appID: "", pushKey: "").destination == .writer(of: .pushers))
+  }
+
   @Test("The main process hears of new and closed accounts")
   func registrations() throws {
     let closed = try CallForm(AccountDeactivated(userID: alice, isByAdministrator: true))

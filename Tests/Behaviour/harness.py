@@ -256,3 +256,14 @@ def at_once(count, work):
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(run, range(count)))
+
+
+def all_of(*parts):
+    """Runs `part(server, checks)` for each on the server of the command line; one that breaks is a failure, and the others are tried nevertheless."""
+    server, checks = Server(sys.argv[1]), Checks()
+    for part in parts:
+        try:
+            part(server, checks)
+        except Exception as error:  # whatever an answer made the part trip over
+            checks.that(f"{part.__name__} goes on to its end", False, repr(error))
+    checks.end()

@@ -14,7 +14,7 @@ from harness import Checks, Client, own_server
 
 NAMED = {
     "pusher_instances": "[]", "start_pushers": "true", "federation_sender_instances": "[]", "send_federation": "false",
-    "notify_appservices_from_worker": "null_worker", "update_user_directory_from_worker": "null_worker",
+    "notify_appservices_from_worker": "null_worker",
     "ui_auth": "{session_timeout: 5m}", "task_scheduler": "{max_concurrent_tasks: 3}", "user_agent_suffix": "a",
     "worker_main_http_uri": "http://localhost:1",
 }

@@ -32,8 +32,7 @@ final class EncryptionFixture: Sendable {
         rooms: AccountServices.RoomHooks(
           limitProfileChange: { _ in }, propagateProfile: { _, _, _ in }, leaveAllRooms: { _ in true }),
         logger: .silent)
-      encryption = EncryptionServices(
-        stores: stores, accounts: accounts, memberships: rooms.memberships, router: router, logger: .silent)
+      encryption = EncryptionServices(stores: stores, accounts: accounts)
       try await context.load()
       hubTask = Task { [hub] in try await hub.run() }
       await hub.waitUntilCaughtUp()

@@ -47,6 +47,7 @@ def chat(base):
     relate(alice, bob, room)
     manage(alice, bob, room, suffix)
     keys.equip_all([alice, bob])
+    keep(alice, room)
     return alice, bob, room
 
 
@@ -96,6 +97,25 @@ def manage(alice, bob, room, suffix):
     bob.call("POST", "createRoom", {"is_direct": True, "preset": "trusted_private_chat", "initial_state": [secret]})
 
 
+def keep(alice, room):
+    """A backup of keys in its second version, and a pusher."""
+
+    def session(index, verified, **data):
+        return {"first_message_index": index, "forwarded_count": 1, "is_verified": verified, "session_data": data}
+
+    for number in (1, 2):
+        body = {"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {"public_key": str(number), "signatures": {}}}
+        version = alice.call("POST", "room_keys/version", body)["version"]
+        for index, verified in ((7, False), (5, False), (6, False), (9, True)):
+            alice.call("PUT", f"room_keys/keys/{quote(room)}/one?version={version}", session(index, verified, ciphertext=f"{index} \u00e9"))
+    sessions = {f"s{index}": session(index, True, number=index) for index in range(20)}
+    alice.call("PUT", f"room_keys/keys?version={version}", {"rooms": {room: {"sessions": sessions}, "!other:x": {"sessions": sessions}}})
+    alice.call("DELETE", f"room_keys/keys/{quote(room)}/s3?version={version}")
+    pusher = {"kind": "http", "app_id": "org.example", "pushkey": alice.device, "app_display_name": "App", "device_display_name": "Phone",
+              "profile_tag": "t", "lang": "en", "data": {"url": "http://127.0.0.1:9/_matrix/push/v1/notify", "format": "event_id_only"}}
+    alice.call("POST", "pushers/set", pusher)
+
+
 def hand_over(checks, what, people, room, stop, start):
     """Compares what people are told before and after, then has them go on talking."""
     before = {person.name: person.facts() for person in people}
@@ -118,6 +138,7 @@ def hand_over(checks, what, people, room, stop, start):
         again = person.log_in()
         checks.that(f"{what}: {person.name}'s password works", again.user == person.user)
     keys.claimed_on(checks, what, people)
+    keep(people[0], room)
     sent = [person.say(room, f"after {what}") for person in people]
     for person in people:
         sync = person.call("GET", f"sync?timeout=5000&since={tokens[person.name]}")

@@ -258,7 +258,9 @@ import Testing
     #expect(try refusal(.v11, ["room_version": "99"]))
     #expect(try refusal(.v11, ["room_version": 11]))
     #expect(try !refusal(.v12, ["additional_creators": ["@b:x"]]))
-    for bad in [["@b"], [1], "x", ["b:x"]] as [JSON] { #expect(try refusal(.v12, ["additional_creators": bad])) }
+    for bad in [["@b"], [1], "x", ["b:x"], ["@b:dom$ain$.org"], ["@b:x", "@c:"]] as [JSON] {
+      #expect(try refusal(.v12, ["additional_creators": bad]))
+    }
     #expect(try !refusal(.v11, ["additional_creators": 5]))
   }
 

@@ -1,4 +1,5 @@
 import MatrixPrimitives
+import ServerConfig
 import Testing
 
 @testable import RateLimits
@@ -19,6 +20,17 @@ struct RateLimiterTests {
     #expect(error?.status == 429)
     #expect(error?.errcode == "M_LIMIT_EXCEEDED")
     #expect(error?.retryAfterMilliseconds == 2000)
+  }
+
+  @Test("A key may have a limit of its own")
+  func ownLimit() {
+    let limiter = limiter(perSecond: 1, burst: 1)
+    let own = RateLimit(perSecond: 0.5, burstCount: 2)
+    for _ in 0..<2 { #expect(throws: Never.self) { try limiter.check("a", instead: own) } }
+    let error = #expect(throws: MatrixError.self) { try limiter.check("a", instead: own) }
+    #expect(error?.retryAfterMilliseconds == 2000)
+    #expect(throws: Never.self) { try limiter.check("b") }
+    #expect(throws: MatrixError.self) { try limiter.check("b") }
   }
 
   @Test("The bucket leaks with time")

@@ -23,7 +23,7 @@ enum SettingsLedger {
     allow_public_rooms_without_auth followed true
     allow_underscore_prefixed_localpart followed true
     allow_underscore_prefixed_registration followed true
-    allowed_avatar_mimetypes guarded [image/png]
+    allowed_avatar_mimetypes followed [image/png]
     allowed_local_3pids[].medium ignored a
     allowed_local_3pids[].pattern ignored a
     app_service_config_files guarded [a.yaml]
@@ -160,7 +160,7 @@ enum SettingsLedger {
     experimental_features.msc3391_enabled ignored true
     experimental_features.msc3575_enabled ignored true
     experimental_features.msc3664_enabled ignored true
-    experimental_features.msc3720_enabled ignored true
+    experimental_features.msc3720_enabled followed true
     experimental_features.msc3773_enabled ignored true
     experimental_features.msc3814_enabled ignored true
     experimental_features.msc3848_enabled ignored true
@@ -168,20 +168,20 @@ enum SettingsLedger {
     experimental_features.msc3866.enabled followed true
     experimental_features.msc3866.require_approval_for_new_accounts followed true
     experimental_features.msc3874_enabled ignored true
-    experimental_features.msc3881_enabled ignored true
+    experimental_features.msc3881_enabled followed true
     experimental_features.msc3890_enabled ignored true
     experimental_features.msc3912_enabled ignored true
     experimental_features.msc3983_appservice_otk_claims ignored true
     experimental_features.msc3984_appservice_key_query ignored true
     experimental_features.msc4028_push_encrypted_events ignored true
-    experimental_features.msc4069_profile_inhibit_propagation ignored true
+    experimental_features.msc4069_profile_inhibit_propagation followed true
     experimental_features.msc4075_enabled ignored true
     experimental_features.msc4076_enabled ignored true
-    experimental_features.msc4108_delegation_endpoint ignored a
-    experimental_features.msc4108_enabled ignored true
-    experimental_features.msc4133_enabled ignored true
+    experimental_features.msc4108_delegation_endpoint followed a
+    experimental_features.msc4108_enabled followed true
+    experimental_features.msc4133_enabled followed true
     experimental_features.msc4140_max_delayed_events_per_user ignored 1
-    experimental_features.msc4143_enabled ignored true
+    experimental_features.msc4143_enabled followed true
     experimental_features.msc4155_enabled followed true
     experimental_features.msc4169_enabled ignored true
     experimental_features.msc4210_enabled ignored true
@@ -190,12 +190,12 @@ enum SettingsLedger {
     experimental_features.msc4242_enabled ignored true
     experimental_features.msc4263_limit_key_queries_to_users_who_share_rooms ignored true
     experimental_features.msc4267_enabled ignored true
-    experimental_features.msc4277_enabled ignored true
+    experimental_features.msc4277_enabled followed true
     experimental_features.msc4293_enabled ignored true
     experimental_features.msc4306_enabled ignored true
     experimental_features.msc4354_enabled ignored true
     experimental_features.msc4370_enabled ignored true
-    experimental_features.msc4388_mode ignored open
+    experimental_features.msc4388_mode followed open
     experimental_features.msc4446_enabled ignored true
     experimental_features.msc4450_enabled ignored true
     experimental_features.msc4452_enabled ignored true
@@ -295,15 +295,15 @@ enum SettingsLedger {
     matrix_authentication_service.force_http2 ignored true
     matrix_authentication_service.secret ignored a
     matrix_authentication_service.secret_path ignored a
-    matrix_rtc.transports[].livekit_service_url ignored a
-    matrix_rtc.transports[].type ignored a
+    matrix_rtc.transports[].livekit_service_url followed a
+    matrix_rtc.transports[].type followed a
     mau_appservice_trial_days.<name> ignored 1
     mau_limit_alerting ignored true
     mau_limit_reserved_threepids[].address ignored a
     mau_limit_reserved_threepids[].medium ignored a
     mau_stats_only ignored true
     mau_trial_days ignored 1
-    max_avatar_size guarded 1M
+    max_avatar_size followed 1M
     max_event_delay_duration ignored 1h
     max_image_pixels ignored 1M
     max_mau_value ignored 1
@@ -426,8 +426,8 @@ enum SettingsLedger {
     rc_joins.remote.per_second ignored 1
     rc_joins_per_room.burst_count followed 1
     rc_joins_per_room.per_second followed 1
-    rc_key_requests.burst_count ignored 1
-    rc_key_requests.per_second ignored 1
+    rc_key_requests.burst_count followed 1
+    rc_key_requests.per_second followed 1
     rc_login.account.burst_count followed 1
     rc_login.account.per_second followed 1
     rc_login.address.burst_count followed 1
@@ -448,14 +448,14 @@ enum SettingsLedger {
     rc_registration.per_second followed 1
     rc_registration_token_validity.burst_count followed 1
     rc_registration_token_validity.per_second followed 1
-    rc_reports.burst_count ignored 1
-    rc_reports.per_second ignored 1
+    rc_reports.burst_count followed 1
+    rc_reports.per_second followed 1
     rc_room_creation.burst_count followed 1
     rc_room_creation.per_second followed 1
     rc_third_party_invite.burst_count ignored 1
     rc_third_party_invite.per_second ignored 1
-    rc_user_directory.burst_count ignored 1
-    rc_user_directory.per_second ignored 1
+    rc_user_directory.burst_count followed 1
+    rc_user_directory.per_second followed 1
     recaptcha_private_key ignored a
     recaptcha_private_key_path ignored a
     recaptcha_public_key ignored a
@@ -541,7 +541,7 @@ enum SettingsLedger {
     sso.client_whitelist ignored []
     sso.update_profile_information ignored true
     start_pushers ignored true
-    stats.enabled ignored true
+    stats.enabled followed true
     stream_writers.account_data followed a
     stream_writers.device_lists followed a
     stream_writers.events followed a
@@ -580,8 +580,8 @@ enum SettingsLedger {
     ui_auth.session_timeout ignored 1h
     unsecure_port ignored 1
     unused_expiration_time ignored 1h
-    update_user_directory ignored true
-    update_user_directory_from_worker ignored a
+    update_user_directory followed true
+    update_user_directory_from_worker followed a
     url_preview_accept_language ignored [a]
     url_preview_enabled ignored true
     url_preview_ip_range_blacklist ignored []
@@ -601,11 +601,11 @@ enum SettingsLedger {
     user_consent.server_notice_content.msgtype ignored a
     user_consent.template_dir ignored a
     user_consent.version ignored 1
-    user_directory.enabled ignored true
-    user_directory.exclude_remote_users ignored true
-    user_directory.prefer_local_users ignored true
-    user_directory.search_all_users ignored true
-    user_directory.show_locked_users ignored true
+    user_directory.enabled followed true
+    user_directory.exclude_remote_users followed true
+    user_directory.prefer_local_users followed true
+    user_directory.search_all_users followed true
+    user_directory.show_locked_users followed true
     user_ips_max_age followed 1h
     user_types.default_user_type ignored a
     user_types.extra_user_types ignored [a]

@@ -30,6 +30,7 @@ import Testing
     "listeners[]": "port: 1, type: http", "listeners[].resources[]": "names: [client]",
     "alias_creation_rules[]": "action: allow", "room_list_publication_rules[]": "action: allow",
     "instance_map.<name>": "host: a, port: 1", "databases.<name>": "name: psycopg2",
+    "matrix_rtc.transports[]": "type: livekit, livekit_service_url: a",
     "old_signing_keys.<name>": "key: u6lYH01rFqRU1xtr3n20hSzi3tUsOcm/396itqQhYX4, expired_ts: 1",
     "database": "name: psycopg2", "redis": "enabled: true",
   ]
@@ -149,13 +150,12 @@ import Testing
     "servesServerWellKnown": "serve_server_wellknown", "transactionLimit": "database.txn_limit",
     "oldKeys": "old_signing_keys",
     "refreshIntervalMilliseconds": "key_refresh_interval", "tracksPuppetedUserIPs": "track_puppeted_user_ips",
-    "storePath": "media_store_path", "allowsDirectorySearch": "user_directory", "excludesRemoteUsers": "user_directory",
-    "prefersLocalUsers": "user_directory", "searchesAllUsers": "user_directory", "showsLockedUsers": "user_directory",
+    "storePath": "media_store_path",
     "includesUpdatesInSync": "include_profile_updates_in_sync", "countsRooms": "push.group_unread_count_by_room",
     "includesContent": "push.include_content", "jitterMilliseconds": "push.jitter_delay",
-    "delayedEventManagement": "rc_delayed_event_mgmt", "keyRequests": "rc_key_requests",
-    "mediaCreate": "rc_media_create", "reports": "rc_reports", "threepidValidation": "rc_3pid_validation",
-    "userDirectory": "rc_user_directory", "autoJoinRooms": "auto_join_rooms",
+    "delayedEventManagement": "rc_delayed_event_mgmt",
+    "mediaCreate": "rc_media_create", "threepidValidation": "rc_3pid_validation",
+    "autoJoinRooms": "auto_join_rooms",
     "autoJoinRoomPreset": "autocreate_auto_join_room_preset",
     "autoJoinRoomsFederate": "autocreate_auto_join_rooms_federated", "autoJoinUserID": "auto_join_mxid_localpart",
     "autoJoinsGuests": "auto_join_rooms_for_guests", "createsAutoJoinRooms": "autocreate_auto_join_rooms",
@@ -163,7 +163,7 @@ import Testing
     "allowsLoginTokens": "login_via_existing_session", "loginTokenMilliseconds": "login_via_existing_session",
     "loginTokensRequireUIAuth": "login_via_existing_session",
     "sendsFederation": "send_federation", "runsPushers": "start_pushers",
-    "notifiesApplicationServices": "notify_appservices", "updatesUserDirectory": "update_user_directory",
+    "notifiesApplicationServices": "notify_appservices",
   ]
 
   /// Properties that others stand for outside this library, and secrets of features to come whose absence nobody notices.

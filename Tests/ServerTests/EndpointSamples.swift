@@ -8,6 +8,10 @@ enum EndpointSamples {
     let target: Text
     var body: Text = ""
     var caller: TestServer.Account?
+    /// Of success; another one than 200 only where the specification says so, or where there is nothing to be found yet.
+    var status = 200
+    /// Further header fields.
+    var headers: [Text: Text] = [:]
   }
 
   /// A closure that makes what the request needs, on a server that others use too, and the request.
@@ -28,6 +32,7 @@ enum EndpointSamples {
     sync,
     encryption,
     keyBackup,
+    rendezvous,
     threads,
     slidingSync,
     spaces,

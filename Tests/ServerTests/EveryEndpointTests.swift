@@ -23,7 +23,7 @@ import Testing
   }
 
   @Test func `answers under every documented path, and under no method that is not documented`() async throws {
-    try await TestServer.run { server in
+    try await TestServer.run(TestServer.experiments) { server in
       var methods: [Text: Set<Text>] = [:]
       for endpoint in server.endpoints {
         for path in endpoint.paths.map(Self.path) {
@@ -46,7 +46,7 @@ import Testing
   @Test func `admits nobody without a token, no guest and no ordinary user where the endpoint is not for them`()
     async throws
   {
-    try await TestServer.run { server in
+    try await TestServer.run(TestServer.experiments) { server in
       let (alice, guest) = (try await server.register(), try await server.guest())
       let stranger = TestServer.Account(id: "", device: "", token: "unknown", password: "")
       for endpoint in server.endpoints {
@@ -82,7 +82,7 @@ import Testing
       #"{"room_id":{},"visibility":[],"devices":[1],"displayname":{"a":[]},"filter":7,"reason":{},"servers":[7]}"#,
     ] as [Text])
   func `takes any body for the client's fault, never for its own`(body: Text) async throws {
-    try await TestServer.run { server in
+    try await TestServer.run(TestServer.experiments) { server in
       for endpoint in server.endpoints where endpoint.method != .get {
         // Each by somebody who has not been logged out or deactivated by the one before.
         let alice = try await server.register()
@@ -96,7 +96,7 @@ import Testing
   }
 
   @Test func `takes any path and query for the client's fault`() async throws {
-    try await TestServer.run { server in
+    try await TestServer.run(TestServer.experiments) { server in
       let alice = try await server.register()
       let strange: [Text] = ["", "%00", "%FF", "%21", "%21%3A", "%40%3Atest", "%24", "a%2Fb", "%F0%9F%8D%B5", "."]
       for endpoint in server.endpoints where endpoint.name != "logout" && endpoint.name != "logout_all" {
@@ -116,16 +116,18 @@ import Testing
   }
 
   @Test func `does what it is for, each of them`() async throws {
-    try await TestServer.run { server in
+    try await TestServer.run(TestServer.experiments) { server in
       for endpoint in server.endpoints {
         guard let sample = EndpointSamples.all[endpoint.name] else {
           Issue.record("There is no sample of \(endpoint.name) in EndpointSamples")
           continue
         }
         let request = try await sample(server)
-        let answer = try await server.call(endpoint.method.rawValue, request.target, request.body, as: request.caller)
+        let answer = try await server.call(
+          endpoint.method.rawValue, request.target, request.body, as: request.caller, headers: request.headers)
         #expect(
-          answer.status == 200, "\(endpoint.name) \(request.target): \(Text(decoding: answer.bytes, as: UTF8.self))")
+          answer.status == request.status,
+          "\(endpoint.name) \(request.target): \(Text(decoding: answer.bytes, as: UTF8.self))")
         #expect(server.endpoint(endpoint.method.rawValue, server.path(request.target))?.name == endpoint.name)
       }
       let names = Set(server.endpoints.map(\.name))

@@ -56,6 +56,12 @@ struct TestServer: Sendable {
     }
   }
 
+  /// Settings that switch on everything that is off otherwise.
+  static let experiments: Text = """
+    experimental_features:
+      {msc4108_enabled: true, msc4143_enabled: true, msc4388_mode: open}
+    """
+
   /// The operations that clients may call.
   var endpoints: [Endpoint] { families.filter { $0.resource == "client" }.flatMap(\.endpoints) }
 
@@ -89,10 +95,15 @@ struct TestServer: Sendable {
   ///   - target: path and query; what does not begin with a slash is below `/_matrix/client/v3/`.
   ///   - body: JSON.
   ///   - account: whose token is sent.
-  func call(_ method: Text, _ target: Text, _ body: Text = "", as account: Account? = nil) async throws -> Answer {
+  ///   - headers: further fields.
+  func call(
+    _ method: Text, _ target: Text, _ body: Text = "", as account: Account? = nil, headers: [Text: Text] = [:]
+  ) async throws -> Answer {
     let target = target.hasPrefix("/") ? target : "/_matrix/client/v3/" + target
+    var fields: HTTPFields = account.map { [.authorization: "Bearer \($0.token)"] } ?? [:]
+    for (name, value) in headers { fields[try #require(HTTPField.Name(name.string))] = value.string }
     let incoming = IncomingRequest(
-      method: method, target: target, headers: account.map { [.authorization: "Bearer \($0.token)"] } ?? [:],
+      method: method, target: target, headers: fields,
       clientIP: "192.0.2.1", body: BytesInHand(Array(body.utf8)))
     let response = try #require(await router.respond(to: incoming))
     return Answer(status: response.status, headers: response.headers, bytes: response.body.bytes ?? [])
@@ -110,6 +121,12 @@ struct TestServer: Sendable {
   /// Makes a guest.
   func guest() async throws -> Account {
     try account(try await call("POST", "register?kind=guest", "{}"), "")
+  }
+
+  /// Makes an administrator, by the shared secret.
+  func administrator() async throws -> Account {
+    let sample = try await SharedSecretSample.make(self, isAdmin: true)
+    return try account(try await call("POST", sample.target, sample.body), "password")
   }
 
   private func account(_ answer: Answer, _ password: Text) throws -> Account {

@@ -36,11 +36,12 @@ import Testing
   @Test func aProcessFollowsTheStreamsOfTheStoresThatItMakes() {
     #expect(followed == ["caches"])
     let accounts = AccountStores(context)
-    #expect(followed == ["caches", "device_lists", "profile_updates"])
+    #expect(followed == ["caches", "device_lists", "profile_updates", "pushers"])
     let users = UserStores(context)
     #expect(
       followed == [
-        "caches", "device_lists", "profile_updates", "account_data", "receipts", "to_device", "thread_subscriptions",
+        "caches", "device_lists", "profile_updates", "pushers", "account_data", "receipts", "to_device",
+        "thread_subscriptions",
       ])
     withExtendedLifetime((accounts, users)) {}
   }

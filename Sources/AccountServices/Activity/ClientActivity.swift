@@ -86,6 +86,11 @@ public final class ClientActivity: Sendable {
     }
   }
 
+  /// Lists the uses of an account that are not stored yet. Only the process with the background duty has any.
+  func waitingUses(of user: UserID) -> [ClientUse] {
+    state.withLock { state in state.waiting.values.filter { $0.user == user } }
+  }
+
   /// Writes what was collected until cancelled, then once more. A service of the process with the background duty.
   public func run() async {
     guard writesHere else { return }

@@ -9,15 +9,20 @@ public final class DeviceService: Sendable {
   private let hub: StreamHub
   private let router: CallRouter
   private let activity: ClientActivity
+  private let pushers: PusherService
   private let clock: ServerClock
   static let maximumDisplayNameLength = 100
 
-  init(stores: AccountStores, memberships: MembershipStore, router: CallRouter, activity: ClientActivity) {
+  init(
+    stores: AccountStores, memberships: MembershipStore, router: CallRouter, activity: ClientActivity,
+    pushers: PusherService
+  ) {
     self.stores = stores
     self.memberships = memberships
     hub = stores.context.hub
     self.router = router
     self.activity = activity
+    self.pushers = pushers
     clock = stores.context.clock
   }
 
@@ -63,7 +68,13 @@ public final class DeviceService: Sendable {
   /// Removes devices and ends their sessions. Unknown IDs are passed over.
   public func delete(_ deviceIDs: [Text], of user: UserID) async throws {
     // What others are informed of is bounded by what the user had, not by what the request names.
-    try await changed(try await stores.sessions.end(deviceIDs, of: user), of: user)
+    try await ended(try await stores.sessions.end(deviceIDs, of: user), of: user)
+  }
+
+  /// Takes away what devices have left that went with their sessions, and announces that they are gone.
+  func ended(_ deviceIDs: [Text], of user: UserID) async throws {
+    try await pushers.removePushers(of: user, madeBy: deviceIDs)
+    try await changed(deviceIDs, of: user)
   }
 
   /// How many unused devices are removed before others are looked for.

@@ -32,6 +32,6 @@ public final class PasswordService: Sendable {
   ) async throws {
     let hash = try await hasher.hash(password)
     let ended = try await store.changePassword(of: user, to: hash, endsOthers: endsSessions, keeping: accessTokenID)
-    try await devices.changed(ended, of: user)
+    try await devices.ended(ended, of: user)
   }
 }

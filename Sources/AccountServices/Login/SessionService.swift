@@ -123,7 +123,7 @@ public final class SessionService: Sendable {
 
   /// Closes every session of a user.
   public func closeAll(of user: UserID) async throws {
-    try await devices.changed(try await stores.sessions.endAll(of: user), of: user)
+    try await devices.ended(try await stores.sessions.endAll(of: user), of: user)
   }
 
   private static func session(_ tokens: NewTokens, deviceID: Text) -> NewSession {

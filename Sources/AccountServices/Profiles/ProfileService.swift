@@ -42,8 +42,12 @@ public final class ProfileService: Sendable {
   ///   - address: the client's address, limited when there is no requester.
   /// - Throws: `MatrixError` 404 when there is no such profile, 403 when the requester may not see it, 401 and 429.
   public func profile(of user: UserID, for requester: Requester?, address: Text) async throws -> Profile {
-    try limiter.check(requester?.userID.rawValue ?? address)
-    if requester == nil, config.profiles.requiresAuth { throw MatrixError.missingToken() }
+    if config.profiles.requiresAuth {
+      guard let requester else { throw MatrixError.missingToken() }
+      guard !requester.isGuest else { throw MatrixError.guestAccessForbidden("Guest access not allowed") }
+    }
+    let isUnlimited = if let requester { try await accounts.isUnlimited(requester) } else { false }
+    if !isUnlimited { try limiter.check(requester?.userID.rawValue ?? address) }
     guard user.serverName == config.serverName else { throw MatrixError.notFound("Profile was not found") }
     if config.profiles.limitedToSharedRooms, let requester, requester.userID != user {
       guard try await !memberships.sharedRooms(requester.userID, user).isEmpty else {
@@ -58,9 +62,14 @@ public final class ProfileService: Sendable {
 
   /// Reads all fields of a profile that are set, as clients see them.
   ///
-  /// - Throws: as ``profile(of:for:address:)``.
+  /// - Throws: as ``profile(of:for:address:)``; 404 when none is set.
   public func fields(of user: UserID, for requester: Requester?, address: Text) async throws -> [Text: JSON] {
-    let profile = try await profile(of: user, for: requester, address: address)
+    let fields = Self.fields(try await profile(of: user, for: requester, address: address))
+    guard !fields.isEmpty else { throw MatrixError.notFound("Profile was not found") }
+    return fields
+  }
+
+  private static func fields(_ profile: Profile) -> [Text: JSON] {
     var fields = profile.fields
     if let name = profile.displayName { fields["displayname"] = .string(name) }
     if let avatar = profile.avatarURL { fields["avatar_url"] = .string(avatar) }
@@ -73,7 +82,7 @@ public final class ProfileService: Sendable {
   /// - Throws: as ``profile(of:for:address:)``; `MatrixError` 400 for a name that no field can have, 404 for another field that is not set.
   public func field(_ field: Text, of user: UserID, for requester: Requester?, address: Text) async throws -> JSON? {
     try Self.check(field: field)
-    let value = try await fields(of: user, for: requester, address: address)[field]
+    let value = Self.fields(try await profile(of: user, for: requester, address: address))[field]
     guard value != nil || field == "displayname" || field == "avatar_url" else {
       throw MatrixError.notFound("Field not found")
     }
@@ -92,12 +101,13 @@ public final class ProfileService: Sendable {
     reachesRooms: Bool = true
   ) async throws {
     try Self.check(field: field)
-    try limiter.check(requester.userID.rawValue)
+    if try await !accounts.isUnlimited(requester) { try limiter.check(requester.userID.rawValue) }
     guard user.serverName == config.serverName else {
       throw MatrixError.unknown("User is not hosted on this homeserver", status: 400)
     }
     guard user == requester.userID || isAdministrator else {
-      throw MatrixError(.forbidden, "Cannot set another user's profile", status: 400)
+      let isSetCustom = value != nil && field != "displayname" && field != "avatar_url"
+      throw MatrixError(.forbidden, "Cannot set another user's profile", status: isSetCustom ? 403 : 400)
     }
     guard let account = try await accounts.account(user) else { throw MatrixError.notFound("User not found") }
     if field == "displayname" || field == "avatar_url" { try await limitChange(requester) }
@@ -150,25 +160,57 @@ public final class ProfileService: Sendable {
   }
 
   private func setDisplayName(_ value: JSON?, of user: UserID, isAdministrator: Bool) async throws {
-    guard config.registration.allowsDisplayNameChange || isAdministrator else {
+    if !config.registration.allowsDisplayNameChange, !isAdministrator,
+      try await profiles.profile(of: user)?.displayName?.isEmpty == false
+    {
       throw MatrixError.forbidden("Changing display name is disabled on this server")
     }
     let name = try Self.text(value, "displayname")
     if let name, name.unicodeScalars.count > Self.maximumDisplayNameLength {
       throw MatrixError.unknown("Displayname is too long (max \(Self.maximumDisplayNameLength))", status: 400)
     }
-    try await profiles.setDisplayName(name, of: user)
+    try await profiles.setDisplayName(name.map(Self.stripped), of: user)
   }
 
   private func setAvatarURL(_ value: JSON?, of user: UserID, isAdministrator: Bool) async throws {
-    guard config.registration.allowsAvatarChange || isAdministrator else {
+    if !config.registration.allowsAvatarChange, !isAdministrator,
+      try await profiles.profile(of: user)?.avatarURL?.isEmpty == false
+    {
       throw MatrixError.forbidden("Changing avatar is disabled on this server")
     }
     let url = try Self.text(value, "avatar_url")
     if let url, url.unicodeScalars.count > Self.maximumAvatarURLLength {
       throw MatrixError.unknown("Avatar URL is too long (max \(Self.maximumAvatarURLLength))", status: 400)
     }
+    if let url { try await checkFile(of: url) }
     try await profiles.setAvatarURL(url, of: user)
+  }
+
+  /// Refuses an avatar whose file the settings do not allow, or is not known to be allowed.
+  private func checkFile(of url: Text) async throws {
+    let (largest, types) = (config.profiles.largestAvatar, config.profiles.avatarTypes)
+    guard largest != nil || types != nil else { return }
+    let refusal = MatrixError.forbidden("This avatar is not allowed")
+    guard let (server, media) = url.dropping(prefix: "mxc://")?.cut(at: "/"), !server.isEmpty, !media.isEmpty else {
+      throw refusal
+    }
+    let isLocal = server == config.serverName
+    guard let file = try await profiles.avatarFile(media, on: server, isLocal: isLocal) else { throw refusal }
+    if let largest {
+      guard let size = file.size, size <= largest else { throw refusal }
+    }
+    if let types {
+      guard let type = file.type, types.contains(type) else { throw refusal }
+    }
+  }
+
+  /// Returns a name without white space round it, as it is stored.
+  private static func stripped(_ name: Text) -> Text {
+    let scalars = name.unicodeScalars
+    guard let first = scalars.firstIndex(where: { !$0.properties.isWhitespace }),
+      let last = scalars.lastIndex(where: { !$0.properties.isWhitespace })
+    else { return "" }
+    return Text(String(String.UnicodeScalarView(scalars[first...last])))
   }
 
   /// Reads a text or null; an empty text clears the field as null does.

@@ -12,6 +12,7 @@ public final class DeactivationService: Sendable {
   private let config: HomeserverConfig
   private let store: DeactivationStore
   private let devices: DeviceService
+  private let pushers: PusherService
   private let router: CallRouter
   private let logger: Logger
   private let leaveAllRooms: AccountServices.RoomHooks.Departure
@@ -19,12 +20,14 @@ public final class DeactivationService: Sendable {
   private let signal: AsyncStream<Void>.Continuation
 
   init(
-    config: HomeserverConfig, store: DeactivationStore, devices: DeviceService, router: CallRouter, logger: Logger,
+    config: HomeserverConfig, store: DeactivationStore, devices: DeviceService, pushers: PusherService,
+    router: CallRouter, logger: Logger,
     leaveAllRooms: @escaping AccountServices.RoomHooks.Departure
   ) {
     self.config = config
     self.store = store
     self.devices = devices
+    self.pushers = pushers
     self.router = router
     self.logger = logger
     self.leaveAllRooms = leaveAllRooms
@@ -37,6 +40,7 @@ public final class DeactivationService: Sendable {
   public func deactivate(_ user: UserID, erases: Bool) async throws {
     let ended = try await store.deactivate(user, erases: erases)
     await announce(user)
+    try await pushers.removeAll(of: user)
     try await devices.changed(ended, of: user)
   }
 

@@ -25,7 +25,7 @@ package struct LoginEndpoints: Sendable {
         .post(
           "logout_all", .client("logout/all", .sinceV1), as: User.self, on: .main, allowsLockedUsers: true,
           to: logOutEverywhere),
-        .post("refresh", .client("refresh", [.v3]), as: Anyone.self, on: .main, body: .account, to: refresh),
+        .post("refresh", .client("refresh", .released), as: Anyone.self, on: .main, body: .account, to: refresh),
         .get("getPasswordPolicy", .client("password_policy", .released), as: Anyone.self, to: passwordPolicy),
       ])
   }

@@ -24,7 +24,8 @@ package struct RegistrationEndpoints: Sendable {
           "checkUsernameAvailability", .client("register/available", .released), as: Anyone.self, limited: true,
           to: isAvailable),
         .get(
-          "registrationTokenValidity", .client("register/m.login.registration_token/validity", [.v1]), as: Anyone.self,
+          "registrationTokenValidity", .client("register/m.login.registration_token/validity", [.v1, .unstable]),
+          as: Anyone.self,
           limited: true, to: isTokenValid),
       ])
   }

@@ -43,7 +43,7 @@ package struct ServerEndpoints: Sendable {
     EndpointFamily(
       "server",
       [
-        .get("getVersions", "/_matrix/client/versions", as: AnyoneKnown.self, to: versions),
+        .get("getVersions", "/_matrix/client/versions", as: AnyoneKnown.self, allowsLockedUsers: true, to: versions),
         .get("getCapabilities", .client("capabilities", .released), as: UserOrGuest.self, to: capabilities),
         .get("getWellknown", "/.well-known/matrix/client", as: Anyone.self, on: .main, to: wellKnownClient),
       ])

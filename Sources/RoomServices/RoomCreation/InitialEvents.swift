@@ -33,7 +33,7 @@ struct InitialEvents: Sendable {
     }
     if let others = request.creationContent["additional_creators"] {
       guard let elements = others.elements else { throw .badJSON("additional_creators must be a list") }
-      guard elements.allSatisfy({ $0.string.flatMap { UserID($0) } != nil }) else {
+      guard elements.allSatisfy({ $0.string.flatMap { UserID($0) }?.hasValidServerName ?? false }) else {
         throw .invalidParam("additional_creators must hold user ids")
       }
     }

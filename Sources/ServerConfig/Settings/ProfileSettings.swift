@@ -1,3 +1,5 @@
+import ByteText
+
 /// The settings of profiles and of the user directory.
 public struct ProfileSettings: Sendable, Hashable {
   /// Whether reading a profile demands a login.
@@ -8,6 +10,10 @@ public struct ProfileSettings: Sendable, Hashable {
   public var includedOnInvite: Bool
   /// Whether sync informs clients of changed profiles.
   public var includesUpdatesInSync: Bool
+  /// The greatest size of an avatar's file in bytes; nil for any.
+  public var largestAvatar: Int64?
+  /// The types that an avatar's file may have; nil for all.
+  public var avatarTypes: [Text]?
   /// Whether searches of the user directory are answered.
   public var allowsDirectorySearch: Bool
   /// Whether all users of the server are found, not only those who share a room or are in a public one.
@@ -29,6 +35,9 @@ public struct ProfileSettings: Sendable, Hashable {
     }
     includedOnInvite = try root.bool("include_profile_data_on_invite", true)
     includesUpdatesInSync = try root.bool("include_profile_updates_in_sync", false)
+    largestAvatar = try root.bytes("max_avatar_size").flatMap { $0 > 0 ? $0 : nil }
+    let types = try root.strings("allowed_avatar_mimetypes")
+    avatarTypes = types.isEmpty ? nil : types
     let directory = try root.section("user_directory")
     allowsDirectorySearch = try directory.bool("enabled", true)
     searchesAllUsers = try directory.bool("search_all_users", false)

@@ -1,5 +1,5 @@
 extension AbsentCapability {
-  /// The administrator's hand on a running server: numbers of users, blocking, consent, notices, reports, statistics. Go with the administration API.
+  /// The administrator's hand on a running server: numbers of users, blocking, consent, notices. Go with the administration API.
   static let administration = AbsentCapability(
     """
     admin_contact
@@ -11,9 +11,7 @@ extension AbsentCapability {
     mau_stats_only
     mau_trial_days
     max_mau_value
-    rc_reports
     server_notices
-    stats
     user_consent
     """,
     guards: [

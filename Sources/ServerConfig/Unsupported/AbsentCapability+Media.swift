@@ -2,13 +2,11 @@ extension AbsentCapability {
   /// Files, pictures and previews of links. Go with the media repository.
   static let media = AbsentCapability(
     """
-    allowed_avatar_mimetypes
     backup_media_store_path
     dynamic_thumbnails
     enable_authenticated_media
     enable_local_media_storage
     enable_media_repo
-    max_avatar_size
     max_image_pixels
     max_pending_media_uploads
     max_spider_size
@@ -30,9 +28,5 @@ extension AbsentCapability {
     url_preview_ip_range_blacklist
     url_preview_ip_range_whitelist
     url_preview_url_blacklist
-    """,
-    guards: [
-      Guard("allowed_avatar_mimetypes", .isSet, "avatars of every type would be accepted"),
-      Guard("max_avatar_size", .isSet, "avatars of every size would be accepted"),
-    ])
+    """)
 }

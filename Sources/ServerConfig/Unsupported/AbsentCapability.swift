@@ -53,8 +53,8 @@ struct AbsentCapability: Sendable {
 
   /// The lists of all capabilities.
   static let all: [AbsentCapability] = [
-    .accounts, .administration, .applicationServices, .calls, .delayedEvents, .encryption, .expiry,
+    .accounts, .administration, .applicationServices, .delayedEvents, .expiry,
     .federation, .identity, .media, .modules, .operations, .push, .python,
-    .singleSignOn, .sync, .userDirectory,
+    .singleSignOn, .sync,
   ]
 }

@@ -10,7 +10,11 @@ enum KnownKeys {
   private static let guards = AbsentCapability.all.flatMap(\.guards)
 
   /// The switches of `experimental_features` that are followed; any other that is on has no effect.
-  private static let followedExperiments: Set<Text> = ["msc2654_enabled", "msc3866", "msc4155_enabled"]
+  private static let followedExperiments: Set<Text> = [
+    "msc2654_enabled", "msc3720_enabled", "msc3866", "msc3881_enabled", "msc4069_profile_inhibit_propagation",
+    "msc4108_delegation_endpoint", "msc4108_enabled", "msc4133_enabled", "msc4143_enabled", "msc4155_enabled",
+    "msc4277_enabled", "msc4388_mode",
+  ]
 
   /// A key as it is written.
   private struct Entry {

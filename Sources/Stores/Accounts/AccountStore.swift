@@ -1,5 +1,7 @@
 import MatrixPrimitives
 import Postgres
+import ServerConfig
+import StorageEngine
 
 /// A row of `users`, as far as services ask for it.
 public struct Account: Sendable {
@@ -29,14 +31,30 @@ public struct Account: Sendable {
   public let isApproved: Bool
 }
 
+/// What limits a user instead of the settings.
+public enum RateLimitOverride: Sendable, Hashable {
+  /// Nothing: the settings do.
+  case none
+  /// Nobody limits the user.
+  case unlimited
+  /// Messages have a limit of their own; what else there is, the settings limit.
+  case messages(RateLimit)
+}
+
 /// The table `users` and the small tables round it.
 public final class AccountStore: Sendable {
   let database: PostgresClient
   let invalidator: CacheInvalidator
+  private let overrides: Cache<Text, RateLimitOverride>
 
   init(_ context: StoreContext) {
     database = context.database
     invalidator = context.invalidator
+    let overrides: Cache<Text, RateLimitOverride> = context.caches.cache("get_ratelimit_for_user", capacity: 20_000)
+    self.overrides = overrides
+    context.caches.register("get_ratelimit_for_user") { keys in
+      if let user = keys?.first { overrides.invalidate(user) } else { overrides.invalidateAll() }
+    }
   }
 
   /// Reads an account by its exact ID; nil when there is none.
@@ -84,12 +102,25 @@ public final class AccountStore: Sendable {
     ).first.map { UserID(unchecked: try $0.get(0, as: Text.self)) }
   }
 
-  /// Returns whether rate limits are lifted for a user (a row of `ratelimit_override` with null or zero).
-  public func hasLiftedRateLimit(_ user: UserID) async throws -> Bool {
-    let rows = try await database.run(
-      "SELECT messages_per_second FROM ratelimit_override WHERE user_id = \(user.rawValue)")
-    guard let row = rows.first else { return false }
-    return try row.get(0, as: Int64?.self) ?? 0 == 0
+  /// Returns whether nobody limits what a requester does: an application service, or a user whose limits an administrator has lifted.
+  public func isUnlimited(_ requester: Requester) async throws -> Bool {
+    if case .unlimited = try await rateLimitOverride(requester) { true } else { false }
+  }
+
+  /// Reads what limits a requester instead of the settings (a row of `ratelimit_override`). Remembered until the row changes.
+  public func rateLimitOverride(_ requester: Requester) async throws -> RateLimitOverride {
+    if requester.appserviceID != nil { return .unlimited }
+    return try await overrides.value(requester.authenticatedEntity) { [database] in
+      let rows = try await database.run(
+        """
+        SELECT messages_per_second, burst_count FROM ratelimit_override
+        WHERE user_id = \(requester.authenticatedEntity)
+        """)
+      guard let row = rows.first else { return .none }
+      let (perSecond, burst) = try row.decode(Int64?.self, Int64?.self)
+      guard let perSecond, perSecond != 0 else { return .unlimited }
+      return .messages(RateLimit(perSecond: Double(perSecond), burstCount: Int(clamping: burst ?? 0)))
+    }
   }
 
   private static let selection: SQL = """

@@ -16,6 +16,8 @@ public final class AccountStores: Sendable {
   public let devices: DeviceStore
   /// What others must learn of devices.
   public let deviceLists: DeviceListStore
+  /// Pushers.
+  public let pushers: PusherStore
   /// Profiles.
   public let profiles: ProfileStore
   /// Uses of registration tokens.
@@ -33,6 +35,7 @@ public final class AccountStores: Sendable {
     sessions = SessionStore(context, devices: devices)
     deactivations = DeactivationStore(context, sessions: sessions)
     clientIPs = ClientIPStore(context)
+    pushers = PusherStore(context)
     profiles = ProfileStore(context)
     registrationTokens = RegistrationTokenStore(context)
     userInteractiveAuth = UserInteractiveAuthStore(context)

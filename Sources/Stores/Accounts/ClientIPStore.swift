@@ -68,6 +68,20 @@ public final class ClientIPStore: Sendable {
     }
   }
 
+  /// Lists from where an account was used, as far as that is stored, the newest 1,000 uses at most.
+  public func uses(of user: UserID) async throws -> [ClientUse] {
+    try await database.run(
+      """
+      SELECT access_token, ip, user_agent, device_id, last_seen FROM user_ips
+      WHERE user_id = \(user.rawValue) ORDER BY last_seen DESC LIMIT 1000
+      """
+    ).map { row in
+      let (token, ip, agent, device, seen) = try row.decode(Text.self, Text.self, Text.self, Text?.self, Int64.self)
+      return ClientUse(
+        user: user, token: token, ip: ip, userAgent: agent, deviceID: device, lastSeenMilliseconds: seen)
+    }
+  }
+
   /// Deletes addresses not seen since a moment (`user_ips_max_age`), in bounded steps.
   public func prune(lastSeenBefore milliseconds: Int64) async throws {
     _ = try await database.run(

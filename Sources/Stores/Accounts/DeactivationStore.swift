@@ -18,7 +18,7 @@ public final class DeactivationStore: Sendable {
   }
 
   /// Marks an account deactivated and takes away, in one transaction, what belongs to it alone: password, third-party identifiers,
-  /// devices with their tokens, account data, ignored users, push rules, and what only Synapse writes: the backup of keys and the threads
+  /// devices with their tokens, account data, ignored users, push rules, the backup of keys, and what only Synapse writes: the threads
   /// that the user follows. The rooms are left afterwards (``pending()``).
   ///
   /// - Parameter erases: whether the profile goes too, and messages are hidden from those who were not in the room with them.
@@ -57,8 +57,7 @@ public final class DeactivationStore: Sendable {
   }
 
   private static func removeBackupAndThreads(of user: Text, in txn: Transaction) {
-    txn.enqueue("DELETE FROM e2e_room_keys WHERE user_id = \(user)")
-    txn.enqueue("DELETE FROM e2e_room_keys_versions WHERE user_id = \(user)")
+    KeyBackupStore.removeAll(of: user, in: txn)
     txn.enqueue("DELETE FROM thread_subscriptions WHERE user_id = \(user)")
   }
 

@@ -8,6 +8,8 @@ public final class EncryptionStores: Sendable {
   public let deviceKeys: DeviceKeyStore
   /// Cross-signing keys and signatures.
   public let crossSigning: CrossSigningStore
+  /// Backups of room keys.
+  public let keyBackups: KeyBackupStore
 
   /// Makes the stores; nothing is read yet.
   public init(_ context: StoreContext) {
@@ -15,5 +17,6 @@ public final class EncryptionStores: Sendable {
     publicKeys = PublicKeyStore(context)
     deviceKeys = DeviceKeyStore(context, published: publicKeys)
     crossSigning = CrossSigningStore(context)
+    keyBackups = KeyBackupStore(context)
   }
 }

@@ -19,12 +19,18 @@ struct EventSearchText: Sendable {
     }
     let member = key.dropFirst("content.".utf8.count)
     guard let plain = content[member]?.string else { return nil }
-    let text = event.type == EventType.topic ? Self.richTopic(content) ?? plain : plain
+    let text = event.type == EventType.topic ? TopicText.rich(content) ?? plain : plain
     value = text.replacing(0, with: " ")
   }
+}
 
-  /// Returns the first plain text of the topic's newer form.
-  private static func richTopic(_ content: JSONValue) -> Text? {
+/// The plain text of a topic.
+public enum TopicText {
+  /// Returns the first plain text of the newer form, else that of the older one; nil when there is neither.
+  public static func plain(_ content: JSONValue) -> Text? { rich(content) ?? content["topic"]?.string }
+
+  /// Returns the first plain text of the newer form.
+  static func rich(_ content: JSONValue) -> Text? {
     guard let texts = content["m.topic"]?["m.text"]?.elements else { return nil }
     for text in texts {
       let type = text["mimetype"]?.string

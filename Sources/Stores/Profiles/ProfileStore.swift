@@ -30,9 +30,48 @@ public final class ProfileStore: Sendable {
     return Profile(displayName: name, avatarURL: avatar, fields: custom)
   }
 
+  /// Reads the size in bytes and the type of an avatar's file, as far as they are known; nil when the server does not have the file.
+  ///
+  /// - Parameters:
+  ///   - server: the server that the file is on.
+  ///   - isLocal: whether that is this one.
+  public func avatarFile(
+    _ media: Text, on server: Text, isLocal: Bool
+  ) async throws -> (size: Int64?, type: Text?)? {
+    let source: SQL =
+      isLocal
+      ? "local_media_repository WHERE media_id = \(media)"
+      : "remote_media_cache WHERE media_origin = \(server) AND media_id = \(media)"
+    return try await database.run("SELECT media_length, media_type FROM \(source)").first.map {
+      try $0.decode(Int64?.self, Text?.self)
+    }
+  }
+
+  /// Refuses a value that would make the fields of a profile too large together, by Synapse's count of bytes.
+  private static func checkSize(_ name: Text, _ value: JSON, of user: UserID, in txn: Transaction) throws {
+    let rows = try txn.query(
+      """
+      SELECT octet_length((fields - \(name)::text)::text), octet_length(displayname), octet_length(avatar_url)
+      FROM profiles WHERE user_id = \(user.localpart) FOR UPDATE
+      """)
+    let (fields, displayName, avatar) =
+      try rows.first?.decode(Int64?.self, Int64?.self, Int64?.self) ?? (nil, nil, nil)
+    func member(_ key: Text, _ size: Int64?) -> Int64 {
+      guard let size, size > 0, key != name else { return 0 }
+      return size + Int64(key.utf8.count) + 6
+    }
+    let others = max(0, (fields ?? 1) - 1) + member("displayname", displayName) + member("avatar_url", avatar)
+    guard others + Int64(JSON.object([name: value]).encoded.count) <= Int64(maximumSize) else {
+      throw MatrixError(.profileTooLarge, "Profile too large")
+    }
+  }
+
   /// Sets or, with nil, clears the display name.
+  ///
+  /// - Throws: `MatrixError` 400 `M_PROFILE_TOO_LARGE` when the profile would exceed ``maximumSize``.
   public func setDisplayName(_ name: Text?, of user: UserID) async throws {
     try await database.transaction("set_profile_displayname") { txn in
+      try Self.checkSize("displayname", name.map { .string($0) } ?? .null, of: user, in: txn)
       txn.enqueue(
         """
         INSERT INTO profiles (user_id, full_user_id, displayname) VALUES (\(user.localpart), \(user.rawValue), \(name))
@@ -43,8 +82,11 @@ public final class ProfileStore: Sendable {
   }
 
   /// Sets or, with nil, clears the avatar.
+  ///
+  /// - Throws: `MatrixError` 400 `M_PROFILE_TOO_LARGE` when the profile would exceed ``maximumSize``.
   public func setAvatarURL(_ url: Text?, of user: UserID) async throws {
     try await database.transaction("set_profile_avatar_url") { txn in
+      try Self.checkSize("avatar_url", url.map { .string($0) } ?? .null, of: user, in: txn)
       let rows = try txn.query(
         """
         INSERT INTO profiles (user_id, full_user_id, avatar_url) VALUES (\(user.localpart), \(user.rawValue), \(url))
@@ -60,24 +102,14 @@ public final class ProfileStore: Sendable {
   /// - Throws: `MatrixError` 400 `M_PROFILE_TOO_LARGE` when the profile would exceed `maximumSize`.
   public func setField(_ name: Text, _ value: JSON, of user: UserID) async throws {
     let encoded = Text(decoding: value.encoded, as: UTF8.self)
-    let limit = Self.maximumSize
     try await database.transaction("set_profile_field") { txn in
+      try Self.checkSize(name, value, of: user, in: txn)
       txn.enqueue(
         """
-        INSERT INTO profiles (user_id, full_user_id) VALUES (\(user.localpart), \(user.rawValue))
-        ON CONFLICT (user_id) DO NOTHING
+        INSERT INTO profiles AS p (user_id, full_user_id, fields)
+        VALUES (\(user.localpart), \(user.rawValue), jsonb_build_object(\(name)::text, \(encoded)::jsonb))
+        ON CONFLICT (user_id) DO UPDATE SET fields = COALESCE(p.fields, '{}') || EXCLUDED.fields
         """)
-      let rows = try txn.query(
-        """
-        UPDATE profiles
-        SET fields = jsonb_set(coalesce(fields, '{}'), ARRAY[\(name)]::text[], \(encoded)::jsonb)
-        WHERE user_id = \(user.localpart)
-        RETURNING octet_length(fields::text) + octet_length(coalesce(displayname, ''))
-                  + octet_length(coalesce(avatar_url, ''))
-        """)
-      if let size = try rows.first?.get(0, as: Int64.self), size > limit {
-        throw MatrixError(.profileTooLarge, "The profile would be too large")
-      }
     }
   }
 

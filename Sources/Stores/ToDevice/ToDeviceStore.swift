@@ -44,22 +44,40 @@ public final class ToDeviceStore: Sendable {
     if entity.hasPrefix("@") { inboxChanges.entityChanged(entity, at: token) }
   }
 
+  /// The position up to which this process knows of messages.
+  public var currentToken: Int64 { writer.ids.currentToken }
+
   /// Returns the messages for a device after `from` and up to `upTo`, oldest first, each as the JSON object to deliver.
   ///
-  /// - Returns: at most ``batchLimit`` messages, and the position up to which they are complete.
+  /// - Parameter limit: the greatest number.
+  /// - Returns: the messages, and the position up to which they are complete.
   public func messages(
-    for user: UserID, device: Text, after from: Int64, upTo: Int64
+    for user: UserID, device: Text, after from: Int64, upTo: Int64, limit: Int = batchLimit
   ) async throws -> (messages: [[UInt8]], upTo: Int64) {
     guard from < upTo, inboxChanges.hasChanged(user.rawValue, since: from) else { return ([], upTo) }
     let rows = try await database.run(
       """
       SELECT stream_id, message_json FROM device_inbox
       WHERE user_id = \(user.rawValue) AND device_id = \(device) AND stream_id > \(from) AND stream_id <= \(upTo)
-      ORDER BY stream_id LIMIT \(Self.batchLimit)
+      ORDER BY stream_id LIMIT \(limit)
       """)
-    let messages = try rows.map { try $0.get(1, as: SQLText.self).bytes }
-    guard rows.count >= Self.batchLimit, let last = rows.last else { return (messages, upTo) }
+    let messages = try rows.map { Self.withoutName(try $0.get(1, as: SQLText.self).bytes) }
+    guard rows.count >= limit, let last = rows.last else { return (messages, upTo) }
     return (messages, try last.get(0))
+  }
+
+  /// Removes the member `message_id`, under which servers send a message to each other, and which clients do not get.
+  private static func withoutName(_ message: [UInt8]) -> [UInt8] {
+    let sign = Array(#""message_id""#.utf8)
+    guard message.count > sign.count, message.contains(sign) else { return message }
+    do {
+      var json = try JSON.parse(message)
+      guard json["message_id"] != nil else { return message }
+      json["message_id"] = nil
+      return json.encoded
+    } catch {
+      return message  // what cannot be read is passed on as it is stored
+    }
   }
 
   /// Deletes what a device has acknowledged by coming back with a later token.

@@ -59,6 +59,7 @@ package struct ProcessRuntime: Sendable {
     registration_shared_secret: sample
     database: {name: psycopg2, args: {dbname: none}}
     listeners: [{port: 8008, type: http, resources: [{names: [client]}]}]
+    experimental_features: {msc4108_enabled: true, msc4143_enabled: true, msc4388_mode: open}
     """
 
   /// Puts the role's subsystems together without connecting to anything, and lists their endpoints.

@@ -61,6 +61,7 @@ SINGLE = [
     Row("context", "/context", "context"),
     Row("keys-query-300", "/keys/query of 300 users", "keys-query-300", goal=20, timeout=150, rounds=2),
     Row("keys-claim", "/keys/claim of one key", "keys-claim", goal=20, seconds=2, timeout=150, rounds=2),
+    Row("user-directory", "user directory search among 100,000 users", "user-directory-100000", goal=20),
     open_loop("sync-idle", "incremental sync, nothing new", 200),
     open_loop("messages", "/messages of 100", 20),
     Row("sync-news", "incremental sync, 10 rooms with news", "sync-news"),
@@ -76,6 +77,7 @@ SINGLE = [
     *sends("send-one-room", "one room of 40", 25),
     *sends("send-many-rooms", "16 rooms of 40", 30),
     Row("send-large-room", "send, one room of 1,000", "send-large-room"),
+    Row("to-device-1000", "messages for the devices of 1,000 users", "to-device-1000", goal=20, seconds=3, timeout=150, rounds=2),
     Row("fan-out", "from a send to the last of 1,000 waiting", "fan-out", ["--steps", 3], figure="last_p50", timeout=150, rounds=1),
     Row("long-polls", "5,000 waiting syncs: memory more (MB)", "long-polls", ["--connections", 5000], figure="more_mb",
         seconds=2, timeout=150, rounds=2, alone=True),
@@ -106,6 +108,8 @@ DATA = {
 }
 # How many rooms the groups have after copies of their one room were made in the database.
 COPIES = {"wide": 50, "wider": 300}
+# How many people the user directory has besides those of the data.
+PEOPLE = 100_000
 
 
 def chosen(selection, names):

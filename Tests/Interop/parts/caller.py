@@ -45,6 +45,9 @@ class Caller:
     def post(self, label, path, body, **more):
         return self.ask(label, "POST", path, body, **more)
 
+    def delete(self, label, path, body=None, **more):
+        return self.ask(label, "DELETE", path, body, **more)
+
     def sync(self, label, since=None, filter=None, **more):
         query = "timeout=0" + (f"&since={quote(since)}" if since else "")
         query += f"&filter={quote(json.dumps(filter))}" if filter else ""

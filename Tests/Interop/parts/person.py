@@ -75,7 +75,18 @@ class Person:
             "account data": by_type(sync["account_data"]["events"], leave_out={"m.push_rules"}),
             "push rules": self.call("GET", "pushrules/")["global"],
             **keys.facts(self, sync, sorted({user for facts in rooms.values() for user in facts["members"]})),
+            "backup of keys": self.backup(),
+            "pushers": self.call("GET", "pushers")["pushers"],
         }
+
+    def backup(self):
+        """The current version of the key backup with what is in it, and the version before it."""
+        try:
+            current = self.call("GET", "room_keys/version")
+        except Refused as refused:
+            return refused.status
+        number = current["version"]
+        return current, self.call("GET", f"room_keys/keys?version={number}"), self.call("GET", f"room_keys/version/{int(number) - 1}")
 
     def room_facts(self, room, data):
         path = f"rooms/{quote(room)}"

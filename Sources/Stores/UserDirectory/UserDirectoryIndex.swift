@@ -19,18 +19,48 @@ enum UserDirectoryIndex {
       WHERE users.name = \(user.rawValue) AND \(Self.isListed)
       ON CONFLICT (user_id) DO UPDATE SET display_name = EXCLUDED.display_name, avatar_url = EXCLUDED.avatar_url
       """)
-    // PostgreSQL lowers only ASCII under the collation C.
-    let words = displayName.map { Text($0.string.lowercased()) } ?? ""
     txn.enqueue(
       """
       INSERT INTO user_directory_search (user_id, vector)
-      SELECT users.name,
-             setweight(to_tsvector('simple', \(user.localpart)::text), 'A')
-             || setweight(to_tsvector('simple', \(user.serverName)::text), 'D')
-             || setweight(to_tsvector('simple', normalize(\(words)::text, NFKC)), 'B')
+      SELECT users.name, \(vector(of: user, displayName))
       FROM users WHERE users.name = \(user.rawValue) AND \(Self.isListed)
       ON CONFLICT (user_id) DO UPDATE SET vector = EXCLUDED.vector
       """)
+  }
+
+  /// What is shown of a user.
+  struct Entry: Sendable {
+    let userID: UserID
+    let displayName: Text?
+    let avatarURL: Text?
+  }
+
+  /// Writes the rows of users of whom it is known that they may be found.
+  static func enqueue(_ entries: [Entry], in txn: Transaction) {
+    for entry in entries {
+      txn.enqueue(
+        """
+        INSERT INTO user_directory (user_id, display_name, avatar_url)
+        VALUES (\(entry.userID.rawValue), \(entry.displayName), \(entry.avatarURL))
+        ON CONFLICT (user_id) DO UPDATE SET display_name = EXCLUDED.display_name, avatar_url = EXCLUDED.avatar_url
+        """)
+      txn.enqueue(
+        """
+        INSERT INTO user_directory_search (user_id, vector)
+        VALUES (\(entry.userID.rawValue), \(vector(of: entry.userID, entry.displayName)))
+        ON CONFLICT (user_id) DO UPDATE SET vector = EXCLUDED.vector
+        """)
+    }
+  }
+
+  /// The words by which a user is found. PostgreSQL lowers only ASCII under the collation C.
+  private static func vector(of user: UserID, _ displayName: Text?) -> SQL {
+    let words = displayName.map { Text($0.string.lowercased()) } ?? ""
+    return """
+      setweight(to_tsvector('simple', \(user.localpart)::text), 'A')
+      || setweight(to_tsvector('simple', \(user.serverName)::text), 'D')
+      || setweight(to_tsvector('simple', normalize(\(words)::text, NFKC)), 'B')
+      """
   }
 
   /// Removes every row about a user, for an account that is deactivated.
@@ -42,6 +72,7 @@ enum UserDirectoryIndex {
     txn.enqueue("DELETE FROM users_who_share_private_rooms WHERE user_id = \(name) OR other_user_id = \(name)")
   }
 
-  private static let isListed: SQL =
+  /// What lets an account be found, in a query of `users`.
+  static let isListed: SQL =
     "users.deactivated = 0 AND users.appservice_id IS NULL AND users.user_type IS DISTINCT FROM 'support'"
 }
