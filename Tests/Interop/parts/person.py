@@ -76,8 +76,15 @@ class Person:
             "push rules": self.call("GET", "pushrules/")["global"],
             **keys.facts(self, sync, sorted({user for facts in rooms.values() for user in facts["members"]})),
             "backup of keys": self.backup(),
-            "pushers": self.call("GET", "pushers")["pushers"],
+            "pushers": self.pushers(),
         }
+
+    def pushers(self):
+        """The pushers; the status where a worker of theirs does not serve them."""
+        try:
+            return self.call("GET", "pushers")["pushers"]
+        except Refused as refused:
+            return refused.status
 
     def backup(self):
         """The current version of the key backup with what is in it, and the version before it."""
