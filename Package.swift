@@ -133,7 +133,7 @@ let package = Package(
     library(
       "EncryptionServices",
       [
-        "ByteText", "MatrixPrimitives", "MatrixEvents", "Replication", "Stores", "AccountServices", crypto, logging,
+        "ByteText", "MatrixPrimitives", "MatrixEvents", "Stores", "AccountServices", crypto,
       ]),
     library(
       "SyncEngine",
@@ -191,8 +191,7 @@ let package = Package(
     library(
       "EncryptionComposition",
       [
-        "ByteText", "WorkerRuntime", "RoomComposition", "AccountComposition", "EncryptionServices", "Replication",
-        lifecycle,
+        "ByteText", "WorkerRuntime", "RoomComposition", "AccountComposition", "EncryptionServices",
       ]),
     library("PushComposition", ["ByteText", "WorkerRuntime", "EventPersistence", "Stores", lifecycle]),
     library(

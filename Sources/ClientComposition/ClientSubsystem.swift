@@ -59,12 +59,12 @@ package struct ClientSubsystem: Subsystem {
       TypingEndpoints(typing: sync.typing, presence: sync.presence).family,
       ReceiptEndpoints(receipts: sync.receipts, presence: sync.presence).family,
       PresenceEndpoints(presence: sync.presence, limit: presenceLimit, clock: clock).family,
+      KeyEndpoints(encryption: encryption, accounts: accounts, sync: sync).family,
       KeyBackupEndpoints(backups: encryption.keyBackups).family,
       DehydratedDeviceEndpoints(
         devices: encryption.dehydratedDevices, isEnabled: config.experimental.hasDehydratedDevices
       ).family,
       RendezvousEndpoints(older: encryption.olderChannels, newer: encryption.newerChannels, config: config).family,
-      KeyEndpoints(encryption: encryption, accounts: accounts, sync: sync).family,
       ToDeviceEndpoints(toDevice: sync.toDevice).family,
       AccountDataEndpoints(accountData: sync.accountData).family,
       FilterEndpoints(filters: sync.filters).family,
@@ -95,7 +95,7 @@ package struct ClientServing: Sendable {
     rooms = try RoomSubsystem(process)
     accounts = AccountSubsystem(process, rooms: rooms)
     sync = SyncSubsystem(process, rooms: rooms)
-    encryption = EncryptionSubsystem(process, rooms: rooms, accounts: accounts)
+    encryption = EncryptionSubsystem(rooms: rooms, accounts: accounts)
     push = PushSubsystem(process, stores: rooms.stores.push)
     directory = DirectorySubsystem(process, rooms: rooms)
     clients = ClientSubsystem(

@@ -1,8 +1,6 @@
 import AccountComposition
 import EncryptionServices
-import Replication
 import RoomComposition
-import ServiceLifecycle
 import WorkerRuntime
 
 /// Keys of devices and users.
@@ -11,13 +9,8 @@ package final class EncryptionSubsystem: Subsystem {
   package let encryption: EncryptionServices
 
   /// Composes the services.
-  package init(_ process: ProcessContext, rooms: RoomSubsystem, accounts: AccountSubsystem) {
+  package init(rooms: RoomSubsystem, accounts: AccountSubsystem) {
     encryption = EncryptionServices(
-      stores: rooms.stores.encryption, toDevice: rooms.stores.users.toDevice, accounts: accounts.accounts,
-      memberships: rooms.stores.rooms.memberships, router: process.calls, logger: process.logger)
+      stores: rooms.stores.encryption, toDevice: rooms.stores.users.toDevice, accounts: accounts.accounts)
   }
-
-  package var calls: [ServedCall] { encryption.calls }
-
-  package var services: [any Service] { [LoopService("encryption") { [encryption] in await encryption.run() }] }
 }

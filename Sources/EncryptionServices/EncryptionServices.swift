@@ -1,6 +1,4 @@
 import AccountServices
-import Logging
-import Replication
 import Stores
 
 /// What clients need to encrypt: keys of devices, cross-signing, and what keeps keys from getting lost.
@@ -15,8 +13,6 @@ public final class EncryptionServices: Sendable {
   public let crossSigning: CrossSigningService
   /// The signatures made with them.
   public let keySignatures: KeySignatureService
-
-  private let logger: Logger
   /// Backups of room keys.
   public let keyBackups: KeyBackupService
   /// Devices that users leave behind to receive messages.
@@ -31,13 +27,7 @@ public final class EncryptionServices: Sendable {
   /// - Parameters:
   ///   - toDevice: messages for devices.
   ///   - accounts: devices and their announcements.
-  ///   - memberships: who is in which room.
-  ///   - router: has other processes do what is theirs.
-  public init(
-    stores: EncryptionStores, toDevice: ToDeviceStore, accounts: AccountServices, memberships: MembershipStore, router: CallRouter,
-    logger: Logger
-  ) {
-    self.logger = logger
+  public init(stores: EncryptionStores, toDevice: ToDeviceStore, accounts: AccountServices) {
     deviceKeys = DeviceKeyService(stores: stores, devices: accounts.devices)
     keyQueries = KeyQueryService(stores: stores)
     crossSigning = CrossSigningService(stores: stores, devices: accounts.devices)
@@ -47,10 +37,4 @@ public final class EncryptionServices: Sendable {
     olderChannels = RendezvousService(.older, clock: stores.context.clock)
     newerChannels = RendezvousService(.newer, clock: stores.context.clock)
   }
-
-  /// The calls that other processes make.
-  public var calls: [ServedCall] { [] }
-
-  /// Does the periodic work until cancelled.
-  public func run() async {}
 }

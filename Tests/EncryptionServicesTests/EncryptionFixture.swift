@@ -32,9 +32,7 @@ final class EncryptionFixture: Sendable {
         rooms: AccountServices.RoomHooks(
           limitProfileChange: { _ in }, propagateProfile: { _, _, _ in }, leaveAllRooms: { _ in true }),
         logger: .silent)
-      encryption = EncryptionServices(
-        stores: stores, toDevice: UserStores(context).toDevice, accounts: accounts, memberships: rooms.memberships,
-        router: router, logger: .silent)
+      encryption = EncryptionServices(stores: stores, toDevice: UserStores(context).toDevice, accounts: accounts)
       try await context.load()
       hubTask = Task { [hub] in try await hub.run() }
       await hub.waitUntilCaughtUp()

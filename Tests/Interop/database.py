@@ -46,8 +46,8 @@ def chat(base):
     alice.call("POST", "createRoom", {"room_version": "12", "preset": "private_chat", "invite": [bob.user]})
     relate(alice, bob, room)
     manage(alice, bob, room, suffix)
-    keep(alice, room)
     keys.equip_all([alice, bob])
+    keep(alice, room)
     return alice, bob, room
 
 
@@ -137,8 +137,8 @@ def hand_over(checks, what, people, room, stop, start):
                 checks.same(f"{what}: {person.name}'s {key} of {shared}", fact, after["rooms"].get(shared, {}).get(key))
         again = person.log_in()
         checks.that(f"{what}: {person.name}'s password works", again.user == person.user)
-    keep(people[0], room)
     keys.claimed_on(checks, what, people)
+    keep(people[0], room)
     sent = [person.say(room, f"after {what}") for person in people]
     for person in people:
         sync = person.call("GET", f"sync?timeout=5000&since={tokens[person.name]}")

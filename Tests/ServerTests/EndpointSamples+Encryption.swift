@@ -36,7 +36,7 @@ extension EndpointSamples {
       _ = try await server.call("POST", "keys/device_signing/upload", masterKey(of: user), as: user)
       return Sample(
         target: "/_synapse/admin/v1/users/\(escaped(user.id))/_allow_cross_signing_replacement_without_uia",
-        body: "{}", caller: try await SharedSecretSample.administrator(server))
+        body: "{}", caller: try await server.administrator())
     },
   ]
 

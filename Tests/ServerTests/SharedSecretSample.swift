@@ -23,8 +23,6 @@ enum SharedSecretSample {
     let mac = Text(hexadecimal: hmac.finalize())
     return EndpointSamples.Sample(
       target: path,
-      body:
-        #"{"nonce":"\#(nonce)","username":"\#(name)","password":"password","admin":\#(isAdmin),"mac":"\#(mac)"}"#
-    )
+      body: #"{"nonce":"\#(nonce)","username":"\#(name)","password":"password","admin":\#(isAdmin),"mac":"\#(mac)"}"#)
   }
 }

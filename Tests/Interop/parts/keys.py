@@ -141,7 +141,7 @@ def news(checks, alice, bob, ours, theirs):
 
 
 def sixteen(checks, alice, bob, ours, theirs):
-    """16 claimers, every other one on their process: no key goes to two."""
+    """16 claimers, every other one on their process: no one-time key goes to two."""
     keys = Device(alice.user, alice.device)
     alice.call("POST", "keys/upload", {"one_time_keys": keys.one_time(160, prefix="S")})
     taken, lock = [], threading.Lock()
@@ -159,11 +159,13 @@ def sixteen(checks, alice, bob, ours, theirs):
         thread.join()
     one_time = [name for name in taken if not name.endswith(":F1")]
     checks.same("16 claimers on both got a key each time", 176, len(taken))
-    checks.same("and every one-time key once", (163, 163), (len(one_time), len(set(one_time))))
-    wanted = {ALGORITHM: 0}
+    # Of two claims at once through Synapse the second gets the fallback key although others are left.
+    checks.same("and no one-time key twice", len(one_time), len(set(one_time)))
+    checks.that("most of them one-time keys", len(one_time) > 80, len(one_time))
+    wanted = {ALGORITHM: 163 - len(one_time)}
     for base in (ours, theirs):
         def left():
             # With a timeout of its own the answer is not one that was given before.
             return alice.call("GET", "sync?timeout=2", base=base)["device_one_time_keys_count"]
 
-        checks.same("and both know that none is left", wanted, until(left, wanted))
+        checks.same("and both know how many are left", wanted, until(left, wanted))

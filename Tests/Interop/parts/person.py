@@ -74,10 +74,17 @@ class Person:
             ),
             "account data": by_type(sync["account_data"]["events"], leave_out={"m.push_rules"}),
             "push rules": self.call("GET", "pushrules/")["global"],
-            "backup of keys": self.backup(),
-            "pushers": self.call("GET", "pushers")["pushers"],
             **keys.facts(self, sync, sorted({user for facts in rooms.values() for user in facts["members"]})),
+            "backup of keys": self.backup(),
+            "pushers": self.pushers(),
         }
+
+    def pushers(self):
+        """The pushers; the status where a worker of theirs does not serve them."""
+        try:
+            return self.call("GET", "pushers")["pushers"]
+        except Refused as refused:
+            return refused.status
 
     def backup(self):
         """The current version of the key backup with what is in it, and the version before it."""
