@@ -12,7 +12,8 @@ enum KnownKeys {
   /// The switches of `experimental_features` that are followed; any other that is on has no effect.
   private static let followedExperiments: Set<Text> = [
     "msc2654_enabled", "msc3720_enabled", "msc3866", "msc3881_enabled", "msc4069_profile_inhibit_propagation",
-    "msc4108_delegation_endpoint", "msc4108_enabled", "msc4133_enabled", "msc4140_max_delayed_events_per_user", "msc4143_enabled", "msc4155_enabled",
+    "msc4108_delegation_endpoint", "msc4108_enabled", "msc4133_enabled", "msc4140_max_delayed_events_per_user",
+    "msc4143_enabled", "msc4155_enabled",
     "msc4277_enabled", "msc4388_mode",
   ]
 
