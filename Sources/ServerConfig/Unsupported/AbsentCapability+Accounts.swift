@@ -3,7 +3,6 @@ extension AbsentCapability {
   static let accounts = AbsentCapability(
     """
     account_validity
-    auto_accept_invites
     enable_registration_captcha
     recaptcha_private_key
     recaptcha_private_key_path
