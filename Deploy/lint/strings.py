@@ -28,6 +28,7 @@ ALLOWED = {
     "ByteText/Text.swift": "wraps String",
     "AccountServices/Identity/ThirdPartyAddress.swift": "e-mail addresses are folded as Synapse stores them",
     "ServerConfig/Settings/IdentitySettings.swift": "regular expressions of the configuration",
+    "Stores/History/SearchStore.swift": "highlighted words are in lower case, as Synapse's",
     "Templates/TemplateCase.swift": "letters are folded as Python's texts fold them",
     "Stores/Profiles/UserDirectoryIndex.swift": "words of the user directory are folded as Synapse stores them",
     "WorkerRuntime/Logging/LogFile.swift": "names of log files",

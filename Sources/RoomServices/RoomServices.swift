@@ -8,6 +8,8 @@ import Stores
 
 /// The services about rooms; one exists per process.
 public final class RoomServices: Sendable {
+  /// Accounts, as far as rooms ask for them.
+  public let accounts: AccountStore
   /// Submits events.
   public let submitter: EventSubmitter
   /// The writer of events into the database, on the processes that own the room.
@@ -54,6 +56,7 @@ public final class RoomServices: Sendable {
     stores: RoomStores, push: PushStores, accountData: AccountDataStore, accounts: AccountStores, router: CallRouter,
     signer: EventSigner, logger: Logger, users: LocalUsers, rateLimiter: RoomRateLimiter = .unlimited
   ) {
+    self.accounts = accounts.accounts
     let (config, hub, clock) = (stores.context.config, stores.context.hub, stores.context.clock)
     state = StateService(stores: stores, logger: logger)
     persister = EventPersister(stores: stores, state: state, hub: hub, logger: logger)

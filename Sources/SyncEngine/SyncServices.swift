@@ -52,6 +52,7 @@ public final class SyncServices: Sendable {
   private let trimsOutbox: Bool
   private let succession: RoomSuccession
   private let deletesConnections: Bool
+  private let acceptance: InvitationAcceptance
   private let logger: Logger
 
   /// Makes the services; nothing is read yet.
@@ -86,6 +87,10 @@ public final class SyncServices: Sendable {
     let succession = RoomSuccession(
       accountData: accountData, store: users.accountData, pushRules: pushRules, router: router, logger: logger)
     self.succession = succession
+    acceptance = InvitationAcceptance(
+      rooms: rooms, stores: stores, accounts: rooms.accounts, accountData: accountData,
+      accountDataStore: users.accountData,
+      logger: logger)
     rooms.upgrades.successors.add { try await succession.carry(from: $0, to: $1, users: $2) }
     threadSubscriptions = ThreadSubscriptionService(
       store: stores.threadSubscriptions, history: rooms.history,
@@ -138,6 +143,7 @@ public final class SyncServices: Sendable {
     hub.register(PresenceSource(store: stores.presence))
     notices.register()
     presence.register()
+    acceptance.register()
   }
 
   /// Loads what must be known before the first request.
@@ -147,6 +153,7 @@ public final class SyncServices: Sendable {
   public func run() async {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { [notifier] in await notifier.run() }
+      group.addTask { [acceptance] in await acceptance.run() }
       group.addTask { [self] in await keepTime() }
     }
     // In a task of its own, since the database refuses work of one that is cancelled.

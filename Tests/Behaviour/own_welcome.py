@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Rooms that new users join of themselves, and invitations that users do not want.
+"""Rooms that new users join of themselves, invitations that users do not want, and those that are accepted for them.
 
 usage: own_welcome.py FOLDER BINARIES
 """
@@ -69,6 +69,24 @@ def unwanted(server, checks):
     checks.equal("allowed again", invite().status, 200)
 
 
+ACCEPTS = """
+auto_accept_invites: {enabled: true, only_for_direct_messages: true, worker_to_run_on: %s}
+"""
+
+
+def accepted(server, checks):
+    """Invitations to talks with one user are accepted, others are not."""
+    alice, bob = server.register(), server.register()
+    direct, other = (alice.create_room(invite=[bob.user], is_direct=is_direct) for is_direct in (True, False))
+    answer = bob.sync_until(lambda answer: direct in answer.get("rooms", {}).get("join", {}))
+    checks.that("an invitation to talk is accepted", direct in joined(bob), answer.get("rooms"))
+    wanted = {alice.user: [direct]}
+    data = lambda: bob.get(path("user", bob.user, "account_data", "m.direct")).json
+    bob.sync_until(lambda _: data() == wanted)
+    checks.equal("and the room is such a talk", data(), wanted)
+    checks.that("another one waits", other not in joined(bob))
+
+
 def main():
     checks = Checks()
     folder, binaries = sys.argv[1], sys.argv[2]
@@ -76,6 +94,9 @@ def main():
         with own_server(folder, binaries, mode, JOINS) as server:
             open_rooms(server, checks)
             unwanted(server, checks)
+    for mode, worker in (("monolith", "null"), ("cluster", "generic_worker1")):
+        with own_server(folder, binaries, mode, ACCEPTS % worker) as server:
+            accepted(server, checks)
     private = """
 auto_join_rooms: ["#lobby:localhost"]
 auto_join_rooms_for_guests: false

@@ -30,7 +30,8 @@ final class EncryptionFixture: Sendable {
       let accounts = AccountServices(
         stores: accountStores, memberships: rooms.memberships, router: router,
         rooms: AccountServices.RoomHooks(
-          limitProfileChange: { _ in }, propagateProfile: { _, _, _ in }, leaveAllRooms: { _ in true }),
+          limitProfileChange: { _ in }, propagateProfile: { _, _, _ in }, welcome: { _, _ in },
+          leaveAllRooms: { _ in true }, signRequest: { _, _, _, _ in "" }),
         logger: .silent)
       encryption = EncryptionServices(stores: stores, toDevice: UserStores(context).toDevice, accounts: accounts)
       try await context.load()

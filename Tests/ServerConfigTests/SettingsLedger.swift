@@ -27,10 +27,10 @@ enum SettingsLedger {
     allowed_local_3pids[].medium followed a
     allowed_local_3pids[].pattern followed a
     app_service_config_files guarded [a.yaml]
-    auto_accept_invites.enabled ignored true
-    auto_accept_invites.only_for_direct_messages ignored true
-    auto_accept_invites.only_from_local_users ignored true
-    auto_accept_invites.worker_to_run_on ignored a
+    auto_accept_invites.enabled followed true
+    auto_accept_invites.only_for_direct_messages followed true
+    auto_accept_invites.only_from_local_users followed true
+    auto_accept_invites.worker_to_run_on followed a
     auto_join_mxid_localpart followed a
     auto_join_rooms followed ["#a:example.org"]
     auto_join_rooms_for_guests followed true

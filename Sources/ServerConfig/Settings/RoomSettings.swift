@@ -41,6 +41,9 @@ public struct RoomSettings: Sendable {
   /// The greatest number of a user's events that are to be sent later.
   public var mostDelayedEvents: Int
 
+  /// The acceptance of invitations in the name of those invited.
+  public var inviteAcceptance: InviteAcceptanceSettings
+
   /// Whether events may be sent later.
   public var allowsDelayedEvents: Bool { longestEventDelayMilliseconds > 0 && mostDelayedEvents > 0 }
 
@@ -99,6 +102,7 @@ public struct RoomSettings: Sendable {
       throw root.fail("experimental_features.msc4140_max_delayed_events_per_user", "expected a number from 0 on")
     }
     mostDelayedEvents = count
+    inviteAcceptance = try InviteAcceptanceSettings(root)
   }
 
   private static func encryptedPresets(_ root: SettingsSection) throws(ConfigError) -> Set<Text> {

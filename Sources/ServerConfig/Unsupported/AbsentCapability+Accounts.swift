@@ -3,7 +3,6 @@ extension AbsentCapability {
   static let accounts = AbsentCapability(
     """
     account_validity
-    auto_accept_invites
     track_puppeted_user_ips
     use_account_validity_in_account_status
     user_types
