@@ -141,10 +141,10 @@ final class VerificationStages: Sendable {
 
   /// Uses a proof of an e-mail address up. A proof is good for one session of authentication.
   private func checkEmail(_ auth: JSONValue, _ session: Text) async throws -> JSON? {
-    let credentials = try Credentials(auth)
     guard checksEmail else {
-      throw MatrixError.unknown("Email address verification is not enabled on this homeserver")
+      throw MatrixError.invalidParam("Email address verification is not enabled on this homeserver")
     }
+    let credentials = try Credentials(auth)
     guard
       let found = try await validations.validated(
         "email", id: credentials.session, clientSecret: credentials.clientSecret),
