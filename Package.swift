@@ -262,7 +262,7 @@ let package = Package(
     tests("YAMLTests", ["ByteText", "YAML", "SeededNumbers"]),
     tests("ServerConfigTests", ["ByteText", "ServerConfig", "MatrixPrimitives"]),
     tests("TemplatesTests", ["ByteText", "MatrixPrimitives", "Templates"]),
-    tests("MailTests", ["ByteText", "Mail", "MatrixPrimitives", "Outbound", "ServerConfig", "Templates"]),
+    tests("MailTests", ["ByteText", "Mail", "MatrixPrimitives", "Outbound"]),
     tests("PasswordHashingTests", ["ByteText", "PasswordHashing", "MatrixPrimitives"]),
     tests(
       "ReplicationTests",

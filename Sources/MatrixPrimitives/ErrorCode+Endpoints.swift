@@ -69,6 +69,8 @@ extension ErrorCode {
   public static let passwordNoLowercase = Self("M_PASSWORD_NO_LOWERCASE", 400)
   /// The event was to be sent later than the server allows (MSC4140).
   public static let delayTooLarge = Self("ORG.MATRIX.MSC4140_DELAY_TOO_LARGE", 400)
+  /// A text of a rendezvous channel that somebody else has replaced before (MSC4108), beside another code.
+  public static let concurrentWrite = Self("M_CONCURRENT_WRITE", 412)
   /// A text of a rendezvous channel that somebody else has replaced before (MSC4388).
   public static let rendezvousConflict = Self("IO_ELEMENT_MSC4388_CONCURRENT_WRITE", 409)
   /// An account that an administrator has not approved yet (MSC3866).

@@ -170,7 +170,6 @@ def versions(server, checks):
         missing = missing or alice.get(target).errcode == "M_UNRECOGNIZED"
         checks.that(f"{version} is named only if what it brought is there", not (missing and version in answer["versions"]), answer)
     features = answer["unstable_features"]
-    checks.that("delayed events are not claimed", features.get("org.matrix.msc4140") is not True)
     event = alice.say(room, "root")
     thread = {"m.relates_to": {"rel_type": "m.thread", "event_id": event}, "msgtype": "m.text", "body": "in it"}
     reply = alice.send(room, thread)

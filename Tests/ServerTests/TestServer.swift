@@ -48,7 +48,7 @@ struct TestServer: Sendable {
       experimental_features: {msc3391_enabled: true, msc4306_enabled: true}
       max_event_delay_duration: 1h
       database: {name: psycopg2, args: {host: \(database.server.folder), dbname: \(database.name), user: postgres}}
-      listeners: [{port: 1, type: http, resources: [{names: [client, federation]}]}]
+      listeners: [{port: 1, type: http, resources: [{names: [client, federation, consent]}]}]
       \(try String(contentsOf: unlimited, encoding: .utf8))
       \(settings)
       """
@@ -61,7 +61,8 @@ struct TestServer: Sendable {
   /// Settings that switch on everything that is off otherwise.
   static let experiments: Text = """
     experimental_features:
-      {msc3814_enabled: true, msc4108_enabled: true, msc4143_enabled: true, msc4388_mode: open}
+      {msc3391_enabled: true, msc3814_enabled: true, msc4108_enabled: true, msc4143_enabled: true, msc4306_enabled: true,
+        msc4388_mode: open}
     """
 
   /// The operations that clients may call.

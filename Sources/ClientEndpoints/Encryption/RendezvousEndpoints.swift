@@ -95,7 +95,8 @@ package struct RendezvousEndpoints: Sendable {
     case .done(let channel): return Self.describe(channel, in: Response(status: 202))
     case .conflict(let channel):
       let error: JSON = [
-        "errcode": "M_UNKNOWN", "error": "ETag does not match", "org.matrix.msc4108.errcode": "M_CONCURRENT_WRITE",
+        "errcode": .string(ErrorCode.unknown.rawValue), "error": "ETag does not match",
+        "org.matrix.msc4108.errcode": .string(ErrorCode.concurrentWrite.rawValue),
       ]
       return Self.describe(channel, in: .json(error, status: 412))
     }

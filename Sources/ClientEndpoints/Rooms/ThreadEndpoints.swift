@@ -20,10 +20,12 @@ package struct ThreadEndpoints: Sendable {
   package var family: EndpointFamily {
     let ofThread = EndpointPaths.client(
       "io.element.msc4306/rooms/{roomID}/thread/{eventID}/subscription", [.unstable])
+    let roots = Endpoint.get("getThreadRoots", .client("rooms/{roomID}/threads", [.v1]), as: User.self, to: threads)
+    guard subscriptions.isEnabled else { return EndpointFamily("threads", [roots]) }
     return EndpointFamily(
       "threads",
       [
-        .get("getThreadRoots", .client("rooms/{roomID}/threads", [.v1]), as: User.self, to: threads),
+        roots,
         .get("getThreadSubscription", ofThread, as: User.self, to: subscription),
         .put(
           "setThreadSubscription", ofThread, as: User.self, on: .writer(of: .threadSubscriptions), to: subscribe),

@@ -13,37 +13,8 @@ package struct ServerEndpoints: Sendable {
   package init(config: HomeserverConfig) {
     capabilities = Self.capabilities(config)
     wellKnown = Self.wellKnown(config)
-    var features = Self.features
-    // Simplified sliding sync, a proposal still (MSC4186).
-    features["org.matrix.simplified_msc3575"] = .bool(SlidingSyncEndpoints.isOffered(config))
-    // Events that are sent later.
-    features["org.matrix.msc4140"] = .bool(config.rooms.allowsDelayedEvents)
-    self.features = features
+    features = Self.features(config)
   }
-
-  /// The versions of the specification that are answered for, oldest first.
-  ///
-  /// Version 1.2 has the hierarchy of spaces, 1.4 lists of threads, 1.11 authenticated media, which are not there. Neither are
-  /// media of any kind, which all versions have; but clients refuse to work with less than 1.1.
-  static let specificationVersions = [
-    "r0.0.1", "r0.1.0", "r0.2.0", "r0.3.0", "r0.4.0", "r0.5.0", "r0.6.0", "r0.6.1", "v1.1",
-  ]
-
-  /// What later versions of the specification have that is there, under the names by which clients ask for it.
-  static let features: JSON = [
-    // Cross-signing, since 1.1.
-    "org.matrix.e2e_cross_signing": true,
-    // Private read receipts, since 1.4.
-    "org.matrix.msc2285.stable": true,
-    // Threads and their summaries, since 1.4.
-    "org.matrix.msc3440.stable": true,
-    // Receipts in threads, since 1.4.
-    "org.matrix.msc3771": true,
-    // Types of rooms in the list of published ones, since 1.4.
-    "org.matrix.msc3827.stable": true,
-    // Further fields of profiles, since 1.16.
-    "uk.tcpip.msc4133.stable": true,
-  ]
 
   /// The operations of the family.
   package var family: EndpointFamily {

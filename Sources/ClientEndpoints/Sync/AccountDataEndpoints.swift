@@ -17,14 +17,15 @@ package struct AccountDataEndpoints: Sendable {
     let unstable = EndpointPaths.client("org.matrix.msc3391/user/{userID}/account_data/{type}", [.unstable])
     let unstableOfRoom = EndpointPaths.client(
       "org.matrix.msc3391/user/{userID}/rooms/{roomID}/account_data/{type}", [.unstable])
+    let deletions: [Endpoint] = [
+      .delete("deleteAccountData", unstable, as: User.self, on: .anyPreferring(writerOf: .accountData), to: delete),
+      .delete(
+        "deleteAccountDataPerRoom", unstableOfRoom, as: User.self, on: .anyPreferring(writerOf: .accountData),
+        to: deleteOfRoom),
+    ]
     return EndpointFamily(
       "account data",
-      [
-        .delete(
-          "deleteAccountData", unstable, as: User.self, on: .anyPreferring(writerOf: .accountData), to: delete),
-        .delete(
-          "deleteAccountDataPerRoom", unstableOfRoom, as: User.self, on: .anyPreferring(writerOf: .accountData),
-          to: deleteOfRoom),
+      (accountData.allowsDeletion ? deletions : []) + [
         .put("setAccountData", global, as: User.self, on: .anyPreferring(writerOf: .accountData), to: set),
         .get("getAccountData", global, as: User.self, to: get),
         .put("setAccountDataPerRoom", ofRoom, as: User.self, on: .anyPreferring(writerOf: .accountData), to: setOfRoom),

@@ -13,13 +13,13 @@ public final class AccountDataService: Sendable {
   private let pushRules: PushRuleService
   private let router: CallRouter
   /// Whether account data can be deleted (`experimental_features: msc3391_enabled`): then empty content is as good as none.
-  private let canDelete: Bool
+  public let allowsDeletion: Bool
 
   init(
     stores: UserStores, memberships: MembershipStore, pushRules: PushRuleService, router: CallRouter, canDelete: Bool
   ) {
     store = stores.accountData
-    self.canDelete = canDelete
+    allowsDeletion = canDelete
     self.memberships = memberships
     barrier = stores.barrier
     self.pushRules = pushRules
@@ -58,7 +58,7 @@ public final class AccountDataService: Sendable {
   }
 
   /// Returns whether a piece of account data counts as deleted.
-  func isDeleted(_ entry: UserAccountData.Entry) -> Bool { canDelete && entry.isEmpty }
+  func isDeleted(_ entry: UserAccountData.Entry) -> Bool { allowsDeletion && entry.isEmpty }
 
   /// Reads a user's tags of a room.
   ///
@@ -94,7 +94,7 @@ public final class AccountDataService: Sendable {
   @discardableResult
   public func set(_ user: UserID, type: Text, content: JSONValue) async throws -> Int64 {
     try Self.checkSettable(type)
-    if canDelete, content.members?.isEmpty == true {
+    if allowsDeletion, content.members?.isEmpty == true {
       return try await carryOut(RemoveUserAccountData(userID: user, type: type)).streamID
     }
     return try await carryOut(AddUserAccountData(userID: user, type: type, content: content)).streamID
@@ -103,10 +103,9 @@ public final class AccountDataService: Sendable {
   /// Deletes a piece of global account data; that it does not exist is no error.
   ///
   /// - Returns: a position of the stream at which the change can be read.
-  /// - Throws: `MatrixError` 404 `M_UNRECOGNIZED` where deletion is not switched on, 405 for types that other endpoints change.
+  /// - Throws: `MatrixError` 405 for types that other endpoints change.
   @discardableResult
   public func remove(_ user: UserID, type: Text) async throws -> Int64 {
-    guard canDelete else { throw MatrixError.unrecognized() }
     try Self.checkSettable(type)
     return try await carryOut(RemoveUserAccountData(userID: user, type: type)).streamID
   }
@@ -114,7 +113,6 @@ public final class AccountDataService: Sendable {
   /// Deletes a piece of account data of a room; see ``remove(_:type:)``.
   @discardableResult
   public func remove(_ user: UserID, room: RoomID, type: Text) async throws -> Int64 {
-    guard canDelete else { throw MatrixError.unrecognized() }
     try Self.checkSettable(type)
     return try await carryOut(RemoveRoomAccountData(userID: user, roomID: room, type: type)).streamID
   }
@@ -126,7 +124,7 @@ public final class AccountDataService: Sendable {
   @discardableResult
   public func set(_ user: UserID, room: RoomID, type: Text, content: JSONValue) async throws -> Int64 {
     try Self.checkSettable(type)
-    if canDelete, content.members?.isEmpty == true {
+    if allowsDeletion, content.members?.isEmpty == true {
       return try await carryOut(RemoveRoomAccountData(userID: user, roomID: room, type: type)).streamID
     }
     return try await write(user, room: room, type: type, content: content)

@@ -23,7 +23,8 @@ public final class ThreadSubscriptionService: Sendable {
 
   private let store: ThreadSubscriptionStore
   private let history: HistoryService
-  private let isEnabled: Bool
+  /// Whether users can follow threads (`experimental_features: msc4306_enabled`).
+  public let isEnabled: Bool
 
   init(store: ThreadSubscriptionStore, history: HistoryService, isEnabled: Bool) {
     self.store = store
@@ -35,7 +36,6 @@ public final class ThreadSubscriptionService: Sendable {
   ///
   /// - Throws: `MatrixError` 404 when the user may not see the event with which the thread begins, or is not subscribed.
   public func isAutomatic(_ requester: Requester, room: RoomID, root: EventID) async throws -> Bool {
-    try requireEnabled()
     _ = try await seen(root, room, requester, else: "No such thread root")
     guard let isAutomatic = try await store.isAutomatic(requester.userID, room, root) else {
       throw MatrixError.notFound("Not subscribed.")
@@ -49,7 +49,6 @@ public final class ThreadSubscriptionService: Sendable {
   /// - Throws: `MatrixError` 404 when the user may not see the events, 400 when the cause is not in the thread, 409 when the user has ended a
   ///   subscription after it.
   public func subscribe(_ requester: Requester, room: RoomID, root: EventID, cause: EventID?) async throws {
-    try requireEnabled()
     _ = try await seen(root, room, requester, else: "No such thread root")
     var place: ThreadSubscriptionStore.Place?
     if let cause {
@@ -70,7 +69,6 @@ public final class ThreadSubscriptionService: Sendable {
   ///
   /// - Throws: `MatrixError` 404 when the user may not see the event with which the thread begins.
   public func unsubscribe(_ requester: Requester, room: RoomID, root: EventID) async throws {
-    try requireEnabled()
     _ = try await seen(root, room, requester, else: "No such thread root")
     try await store.unsubscribe(requester.userID, room, root)
   }
@@ -82,14 +80,11 @@ public final class ThreadSubscriptionService: Sendable {
   ///   - upTo: the position at which it begins; nil for the newest.
   ///   - limit: the greatest number, at least 1; capped at 512.
   public func changes(of user: UserID, after: Int64, upTo: Int64?, limit: Int) async throws -> Page {
-    try requireEnabled()
     guard limit > 0 else { throw MatrixError.invalidParam("limit must be greater than 0") }
     let limit = min(limit, Self.greatestLimit)
     let changes = try await store.changes(of: user, after: after, upTo: upTo, limit: limit)
     return Page(changes: changes, end: changes.count == limit ? changes.first.map { $0.streamID - 1 } : nil)
   }
-
-  private func requireEnabled() throws(MatrixError) { guard isEnabled else { throw .unrecognized() } }
 
   private func seen(
     _ id: EventID, _ room: RoomID, _ requester: Requester, else refusal: Text

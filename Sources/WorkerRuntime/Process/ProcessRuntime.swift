@@ -59,7 +59,9 @@ package struct ProcessRuntime: Sendable {
     registration_shared_secret: sample
     database: {name: psycopg2, args: {dbname: none}}
     listeners: [{port: 8008, type: http, resources: [{names: [client]}]}]
-    experimental_features: {msc3814_enabled: true, msc4108_enabled: true, msc4143_enabled: true, msc4388_mode: open}
+    experimental_features:
+      {msc3391_enabled: true, msc3814_enabled: true, msc4108_enabled: true, msc4143_enabled: true, msc4306_enabled: true,
+        msc4388_mode: open}
     """
 
   /// Puts the role's subsystems together without connecting to anything, and lists their endpoints.

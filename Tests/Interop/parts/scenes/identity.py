@@ -9,7 +9,7 @@ PHONE = {"client_secret": "secret", "country": "DE", "phone_number": "0170123456
 
 
 def addresses(recorder):
-    nobody, caller = Caller(recorder), person(recorder, "ida")
+    nobody, caller = Caller(recorder), person(recorder, "ida.m")
     for kind in ("register", "account/password", "account/3pid"):
         nobody.post("without mails", f"{kind}/email/requestToken", MAIL)
     nobody.post("without a delegate", "register/msisdn/requestToken", PHONE)
@@ -26,7 +26,7 @@ def addresses(recorder):
     caller.post("a bad secret", "account/3pid", {"three_pid_creds": {"sid": "s", "client_secret": "no/slash"}})
     caller.post("without a password", "account/3pid/add", {"sid": "s", "client_secret": "s"})
     caller.post("without a session", "account/3pid/add", {"client_secret": "s"})
-    password = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": "ida"}, "password": "a long password"}
+    password = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": "ida.m"}, "password": "a long password"}
     caller.post("without a proof", "account/3pid/add", {"sid": "s", "client_secret": "s", "auth": password})
     caller.post("of nothing", "account/3pid/delete", {"medium": "email", "address": "a@example.org"})
     caller.post("of an unknown medium", "account/3pid/delete", {"medium": "post", "address": "a@example.org"})
@@ -46,11 +46,11 @@ def resets(recorder):
 
 
 def tokens(recorder):
-    caller, other, nobody = person(recorder, "olga"), person(recorder, "otto"), Caller(recorder)
-    made = caller.post("", f"user/{quote('@olga:localhost')}/openid/request_token", {}, record=False)
+    caller, other, nobody = person(recorder, "olga.m"), person(recorder, "otto.m"), Caller(recorder)
+    made = caller.post("", f"user/{quote('@olga.m:localhost')}/openid/request_token", {}, record=False)
     recorder.note("openid token", 200, {**made, "access_token": "a token"})
-    other.post("of another user", f"user/{quote('@olga:localhost')}/openid/request_token", {})
-    caller.ask("no JSON", "POST", f"user/{quote('@olga:localhost')}/openid/request_token", raw=b"{")
+    other.post("of another user", f"user/{quote('@olga.m:localhost')}/openid/request_token", {})
+    caller.ask("no JSON", "POST", f"user/{quote('@olga.m:localhost')}/openid/request_token", raw=b"{")
     nobody.post("unknown token", "login", {"type": "m.login.token", "token": "syl_unknown"})
     nobody.post("signed tokens are off", "login", {"type": "org.matrix.login.jwt", "token": "a.b.c"})
     caller.post("is off", "/_matrix/client/v1/login/get_token", {})

@@ -25,7 +25,7 @@ def reply(caller, room, root, text, transaction, **more):
 
 
 def thread_list(recorder):
-    mara, nils, room = couple(recorder, "mara", "nils")
+    mara, nils, room = couple(recorder, "mara.t", "nils.t")
     path = f"/_matrix/client/v1/{room_path(room)}"
     mara.get("no threads", f"{path}/threads")
     roots = [say(mara if number % 2 else nils, room, f"root {number}", f"r{number}") for number in range(4)]
@@ -41,7 +41,7 @@ def thread_list(recorder):
     recorder.note("second page", 200, [[event["content"]["body"] for event in page["chunk"]], "next_batch" in page])
     for query in ("include=nonsense", "limit=x", "limit=-1", "from=nonsense", "from=1", "from=1_x", "from=99999_99999"):
         mara.get(query, f"{path}/threads?{query}")
-    person(recorder, "olga").get("of another's room", f"{path}/threads")
+    person(recorder, "olga.t").get("of another's room", f"{path}/threads")
     Caller(recorder).get("without a token", f"{path}/threads")
     mara.get("of no room", f"/_matrix/client/v1/{room_path('!nothinghereatall:localhost')}/threads")
     mara.put("redacts a root", f"{room_path(room)}/redact/{quote(roots[2])}/x1", {})
@@ -53,7 +53,7 @@ def thread_list(recorder):
 
 
 def relating(recorder):
-    paul, rosa, room = couple(recorder, "paul", "rosa")
+    paul, rosa, room = couple(recorder, "paul.t", "rosa.t")
     path = f"/_matrix/client/v1/{room_path(room)}/relations"
     root = say(paul, room, "root", "r")
     replies = [reply(rosa if number % 2 else paul, room, root, f"{number}", f"a{number}") for number in range(4)]
@@ -86,7 +86,7 @@ def relating(recorder):
 
 
 def subscriptions(recorder):
-    sven, tina, room = couple(recorder, "sven", "tina")
+    sven, tina, room = couple(recorder, "sven.t", "tina.t")
     root, other = say(sven, room, "root", "r"), say(sven, room, "other", "o")
     first = reply(sven, room, root, "first", "a1")
     base = f"{UNSTABLE}/io.element.msc4306/{room_path(room)}/thread"
@@ -112,7 +112,7 @@ def subscriptions(recorder):
     tina.ask("no JSON", "PUT", target, raw=b"{")
     tina.get("no root", f"{base}/{quote('$nothinghereatallnothingatall')}/subscription")
     tina.get("no identifier", f"{base}/nonsense/subscription")
-    person(recorder, "udo").put("of another's room", target, {})
+    person(recorder, "udo.t").put("of another's room", target, {})
     tina.put("another", f"{base}/{quote(other)}/subscription", {})
     tina.ask("ends that", "DELETE", f"{base}/{quote(other)}/subscription")
     listed = f"{UNSTABLE}/io.element.msc4308/thread_subscriptions"
@@ -144,7 +144,7 @@ def shape(answer):
 
 
 def notified(recorder):
-    vera, wim, room = couple(recorder, "vera", "wim")
+    vera, wim, room = couple(recorder, "vera.t", "wim.t")
     wim.get("none", "notifications")
     texts = [say(vera, room, f"{number}", f"m{number}") for number in range(3)]
     ping = say(vera, room, "ping", "p", **{"m.mentions": {"user_ids": [wim.user]}})
