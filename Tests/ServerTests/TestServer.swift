@@ -45,7 +45,6 @@ struct TestServer: Sendable {
       enable_registration: true
       enable_registration_without_verification: true
       allow_guest_access: true
-      experimental_features: {msc3391_enabled: true, msc4306_enabled: true}
       max_event_delay_duration: 1h
       database: {name: psycopg2, args: {host: \(database.server.folder), dbname: \(database.name), user: postgres}}
       listeners: [{port: 1, type: http, resources: [{names: [client, federation, consent]}]}]
