@@ -65,7 +65,7 @@ public final class TemplateLibrary: Sendable {
       !name.split(separator: UInt8(ascii: "/")).contains(where: { $0 == ".." })
     else { return nil }
     for folder in folders {
-      let url = URL(fileURLWithPath: folder.string).appending(path: name.string)
+      let url = URL(fileURLWithPath: Text("\(folder)/\(name)").string)
       // A file that is not there is looked for elsewhere.
       if let data = try? Data(contentsOf: url) { return Text(decoding: Array(data), as: UTF8.self) }
     }

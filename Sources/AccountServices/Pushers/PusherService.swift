@@ -117,7 +117,7 @@ public final class PusherService: Sendable {
   }
 
   private func checkMailbox(_ address: Text, of user: UserID) async throws {
-    guard try await accounts.user(withThirdParty: "email", Text(address.string.lowercased())) == user else {
+    guard try await accounts.user(withThirdParty: "email", ThirdPartyAddress.folded(address)) == user else {
       throw MatrixError(.threepidNotFound, "Email not found")
     }
   }

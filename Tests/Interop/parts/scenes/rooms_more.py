@@ -85,7 +85,7 @@ def hierarchy(recorder):
     nils.post("joins", f"join/{quote(top)}", {})
     # Not the members: theirs are counted some time later.
     seen = nils.get("", path, record=False)["rooms"]
-    recorder.note("with a restricted room", 200, [(room["room_id"], room.get("join_rule")) for room in seen])
+    recorder.note("with a restricted room", 200, [[room["room_id"], room.get("join_rule")] for room in seen])
 
 
 def upgrades(recorder):
