@@ -255,7 +255,7 @@ class Attack:
         """Sends bodies that are right but for one value or name."""
         pattern = re.compile("/".join("[^/]*" if s.startswith("{") else re.escape(s) for s in path.replace("...}", "}").split("/")))
         pattern = re.compile(pattern.pattern + "(/.*)?$") if path.endswith("...}") else re.compile(pattern.pattern + "$")
-        matching = [(place, body) for verb, place, body in self.bodies if verb == method and pattern.match(prefixed(place, path))]
+        matching = [(place, body) for verb, place, body in self.bodies if verb == method and pattern.match(prefixed(place, path).partition("?")[0])]
         self.checks.that(f"{method} {path} has a body in bodies.json", matching)
         for place, body in matching:
             target = prefixed(place, path)
