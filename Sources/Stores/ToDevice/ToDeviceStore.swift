@@ -56,7 +56,7 @@ public final class ToDeviceStore: Sendable {
     for user: UserID, device: Text, after from: Int64, upTo: Int64, limit: Int = batchLimit
   ) async throws -> (messages: [[UInt8]], upTo: Int64) {
     guard from < upTo, inboxChanges.hasChanged(user.rawValue, since: from) else { return ([], upTo) }
-    let limit = max(1, min(limit, Self.batchLimit))
+    let limit = max(1, limit)
     let rows = try await database.run(
       """
       SELECT stream_id, message_json FROM device_inbox

@@ -52,7 +52,8 @@ struct SlidingExtensionReader: Sendable {
     guard since <= now.toDevice else { return SlidingExtensions.ToDevice(next: since) }
     if since > 0 { try await service.stores.toDevice.deleteMessages(for: user, device: device, upTo: since) }
     let page = try await service.stores.toDevice.messages(
-      for: user, device: device, after: since, upTo: now.toDevice, limit: wanted.limit)
+      for: user, device: device, after: since, upTo: now.toDevice,
+      limit: min(wanted.limit, ToDeviceStore.batchLimit))
     return SlidingExtensions.ToDevice(next: page.upTo, messages: page.messages)
   }
 
