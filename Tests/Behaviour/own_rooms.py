@@ -134,7 +134,7 @@ def aliases(server, checks):
 
 def named_at_start(server, checks):
     log = server.log()
-    for name in ("rc_joins.remote", "rc_third_party_invite", "rc_key_requests", "rc_reports"):
+    for name in ("rc_joins.remote", "rc_third_party_invite"):
         checks.that(f"{name} is named at the start", f"{name}: this setting of Synapse is not supported" in log, log[-2000:])
     for name in ("rc_message", "rc_joins_per_room", "rc_joins.local"):
         checks.that(f"{name} is not", f"{name}: this setting of Synapse" not in log)
@@ -146,8 +146,6 @@ def main():
 rc_message: {per_second: 0.001, burst_count: 5}
 rc_joins: {local: %(loose)s, remote: %(loose)s}
 rc_third_party_invite: %(loose)s
-rc_key_requests: %(loose)s
-rc_reports: %(loose)s
 alias_creation_rules:
   - {alias: "#secret-*", action: deny}
   - {action: allow}

@@ -15,10 +15,10 @@ from harness import Checks, Client, own_server
 NAMED = {
     "pusher_instances": "[]", "start_pushers": "true", "federation_sender_instances": "[]", "send_federation": "false",
     "notify_appservices_from_worker": "null_worker",
-    "ui_auth": "{session_timeout: 5m}", "task_scheduler": "{max_concurrent_tasks: 3}", "user_agent_suffix": "a",
+    "task_scheduler": "{max_concurrent_tasks: 3}", "user_agent_suffix": "a",
     "worker_main_http_uri": "http://localhost:1",
 }
-NESTED = {"push": ("include_content", "false"), "experimental_features": ("msc3814_enabled", "true")}
+NESTED = {"push": ("include_content", "false"), "experimental_features": ("msc3890_enabled", "true")}
 SILENT = {"event_cache_size": "20K", "enable_metrics": "true", "print_pidfile": "true"}
 SHUT = {
     "hs_disabled": "true", "modules": "[{module: a.b, config: {}}]", "matrix_authentication_service": "{enabled: true, secret: a}",
