@@ -67,6 +67,19 @@ typedef struct {
   int was_opened;
 } check;
 
+/// Finds the IPv4 address to which a gateway brings what is sent to an IPv6 address; NULL where there is none.
+static const unsigned char *embedded(const unsigned char *bytes) {
+  static const unsigned char nat64[12] = {0x00, 0x64, 0xff, 0x9b}, compatible[12] = {0};
+  if (bytes[0] == 0x20 && bytes[1] == 0x02) return bytes + 2;
+  if (memcmp(bytes, nat64, 12) == 0 || memcmp(bytes, compatible, 12) == 0) return bytes + 12;
+  return NULL;
+}
+
+static int is_refused(const ccurl_request *request, int family, const unsigned char *bytes) {
+  return is_in(request->blocked, request->blocked_count, family, bytes) &&
+         !is_in(request->allowed, request->allowed_count, family, bytes);
+}
+
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
   check *check = context;
   (void)purpose;
@@ -86,8 +99,9 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
       bytes += 12;
     }
   }
-  if (!bytes || (is_in(request->blocked, request->blocked_count, family, bytes) &&
-                 !is_in(request->allowed, request->allowed_count, family, bytes))) {
+  const unsigned char *inner = family == 6 ? embedded(bytes) : NULL;
+  if (!bytes || is_refused(request, family, bytes) ||
+      (inner && is_refused(request, 4, inner) && !is_in(request->allowed, request->allowed_count, 6, bytes))) {
     check->was_refused = 1;
     return CURL_SOCKET_BAD;
   }

@@ -34,12 +34,16 @@ public final class Route: Sendable {
     if case .endpoint(let endpoint, _, _) = outcome { endpoint } else { nil }
   }
 
-  /// Path and query with the value of every name that decodes to `access_token` blotted out, for logs.
+  /// The names whose values are secrets: tokens of users and of links in mails, sessions of interactive authentication.
+  private static let secretNames: Set<Text> = ["access_token", "client_secret", "token", "session"]
+
+  /// Path and query with the values of every name that decodes to that of a secret blotted out, for logs.
   var redactedTarget: Text {
     if query.utf8.isEmpty { return Text(path) }
     let pairs = query.utf8.split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: false).map { pair -> Text in
       let name = Substring(pair.prefix { $0 != UInt8(ascii: "=") })
-      return PercentDecoding.decodeForm(name) == "access_token" ? "access_token=<redacted>" : Text(pair)
+      guard let name = PercentDecoding.decodeForm(name), Self.secretNames.contains(name) else { return Text(pair) }
+      return "\(name)=<redacted>"
     }
     return "\(Text(path))?\(pairs.joined(separator: "&"))"
   }

@@ -7,6 +7,8 @@ import Glibc
 /// libcurl is opened with the first of them. Redirections are not followed, so that what is checked is what is asked.
 public final class OutboundClient: Sendable {
   private let threads = OutboundThreads(most: 8, mostWaiting: 256)
+  /// The threads of requests to servers that users name, which may be slow on purpose: no mail or captcha waits for them.
+  private let threadsForUsers = OutboundThreads(most: 4, mostWaiting: 64)
   private let blocked: NetworkRanges
   private let allowed: NetworkRanges
   private let checksCertificates: Bool
@@ -78,6 +80,7 @@ public final class OutboundClient: Sendable {
     guard !request.url.utf8.contains(0), !request.method.utf8.contains(0) else { throw .failed("malformed address") }
     let options = Options(
       timeout: timeoutMilliseconds, isDirect: trust == .user, checksCertificates: checksCertificates)
+    let threads = trust == .user ? threadsForUsers : threads
     let outcome = try await threads.run { Self.read(Self.perform(request, lines, options, blocked, allowed)) }
     return try outcome.get()
   }

@@ -40,6 +40,8 @@ import Testing
       ("https://Good.example/a", "good.example"), ("https://good.example:1/", "good.example"),
       ("https://good.example@evil.example/", "evil.example"), ("https://evil.example\\@good.example", "evil.example"),
       ("https://[::1]:80/", "::1"), ("element://x/y", "x"), ("nothing", ""),
+      ("https:/evil.example//good.example", ""), ("https:evil.example//good.example", ""),
+      ("https:\\\\evil.example//good.example", ""), ("https:///evil.example//good.example", ""),
     ]
     for (url, host) in hosts { #expect(ThirdPartyAddress.host(of: url) == host, "\(url)") }
     for wrong in ["file:///x", "FILE:x", "javascript:x", "data:x", "https://x/ y", "https://x/\n"] as [Text] {

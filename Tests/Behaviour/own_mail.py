@@ -82,6 +82,7 @@ def mails(server, trap, checks):
     answers = at_once(8, lambda _: ask(Client(client.address), "account/3pid", mail, attempt=2))
     checks.equal("mail: eight at once send one", ({a.json.get("sid") for a in answers}, len(trap.to(mail))), ({first["sid"]}, 2))
     for name, body in [("secret", {"client_secret": "no/slash"}), ("long secret", {"client_secret": "a" * 256}), ("address", {"email": "nobody"}),
+                       ("name", {"email": "1<somebody@example.org>"}),
                        ("control character", {"email": "a\r\nb@example.org"}), ("attempt", {"send_attempt": "1"}),
                        ("file", {"next_link": "file:///etc/passwd"}), ("script", {"next_link": "javascript://good.example/%0aalert(1)"}),
                        ("other host", {"next_link": "https://good.example@evil.example/"}), ("line", {"next_link": "https://good.example/\r\nX: y"})]:

@@ -61,7 +61,8 @@ enum ThirdPartyAddress {
 
   /// Takes the host out of a URL, without user and port.
   static func host(of url: Text) -> Text {
-    guard let (_, rest) = url.cut(at: "//") else { return "" }
+    // Right behind the scheme: browsers go to `evil` with `https:/evil//good` and `https:\\evil//good`.
+    guard let rest = (url.cut(at: ":")?.after ?? url).dropping(prefix: "//") else { return "" }
     // Browsers take a backslash for a slash.
     let authority = Text(rest.utf8.prefix { !"/?#\\".utf8.contains($0) })
     let place = authority.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false).last ?? ""

@@ -97,7 +97,15 @@ public final class LoginService: Sendable {
       let used = try await stores.loginTokens.use(token, nowMilliseconds: clock.nowMilliseconds),
       let account = try await stores.accounts.account(used.user)
     else { throw MatrixError.forbidden("Invalid login token") }
-    return Result(userID: used.user, session: try await open(account, body, provider: used.provider))
+    let device = try body.optionalString("device_id")
+    let session = try await open(account, body, provider: used.provider)
+    // The user's sessions may have been ended while this one was opened.
+    guard try await stores.loginTokens.isKept(token) else {
+      try await stores.accessTokens.delete(session.accessToken)
+      if device == nil { try await sessions.close(device: session.deviceID, of: used.user) }
+      throw MatrixError.forbidden("Invalid login token")
+    }
+    return Result(userID: used.user, session: session)
   }
 
   /// Logs in by a token of another service, which makes an account for a user who has none.
@@ -118,7 +126,11 @@ public final class LoginService: Sendable {
 
   private func register(_ subject: JSONWebTokenChecker.Subject, _ user: UserID) async throws -> Account {
     do {
-      _ = try await registration.registerByService(localpart: subject.localpart, displayName: subject.displayName)
+      // A name that nobody could choose is none.
+      let name = subject.displayName.flatMap { name in
+        name.utf8.contains(0) || name.unicodeScalars.count > ProfileService.maximumDisplayNameLength ? nil : name
+      }
+      _ = try await registration.registerByService(localpart: subject.localpart, displayName: name)
     } catch let error as MatrixError where error.code == .userInUse {
       // Another login of the user's has made the account just now.
     }

@@ -43,6 +43,7 @@ public final class PasswordChangeFlow: Sendable {
       completed = try await confirm(requester, operation, body)
     } catch let incomplete as UserInteractiveAuth.Incomplete {
       if let password {
+        try interactiveAuth.countWork(for: body, of: operation.client)
         let hash = try await hasher.hash(password)
         try await interactiveAuth.remember(Self.passwordHashKey, .string(hash), session: incomplete.sessionID)
       }
@@ -78,7 +79,13 @@ public final class PasswordChangeFlow: Sendable {
   private func owner(_ requester: Requester?, _ completed: UserInteractiveAuth.Completed) async throws -> UserID {
     if let requester { return requester.userID }
     guard let proved = VerificationStages.proved(VerificationStages.email, in: completed.stages),
-      let user = try await accounts.user(withThirdParty: proved.medium, proved.address)
+      let user = try await accounts.user(withThirdParty: proved.medium, proved.address),
+      // A proof older than the address of the account was given for something else (a mail about a registration, whose
+      // link asks nothing), or by whoever had the mailbox before.
+      try await accounts.thirdPartyIdentifiers(of: user).contains(where: {
+        $0.medium == proved.medium && $0.address == proved.address
+          && $0.addedAtMilliseconds <= proved.validatedAtMilliseconds
+      })
     else { throw MatrixError.notFound("Email address not found") }
     return user
   }

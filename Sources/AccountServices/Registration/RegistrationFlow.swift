@@ -101,6 +101,7 @@ public final class RegistrationFlow: Sendable {
       ) { [registration] in try await registration.check(stage: $0, $1, session: $2, address: client.ip) }
       return try await create(submission, completed, address: client.ip)
     } catch let incomplete as UserInteractiveAuth.Incomplete {
+      if submission.password != nil { try interactiveAuth.countWork(for: body, of: client) }
       try await keep(submission.password, session: incomplete.sessionID)
       throw incomplete
     }

@@ -119,6 +119,15 @@ public final class UserInteractiveAuth: Sendable {
       sessionID: session.id, stages: stages, parameters: session.clientParameters, serverData: session.serverData)
   }
 
+  /// Counts work that a session lets a client have done repeatedly, such as the hash of a password, like a session.
+  ///
+  /// - Throws: `MatrixError` 429.
+  func countWork(for body: JSONValue, of client: Authenticator.Client) throws(MatrixError) {
+    // A request that names no session has been counted when it began one.
+    guard try body.optionalObject("auth")?.optionalString("session") != nil else { return }
+    try sessionLimiter.check(client.ip)
+  }
+
   /// Keeps a value with a session, for its later stages.
   public func remember(_ key: Text, _ value: JSON, session: Text) async throws {
     try await store.setServerData(key, value, session: session)

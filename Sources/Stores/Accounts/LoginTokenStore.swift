@@ -40,6 +40,16 @@ public final class LoginTokenStore: Sendable {
     return (UserID(unchecked: user), origin)
   }
 
+  /// Returns whether a token that was used is still there. What ends the sessions of its user deletes it.
+  public func isKept(_ token: Text) async throws -> Bool {
+    try await !database.run("SELECT 1 FROM login_tokens WHERE token = \(token)").isEmpty
+  }
+
+  /// Deletes a user's tokens, in a transaction that has locked the user.
+  static func removeAll(of user: UserID, in txn: Transaction) {
+    txn.enqueue("DELETE FROM login_tokens WHERE user_id = \(user.rawValue)")
+  }
+
   /// Deletes tokens that have been too old for five minutes (as Synapse).
   public func prune(nowMilliseconds: Int64) async throws {
     _ = try await database.run("DELETE FROM login_tokens WHERE expiry_ts <= \(nowMilliseconds - 300_000)")

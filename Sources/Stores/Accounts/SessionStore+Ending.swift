@@ -30,6 +30,7 @@ extension SessionStore {
 
   /// Ends every session within a transaction that has locked the user.
   func endAll(of user: UserID, in txn: Transaction) throws -> [Text] {
+    LoginTokenStore.removeAll(of: user, in: txn)
     let ended = try devices.ids(of: user, in: txn)
     try devices.remove(ended, of: user, in: txn)
     try endTokens(of: user, where: "true", in: txn)
@@ -50,6 +51,7 @@ extension SessionStore {
       txn.enqueue("UPDATE users SET password_hash = \(hash) WHERE name = \(user.rawValue)")
       try self.invalidator.enqueue([CacheInvalidation("get_user_by_id", [user.rawValue])], in: txn)
       guard endsOthers else { return [] }
+      LoginTokenStore.removeAll(of: user, in: txn)
       let own = try txn.query("SELECT device_id, refresh_token_id FROM access_tokens WHERE id = \(kept)").first
       let device = try own?.get(0, as: Text?.self) ?? nil
       let others = try self.devices.ids(of: user, in: txn).filter { id in

@@ -34,6 +34,11 @@ extension SessionStore {
       let (id, old) = (try row.get(0, as: Int64.self), try Self.decode(row))
       let tokens = try successor(old)
       let unused = try row.get(3, as: Int64?.self)
+      // Whoever has the refresh token has shown no password: the moment of the last one goes over to the new token.
+      let validated: Int64? =
+        try txn.query(
+          "SELECT max(last_validated) FROM access_tokens WHERE refresh_token_id = \(id)"
+        ).first?.get(0, as: Int64?.self) ?? nil
       // The unused successor, and what was spent before the token that led here.
       let ended = try txn.query(
         """
@@ -45,7 +50,8 @@ extension SessionStore {
       ).map { try $0.get(0, as: Int64.self) }
       let access = try txn.query(
         "DELETE FROM access_tokens WHERE refresh_token_id = ANY(\(ended)::bigint[]) RETURNING token")
-      Self.insert(tokens, ids, user: old.userID, deviceID: old.deviceID, nowMilliseconds, in: txn)
+      Self.insert(
+        tokens, ids, user: old.userID, deviceID: old.deviceID, validatedMilliseconds: validated, in: txn)
       // Before the deletion, which takes along whatever points to a deleted token.
       txn.enqueue("UPDATE refresh_tokens SET next_token_id = \(ids.refresh) WHERE id = \(id)")
       txn.enqueue("DELETE FROM refresh_tokens WHERE id = ANY(\(ended)::bigint[])")

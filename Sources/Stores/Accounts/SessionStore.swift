@@ -116,7 +116,8 @@ public final class SessionStore: Sendable {
       let isNewDevice = try self.devices.add(new.deviceID, of: new.userID, displayName: new.displayName, in: txn)
       if !isNewDevice { try self.endTokens(of: new.userID, where: Self.isDevice(in: [new.deviceID]), in: txn) }
       if let provider = new.authProvider { self.devices.note(provider, new.deviceID, of: new.userID, in: txn) }
-      Self.insert(new.tokens, ids, user: new.userID, deviceID: new.deviceID, nowMilliseconds, in: txn)
+      Self.insert(
+        new.tokens, ids, user: new.userID, deviceID: new.deviceID, validatedMilliseconds: nowMilliseconds, in: txn)
       if let session = new.registrationSession {
         let kept = KeptSession(deviceID: new.deviceID, tokens: new.tokens)
         try UserInteractiveAuthStore.setServerData(KeptSession.key, kept.json, of: session, in: txn)
@@ -151,7 +152,8 @@ public final class SessionStore: Sendable {
   }
 
   static func insert(
-    _ tokens: NewTokens, _ ids: TokenIDs, user: UserID, deviceID: Text, _ nowMilliseconds: Int64, in txn: Transaction
+    _ tokens: NewTokens, _ ids: TokenIDs, user: UserID, deviceID: Text, validatedMilliseconds: Int64?,
+    in txn: Transaction
   ) {
     if let refresh = tokens.refresh {
       txn.enqueue(
@@ -167,7 +169,7 @@ public final class SessionStore: Sendable {
       INSERT INTO access_tokens
         (id, user_id, token, device_id, valid_until_ms, last_validated, refresh_token_id, used)
       VALUES (\(ids.access), \(user.rawValue), \(tokens.access), \(deviceID), \(tokens.validUntilMilliseconds),
-              \(nowMilliseconds), \(ids.refresh), false)
+              \(validatedMilliseconds), \(ids.refresh), false)
       """)
   }
 
