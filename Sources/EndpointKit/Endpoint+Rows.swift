@@ -43,15 +43,17 @@ extension Endpoint {
   ///   - caller: who may call.
   ///   - place: which process of a cluster answers.
   ///   - balance: what a reverse proxy should keep on one process.
+  ///   - body: how the request's body is read.
   ///   - shortcut: answers requests that ask for next to nothing.
   ///   - deferral: begins to answer.
   public static func poll<C: Caller>(
     _ name: Text, by method: HTTPMethod = .get, _ paths: EndpointPaths, as caller: C.Type, on place: Place = .any,
-    balance: Balance = .none, shortcut: Shortcut? = nil, to deferral: @escaping CallDeferral<C>
+    balance: Balance = .none, body: BodyPolicy = .usual, shortcut: Shortcut? = nil,
+    to deferral: @escaping CallDeferral<C>
   ) -> Endpoint {
     Endpoint(
       name: name, method: method, paths: paths.patterns, access: C.access, place: place, balance: balance,
-      isRateLimited: false, body: .usual, execution: .usual, allowsLockedUsers: false, shortcut: shortcut,
+      isRateLimited: false, body: body, execution: .usual, allowsLockedUsers: false, shortcut: shortcut,
       work: .deferral { try await deferral(try C($0), $0, $1) })
   }
 

@@ -31,7 +31,7 @@ package struct SlidingSyncEndpoints: Sendable {
       [
         .poll(
           "slidingSync", by: .post, "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", as: UserOrGuest.self,
-          balance: .user, to: sync)
+          balance: .user, body: .collected(limit: 1 << 20), to: sync)
       ])
   }
 

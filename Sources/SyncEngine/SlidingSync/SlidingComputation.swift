@@ -6,8 +6,10 @@ import Stores
 /// What is new is found first, then rooms are read in batches, then what is wanted beside them. Nothing is stored before the answer is given: a look without
 /// news leaves no trace.
 struct SlidingComputation: Sendable {
-  /// The number of rooms that are read together.
+  /// The greatest number of rooms that are read together.
   static let batch = 50
+  /// The number of events beyond which rooms with long timelines are read fewer at a time.
+  private static let eventsOfBatch = 2_000
 
   let service: SlidingSyncService
   let request: SlidingSyncRequest
@@ -26,12 +28,28 @@ struct SlidingComputation: Sendable {
       window = try await SlidingWindowReader(
         service: service, request: request, connection: place.connection, from: from
       ).window(memberships, now)
+    } else if let from {
+      let live = place.connection.rooms.lazy.filter { $0.value == .live }.map(\.key)
+      window.unseen = Set(live.filter { service.stores.events.hasRoomChanged($0, since: from.room) })
     }
     var finding = SlidingFinding(now: now, window: window, memberships: memberships, changes: place.connection)
-    let isFirst = from == nil || window.toSend.contains { place.connection.rooms[$0] == nil }
-    guard window.toSend.count <= Self.batch || !isFirst else { return finding }
+    let isFirst = from == nil || window.toSend.contains { isSurelySent($0, in: window) }
+    guard window.toSend.count <= batch(of: window) || !isFirst else { return finding }
     try await fill(&finding) { rooms, finding in finding.rooms += rooms }
     return finding
+  }
+
+  /// Returns whether a room is sent whatever is found: for the first time, or with a longer timeline.
+  private func isSurelySent(_ room: RoomID, in window: SlidingWindow) -> Bool {
+    guard place.connection.rooms[room] != nil else { return true }
+    guard let known = place.connection.configs[room], let wanted = window.wanted[room] else { return false }
+    return known.timelineLimit < wanted.timelineLimit
+  }
+
+  /// Returns how many rooms are read together.
+  private func batch(of window: SlidingWindow) -> Int {
+    let longest = window.wanted.values.lazy.map(\.timelineLimit).max() ?? 0
+    return min(max(Self.eventsOfBatch / max(longest, 1), 1), Self.batch)
   }
 
   /// Reads the rooms and the rest of an answer.
@@ -45,9 +63,10 @@ struct SlidingComputation: Sendable {
       service: service, request: request, place: place, from: from, now: now, window: window,
       ignoredUsers: try await service.readers.accountData.ignoredUsers(of: request.requester.userID))
     var sent: [SlidingRoomNotice] = []
+    let batch = batch(of: window)
     var start = 0
     while start < window.toSend.count {
-      let end = min(start + Self.batch, window.toSend.count)
+      let end = min(start + batch, window.toSend.count)
       let rooms = try await reader.rooms(window.toSend[start..<end], &finding.changes)
         .filter { from == nil || $0.isNews }
       sent += rooms.map { SlidingRoomNotice($0) }
@@ -69,7 +88,8 @@ struct SlidingComputation: Sendable {
   /// - Throws: `M_UNKNOWN_POS` when the position that the client came with is gone.
   func store(_ finding: SlidingFinding) async throws -> Text {
     var position = place.position
-    if request.body.wantsRooms {
+    // A request that is not about rooms leaves some behind, too, since its token is later.
+    if request.body.wantsRooms || place.position > 0 {
       guard let new = try await service.connections.store(finding.changes, of: request.connection, after: place) else {
         throw MatrixError.unknownPosition()
       }

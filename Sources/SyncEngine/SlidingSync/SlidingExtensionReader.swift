@@ -29,10 +29,10 @@ struct SlidingExtensionReader: Sendable {
       result.accountData = try await accountData(window.rooms(in: scope), &changes)
     }
     if let scope = wanted.receipts {
-      result.receipts = try await receipts(window.rooms(in: scope), sent, &changes)
+      result.receipts = try await receipts(inside(window.rooms(in: scope)), sent, &changes)
     }
     if let scope = wanted.typing {
-      result.typing = service.readers.ephemeral.typing(in: window.rooms(in: scope), after: from?.typing)
+      result.typing = service.readers.ephemeral.typing(in: inside(window.rooms(in: scope)), after: from?.typing)
     }
     if let limit = wanted.threadSubscriptions, service.settings.hasThreadSubscriptions {
       let found = try await service.stores.sync.threadSubscriptions(
@@ -41,6 +41,11 @@ struct SlidingExtensionReader: Sendable {
       result.hasOlderSubscriptions = found.count == limit
     }
     return result
+  }
+
+  /// Returns those of the rooms in which the user is now: who reads and who types there is nobody else's business, be they invited or put out.
+  private func inside(_ rooms: Set<RoomID>) -> Set<RoomID> {
+    rooms.filter { window.rooms[$0]?.membership.membership == .join }
   }
 
   // MARK: Messages for the device
@@ -87,22 +92,9 @@ struct SlidingExtensionReader: Sendable {
         movements.leftRooms.insert(room)
       }
     }
-    let deltas = try await service.stores.events.stateDeltas(
-      in: joined.subtracting(movements.joinedRooms).map { RoomSpan(room: $0, after: from.room, upTo: now.room) })
-    let members = deltas.values.joined().filter { $0.key.type == EventType.member && $0.key.stateKey != user.rawValue }
-    let events = try await service.stores.events.events(
-      members.flatMap { [$0.eventID, $0.previousEventID].compactMap { $0 } })
-    for delta in members.sorted(by: { $0.streamID < $1.streamID }) {
-      let subject = UserID(unchecked: delta.key.stateKey)
-      let isJoined = delta.eventID.flatMap { events[$0] }?.event.membership == "join"
-      let wasJoined = delta.previousEventID.flatMap { events[$0] }?.event.membership == "join"
-      if isJoined, !wasJoined {
-        movements.arrived.insert(subject)
-      } else if wasJoined, !isJoined {
-        movements.gone.insert(subject)
-        movements.arrived.remove(subject)
-      }
-    }
+    try await service.readers.deviceLists.addMembers(
+      of: Array(joined.subtracting(movements.joinedRooms)), near: user, after: from.room, upTo: now.room, to: &movements
+    )
     return movements
   }
 

@@ -19,6 +19,9 @@ struct SlidingRequiredStateChange {
   /// The greatest number of state keys of a type that are remembered of former requests and the present one, as on Synapse.
   private static let mostRemembered = 100
 
+  /// The greatest number of entries that are remembered in all: where there would be more, only the present request counts.
+  private static let mostEntries = 1_000
+
   private let user: Text
   private let returned: Set<Text>
   private let changed: [Text: Set<Text>]
@@ -58,7 +61,8 @@ struct SlidingRequiredStateChange {
     guard !changes.isEmpty else { return }
     var keys = previous.keys
     for (type, stateKeys) in changes { keys[type] = stateKeys.isEmpty ? nil : stateKeys }
-    effective = SlidingRequiredState(keys: keys)
+    let count = keys.values.reduce(0) { $0 + $1.count }
+    effective = count > Self.mostEntries ? wanted : SlidingRequiredState(keys: keys)
   }
 
   /// Settles requests for types of any name, with which nothing is remembered.

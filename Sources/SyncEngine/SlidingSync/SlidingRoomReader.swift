@@ -103,9 +103,12 @@ struct SlidingRoomReader: Sendable {
     var timeline = timeline
     if draft.isBehind, !draft.isExpanded, let from = draft.from {
       let limit = draft.config.timelineLimit
+      let count = timeline.entries.count
       timeline.entries.removeAll { from.position.covers($0.event.streamOrdering, instance: $0.event.instanceName) }
-      timeline.isLimited = timeline.entries.count > limit
-      if timeline.isLimited { timeline.entries.removeFirst(timeline.entries.count - limit) }
+      // Where many events are not for the reader, the search for others may have ended before the point.
+      let hasReachedPoint = timeline.entries.count < count || !timeline.isLimited
+      timeline.isLimited = timeline.entries.count > limit || !hasReachedPoint
+      if timeline.entries.count > limit { timeline.entries.removeFirst(timeline.entries.count - limit) }
     }
     if let first = timeline.entries.first {
       timeline.previous = RoomStreamToken(stream: first.event.streamOrdering - 1)

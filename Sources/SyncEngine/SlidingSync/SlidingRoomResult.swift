@@ -42,7 +42,7 @@ struct SlidingRoomResult: Sendable {
   /// Whether there is anything that a waiting client should be woken for.
   var isNews: Bool {
     isInitial || name != nil || avatar != nil || !heroes.isEmpty || counts != nil || !requiredState.isEmpty
-      || timeline?.events.isEmpty == false || stripped != nil
+      || timeline.map { !$0.events.isEmpty || $0.isLimited } ?? false || stripped != nil
   }
 }
 

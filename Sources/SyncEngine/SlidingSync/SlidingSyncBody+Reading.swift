@@ -12,6 +12,10 @@ extension SlidingSyncBody {
   static let mostSubscriptions = 1_000
   /// The most entries of a choice of state; Synapse has no such bound.
   static let mostRequiredState = 1_000
+  /// The most ranges of a list; each is answered with its rooms.
+  static let mostRanges = 20
+  /// The most names in a condition of a list, and in what an extension is wanted for; Synapse has no such bound.
+  static let mostNames = 1_000
   /// The longest timeline, as on Synapse.
   static let longestTimeline: Int64 = 1_000
 
@@ -89,19 +93,19 @@ struct SlidingBodyReader {
   mutating func bool(_ json: JSONValue, _ key: Text) -> Bool? { optional(json, key, "a boolean", \.bool) }
 
   mutating func strings(_ json: JSONValue, _ key: Text) -> [Text]? {
-    optional(json, key, "an array of strings") { Self.all($0.elements, \.string) }
+    optional(json, key, "an array of at most \(SlidingSyncBody.mostNames) strings") { Self.all($0.elements, \.string) }
   }
 
   /// Reads strings, among which there may be nulls.
   mutating func types(_ json: JSONValue, _ key: Text) -> [Text?]? {
-    optional(json, key, "an array of strings and nulls") { value in
+    optional(json, key, "an array of at most \(SlidingSyncBody.mostNames) strings and nulls") { value in
       Self.all(value.elements) { $0.isNull ? .some(nil) : $0.string.map { .some($0) } }
     }
   }
 
   /// Converts all elements; nil when one cannot be.
   private static func all<T>(_ elements: JSONElements?, _ convert: (JSONValue) -> T?) -> [T]? {
-    guard let elements else { return nil }
+    guard let elements, elements.count <= SlidingSyncBody.mostNames else { return nil }
     var values: [T] = []
     for element in elements {
       guard let value = convert(element) else { return nil }
@@ -165,7 +169,11 @@ struct SlidingBodyReader {
 
   private mutating func requiredState(_ json: JSONValue) -> SlidingRequiredState {
     var wanted = SlidingRequiredState()
-    for (type, key) in pairs(json, "required_state", "strings", \.string) ?? [] { wanted.insert(type, key) }
+    // No event has longer ones.
+    for (type, key) in pairs(json, "required_state", "strings", \.string) ?? []
+    where type.utf8.count <= 1_024 && key.utf8.count <= 1_024 {
+      wanted.insert(type, key)
+    }
     return wanted
   }
 
@@ -176,6 +184,9 @@ struct SlidingBodyReader {
         json.integer.flatMap { $0 < 0 ? nil : $0 }
       }
       list.ranges = (pairs ?? []).map { SlidingSyncBody.Range(first: $0.0, last: $0.1) }
+      if list.ranges.count > SlidingSyncBody.mostRanges {
+        note(.shape, "'ranges' must be an array of at most \(SlidingSyncBody.mostRanges) pairs")
+      }
     }
     _ = bool(json, "slow_get_all_rooms")
     if let filters = optional(json, "filters", "an object", Self.object) { list.filters = self.filters(filters) }

@@ -27,7 +27,7 @@ struct SlidingWindow: Sendable {
   var wanted: OrderedDictionary<RoomID, SlidingRoomConfig> = [:]
   /// The rooms that may have something to send, in that order.
   var toSend: [RoomID] = []
-  /// Rooms of lists and subscriptions that changed since the client's token, but are not looked at.
+  /// Rooms that the client has and that may have changed since its token, but are not looked at.
   var unseen: Set<RoomID> = []
   /// The rooms of lists and subscriptions, whether they are looked at or not.
   var rooms: [RoomID: Room] = [:]
@@ -42,7 +42,7 @@ struct SlidingWindow: Sendable {
       let room = RoomID(unchecked: name)
       if wanted[room] != nil { chosen.insert(room) }
     }
-    for name in scope.lists ?? [] {
+    for name in Set(scope.lists ?? []) {
       let shown = name == SlidingRequiredState.wildcard ? Array(lists.values) : lists[name].map { [$0] } ?? []
       for list in shown { for range in list.ranges { chosen.formUnion(range.rooms) } }
     }

@@ -41,18 +41,15 @@ struct SlidingWindowReader: Sendable {
     let spans = try await spans(memberships, now)
     let candidates = try await candidates(memberships, spans, ignored: data.ignoredUsers)
     for candidate in candidates { window.rooms[candidate.room.roomID] = room(candidate.room, spans) }
-    var listed: Set<RoomID> = []
     for (name, list) in body.lists {
       let filter = try await SlidingListFilter(
         list.filters, service: service, user: user, data: data, direct: window.direct,
         outside: candidates.lazy.filter { $0.joined == nil }.map(\.room))
       let rooms = candidates.filter { filter.passes($0.room, $0.joined) }.map(\.room.roomID)
-      listed.formUnion(rooms)
       add(name, list, rooms, to: &window)
     }
     addSubscriptions(memberships, spans, to: &window)
-    listed.formUnion(body.subscriptions.keys.filter { window.rooms[$0] != nil })
-    try chooseRooms(listed, changedRooms(candidates, now), in: &window)
+    try chooseRooms(changedRooms(candidates, now), in: &window)
     return window
   }
 
@@ -161,9 +158,7 @@ struct SlidingWindowReader: Sendable {
   }
 
   /// Chooses the rooms to be sent: those that the client has not been sent, or not as far, and those that have news.
-  private func chooseRooms(
-    _ listed: Set<RoomID>, _ hasChanged: (RoomID) -> Bool, in window: inout SlidingWindow
-  ) throws {
+  private func chooseRooms(_ hasChanged: (RoomID) -> Bool, in window: inout SlidingWindow) throws {
     guard from != nil else {
       window.toSend = Array(window.wanted.keys)
       return
@@ -181,6 +176,9 @@ struct SlidingWindowReader: Sendable {
     {
       throw MatrixError.unknownPosition()
     }
-    window.unseen = listed.filter { window.wanted[$0] == nil && connection.rooms[$0] == .live && hasChanged($0) }
+    // Whether in a list or not: a room that no list or subscription names now may be looked at again.
+    for (room, sent) in connection.rooms where sent == .live && window.wanted[room] == nil && hasChanged(room) {
+      window.unseen.insert(room)
+    }
   }
 }

@@ -40,11 +40,16 @@ public struct SlidingConnection: Sendable {
   /// What the client has of rooms.
   public var configs: [RoomID: SlidingRoomConfig] = [:]
 
+  /// The estimated memory of the choices of state in ``configs``, in bytes; they are shared between rooms.
+  var stateWeight = 0
+
   /// Makes a connection over which nothing was sent.
   public init() {}
 
-  /// The estimated memory, in bytes, for cache budgets; choices of state are shared between rooms.
-  var weight: Int { 512 + (rooms.count + receipts.count + accountData.count) * 160 + configs.count * 200 }
+  /// The estimated memory, in bytes, for cache budgets.
+  var weight: Int {
+    512 + (rooms.count + receipts.count + accountData.count) * 160 + configs.count * 200 + stateWeight
+  }
 }
 
 /// What one answer changes of a ``SlidingConnection``.

@@ -104,11 +104,20 @@ struct SlidingConnectionRecord: Sendable {
     return try row.decode(Int64.self, Int64.self)
   }
 
+  /// The most answers to requests from one position that are kept until one of them has arrived, the last ones.
+  private static let mostAnswers: Int64 = 20
+
   private static func addPosition(
     _ txn: Transaction, _ connection: Int64, after previous: Int64, _ now: Int64
   ) throws -> Int64? {
     try txn.query(
       """
+      WITH surplus AS (
+        DELETE FROM sliding_sync_connection_positions WHERE connection_position IN (
+          SELECT connection_position FROM sliding_sync_connection_positions
+          WHERE connection_key = \(connection)::bigint AND connection_position <> \(previous)::bigint
+          ORDER BY connection_position DESC OFFSET \(mostAnswers)::bigint)
+      )
       INSERT INTO sliding_sync_connection_positions (connection_key, created_ts)
       SELECT connection_key, \(now)::bigint FROM sliding_sync_connection_positions
       WHERE connection_position = \(previous)::bigint AND connection_key = \(connection)::bigint

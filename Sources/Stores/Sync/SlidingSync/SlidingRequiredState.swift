@@ -18,6 +18,13 @@ public struct SlidingRequiredState: Hashable, Sendable {
   /// Makes a choice of state from its stored content.
   public init(keys: [Text: Set<Text>] = [:]) { self.keys = keys }
 
+  /// The estimated memory, in bytes.
+  var weight: Int {
+    keys.reduce(0) { sum, entry in
+      entry.value.reduce(sum + 96 + entry.key.utf8.count) { $0 + 48 + $1.utf8.count }
+    }
+  }
+
   /// The stored form.
   public var stored: Text {
     var writer = JSONWriter()

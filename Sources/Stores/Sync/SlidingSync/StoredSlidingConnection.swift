@@ -12,6 +12,7 @@ struct StoredSlidingConnection: Sendable {
   private var lastUsed: Int64?
   private var configs: [RoomID: SlidingRoomConfig] = [:]
   private var streams: [Stream] = []
+  private var stateWeight = 0
 
   /// Reads a connection and deletes what its client's coming with the position has made useless.
   ///
@@ -46,6 +47,7 @@ struct StoredSlidingConnection: Sendable {
       configs[RoomID(unchecked: room)] = SlidingRoomConfig(
         timelineLimit: Int(clamping: limit), requiredState: states[id] ?? SlidingRequiredState())
     }
+    stateWeight = used.reduce(0) { $0 + (states[$1]?.weight ?? 0) }
     try readStreams(txn, at: position)
     let unused = states.keys.filter { !used.contains($0) }
     if !unused.isEmpty {
@@ -125,6 +127,7 @@ struct StoredSlidingConnection: Sendable {
     var connection = SlidingConnection()
     connection.lastUsed = lastUsed
     connection.configs = configs
+    connection.stateWeight = stateWeight
     for stream in streams {
       switch stream.name {
       case "rooms":
