@@ -38,7 +38,10 @@ extension LocalUsers {
       blocksInvites: { invited, inviter in
         guard invited.serverName == config.serverName else { return false }
         let data = try await accountData.data(of: invited)
-        if let all = data.global[InvitePermissions.stableType] { return InvitePermissions.blocksAll(all.content) }
+        // What was deleted (MSC3391) is stored as an empty object, and says nothing.
+        if let all = data.global[InvitePermissions.stableType], !all.isEmpty {
+          return InvitePermissions.blocksAll(all.content)
+        }
         guard filtersInvites else { return false }
         return data.global[InvitePermissions.type].map { InvitePermissions($0.content).blocks(inviter) } ?? false
       })

@@ -41,7 +41,8 @@ public final class StatisticsUpdater: Sendable {
   }
 
   private func changes(by deltas: [StateDelta]) async throws -> StatisticsStore.Changes {
-    let counted = try await stores.statistics.counted(Array(Set(deltas.map(\.roomID))))
+    let rooms = Set(deltas.map(\.roomID))
+    let counted = try await stores.statistics.counted(Array(rooms))
     // A room that has been counted by itself includes what was there then.
     let new = deltas.filter { $0.streamID > counted[$0.roomID] ?? .min }
     let members = new.filter { $0.key.type == EventType.member }
@@ -50,6 +51,7 @@ public final class StatisticsUpdater: Sendable {
     let others = new.filter { $0.key.type != EventType.member && RoomStatisticsState.covers($0.key.type) }
     let events = try await stores.events.events(others.compactMap(\.eventID))
     var changes = StatisticsStore.Changes()
+    for room in rooms { changes.counted.updateValue(counted[room], forKey: room) }
     for delta in new {
       changes.states[delta.roomID, default: RoomStatisticsState()]
         .take(delta.key.type, delta.eventID.flatMap { events[$0] }?.content)

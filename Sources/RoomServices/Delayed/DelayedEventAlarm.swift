@@ -15,7 +15,9 @@ final class DelayedEventAlarm: Sendable {
   var mayHavePending: Bool { state.withLock { $0.hasPending } }
 
   /// Takes note of whether events are pending: only then is news of state of interest.
-  func note(hasPending: Bool) { state.withLock { $0.hasPending = hasPending } }
+  ///
+  /// News that came since they were looked at may be of one that was not there yet.
+  func note(hasPending: Bool) { state.withLock { $0.hasPending = hasPending || $0.hasNews } }
 
   /// Rings when the state of a room changes while events are pending.
   func follow(_ hub: StreamHub) {

@@ -85,8 +85,13 @@ public final class DelayedEventService: Sendable {
     let id = try await stores.delayedEvents.add(
       draft, user: requester.userID, deviceID: requester.deviceID, delay: delay, now: clock.nowMilliseconds,
       limit: Int64(config.rooms.mostDelayedEvents), position: stores.events.ids.currentToken)
-    if let next = try await stores.delayedEvents.nextSendTS() {
-      _ = try await carryOut(AddedDelayedEvent(nextSendTS: next))
+    do {
+      if let next = try await stores.delayedEvents.nextSendTS() {
+        _ = try await carryOut(AddedDelayedEvent(nextSendTS: next))
+      }
+    } catch {
+      // The client is told that it failed and asks again: what is stored would be sent twice. What cannot be taken back is being sent.
+      if try await stores.delayedEvents.cancel(id) { throw error }
     }
     return id
   }
@@ -127,8 +132,11 @@ public final class DelayedEventService: Sendable {
     case .restart:
       guard try await stores.delayedEvents.restart(id, now: clock.nowMilliseconds) else { throw Self.unknown }
     case .send:
-      guard let entry = try await stores.delayedEvents.take(id) else { throw Self.unknown }
-      try await send(entry, now: nil)
+      // In a task of its own: a request whose time is over must not leave an event that is taken, and then neither sent nor removed.
+      try await Task {
+        guard let entry = try await self.stores.delayedEvents.take(id) else { throw Self.unknown }
+        try await self.send(entry, now: nil)
+      }.value
     }
     alarm.ring()
   }
@@ -227,8 +235,11 @@ public final class DelayedEventService: Sendable {
 
   private func submit(_ entry: DelayedEventStore.Entry, _ now: Int64?) async throws {
     let user = UserID(unchecked: "@\(entry.localpart):\(config.serverName)")
-    let isGuest = try await !accounts.guests(among: [user]).isEmpty
-    let requester = Requester(userID: user, deviceID: entry.deviceID, isGuest: isGuest)
+    let account = try await accounts.account(user)
+    if account?.isDeactivated == true { throw MatrixError.forbidden("The account has been deactivated") }
+    // What a shadow-banned user sends goes nowhere, now or later; waiting, as for those who ask, would hold up the others.
+    if account?.isShadowBanned == true { return }
+    let requester = Requester(userID: user, deviceID: entry.deviceID, isGuest: account?.isGuest ?? false)
     let time = entry.draft.originServerTS ?? now
     let draft = entry.draft
     if draft.type == EventType.member, let target = draft.stateKey {

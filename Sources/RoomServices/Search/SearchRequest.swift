@@ -36,6 +36,8 @@ public struct SearchRequest: Sendable {
   static let longestTerm = 4_096
   /// The greatest number of events before or after a result.
   static let mostNeighbours = 100
+  /// The greatest number of events before, or after, all results together.
+  static let mostNeighboursOfPage = 5_000
   private static let standardKeys = ["content.body", "content.name", "content.topic"]
 
   /// Reads a body and the token of the query.

@@ -175,7 +175,9 @@ public final class SearchService: Sendable {
   private func contexts(
     _ events: [StoredEvent], _ wanted: SearchRequest.Context, _ requester: Requester
   ) async throws -> [EventID: SearchAnswer.Context] {
-    let around = try await stores.timeline.surroundings(of: events, before: wanted.before, after: wanted.after)
+    let most = SearchRequest.mostNeighboursOfPage / max(events.count, 1)
+    let around = try await stores.timeline.surroundings(
+      of: events, before: min(wanted.before, most), after: min(wanted.after, most))
     var neighbours: [EventID: StoredEvent] = [:]
     for context in around.values {
       for event in context.before + context.after { neighbours[event.eventID] = event }

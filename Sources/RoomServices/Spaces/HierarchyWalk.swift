@@ -76,7 +76,8 @@ struct HierarchyWalk {
     let room = SpaceService.greatestQueue - queue.count
     for child in children.prefix(max(room, 0)).reversed() {
       guard let id = child.stateKey else { continue }
-      let via = child.content["via"]?.elements?.prefix(3).compactMap(\.string) ?? []
+      // No server's name is longer; what is written here is stored with each page.
+      let via = child.content["via"]?.elements?.prefix(3).compactMap(\.string).filter { $0.utf8.count <= 255 } ?? []
       queue.append(Place(roomID: RoomID(unchecked: id), depth: depth, via: via))
     }
   }

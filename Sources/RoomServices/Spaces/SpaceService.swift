@@ -41,6 +41,8 @@ public final class SpaceService: Sendable {
   static let greatestPage = 50
   /// The greatest number of rooms that wait to be looked at; those beyond are left out.
   static let greatestQueue = 10_000
+  /// The greatest number of rooms that are looked at for one page: most of a space's may be hidden from the user, or be nowhere at all.
+  static let mostLookedAt = 1_000
   private static let sessionType = "room_hierarchy_pagination"
   private static let sessionLifetime: Int64 = 5 * 60_000
 
@@ -99,7 +101,8 @@ public final class SpaceService: Sendable {
 
   /// Reads a page of the rooms below a room that the user may see, depth first.
   ///
-  /// Cost: three statements for each space that is entered, for all of its rooms that the page has place for.
+  /// Cost: three statements for each space that is entered, and for each ``greatestPage`` of its rooms, at most ``mostLookedAt`` in all; then the
+  /// page ends, be it empty.
   /// - Throws: `MatrixError` 403 when the first room is not for this user to see, 400 for a token that is none of this question, 429.
   public func hierarchy(_ query: HierarchyQuery, requester: Requester) async throws -> HierarchyPage {
     try await rateLimiter.check(.hierarchy, requester)
@@ -113,9 +116,13 @@ public final class SpaceService: Sendable {
     var walk = try await walk(query, requester.userID)
     let limit = min(query.limit ?? Self.greatestPage, Self.greatestPage)
     var page = HierarchyPage(rooms: [])
-    while page.rooms.count < limit, let place = walk.next() {
-      if known[place.roomID] == nil {
-        let wanted = [place.roomID] + walk.coming(limit - page.rooms.count).filter { known[$0] == nil }
+    // Rooms that are nowhere are not known either when they have been asked for.
+    var asked: Set<RoomID> = [query.roomID]
+    var count = 0
+    while page.rooms.count < limit, count < Self.mostLookedAt, let place = walk.next() {
+      count += 1
+      if asked.insert(place.roomID).inserted {
+        let wanted = [place.roomID] + walk.coming(Self.greatestPage).filter { asked.insert($0).inserted }
         known.merge(try await overviews(wanted, withChildren: true)) { first, _ in first }
       }
       guard let room = known[place.roomID], room.includesLocalUsers, room.isShown(to: memberships) else { continue }

@@ -104,12 +104,14 @@ public final class SearchStore: Sendable {
     return try rows.first?.get(0, as: Int64.self) ?? 0
   }
 
-  /// Asks, planning for the words.
+  /// Asks, planning for the words. What looks at every event that fits must not hold up those who share a connection, and ends with the request.
   ///
   /// - Throws: `MatrixError` 400 for a term that PostgreSQL cannot read, such as one with too many signs of negation.
   private func ask(_ sql: SQL) async throws -> PostgresRows {
     do {
-      return try await database.run(sql.uncached())
+      return try await database.transaction("search_msgs", isolation: .readCommitted, readOnly: true) {
+        try $0.query(sql.uncached())
+      }
     } catch let error as PostgresError where error.sqlState == "XX000" || error.sqlState == "54000" {
       throw MatrixError.invalidParam("The search term is too complicated")
     }
@@ -140,11 +142,13 @@ public final class SearchStore: Sendable {
     guard !marked.isEmpty else { return [] }
     let start = Text(repeating: "<", count: runs[0] + 1), stop = Text(repeating: ">", count: runs[1] + 1)
     let options: Text = "StartSel=\(start),StopSel=\(stop),MaxFragments=50"
-    let rows = try await database.run(
-      """
+    let sql: SQL = """
       SELECT ts_headline(t, websearch_to_tsquery('english', \(term.replacing(0, with: " "))), \(options))
       FROM unnest(\(marked)::text[]) AS t
-      """)
+      """
+    let rows = try await database.transaction("search_highlights", isolation: .readCommitted, readOnly: true) {
+      try $0.query(sql)
+    }
     var words: Set<Text> = []
     for row in rows {
       var rest = try row.get(0, as: Text.self)

@@ -36,6 +36,8 @@ public final class StatisticsStore: Sendable {
     public var states: [RoomID: RoomStatisticsState] = [:]
     /// Changes of the number of rooms that users of this server are in.
     public var joinedRooms: [UserID: Int64] = [:]
+    /// Up to where rooms had been counted by themselves when the changes were made out; nil for those without numbers.
+    public var counted: [RoomID: Int64?] = [:]
 
     /// Makes no changes.
     public init() {}
@@ -78,11 +80,12 @@ public final class StatisticsStore: Sendable {
 
   /// Adds changes, and moves the position with them.
   ///
-  /// - Returns: false, and nothing is written, when somebody else has moved it.
+  /// - Returns: false, and nothing is written, when somebody else has moved it, or has counted one of the rooms meanwhile.
   public func apply(_ changes: Changes, from old: Int64, to new: Int64) async throws -> Bool {
     // Were the commit lost in a crash, position and numbers would be lost together.
     try await database.transaction("bulk_update_stats_delta", isolation: .readCommitted) { txn in
       txn.enqueue("SET LOCAL synchronous_commit TO off")
+      guard try Self.isCounted(changes.counted, in: txn) else { return false }
       let moved = try txn.execute(
         "UPDATE stats_incremental_position SET stream_id = \(new)::bigint WHERE stream_id = \(old)::bigint")
       guard moved == 1 else { return false }
@@ -91,6 +94,19 @@ public final class StatisticsStore: Sendable {
       self.enqueueUsers(changes.joinedRooms, completed: new, in: txn)
       return true
     }
+  }
+
+  /// Returns whether rooms are still counted as they were, and keeps them from being counted anew.
+  private static func isCounted(_ counted: [RoomID: Int64?], in txn: Transaction) throws -> Bool {
+    guard !counted.isEmpty else { return true }
+    let rows = try txn.query(
+      """
+      SELECT room_id, completed_delta_stream_id FROM room_stats_current
+      WHERE room_id = ANY(\(counted.keys.map(\.rawValue))::text[]) ORDER BY room_id FOR UPDATE
+      """)
+    var found: [RoomID: Int64] = [:]
+    for row in rows { found[RoomID(unchecked: try row.get(0, as: Text.self))] = try row.get(1, as: Int64.self) }
+    return counted.allSatisfy { found[$0.key] == $0.value }
   }
 
   /// The columns of `room_stats_state` that hold texts.

@@ -63,7 +63,8 @@ extension UserDirectoryStore {
     let name = UserDirectoryFilling.processRooms.rawValue
     var progress = earlier
     if progress["remaining"]?.integer == nil {
-      progress["remaining"] = .integer(try await beginRooms(name))
+      guard let remaining = try await beginRooms(name) else { return }
+      progress["remaining"] = .integer(remaining)
     }
     let rooms = try await database.run(
       """
@@ -93,8 +94,15 @@ extension UserDirectoryStore {
   }
 
   /// Empties the directory and counts the rooms.
-  private func beginRooms(_ name: Text) async throws -> Int64 {
+  ///
+  /// - Returns: nil, and nothing is emptied, when another process has begun, or has done all of it, since this one looked.
+  private func beginRooms(_ name: Text) async throws -> Int64? {
     try await database.transaction("delete_all_from_user_dir", isolation: .readCommitted) { txn in
+      let update = try txn.query(
+        "SELECT progress_json FROM background_updates WHERE update_name = \(name) FOR UPDATE")
+      guard let row = update.first,
+        try JSON.parse(try row.get(0, as: SQLText.self).bytes).members?["remaining"]?.integer == nil
+      else { return nil }
       txn.enqueue(
         "TRUNCATE user_directory, user_directory_search, users_in_public_rooms, users_who_share_private_rooms")
       let rows = try txn.query("SELECT count(*) FROM _temp_populate_user_directory_rooms")

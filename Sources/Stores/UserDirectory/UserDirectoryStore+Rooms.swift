@@ -30,7 +30,7 @@ extension UserDirectoryStore {
   /// - Parameter isOpen: whether everybody finds its members.
   public func reindex(_ room: RoomID, isOpen: Bool) async throws {
     if isOpen {
-      try await database.run(
+      try await execute(
         """
         INSERT INTO users_in_public_rooms (user_id, room_id)
         SELECT c.state_key, c.room_id FROM current_state_events AS c
@@ -45,7 +45,15 @@ extension UserDirectoryStore {
       "SELECT 1 FROM users_in_public_rooms WHERE room_id = \(room.rawValue) LIMIT 1")
     guard !wasOpen.isEmpty else { return }
     try await addPairs(of: room)
-    try await database.run("DELETE FROM users_in_public_rooms WHERE room_id = \(room.rawValue)")
+    try await execute("DELETE FROM users_in_public_rooms WHERE room_id = \(room.rawValue)")
+  }
+
+  /// Runs a statement on a connection of its own: one over the members of a large room takes longer than what shares a connection should.
+  ///
+  /// - Returns: the number of rows that it changed.
+  @discardableResult
+  private func execute(_ sql: SQL) async throws -> Int {
+    try await database.transaction("update_user_directory_room", isolation: .readCommitted) { try $0.execute(sql) }
   }
 
   /// Writes the pairs of all members of a room.
@@ -59,19 +67,18 @@ extension UserDirectoryStore {
     let users = try rows.map { UserID(unchecked: try $0.get(0, as: Text.self)) }
     for start in stride(from: 0, to: users.count, by: Self.membersAtOnce) {
       let some = users[start..<min(start + Self.membersAtOnce, users.count)]
-      try await database.run(pairInsertion(some.map { Member(roomID: room, userID: $0) }))
+      try await execute(pairInsertion(some.map { Member(roomID: room, userID: $0) }))
     }
   }
 
   private func removePairs(of room: RoomID) async throws {
     while true {
-      let removed = try await database.run(
+      let removed = try await execute(
         """
         DELETE FROM users_who_share_private_rooms WHERE ctid = ANY(ARRAY(
           SELECT ctid FROM users_who_share_private_rooms WHERE room_id = \(room.rawValue)
           LIMIT \(Self.removedAtOnce)::bigint))
-        """
-      ).affectedRows
+        """)
       if removed < Self.removedAtOnce { return }
     }
   }
