@@ -374,6 +374,8 @@ def summaries(server, checks):
     found = summary(alice.sync_until(lambda a: room_of(a, room), since, filter=lazy_filter(3)))
     checks.equal("one less", found.get("m.joined_member_count"), 7)
     alice.state(room, "m.room.name", {"name": "N"})
+    named = lambda a: any(event["type"] == "m.room.name" for event in room_of(a, room).get("timeline", {}).get("events", []))
+    alice.sync_until(named, since)
     found = summary(alice.sync(filter=lazy_filter(4)))
     checks.that("a room with a name needs nobody named", "m.heroes" not in found and found.get("m.joined_member_count") == 7, found)
 

@@ -123,14 +123,20 @@ def to_device(server, checks):
         target = path("sendToDevice", kind, transaction or secrets.token_hex(6))
         return alice.put(target, {"messages": messages})
 
-    def received(client, since, **options):
-        answer = client.sync(since, **options)
+    def messages(answer):
         return answer.get("to_device", {}).get("events", []), answer["next_batch"]
+
+    def received(client, since, **options):
+        return messages(client.sync(since, **options))
+
+    def arrived(client, since):
+        """The messages that come, by way of a process that may hear of them somewhat later."""
+        return messages(client.sync_until(lambda answer: messages(answer)[0], since))
 
     checks.equal("a device, all and nobody", send({bob.user: {"*": {"n": 1}}, "@nobody:x": {}, "nonsense": {"*": {}}}).status, 200)
     wanted = [{"type": "org.example", "sender": alice.user, "content": {"n": 1}}]
     for client in (phone, tablet):
-        events, _ = received(client, since[client.device])
+        events, _ = arrived(client, since[client.device])
         checks.equal(f"{client.device}: a wildcard reaches each device", events, wanted)
         events, following = received(client, since[client.device])
         checks.equal(f"{client.device}: once more until it is acknowledged", events, wanted)
@@ -138,11 +144,11 @@ def to_device(server, checks):
         checks.equal(f"{client.device}: not again after that", events, [])
     send({bob.user: {"TABLET": {"n": 2}, "NONE": {"n": 3}}})
     checks.equal("only the device named", received(phone, since[phone.device])[0], [])
-    events, since["TABLET"] = received(tablet, since["TABLET"])
+    events, since["TABLET"] = arrived(tablet, since["TABLET"])
     checks.equal("a device by name", [event["content"] for event in events], [{"n": 2}])
     send({bob.user: {"TABLET": {"n": 4}}}, transaction="same")
     send({bob.user: {"TABLET": {"n": 5}}}, transaction="same")
-    events, since["TABLET"] = received(tablet, since["TABLET"])
+    events, since["TABLET"] = arrived(tablet, since["TABLET"])
     checks.equal("a repeated request does nothing", [event["content"] for event in events], [{"n": 4}])
     large = send({bob.user: {"TABLET": {"x": "y" * 66_000}}})
     checks.equal("too large a message", (large.status, large.errcode), (413, "M_TOO_LARGE"))
@@ -150,6 +156,9 @@ def to_device(server, checks):
 
     for number in range(250):
         send({bob.user: {"TABLET": {"n": number}}})
+    # One process tells of all messages, in order: whoever hears of the last has heard of all.
+    send({bob.user: {phone.device: {"n": "last"}}})
+    arrived(phone, since[phone.device])
     pages, found = [], []
     while not pages or pages[-1]:
         events, since["TABLET"] = received(tablet, since["TABLET"])

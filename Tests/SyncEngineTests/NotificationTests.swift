@@ -98,6 +98,5 @@ import Testing
     let data = server.services.accountData
     try await data.set(alice.userID, type: "org.example", content: .emptyObject)
     #expect(try await data.content("org.example", of: alice.userID) == Array("{}".utf8))
-    await #expect(throws: MatrixError.self) { try await data.remove(alice.userID, type: "org.example") }
   }
 }
