@@ -4,6 +4,7 @@
 usage: conformance.py
 """
 
+import ast
 import re
 import sys
 from collections import Counter
@@ -15,9 +16,25 @@ STATES = re.compile(
 TEST = re.compile(r"`([\w+]+\.(?:py|swift))`(?: ([^,`]+))?")
 
 
-def declared(text, name):
-    """Whether a test of that name is in a file: a function of Python, a test or suite of Swift."""
-    return re.search(rf"\bdef {re.escape(name)}\(|func `{re.escape(name)}`|(struct|class|func) {re.escape(name)}\b", text)
+def declared(path, name):
+    """Whether a test of that name is in a file: a function of Python that the script runs, a test or suite of Swift."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        return name in run(ast.parse(text))
+    return re.search(rf"func `{re.escape(name)}`|(struct|class|func) {re.escape(name)}\b", text)
+
+
+def run(script):
+    """The names of what a script defines and comes to use, from its statements on."""
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    known = {part.name: part for part in ast.walk(script) if isinstance(part, definitions)}
+    found, new = set(), [part for part in script.body if not isinstance(part, definitions)]
+    while new:
+        used = {getattr(part, "id", getattr(part, "attr", None)) for top in new for part in ast.walk(top)}
+        names = (used & set(known)) - found
+        found |= names
+        new = [known[name] for name in names]
+    return found
 
 
 def complaints(rows, files):
@@ -35,8 +52,8 @@ def complaints(rows, files):
             found = files.get(file)
             if found is None:
                 yield f"{PAGE}:{number}: there is no {file} below Tests"
-            elif name.strip() and not declared(found.read_text(encoding="utf-8"), name.strip()):
-                yield f"{PAGE}:{number}: {file} has no test {name.strip()!r}"
+            elif name.strip() and not declared(found, name.strip()):
+                yield f"{PAGE}:{number}: {file} runs no test {name.strip()!r}"
 
 
 def sums(text, rows):

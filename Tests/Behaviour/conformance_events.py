@@ -10,7 +10,7 @@ import json
 import time
 from urllib.parse import quote
 
-from harness import V3, Client, all_of, path
+from harness import Client, all_of, path
 
 V1 = "/_matrix/client/v1"
 

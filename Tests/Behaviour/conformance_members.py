@@ -29,46 +29,6 @@ def state(kind, key="", **content):
     return {"type": kind, "state_key": key, "content": content}
 
 
-def set_alias(client, name, room):
-    return client.put(path("directory", "room", name), {"room_id": room})
-
-
-def aliases(server, checks):
-    alice, bob, carol = server.register(), server.register(), server.register()
-    room = alice.create_room(preset="public_chat")
-    bob.join(room)
-    name, unicode = alias(server), alias(server, "コミュニティ老虎🐯")
-    for each in (name, unicode):
-        checks.equal("an alias is made", set_alias(alice, each, room).status, 200)
-        checks.equal("and leads to the room", carol.ok("GET", path("directory", "room", each))["room_id"], room)
-    checks.equal("members list both", sorted(bob.ok("GET", path("rooms", room, "aliases"))["aliases"]), sorted([name, unicode]))
-    answer = carol.get(path("rooms", room, "aliases"))
-    checks.that("strangers do not", answer.status == 403 and answer.errcode == "M_FORBIDDEN", answer)
-    taken = set_alias(carol, name, carol.create_room())
-    checks.that("one that is taken stays", taken.status == 409 and carol.ok("GET", path("directory", "room", name))["room_id"] == room, taken)
-    own = alias(server)
-    checks.equal("ordinary members make aliases", set_alias(bob, own, room).status, 200)
-    answer = carol.delete(path("directory", "room", own))
-    checks.that("others do not delete them", answer.status == 403, answer)
-    checks.equal("who made one does", bob.delete(path("directory", "room", own)).status, 200)
-    checks.equal("then it is gone", bob.get(path("directory", "room", own)).status, 404)
-    answer = bob.delete(path("directory", "room", own))
-    checks.that("deleting nothing is 404", answer.status == 404 and answer.errcode == "M_NOT_FOUND", answer)
-    set_alias(bob, own, room)
-    checks.equal("who has the power deletes others'", alice.delete(path("directory", "room", own)).status, 200)
-    restricted(server, checks, alice, bob, room)
-
-
-def restricted(server, checks, alice, bob, room):
-    """Where a level is set for aliases, members make and delete theirs nevertheless."""
-    levels = content(alice, room, "m.room.power_levels")
-    levels["events"]["m.room.aliases"] = 50
-    alice.state(room, "m.room.power_levels", levels)
-    name = alias(server)
-    checks.equal("an alias where they are restricted", set_alias(bob, name, room).status, 200)
-    checks.equal("is deleted by who made it", bob.delete(path("directory", "room", name)).status, 200)
-
-
 def joining(server, checks):
     alice = server.register()
     name = alias(server)

@@ -216,28 +216,6 @@ def canonical_aliases(server, checks):
     checks.equal("then it leads nowhere", bob.get(path("directory", "room", own)).status, 404)
 
 
-def joining(server, checks):
-    alice = server.register()
-    name = alias(server)
-    room = alice.create_room(preset="public_chat", room_alias_name=name[1:].split(":")[0])
-    ways = {"rooms/join": path("rooms", room, "join"), "join by id": path("join", room), "join by alias": path("join", name)}
-    for way, target in ways.items():
-        bob = server.register()
-        checks.equal(f"{way}: the room", bob.ok("POST", target, {"foo": "bar"})["room_id"], room)
-        found = content(bob, room, "m.room.member", bob.user)
-        checks.equal(f"{way}: membership", found["membership"], "join")
-        if way != "rooms/join":
-            checks.equal(f"{way}: content of one's own", found.get("foo"), "bar")
-    bob.leave(room)
-    checks.equal("leaving", membership(alice, room, bob.user), "leave")
-    alice.ok("POST", path("rooms", room, "ban"), {"user_id": bob.user, "reason": "testing"})
-    found = content(alice, room, "m.room.member", bob.user)
-    checks.equal("banning", (found["membership"], found["reason"]), ("ban", "testing"))
-    checks.equal("who is banned stays out", bob.post(path("join", room)).status, 403)
-    alice.ok("POST", path("rooms", room, "unban"), {"user_id": bob.user})
-    checks.equal("until that is over", bob.post(path("join", room)).status, 200)
-
-
 def levels(server, checks):
     alice, bob = server.register(), server.register()
     room = alice.create_room(preset="public_chat", room_version="11")
@@ -284,10 +262,6 @@ def owned_state(server, checks):
     checks.equal("one's own", write(bob, bob.user), 200)
     for key in (alice.user + "_state_key_suffix", bob.user, bob.user + "_state_key_suffix", f"@other:{server.name}", "@oops"):
         checks.equal(f"of another: {key.split(':')[0][:6]}", write(alice, key), 403)
-
-
-def timeline(answer, room):
-    return answer.get("rooms", {}).get("join", {}).get(room, {}).get("timeline", {}).get("events", [])
 
 
 def creators(server, checks):

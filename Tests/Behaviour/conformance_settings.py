@@ -16,18 +16,6 @@ def room_of(answer, room, section="join"):
     return answer.get("rooms", {}).get(section, {}).get(room, {})
 
 
-def timeline(answer, room, section="join"):
-    return room_of(answer, room, section).get("timeline", {}).get("events", [])
-
-
-def state(answer, room, section="join"):
-    return room_of(answer, room, section).get("state", {}).get("events", [])
-
-
-def keys(events):
-    return {(event["type"], event["state_key"]) for event in events if "state_key" in event}
-
-
 def of_type(answer, room, kind, section="ephemeral"):
     return [event for event in room_of(answer, room).get(section, {}).get("events", []) if event["type"] == kind]
 
@@ -35,19 +23,6 @@ def of_type(answer, room, kind, section="ephemeral"):
 def limited(count, **more):
     """A filter; each limit makes a request of its own, which no answer that is kept satisfies."""
     return json.dumps({"room": {"timeline": {"limit": count}, **more}})
-
-
-def invited(server, checks):
-    alice, bob = server.register(), server.register()
-    since = bob.sync()["next_batch"]
-    room = alice.create_room(preset="private_chat", invite=[bob.user])
-    answer = bob.sync_until(lambda a: room_of(a, room, "invite"), since)
-    checks.that("an invitation comes", room_of(answer, room, "invite"), answer)
-    checks.that("and stands in a first sync", room_of(bob.sync(filter=limited(5)), room, "invite"))
-    bob.join(room)
-    answer = bob.sync_until(lambda a: room_of(a, room), answer["next_batch"])
-    checks.that("then the room comes whole", ("m.room.create", "") in keys(state(answer, room) + timeline(answer, room)), answer)
-    checks.that("and the invitation is gone", not room_of(bob.sync(filter=limited(6)), room, "invite"))
 
 
 def account_data(server, checks):

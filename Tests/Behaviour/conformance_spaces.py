@@ -269,35 +269,5 @@ def upgraded_creators(server, checks):
     checks.that("the new room names the old one's end or not", content(bob, again, "m.room.create")["predecessor"]["room_id"] == new)
 
 
-def directory(server, checks):
-    """Users find each other by name or id where they share a room, and in public rooms."""
-    mark = "z" + secrets.token_hex(5)
-    alice, bob, eve = server.register(f"alice-{mark}"), server.register(f"bob-{mark}"), server.register(f"eve-{mark}")
-    alice.ok("PUT", path("profile", alice.user, "displayname"), {"displayname": f"Alice Cooper{mark}"})
-    private = alice.create_room(preset="private_chat", invite=[bob.user])
-    bob.join(private)
-    public = alice.create_room(preset="public_chat")
-    eve.join(public)
-    alice.state(private, "m.room.member", {"membership": "join", "displayname": f"Freddy{mark}"}, alice.user)
-    ask = lambda who, term: {e["user_id"]: e.get("display_name") for e in who.ok("POST", path("user_directory", "search"), {"search_term": term})["results"]}
-    for name, who in (("eve", eve), ("bob", bob)):
-        checks.equal(f"{name} finds by name", until(lambda: ask(who, f"Alice Cooper{mark}")).get(alice.user), f"Alice Cooper{mark}")
-        checks.equal(f"{name} finds by id", until(lambda: ask(who, alice.user)).get(alice.user), f"Alice Cooper{mark}")
-    checks.that("nobody finds by a name of a private room", alice.user not in ask(eve, f"Freddy{mark}"))
-    dora = server.register(f"dora-{mark}")
-    checks.that("who shares no room is not found", not ask(dora, f"dora-{mark}").get(dora.user) and bob.user not in ask(eve, f"bob-{mark}"))
-    dora.join(public)
-    checks.that("who enters a public room is", until(lambda: dora.user in ask(eve, f"dora-{mark}")))
-    dora.leave(public)
-    checks.that("and who leaves it no more", until(lambda: dora.user not in ask(eve, f"dora-{mark}")))
-    bob.leave(private)
-    checks.that("nor who shares a private one no more", until(lambda: bob.user not in ask(alice, f"bob-{mark}")))
-    alice.state(public, "m.room.join_rules", {"join_rule": "invite"})
-    outside = server.register(f"otto-{mark}")
-    checks.that("a room that closes takes its members along", until(lambda: alice.user not in ask(outside, alice.user)))
-    alice.state(public, "m.room.history_visibility", {"history_visibility": "world_readable"})
-    checks.that("unless all may read it", until(lambda: alice.user in ask(outside, alice.user)))
-
-
 if __name__ == "__main__":
     all_of(search, spaces, space_rules, summary, upgrades, upgraded_creators)

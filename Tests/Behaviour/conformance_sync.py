@@ -34,10 +34,6 @@ def ids(events):
     return [event["event_id"] for event in events]
 
 
-def of_type(answer, room, kind, section="ephemeral"):
-    return [event for event in room_of(answer, room).get(section, {}).get("events", []) if event["type"] == kind]
-
-
 def limited(count, **more):
     """A filter; each limit makes a request of its own, which no answer that is kept satisfies."""
     return json.dumps({"room": {"timeline": {"limit": count}, **more}})
@@ -405,28 +401,6 @@ def presence_of_rooms(server, checks):
     present = lambda who: lambda a: who.user in [e["sender"] for e in a.get("presence", {}).get("events", [])]
     checks.that("who joins is seen", present(dave)(alice.sync_until(present(dave), since)))
     checks.that("and sees", present(alice)(dave.sync_until(present(alice), own)))
-
-
-def account_data(server, checks):
-    alice, bob = server.register(), server.register()
-    room = alice.create_room()
-    own = path("user", alice.user, "account_data", "my.test.type")
-    local = path("user", alice.user, "rooms", room, "account_data", "my.test.type")
-    of_all = lambda a: [e["content"] for e in a.get("account_data", {}).get("events", []) if e["type"] == "my.test.type"]
-    of_room = lambda a: [e["content"] for e in of_type(a, room, "my.test.type", "account_data")]
-    since = alice.sync()["next_batch"]
-    for number in (1, 2):
-        for name, target, shown in (("all", own, of_all), ("a room", local, of_room)):
-            alice.ok("PUT", target, {"value": number})
-            checks.equal(f"{name}: it is kept", alice.ok("GET", target), {"value": number})
-            answer = alice.sync_until(shown, since)
-            checks.equal(f"{name}: it comes", shown(answer)[-1:], [{"value": number}])
-            since = answer["next_batch"]
-            checks.equal(f"{name}: the newest is in a first sync", shown(alice.sync(filter=limited(10 * number + len(name)))), [{"value": number}])
-    checks.equal("what is not there is 404", alice.get(path("user", alice.user, "account_data", "none")).status, 404)
-    for target in (own, local):
-        checks.equal("others' is not read", bob.get(target).status, 403)
-        checks.equal("nor written", bob.put(target, {}).status, 403)
 
 
 def wrong(checks, alice, rule):

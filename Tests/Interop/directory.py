@@ -158,11 +158,6 @@ class Town:
         return result
 
 
-def ours(town):
-    server = town.server
-    return server.control, lambda: server.control("start", "homeserver"), lambda: server.control("stop", "homeserver")
-
-
 def synapse(server):
     port = settings(server.base)["ports"]["homeserver"]
     return Synapse("synapse.app.homeserver", server.configs, server.base / "logs" / "synapse.log", f"http://127.0.0.1:{port}/health")
