@@ -25,24 +25,6 @@ public enum StandardTemplates {
     </html>
 
     """##,
-    "account_previously_renewed.html": ##"""
-    {% extends "_base.html" %}
-    {% block title %}Your account has been renewed before{% endblock %}
-    {% block body %}
-    <h1>Your account has been renewed before</h1>
-    <p>It is valid until {{ expiration_ts | format_ts("%d-%m-%Y") }}.</p>
-    {% endblock %}
-
-    """##,
-    "account_renewed.html": ##"""
-    {% extends "_base.html" %}
-    {% block title %}Your account is renewed{% endblock %}
-    {% block body %}
-    <h1>Your account is renewed</h1>
-    <p>It is valid until {{ expiration_ts | format_ts("%d-%m-%Y") }}.</p>
-    {% endblock %}
-
-    """##,
     "add_threepid.html": ##"""
     {% extends "_base.html" %}
     {% block title %}Confirm your e-mail address{% endblock %}
@@ -113,42 +95,6 @@ public enum StandardTemplates {
     <h1>Done</h1>
     <p>You can close this page and go back to your client.</p>
     {% endblock %}
-
-    """##,
-    "invalid_token.html": ##"""
-    {% extends "_base.html" %}
-    {% block title %}That did not work{% endblock %}
-    {% block body %}
-    <h1>That did not work</h1>
-    <p>The link is not valid; perhaps a newer one was sent.</p>
-    {% endblock %}
-
-    """##,
-    "mail-expiry.css": ##"""
-    /* Styles of mails about accounts that expire; the standard ones have theirs in style.css. */
-
-    """##,
-    "mail.css": ##"""
-    /* Styles of mails; the standard ones have theirs in style.css. */
-
-    """##,
-    "notice_expiry.html": ##"""
-    {% extends "_base.html" %}
-    {% block title %}Your account expires{% endblock %}
-    {% block body %}
-    <h1>Your account expires</h1>
-    <p>Hello {{ display_name }}, your account {{ user_id | default("") }} on {{ server_name }} ends on {{ expiration_ts | format_ts("%d-%m-%Y") }}.</p>
-    <p><a class="button" href="{{ url }}">Keep it</a></p>
-    <p class="fine">Or open this address: <a href="{{ url }}">{{ url }}</a></p>
-    {% endblock %}
-
-    """##,
-    "notice_expiry.txt": ##"""
-    Hello {{ display_name }},
-
-    your account on {{ server_name }} ends on {{ expiration_ts | format_ts("%d-%m-%Y") }}. To keep it open this address:
-
-    {{ url }}
 
     """##,
     "password_reset.html": ##"""
